@@ -1,0 +1,50 @@
+"""Assume things about a running Python program at no cost per call, and put the code right the moment one breaks.
+
+    rec = depwatch.Recorder("price")
+    rate = rec.read_global(price, "RATE")
+    handle = rec.commit(machine_code)      # handle.broken_address: a byte, 0 while the code may run
+
+One service per interpreter: these are module functions. Importing takes no watcher slot and watches nothing.
+"""
+
+import atexit
+import os
+
+from depwatch import _core
+from depwatch.cells import GuardCell, ValueCell
+from depwatch.errors import DepwatchError, Released, Stale, Unstable, Unwatchable
+from depwatch.handle import Handle
+from depwatch.index import Advice, advise, dependents, id_of, stats
+from depwatch.notice import Change, Event, Subscription, drain, explain, subscribe, subscribe_created
+from depwatch.recorder import Recorder
+from depwatch.values import UNKNOWN
+
+__version__ = "0.1.0"
+__all__ = [
+    "UNKNOWN",
+    "Advice",
+    "Change",
+    "DepwatchError",
+    "Event",
+    "GuardCell",
+    "Handle",
+    "Recorder",
+    "Released",
+    "Stale",
+    "Subscription",
+    "Unstable",
+    "Unwatchable",
+    "ValueCell",
+    "advise",
+    "dependents",
+    "drain",
+    "explain",
+    "id_of",
+    "stats",
+    "subscribe",
+    "subscribe_created",
+]
+
+_core.set_up(Unwatchable, Unstable, UNKNOWN, drain)
+atexit.register(_core.shut_down)
+os.register_at_fork(after_in_child=_core.after_fork)

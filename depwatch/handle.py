@@ -1,0 +1,105 @@
+"""Handles: one piece of optimized code each, valid while every assumption that it was compiled under holds."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final, final
+
+from depwatch import _core
+from depwatch.cells import GuardCell, ValueCell
+from depwatch.errors import Released
+
+type Callback = Callable[[Handle], object]
+
+
+@final
+class Handle:
+    """A committed piece of optimized code. Made by Recorder.commit; kept until release()."""
+
+    __slots__ = ("__weakref__", "_cells", "_id", "_released", "artifact", "callbacks", "name", "reason")
+
+    def __init__(
+        self,
+        handle: int,
+        name: str,
+        artifact: Any,
+        cells: Sequence[ValueCell | GuardCell],
+        callbacks: dict[str, Callback],
+    ) -> None:
+        self._id: Final = handle
+        self._released = False
+        self._cells: Final = tuple(cells)
+        self.name: Final = name
+        self.artifact: Any = artifact  # whatever commit() was given: the machine code, a dispatcher, ...
+        self.callbacks: Final = callbacks  # by state: "invalid", "valid", "retired"
+        self.reason: str | None = None  # why it was retired
+
+    def __repr__(self) -> str:
+        if self._released:
+            return f"<Handle {self._id} {self.name!r}, released>"
+        state = "valid" if self.valid else "retired" if self.retired else f"invalid, {self.broken} broken"
+        return f"<Handle {self._id} {self.name!r}, {state}>"
+
+    def __del__(self) -> None:
+        # Only a retired handle gets here unreleased (notice keeps the others): nobody can ask for its byte any more.
+        if not getattr(self, "_released", True):
+            _core.release(self._id)
+
+    def _live(self) -> int:
+        if self._released:
+            raise Released(f"handle {self._id} ({self.name!r}) was released; its byte may serve another handle")
+        return self._id
+
+    @property
+    def id(self) -> int:
+        """The dense handle ID; it may be reused after release() and a drain."""
+        return self._id
+
+    @property
+    def released(self) -> bool:
+        return self._released
+
+    @property
+    def valid(self) -> bool:
+        """Whether the code may run now. Raises Released."""
+        return _core.byte(self._live()) == 0
+
+    @property
+    def broken(self) -> int:
+        """How many assumptions do not hold now; 255 for a retired handle. Raises Released."""
+        return _core.byte(self._live())
+
+    @property
+    def retired(self) -> bool:
+        """Whether the code may never run again. Raises Released."""
+        return self.broken == _core.RETIRED
+
+    @property
+    def broken_address(self) -> int:
+        """Address of the byte `broken`: native code runs while it is 0. Good until release() and a drain."""
+        return _core.byte_address(self._live())
+
+    def retire(self, reason: str) -> bool:
+        """Retire this handle for good; True the first time.
+
+        Cost: one store now; edges are purged at the next drain. Raises TypeError unless reason is a str; Released.
+        Source: Truffle, Assumption.invalidate(String).
+        """
+        if not isinstance(reason, str):
+            raise TypeError(f"the reason must be a str, not {type(reason).__qualname__}")
+        first = not self.retired
+        if first:
+            self.reason = reason
+            _core.retire(self._id)
+        return first
+
+    def release(self) -> None:
+        """Give the handle up: nothing runs its code any more. Its byte and cells are freed at the next drain.
+
+        Raises Released the second time.
+        """
+        handle = self._live()
+        self._released = True
+        _core.release(handle)
+
+    def _purged(self) -> None:
+        for cell in self._cells:
+            cell._release()

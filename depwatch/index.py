@@ -1,0 +1,83 @@
+"""Questions to the index: who depends on what, how often it changes, and how large everything is."""
+
+import enum
+import types
+from typing import Any
+
+from pyroaring import BitMap
+
+from depwatch import _core, naming, notice
+from depwatch.naming import check_name
+
+
+def id_of(obj: object) -> int:
+    """The object ID of a dict, module (its __dict__), type, function or code object, watched from now on.
+
+    It stays the same until the object dies, and is reused only after every edge that named it is gone. Raises Unwatchable.
+    """
+    if isinstance(obj, types.ModuleType):
+        obj = vars(obj)
+    facet = _core.facet("existence", obj)
+    _core.pin(facet)
+    return _core.owner_of(facet)[0]
+
+
+def dependents(obj: object, facet: str | None = None) -> BitMap:
+    """The IDs of the handles that a change of this facet of obj concerns now; of any change, without facet.
+
+    Facets as for subscribe(). Cost: the size of the answer. Raises TypeError.
+    """
+    notice.drain()
+    if isinstance(obj, types.ModuleType):
+        obj = vars(obj)
+    if facet is not None:
+        check_name(facet)
+    if isinstance(obj, type):
+        facets = _core.parts_of(obj) | _core.facets_concerned(type.__dict__["__dict__"].__get__(obj), facet)
+        if facet is not None:
+            facets = {id for id in facets if _core.owner_of(id)[2:] == ("attribute", facet)} | {
+                id for id in facets if _core.owner_of(id)[2] == "any"
+            }
+    elif isinstance(obj, dict):
+        facets = _core.facets_concerned(obj, facet) | (_core.parts_of(obj) if facet is None else set())
+    else:
+        facets = _core.parts_of(obj)
+        if facet is not None:
+            facets = {id for id in facets if _core.owner_of(id)[2] in (facet, "any")}
+    return BitMap.union(*(BitMap(_core.handles_of(id)) for id in facets)) if facets else BitMap()
+
+
+class Advice(enum.Enum):
+    """What to do with a global in optimized code."""
+
+    FREEZE = "freeze"  # assume its value: it hardly changes
+    CELL = "cell"  # read it from a value cell: it changes, but stays a number
+    AVOID = "avoid"  # load it each time, as the interpreter does
+
+
+MANY_CHANGES = 6  # as the default unstable_after
+
+
+def advise(namespace: types.FunctionType | types.ModuleType | dict[str, Any], name: str) -> Advice:
+    """FREEZE, CELL or AVOID, from how often this global has changed since depwatch first heard of it.
+
+    It is watched from now on, so that later answers know more. Raises TypeError, Unwatchable.
+    """
+    notice.drain()
+    facet = naming.global_facet(namespace, name)
+    _core.pin(facet)
+    _core.look(facet)
+    _, changes, _, now = _core.history(facet)
+    if type(now) in (int, float) and changes > 1:
+        return Advice.CELL
+    return Advice.FREEZE if changes < MANY_CHANGES else Advice.AVOID
+
+
+def stats() -> dict[str, int]:
+    """Counters of the service: what is watched now, and what has happened since the process started.
+
+    conservative_breaks: breaks at an event that does not tell the new value; needless_breaks: of these, those that the
+    drain found to hold after all. Slots: 1 where depwatch has taken one of CPython's 8 watcher slots of that kind.
+    """
+    notice.drain()
+    return _core.counters()

@@ -1,0 +1,239 @@
+"""Notice: what happened, told to Python at a safe point. drain() settles the core, then calls listeners and on_*."""
+
+import enum
+from collections.abc import Callable
+from typing import Any, NamedTuple, final
+
+from depwatch import _core
+from depwatch.handle import Handle
+from depwatch.naming import check_name, describe, named_facets
+from depwatch.values import UNKNOWN, brief
+
+Change = enum.IntEnum("Change", _core.CHANGES)  # type: ignore[misc]  # the members come from service.h
+Change.__doc__ = "What kind of change an event reports. CLONED and CLEARED concern every key of a dict."
+
+
+class Event(NamedTuple):
+    """One change of something that somebody subscribed to."""
+
+    change: Change
+    object_id: int
+    facet: str | None  # the key or attribute, or the part of the function; None: it names none
+    old: Any  # UNKNOWN where CPython does not tell
+    new: Any
+    filename: str | None  # of the Python frame that made the change
+    lineno: int | None
+
+
+type Listener = Callable[[Event], object]
+
+
+class Break(NamedTuple):
+    """The event that broke a facet, in words: no value is kept alive for it."""
+
+    change: Change
+    old: str
+    new: str
+    filename: str | None
+    lineno: int | None
+
+    def __str__(self) -> str:
+        place = "outside Python code" if self.filename is None else f"{self.filename}:{self.lineno}"
+        if self.change == Change.DESTROYED:
+            return f"died at {place}"
+        if self.change == Change.MODIFIED:
+            return f"{self.old} -> {self.new}, changed at {place}"
+        told = f"{self.change.name.lower()} at {place}"
+        return told if self.old == brief(UNKNOWN) else f"{self.old}, {told}"
+
+
+_handles: dict[int, Handle] = {}  # all that are neither retired nor released: dropping a Handle must not unwatch
+_listeners: dict[int, list["Subscription"]] = {}  # by facet
+_breaks: dict[int, Break] = {}  # by facet: what broke it last
+
+_DETAIL, _HANDLE = _core.NOTICES["detail"], _core.NOTICES["handle"]
+_STATES = {state: name for name, state in _core.STATES.items()}
+_CAUSES = {cause: name for name, cause in _core.CAUSES.items()}
+_REASONS = {
+    "changed": "changed",
+    "died": "died",
+    "superseded": "was recorded with another value",
+    "unstable": "broke too often to build on",
+    "lost": "can never hold again: nobody has the old value any more",
+    "unwatchable": "can no longer be watched",
+    "none": f"was the last of {_core.RETIRED} broken assumptions",
+}
+type _Delivery = tuple[Callable[[Any], object], Any]
+
+
+def keep(handle: Handle) -> None:
+    """Deliver to this handle from now on."""
+    _handles[handle.id] = handle
+
+
+@final
+class Subscription:
+    """One listener's interest in some facets. Lasts until cancel() or until their objects die."""
+
+    __slots__ = ("_facets", "listener")
+
+    def __init__(self, listener: Listener, facets: list[int]) -> None:
+        self.listener = listener
+        self._facets = facets
+        for facet in facets:
+            _listeners.setdefault(facet, []).append(self)
+            _core.listen(facet, 1)
+
+    def cancel(self) -> None:
+        """Stop listening; what is not yet delivered is not delivered any more. Idempotent."""
+        for facet in self._facets:
+            _listeners[facet].remove(self)
+            if not _listeners[facet]:
+                del _listeners[facet]
+            _core.listen(facet, -1)
+        self._facets = []
+
+    def _object_died(self, facet: int) -> None:
+        self._facets.remove(facet)
+        _core.listen(facet, -1)
+
+    def _deliver(self, event: Event) -> None:
+        if self._facets or event.change == Change.DESTROYED:
+            self.listener(event)
+
+
+def subscribe(listener: Listener, obj: object, *facets: str) -> Subscription:
+    """Call listener(event) in the drain after every change of these facets of obj; without any, of every change.
+
+    Facets are keys of a dict or module, attributes of a type (found along its MRO), or "code", "defaults",
+    "kwdefaults", "existence" of a function. What a listener raises goes to sys.unraisablehook; the others still run.
+    Raises Unwatchable; TypeError and ValueError for names that cannot be meant.
+    """
+    if not callable(listener):
+        raise TypeError(f"the listener must be callable, not {brief(listener)}")
+    for name in facets:
+        check_name(name)
+    return Subscription(listener, named_facets(obj, facets))
+
+
+def subscribe_created(listener: Listener, code: object) -> Subscription:
+    """Call listener(event) in the drain for every new function of this code object; event.new is the function.
+
+    Cost: a test for each function that the process creates. Raises TypeError, Unwatchable.
+    """
+    if not callable(listener):
+        raise TypeError(f"the listener must be callable, not {brief(listener)}")
+    if type(code) is not type(drain.__code__):
+        raise TypeError(f"{brief(code)} is no code object (of a function, pass function.__code__)")
+    return Subscription(listener, [_core.facet("created", code)])
+
+
+# --- the drain --------------------------------------------------------------------------------------------------------
+
+
+def _part(facet: int, key: object) -> str | None:
+    _, _, kind, name = _core.owner_of(facet)
+    if kind == "any":
+        return key if type(key) is str else None
+    return name if name is not None else kind
+
+
+def _detail(notice: tuple[Any, ...]) -> list[_Delivery]:
+    _, facet, object_id, number, broke, key, old, new, filename, line = notice
+    change = Change(number)
+    lineno = line if line > 0 else None
+    if broke:
+        _breaks[facet] = Break(change, brief(old), brief(new), filename, lineno)
+    subscriptions = _listeners.get(facet)
+    if not subscriptions:
+        return []
+    event = Event(change, object_id, _part(facet, key), old, new, filename, lineno)
+    deliveries: list[_Delivery] = [(subscription._deliver, event) for subscription in subscriptions]
+    if change == Change.DESTROYED:
+        for subscription in _listeners.pop(facet):
+            subscription._object_died(facet)
+    return deliveries
+
+
+def _state(notice: tuple[Any, ...]) -> list[_Delivery]:
+    _, number, state, facet, cause = notice
+    handle = _handles.get(number)
+    if handle is None or handle.released:
+        return []
+    if _STATES[state] == "retired":
+        handle.reason = f"{describe(facet)} {_REASONS[_CAUSES[cause]]}"
+        if facet in _breaks:
+            handle.reason += f": {_breaks[facet]}"
+        return []  # told when it is purged, like one that was retired by hand
+    callback = handle.callbacks.get(_STATES[state])
+    return [] if callback is None else [(callback, handle)]
+
+
+def _purge(notice: tuple[Any, ...]) -> list[_Delivery]:
+    _, number, released = notice
+    handle = _handles.pop(number, None)
+    if handle is None:
+        return []
+    if released:
+        handle._purged()
+        return []
+    callback = handle.callbacks.get("retired")
+    return [] if callback is None else [(callback, handle)]
+
+
+def _digest(notices: list[tuple[Any, ...]]) -> list[_Delivery]:
+    """What to call, with what, last first. Done before any callback runs: IDs may mean something else afterwards."""
+    deliveries: list[_Delivery] = []
+    for notice in notices:
+        if notice[0] == _DETAIL:
+            deliveries += _detail(notice)
+        elif notice[0] == _HANDLE:
+            deliveries += _state(notice)
+        else:
+            deliveries += _purge(notice)
+    deliveries.reverse()
+    return deliveries
+
+
+def _forget(facet: int) -> None:
+    _breaks.pop(facet, None)
+
+
+def drain() -> int:
+    """Settle and deliver all that has happened; return the number of listeners and callbacks called.
+
+    Runs by itself soon after an event, in the main thread; call it to have everything delivered now, in any thread, also
+    from a listener. Events that listeners cause are delivered by the next drain. Cost: about 100 ns if nothing happened.
+    """
+    if not _core.unsettled():
+        return 0
+    deliveries, error = _core.settle_all(_digest, _forget)
+    count = len(deliveries)
+    while deliveries:
+        callback, argument = deliveries.pop()
+        _core.call(callback, argument)
+    if error is not None:
+        raise error
+    return count
+
+
+def explain(handle: Handle) -> str:
+    """Why the handle is not valid: which facets, their old and new values, and file:line of the change.
+
+    Raises TypeError, Released.
+    """
+    if not isinstance(handle, Handle):
+        raise TypeError(f"{brief(handle)} is no Handle")
+    drain()
+    name = f"handle {handle.id} ({handle.name!r})"
+    if handle.retired:
+        return f"{name} is retired: {handle.reason}"
+    facets = _core.facets_of_handle(handle.id)
+    if handle.valid:
+        return f"{name} is valid: {len(facets)} assumption{'' if len(facets) == 1 else 's'} hold"
+    lines = [
+        f"  {describe(facet)}: {_breaks.get(facet, 'its details were dropped (the queue was full)')}"
+        for facet in facets
+        if _core.waits(facet)
+    ]
+    return "\n".join([f"{name} is invalid, {handle.broken} broken:", *lines])

@@ -1,0 +1,213 @@
+"""The compiler's side: reading is recording, and committing can refuse."""
+
+import types
+from typing import Any, Final, final
+
+from depwatch import _core, cells, naming, notice
+from depwatch.cells import CellKind, GuardCell, ValueCell
+from depwatch.errors import Released, Stale, Unstable, Unwatchable
+from depwatch.handle import Callback, Handle
+from depwatch.values import brief
+
+MAX_UNSTABLE_AFTER: Final = 65535  # breaks that a facet can count
+
+
+@final
+class Recorder:
+    """Collects the assumptions of one piece of optimized code while it is compiled.
+
+    name: for messages. unstable_after: how many breaks (1 to 65535) of one facet it puts up with; reading a facet that
+    broke more often raises Unstable, and a handle gives up a facet that comes to break that often. Every read costs
+    about a microsecond and watches the facet until the recorder is committed, closed or dropped.
+    Source: V8, CompilationDependencies.
+    """
+
+    __slots__ = ("_assumptions", "_cells", "_facets", "name")
+
+    def __init__(self, name: str, unstable_after: int = 6) -> None:
+        if not isinstance(name, str):
+            raise TypeError(f"the name must be a str, not {brief(name)}")
+        if not isinstance(unstable_after, int):
+            raise TypeError(f"unstable_after must be an int, not {brief(unstable_after)}")
+        if not 1 <= unstable_after <= MAX_UNSTABLE_AFTER:
+            raise ValueError(f"unstable_after is {unstable_after}; it must be from 1 to {MAX_UNSTABLE_AFTER} breaks")
+        self.name: Final = name
+        self._assumptions: _core.Assumptions | None = _core.Assumptions(unstable_after)
+        self._facets: Final[list[int]] = []  # of the assumptions, in order
+        self._cells: Final[list[ValueCell | GuardCell]] = []
+
+    def _open(self) -> _core.Assumptions:
+        if self._assumptions is None:
+            raise Released(f"recorder {self.name!r} was committed or closed; make a new one for each compilation")
+        notice.drain()  # so that breaks are counted and old values looked at again
+        return self._assumptions
+
+    def _read(self, facet: int) -> tuple[Any, ...]:
+        try:
+            value = self._open().read(facet)
+        except Unstable as error:
+            raise Unstable(f"{naming.describe(facet)}: {error}") from None
+        if value:
+            self._facets.append(facet)
+        return value
+
+    def read_global(self, owner: types.FunctionType | types.ModuleType | dict[str, Any], name: str) -> Any:
+        """The value of a global now, with the assumption that it stays.
+
+        owner: the function that loads it (its globals, then its builtins), or a namespace: a module or a dict.
+        Raises NameError like Python; Unstable; Unwatchable; TypeError.
+        """
+        self._open()
+        if value := self._read(naming.global_facet(owner, name)):
+            return value[0]
+        raise NameError(f"name {name!r} is not defined", name=name)
+
+    def read_attr(self, module: types.ModuleType, name: str) -> Any:
+        """The value of a module's attribute now, with the assumption that it stays.
+
+        Raises AttributeError like Python; Unwatchable for anything but modules, and for a name that only the module's
+        __getattr__ knows; Unstable.
+        """
+        self._open()
+        naming.check_name(name)
+        if not isinstance(module, types.ModuleType):
+            naming.no_attribute(module, name)
+        if value := self._read(naming.module_facet(module, name)):
+            return value[0]
+        if "__getattr__" in vars(module):
+            raise Unwatchable(
+                f"{name!r} of {brief(module)} comes from the module's __getattr__, which may return something else each "
+                "time; read it at run time"
+            )
+        raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}", name=name, obj=module)
+
+    def read_type_attr(self, cls: type, name: str) -> Any:
+        """What instances find along the MRO now, unbound (like inspect.getattr_static), assumed to stay.
+
+        Static types cannot change: reading them records nothing. Raises AttributeError like Python; Unstable;
+        Unwatchable; TypeError.
+        """
+        self._open()
+        if not isinstance(cls, type):
+            naming.refuse(cls, "class")
+        facet = naming.attribute_facet(cls, name)
+        if facet is None:
+            value = next(((vars(base)[name],) for base in cls.__mro__ if name in vars(base)), ())
+        else:
+            value = self._read(facet)
+        if value:
+            return value[0]
+        raise AttributeError(f"type object {cls.__name__!r} has no attribute {name!r}", name=name, obj=cls)
+
+    def read_function(self, function: types.FunctionType, *parts: str) -> tuple[Any, ...]:
+        """These parts of a function now ("code", "defaults", "kwdefaults", "existence"), assumed to stay.
+
+        One value a part; "existence" reads as the function itself. An in-place change of the dict of kwdefaults retires.
+        Raises TypeError, ValueError, Unstable, Unwatchable (for what CPython does not report).
+        """
+        self._open()
+        if not parts:
+            raise ValueError(f"no part is named; there are {', '.join(naming.FUNCTION_PARTS)}")
+        return tuple(self._read(naming.function_facet(function, part))[0] for part in parts)
+
+    def depend_on(self, obj: object) -> None:
+        """Assume that nothing at all of this dict, module, type, function or code object changes.
+
+        There is no value that could come back: any change retires the handle. Raises Unwatchable.
+        """
+        self._open()
+        facet = naming.whole_facet(obj)
+        if facet is not None:
+            self._read(facet)
+
+    def _cell_facet(self, owner: object, name: str) -> int:
+        if isinstance(owner, types.ModuleType):
+            return naming.module_facet(owner, name)
+        if isinstance(owner, type):
+            facet = naming.attribute_facet(owner, name)
+            if facet is None:
+                raise Unwatchable(f"{brief(owner)} is immutable: {name!r} never changes and needs no cell")
+            return facet
+        if isinstance(owner, types.FunctionType | dict):
+            return naming.global_facet(owner, name)
+        naming.no_attribute(owner, name)
+
+    def _missing(self, owner: object, name: str) -> Exception:
+        if isinstance(owner, types.FunctionType | dict):
+            return NameError(f"name {name!r} is not defined", name=name)
+        return AttributeError(f"{brief(owner)} has no attribute {name!r}", name=name, obj=owner)
+
+    def value_cell(self, owner: Any, name: str, kind: CellKind) -> ValueCell:
+        """A word that depwatch keeps current: no assumption, a change is patched and invalidates nothing.
+
+        owner: a function or dict (a global), a module or a type (an attribute). kind: "object" (a borrowed PyObject*),
+        "f64" (an exact float) or "i64" (an exact int that fits). Shared by all handles that ask for the same.
+        Raises TypeError if the value now does not fit; NameError or AttributeError like Python; Unwatchable.
+        """
+        assumptions = self._open()
+        if kind not in cells.KINDS:
+            raise ValueError(f"there is no kind of cell {kind!r}; there are {', '.join(cells.KINDS)}")
+        facet = self._cell_facet(owner, name)
+        reference = assumptions.cell(facet, kind)
+        _core.look(facet)
+        if not reference.guard:
+            now = _core.history(facet)[3]
+            if type(now) is type(_core.UNKNOWN):
+                raise self._missing(owner, name)
+            raise TypeError(f"{naming.describe(facet)} is {brief(now)}, which does not fit a cell of kind {kind!r}")
+        self._cells.append(ValueCell(name, kind, reference))
+        return self._cells[-1]
+
+    def guard_cell(self, owner: Any, name: str) -> GuardCell:
+        """A byte that turns 0 the moment the value changes, and 1 again when the change is undone.
+
+        The facet is no assumption of the handle: the code tests the byte instead. Raises like value_cell, and Unstable.
+        """
+        assumptions = self._open()
+        facet = self._cell_facet(owner, name)
+        place = len(self._facets)
+        value = self._read(facet)
+        if not value:
+            raise self._missing(owner, name)
+        cell = GuardCell(name, value[0], assumptions.cell(facet, "guard"))
+        assumptions.forget(place)
+        del self._facets[place]
+        self._cells.append(cell)
+        return cell
+
+    def commit(
+        self,
+        artifact: Any = None,
+        *,
+        on_invalidate: Callback | None = None,
+        on_resume: Callback | None = None,
+        on_retire: Callback | None = None,
+    ) -> Handle:
+        """The handle of the finished code: valid as long as every assumption holds.
+
+        artifact is kept as handle.artifact. The callbacks get the handle, in the drain. Raises Stale, naming the first
+        facet that is not as it was read; then nothing is kept, and the recorder can only be dropped.
+        """
+        assumptions = self._open()
+        self._assumptions = None
+        given = {"invalid": on_invalidate, "valid": on_resume, "retired": on_retire}
+        callbacks = {state: callback for state, callback in given.items() if callback is not None}
+        for callback in callbacks.values():
+            if not callable(callback):
+                raise TypeError(f"a callback must be callable, not {brief(callback)}")
+        number, witness = assumptions.commit()
+        if number is None:
+            stale = naming.describe(self._facets[witness])
+            assumptions.close()
+            raise Stale(f"{stale} changed since it was read for {self.name!r}; compile again")
+        handle = Handle(number, self.name, artifact, self._cells, callbacks)
+        notice.keep(handle)
+        return handle
+
+    def close(self) -> None:
+        """Drop what was recorded, without a handle. Idempotent."""
+        if self._assumptions is not None:
+            self._assumptions.close()
+            self._assumptions = None
+            for cell in self._cells:
+                cell._release()

@@ -1,0 +1,380 @@
+# cython: language_level=3
+"""The native core as Python sees it: facets, assumptions, cells, handles and the drain's first half, by ID.
+
+The package `depwatch` is written on top of this; nothing here is public. Facet and handle IDs are dense uint32. All of it
+runs at safe points, under the GIL; what runs inside CPython's callbacks is in event.c and action.c.
+"""
+
+import array
+import sys
+
+from cpython.mem cimport PyMem_Free, PyMem_Realloc
+from cpython.ref cimport Py_INCREF
+
+from core cimport *
+
+KINDS = {
+    "key": FACET_KEY, "global": FACET_GLOBAL, "attribute": FACET_ATTRIBUTE, "code": FACET_CODE,
+    "defaults": FACET_DEFAULTS, "kwdefaults": FACET_KWDEFAULTS, "existence": FACET_EXISTENCE, "any": FACET_ANY,
+    "created": FACET_CREATED, "mro": FACET_MRO,
+}
+CHANGES = {
+    "ADDED": CHANGE_ADDED, "MODIFIED": CHANGE_MODIFIED, "DELETED": CHANGE_DELETED, "CLONED": CHANGE_CLONED,
+    "CLEARED": CHANGE_CLEARED, "DESTROYED": CHANGE_DESTROYED, "CREATED": CHANGE_CREATED, "MRO": CHANGE_MRO,
+}
+CAUSES = {
+    "none": CAUSE_NONE, "changed": CAUSE_CHANGED, "died": CAUSE_DIED, "superseded": CAUSE_SUPERSEDED,
+    "unstable": CAUSE_UNSTABLE, "lost": CAUSE_LOST, "unwatchable": CAUSE_UNWATCHABLE,
+}
+STATES = {"valid": HANDLE_VALID, "invalid": HANDLE_INVALID, "retired": HANDLE_GONE}
+NOTICES = {
+    "detail": NOTICE_DETAIL, "handle": NOTICE_HANDLE, "purged": NOTICE_PURGED,
+}
+cdef dict KIND_NAMES = {kind: name for name, kind in KINDS.items()}
+cdef dict CELL_KINDS = {"object": CELL_OBJECT, "f64": CELL_F64, "i64": CELL_I64, "guard": CELL_GUARD}
+
+RETIRED = HANDLE_RETIRED
+UNKNOWN = None  # set by set_up
+
+
+def set_up(unwatchable, unstable, unknown, drain):
+    """Give the core the errors that it raises, the value that stands for "not told", and what a pending call runs."""
+    global Unwatchable_error, Unstable_error, Unknown_value, drain_callable, UNKNOWN
+    for owned in (unwatchable, unstable, unknown, drain):
+        Py_INCREF(owned)  # for the life of the process: callbacks outlive every module
+    Unwatchable_error = <PyObject*>unwatchable
+    Unstable_error = <PyObject*>unstable
+    Unknown_value = <PyObject*>unknown
+    drain_callable = <PyObject*>drain
+    UNKNOWN = unknown
+
+
+def shut_down():
+    """From now on take no reference and schedule nothing; bytes and guards go on working until the process ends."""
+    service.shutting_down = True
+
+
+def after_fork():
+    """In a child, the parent's pending call is gone."""
+    service.scheduled = False
+    if service_unsettled():
+        service_schedule()
+
+
+# --- facets -----------------------------------------------------------------------------------------------------------
+
+
+def facet(str kind, owner, str name=None, fallback=None):
+    """The ID of that facet of owner, watched from now on until nobody needs it. Raises Unwatchable.
+
+    It lives only as long as somebody pins it: hand it to Assumptions, listen or pin before any other Python runs.
+    """
+    name = None if name is None else sys.intern(str(name))
+    return facet_get(KINDS[kind], <PyObject*>owner, NULL if fallback is None else <PyObject*>fallback,
+                     NULL if name is None else <PyObject*>name)
+
+
+def pin(uint32_t id):
+    """Keep the facet, and the ID of its object, until the object dies. Idempotent."""
+    facet_at(id).pins += facet_at(id).pins == 0
+
+
+def listen(uint32_t id, int delta):
+    """Add (1) or take away (-1) one listener: while there is one, details of every event of the facet are queued."""
+    facet_at(id).listeners += delta
+    facet_touch(id)
+
+
+def owner_of(uint32_t id):
+    """(object ID, object or None once it is dead, kind name, name or None) of a facet."""
+    cdef Facet* facet = facet_at(id)
+    cdef PyObject* owner = object_at(facet.owner).address
+    return (facet.owner, None if owner == NULL else <object>owner, KIND_NAMES[facet.kind],
+            None if facet.name == NULL else <object>facet.name)
+
+
+def history(uint32_t id):
+    """(breaks that a drain has seen, events, whether it holds, current value or UNKNOWN) of a facet."""
+    cdef Facet* facet = facet_at(id)
+    return facet.breaks, facet.changes, facet.holds, UNKNOWN if facet.current == NULL else <object>facet.current
+
+
+def look(uint32_t id):
+    """Find the facet's value by ordinary look-ups, if it is not known. Raises Unwatchable."""
+    if not facet_at(id).known:
+        facet_look(id)
+
+
+def waits(uint32_t id):
+    """Whether handles depend on the facet and its recorded value is not there now."""
+    cdef Facet* facet = facet_at(id)
+    return facet.recorded != NULL and not facet.holds
+
+
+# --- assumptions ------------------------------------------------------------------------------------------------------
+
+
+cdef class Assumptions:
+    """What one compilation has read. Facets stay watched as long as it lives or until it is committed or closed."""
+
+    cdef Assumption* items       # owned
+    cdef uint32_t count, capacity
+    cdef readonly unsigned unstable_after  # breaks
+
+    def __cinit__(self, unsigned unstable_after):
+        self.unstable_after = unstable_after
+
+    def __dealloc__(self):
+        self.close()
+
+    cpdef close(self):
+        """Let go of the facets. Idempotent."""
+        for i in range(self.count):
+            facet_at(self.items[i].facet).readers -= 1
+            facet_touch(self.items[i].facet)
+        self.count = self.capacity = 0
+        PyMem_Free(self.items)
+        self.items = NULL
+
+    cdef uint32_t hold(self, uint32_t facet) except? 0x7fffffff:
+        cdef Assumption* items
+        if self.count == self.capacity:
+            capacity = max(16, 2 * self.capacity)
+            items = <Assumption*>PyMem_Realloc(self.items, capacity * sizeof(Assumption))
+            if items == NULL:
+                raise MemoryError()
+            self.items = items
+            self.capacity = capacity
+        self.items[self.count] = Assumption(facet, 0)
+        facet_at(facet).readers += 1
+        self.count += 1
+        return self.count - 1
+
+    cdef drop_last(self):
+        self.count -= 1
+        facet_at(self.items[self.count].facet).readers -= 1
+        facet_touch(self.items[self.count].facet)
+
+    def read(self, uint32_t facet):
+        """Read the facet and record its value: (value,), or () if it is missing. Raises Unstable, Unwatchable."""
+        place = self.hold(facet)
+        cdef uint32_t generation = 0
+        cdef PyObject* value
+        try:
+            value = facet_read(facet, self.unstable_after, &generation)
+        except BaseException:
+            self.drop_last()
+            raise
+        if value == NULL:
+            self.drop_last()
+            return ()
+        self.items[place].generation = generation
+        owned = <object>value
+        Py_DECREF_stolen(value)
+        return (owned,)
+
+    def forget(self, uint32_t place):
+        """Take back the assumption at this place."""
+        facet_at(self.items[place].facet).readers -= 1
+        facet_touch(self.items[place].facet)
+        self.count -= 1
+        for i in range(place, self.count):
+            self.items[i] = self.items[i + 1]
+
+    def cell(self, uint32_t facet, str kind):
+        """A cell of that kind of a facet. The facet is not an assumption: a change is patched, it invalidates nothing."""
+        cell = CellReference()
+        cell.cell = cell_use(facet, CELL_KINDS[kind])
+        return cell
+
+    def commit(self):
+        """(handle ID, None), or (None, index of the first assumption that is no longer as it was read)."""
+        cdef uint32_t witness = 0
+        handle = handle_commit(self.items, self.count, <uint16_t>min(self.unstable_after, 0xffffu), &witness)
+        if handle == NO_ID:
+            return None, witness
+        self.close()
+        return handle, None
+
+    def __len__(self):
+        return self.count
+
+
+cdef extern from *:
+    """
+    #define Py_DECREF_stolen(value) Py_DECREF(value)
+    #define PyErr_SetRaisedException_stolen(error) PyErr_SetRaisedException(Py_NewRef(error))
+    """
+    void Py_DECREF_stolen(PyObject*)
+    void PyErr_SetRaisedException_stolen(object)
+    void PyErr_WriteUnraisable(object)
+
+
+cdef class CellReference:
+    """One user's reference to a cell. The memory stays until every reference is released."""
+
+    cdef Cell* cell  # shared; NULL once released
+
+    def __dealloc__(self):
+        self.release()
+
+    cpdef release(self):
+        """Idempotent. The addresses must not be used afterwards."""
+        if self.cell != NULL:
+            cell_release(self.cell)
+            self.cell = NULL
+
+    @property
+    def released(self):
+        return self.cell == NULL
+
+    @property
+    def word_address(self):
+        return <uintptr_t>&self.cell.word
+
+    @property
+    def guard_address(self):
+        return <uintptr_t>&self.cell.guard
+
+    @property
+    def guard(self):
+        return self.cell.guard
+
+    @property
+    def word(self):
+        """The value in the word: an object, float or int by the cell's kind; UNKNOWN while the guard is down."""
+        if not self.cell.guard or self.cell.kind == CELL_GUARD:
+            return UNKNOWN
+        if self.cell.kind == CELL_F64:
+            return self.cell.word.f64
+        if self.cell.kind == CELL_I64:
+            return self.cell.word.i64
+        return <object>self.cell.word.object
+
+
+# --- handles ----------------------------------------------------------------------------------------------------------
+
+
+def byte_address(uint32_t handle):
+    """Address of the byte that counts the handle's broken assumptions. Good until the handle is released and drained."""
+    return <uintptr_t>handle_byte(handle)
+
+
+def byte(uint32_t handle):
+    return handle_byte(handle)[0]
+
+
+def retire(uint32_t handle):
+    handle_retire(handle)
+
+
+def release(uint32_t handle):
+    handle_release(handle)
+
+
+def facets_of_handle(uint32_t handle):
+    """The IDs of the facets that a handle depends on, ascending; empty once it is purged."""
+    return [handle_at(handle).facets[i] for i in range(handle_at(handle).n_facets)]
+
+
+# --- the index --------------------------------------------------------------------------------------------------------
+
+
+cdef void collect(const Dependents* facets, set into):
+    cdef DependentsWalk walk = dependents_walk(facets)
+    while dependents_next(&walk):
+        for i in range(walk.count):
+            into.add(walk.ids[i])
+
+
+def facets_concerned(address_owner, str name=None):
+    """The IDs of the facets that an event of this object (of this key, if name is given) concerns."""
+    cdef uint32_t id = object_find(<void*>address_owner)
+    cdef set facets = set()
+    cdef Object* object
+    cdef KeySlot* slot
+    if id == NO_ID:
+        return facets
+    object = object_at(id)
+    collect(&object.whole, facets)
+    if name is not None:
+        hash(name)
+        slot = keys_find(&object.keys, <PyObject*>name)
+        if slot != NULL:
+            collect(&slot.facets, facets)
+    elif object.keys.slots != NULL:
+        for i in range(object.keys.mask + 1):
+            collect(&object.keys.slots[i].facets, facets)
+    return facets
+
+
+def parts_of(owner):
+    """The IDs of the facets that are parts of this object."""
+    cdef uint32_t id = object_find(<void*>owner)
+    facets = set()
+    if id != NO_ID:
+        id = object_at(id).first_facet
+        while id != NO_ID:
+            facets.add(id)
+            id = facet_at(id).next_of_owner
+    return facets
+
+
+def handles_of(uint32_t facet):
+    """The handle IDs that depend on a facet, ascending, as an array of uint32."""
+    cdef DependentsWalk walk = dependents_walk(&facet_at(facet).handles)
+    handles = array.array("I")
+    while dependents_next(&walk):
+        handles.frombytes((<const char*>walk.ids)[:walk.count * sizeof(uint32_t)])
+    return handles
+
+
+# --- the drain's first half -------------------------------------------------------------------------------------------
+
+
+def unsettled():
+    """Whether anything has happened that a drain must look at."""
+    return service_unsettled()
+
+
+def settle_all(digest, forget):
+    """Settle, then return (digest(notices), error or None). What happened is as settle.h describes.
+
+    Facet IDs keep their meaning until digest returns; then forget(facet) is called for those that are gone.
+    """
+    cdef LookedAt looked_at = LookedAt(NULL, 0, 0)
+    notices, garbage, error = [], [], None
+    try:
+        settle(notices, garbage, &looked_at)
+    except BaseException as exception:
+        error = exception
+    try:
+        return digest(notices), error
+    finally:
+        settle_end(&looked_at)
+        for i in range(looked_at.n):
+            forget(looked_at.facets[i])
+        free(looked_at.facets)
+        notices.clear()
+        garbage.clear()  # destructors may run now
+
+
+def call(callback, argument):
+    """Call it; what it raises goes to sys.unraisablehook, like an exception in a destructor."""
+    try:
+        callback(argument)
+    except BaseException as error:
+        PyErr_SetRaisedException_stolen(error)
+        PyErr_WriteUnraisable(callback)
+
+
+def counters():
+    taken = watch_slots_taken()
+    return {
+        "objects": object_pool.live, "facets": facet_pool.live, "handles": handle_pool.live,
+        "dependencies": dependency_count, "events": service.events, "breaks": service.breaks,
+        "restores": service.restores, "conservative_breaks": service.conservative,
+        "needless_breaks": service.needless, "details_queued": queue.queued, "details_dropped": queue.dropped,
+        "dict_slots": taken & 1, "type_slots": taken >> 1 & 1, "function_slots": taken >> 2 & 1,
+        "code_slots": taken >> 3 & 1,
+    }

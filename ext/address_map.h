@@ -1,0 +1,93 @@
+/* AddressMap: the address of a live watched object -> its object ID. No Python.h.
+ *
+ * Open addressing, linear probing, at most half full, so a miss usually costs one cache line. A removal shifts the
+ * run back instead of leaving a tombstone: it needs no memory, and a callback may therefore forget a dying object.
+ */
+#ifndef DW_ADDRESS_MAP_H
+#define DW_ADDRESS_MAP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "ids.h"
+
+typedef struct AddressSlot {
+    const void *address; /* NULL: empty */
+    uint32_t id;
+} AddressSlot;
+
+typedef struct AddressMap {
+    AddressSlot *slots; /* owned; mask + 1 of them, NULL before the first insertion */
+    uint32_t mask;
+    uint32_t count;
+} AddressMap;
+
+static inline uint32_t address_hash(const void *address)
+{
+    return (uint32_t)((((uintptr_t)address >> 4) * UINT64_C(0x9E3779B97F4A7C15)) >> 32);
+}
+
+static inline uint32_t address_map_find(const AddressMap *map, const void *address)
+{
+    if (map->count == 0)
+        return NO_ID;
+    for (uint32_t i = address_hash(address) & map->mask;; i = (i + 1) & map->mask) {
+        if (map->slots[i].address == address)
+            return map->slots[i].id;
+        if (map->slots[i].address == NULL)
+            return NO_ID;
+    }
+}
+
+static inline void address_map_remove(AddressMap *map, const void *address)
+{
+    if (map->count == 0)
+        return;
+    uint32_t hole = address_hash(address) & map->mask;
+    while (map->slots[hole].address != address) {
+        if (map->slots[hole].address == NULL)
+            return;
+        hole = (hole + 1) & map->mask;
+    }
+    for (uint32_t i = (hole + 1) & map->mask; map->slots[i].address != NULL; i = (i + 1) & map->mask) {
+        uint32_t home = address_hash(map->slots[i].address) & map->mask;
+        /* Move it into the hole unless its home lies after the hole (cyclically). */
+        if (((i - home) & map->mask) >= ((i - hole) & map->mask)) {
+            map->slots[hole] = map->slots[i];
+            hole = i;
+        }
+    }
+    map->slots[hole].address = NULL;
+    map->count--;
+}
+
+/* Safe points only: may allocate. False when out of memory; the map is then as it was. */
+static inline bool address_map_insert(AddressMap *map, const void *address, uint32_t id)
+{
+    if (map->slots == NULL || map->count >= (map->mask + 1) / 2) {
+        uint32_t size = map->slots == NULL ? 64 : 2 * (map->mask + 1);
+        AddressSlot *old = map->slots, *slots = calloc(size, sizeof *slots);
+        if (slots == NULL)
+            return false;
+        for (uint32_t i = 0; old != NULL && i <= map->mask; i++) {
+            if (old[i].address == NULL)
+                continue;
+            uint32_t j = address_hash(old[i].address) & (size - 1);
+            while (slots[j].address != NULL)
+                j = (j + 1) & (size - 1);
+            slots[j] = old[i];
+        }
+        free(old);
+        map->slots = slots;
+        map->mask = size - 1;
+    }
+    uint32_t i = address_hash(address) & map->mask;
+    while (map->slots[i].address != NULL)
+        i = (i + 1) & map->mask;
+    map->slots[i] = (AddressSlot){address, id};
+    map->count++;
+    return true;
+}
+
+#endif

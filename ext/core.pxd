@@ -1,0 +1,138 @@
+"""What the C core offers to _core.pyx. The units and rules are in the headers."""
+
+from cpython.object cimport PyObject
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t
+
+
+cdef extern from "stdlib.h":
+    void free(void*)
+
+cdef extern from "ids.h":
+    const uint32_t NO_ID
+
+cdef extern from "dependents.h":
+    ctypedef struct Dependents:
+        pass
+    ctypedef struct DependentsWalk:
+        const uint32_t* ids
+        uint32_t count
+    DependentsWalk dependents_walk(const Dependents*) noexcept nogil
+    bint dependents_next(DependentsWalk*) noexcept nogil
+    uint32_t dependents_count(const Dependents*) noexcept nogil
+    bint dependents_empty(const Dependents*) noexcept nogil
+
+cdef extern from "pool.h":
+    ctypedef struct Pool:
+        uint32_t live
+        uint32_t used
+
+cdef extern from "handles.h":
+    const int HANDLE_VALID, HANDLE_INVALID, HANDLE_GONE, HANDLE_RETIRED
+    Pool handle_pool
+    uint64_t dependency_count
+    uint8_t* handle_byte(uint32_t) noexcept nogil
+    ctypedef struct Handle:
+        uint32_t* facets
+        uint32_t n_facets
+    Handle* handle_at(uint32_t) noexcept nogil
+
+cdef extern from "keys.h":
+    ctypedef struct KeySlot:
+        Dependents facets
+        PyObject* name
+    ctypedef struct KeyTable:
+        KeySlot* slots
+        uint32_t mask
+    KeySlot* keys_find(const KeyTable*, PyObject*) noexcept
+
+cdef extern from "objects.h":
+    ctypedef struct Object:
+        PyObject* address
+        KeyTable keys
+        Dependents whole
+        uint32_t first_facet
+    Pool object_pool
+    Object* object_at(uint32_t) noexcept nogil
+    uint32_t object_find(const void*) noexcept nogil
+
+cdef extern from "cells.h":
+    ctypedef enum CellKind:
+        CELL_OBJECT, CELL_F64, CELL_I64, CELL_GUARD
+    ctypedef union CellWord:
+        PyObject* object
+        double f64
+        int64_t i64
+    ctypedef struct Cell:
+        CellWord word
+        uint8_t guard
+        uint8_t kind
+    Cell* cell_use(uint32_t, CellKind) except NULL
+    void cell_release(Cell*)
+
+cdef extern from "facets.h":
+    ctypedef enum FacetKind:
+        FACET_KEY, FACET_GLOBAL, FACET_ATTRIBUTE, FACET_CODE, FACET_DEFAULTS, FACET_KWDEFAULTS
+        FACET_EXISTENCE, FACET_ANY, FACET_CREATED, FACET_MRO
+    const int CAUSE_NONE, CAUSE_CHANGED, CAUSE_DIED, CAUSE_SUPERSEDED, CAUSE_UNSTABLE, CAUSE_LOST, CAUSE_UNWATCHABLE
+    ctypedef struct Facet:
+        uint32_t owner, next_of_owner, changes, generation, readers, listeners, pins
+        uint8_t kind
+        bint holds, known, dead, touched
+        uint16_t breaks
+        PyObject* name
+        PyObject* current
+        PyObject* recorded
+        Dependents handles
+        Cell* cells
+    Pool facet_pool
+    Facet* facet_at(uint32_t) noexcept nogil
+    PyObject* facet_recorded(const Facet*) noexcept nogil
+    bint facet_has_value(const Facet*) noexcept nogil
+    # NO_ID: an exception is set
+    uint32_t facet_get(FacetKind, PyObject* owner, PyObject* fallback, PyObject* name) except? 0x7fffffff
+
+cdef extern from "action.h":
+    void facet_touch(uint32_t) noexcept
+
+cdef extern from "lookup.h":
+    int facet_look(uint32_t) except -1
+    PyObject* facet_read(uint32_t, unsigned unstable_after, uint32_t* generation) except? NULL
+
+cdef extern from "commit.h":
+    ctypedef struct Assumption:
+        uint32_t facet
+        uint32_t generation
+    uint32_t handle_commit(const Assumption*, uint32_t n, uint16_t unstable_after, uint32_t* witness) except? 0x7fffffff
+    void handle_retire(uint32_t) noexcept
+    void handle_release(uint32_t) noexcept
+
+cdef extern from "service.h":
+    const int CHANGE_ADDED, CHANGE_MODIFIED, CHANGE_DELETED, CHANGE_CLONED
+    const int CHANGE_CLEARED, CHANGE_DESTROYED, CHANGE_CREATED, CHANGE_MRO
+    ctypedef struct Service:
+        bint scheduled, shutting_down
+        uint64_t events, breaks, restores, conservative, needless
+    Service service
+    void service_schedule() noexcept
+
+cdef extern from "queue.h":
+    ctypedef struct Queue:
+        uint32_t count
+        uint64_t queued, dropped
+    Queue queue
+
+cdef extern from "watch.h":
+    PyObject* Unwatchable_error
+    PyObject* Unstable_error
+    unsigned watch_slots_taken() noexcept
+
+cdef extern from "settle.h":
+    const int NOTICE_DETAIL, NOTICE_HANDLE, NOTICE_PURGED
+    PyObject* Unknown_value
+    PyObject* drain_callable
+    bint service_unsettled() noexcept
+    ctypedef struct LookedAt:
+        uint32_t* facets
+        uint32_t n, capacity
+    int settle(object notices, object garbage, LookedAt*) except -1
+    void settle_end(LookedAt*) noexcept

@@ -1,0 +1,105 @@
+/* Facets: the parts of objects that can change, with who relies on them.
+ *
+ * recorded is what the dependents assumed, current what the facet is now. While a facet holds, its provider (the dict,
+ * the function) keeps the value alive and recorded is borrowed: depwatch keeps nothing of the program alive. Every way
+ * to take the value away passes through an event before it happens; that event takes a reference, so that no other
+ * object can appear at the same address and be mistaken for it. The drain turns that reference into a weak one where
+ * the type allows it.
+ */
+#ifndef DW_FACETS_H
+#define DW_FACETS_H
+
+#include <Python.h>
+#include <stdbool.h>
+
+#include "cells.h"
+#include "dependents.h"
+#include "objects.h"
+#include "pool.h"
+
+typedef enum FacetKind {
+    FACET_KEY,        /* owner: a dict */
+    FACET_GLOBAL,     /* owner: a globals dict; fallback: its builtins dict */
+    FACET_ATTRIBUTE,  /* owner: a type; as found along its MRO */
+    FACET_CODE,       /* owner: a function, up to KWDEFAULTS */
+    FACET_DEFAULTS,
+    FACET_KWDEFAULTS,
+    FACET_EXISTENCE,  /* owner: a function or a code object */
+    FACET_ANY,        /* the whole object; has no value */
+    FACET_CREATED,    /* owner: a code object; has no value */
+    FACET_MRO         /* owner: a type; has no value, no handles of its own: it tells the type's other facets */
+} FacetKind;
+
+/* Why a facet retired its handles. */
+typedef enum Cause {
+    CAUSE_NONE,
+    CAUSE_CHANGED,    /* a whole-object dependency changed: there is no value that could come back */
+    CAUSE_DIED,       /* its object died */
+    CAUSE_SUPERSEDED, /* another value was recorded than the one that they wait for */
+    CAUSE_UNSTABLE,   /* it broke too often */
+    CAUSE_LOST,       /* nobody but depwatch has the value that they wait for */
+    CAUSE_UNWATCHABLE /* it can no longer be watched */
+} Cause;
+
+typedef enum Reference { REFERENCE_BORROWED, REFERENCE_STRONG, REFERENCE_WEAK } Reference;
+
+typedef struct Facet {
+    uint32_t next_touched;  /* first, because Pool threads its free list through these 4 bytes */
+    uint32_t next_of_owner;
+    uint32_t owner;         /* object ID */
+    uint32_t fallback;      /* object ID of the builtins; NO_ID but for FACET_GLOBAL */
+    uint32_t provider;      /* object ID of the dict that holds the value; NO_ID: unknown, missing or immutable */
+    uint8_t kind;           /* FacetKind */
+    uint8_t reference;      /* Reference: how recorded is held */
+    uint8_t cause;          /* Cause, until the drain has told the retired handles */
+    bool known;             /* current is what the facet is (NULL: it is missing) */
+    bool holds;             /* false: the recorded value is not there now */
+    bool touched;           /* on the service's list */
+    bool counted;           /* the present break is in breaks */
+    bool conservative;      /* the present break came from an event that does not tell the value */
+    bool dead;              /* its object died */
+    uint16_t breaks;        /* breaks that a drain has seen */
+    uint16_t limit;         /* the smallest unstable_after of its handles */
+    uint32_t changes;       /* events that may have changed it; wraps */
+    uint32_t generation;    /* of what is recorded: a recorder that read another generation is stale */
+    uint32_t readers;       /* recorders that have read it and not yet committed */
+    uint32_t listeners;     /* subscriptions */
+    uint32_t pins;          /* drains at work, and the user who was given the object's ID */
+    uint32_t n_links;
+    uint32_t *links;        /* owned: object IDs where this facet is registered */
+    PyObject *name;         /* owned, interned; NULL for parts of functions and whole objects */
+    PyObject *current;      /* borrowed from the provider */
+    PyObject *recorded;     /* see reference; NULL: nothing is recorded */
+    Dependents handles;
+    Cell *cells;            /* owned list */
+} Facet;
+
+extern Pool facet_pool;
+
+static inline Facet *facet_at(uint32_t id) { return pool_at(&facet_pool, id); }
+static inline bool facet_has_value(const Facet *facet) { return facet->kind < FACET_ANY; }
+
+/* What a facet's dependents assumed, or NULL when nothing is recorded or the value is gone. Borrowed. */
+static inline PyObject *facet_recorded(const Facet *facet)
+{
+    if (facet->reference != REFERENCE_WEAK || facet->recorded == NULL)
+        return facet->recorded;
+    PyObject *object = ((PyWeakReference *)facet->recorded)->wr_object;
+    return object == Py_None ? NULL : object;
+}
+
+/* Safe points only. The facet of that description, made if need be; NO_ID with an exception set. */
+uint32_t facet_get(FacetKind kind, PyObject *owner, PyObject *fallback, PyObject *name);
+/* The same if it exists, else NO_ID without an exception. */
+uint32_t facet_lookup(FacetKind kind, uint32_t owner, uint32_t fallback, PyObject *name);
+/* Frees the facet if nobody needs it or its memory of breaks; true if it is gone. */
+bool facet_free_if_unused(uint32_t id);
+void facet_free_mro_if_alone(uint32_t owner);
+/* Makes target the index-th object whose events concern this facet (for a look-up chain: events of its key), and
+ * forgets those after it if it was another. -1 with an exception set. */
+int facet_link(uint32_t id, uint32_t index, PyObject *target);
+void facet_unlink_after(uint32_t id, uint32_t n_links);
+/* Lets recorded go; returns an owned reference to DECREF when the state is consistent, or NULL. */
+PyObject *facet_forget(Facet *facet);
+
+#endif

@@ -1,0 +1,28 @@
+#include "handles.h"
+
+#include <stdlib.h>
+
+Pool handle_pool = POOL_OF(Handle);
+uint8_t *handle_bytes[1u << (31 - HANDLE_CHUNK_BITS)];
+uint64_t dependency_count;
+
+uint32_t handle_new(uint16_t unstable_after)
+{
+    uint32_t id = pool_take(&handle_pool);
+    if (id == NO_ID)
+        return NO_ID;
+    uint8_t **chunk = &handle_bytes[id >> HANDLE_CHUNK_BITS];
+    if (*chunk == NULL && (*chunk = malloc((size_t)1 << HANDLE_CHUNK_BITS)) == NULL) {
+        pool_give(&handle_pool, id);
+        return NO_ID;
+    }
+    *handle_byte(id) = 0;
+    *handle_at(id) = (Handle){.unstable_after = unstable_after, .told = HANDLE_VALID, .next_retired = NO_ID};
+    return id;
+}
+
+void handle_free(uint32_t id)
+{
+    free(handle_at(id)->facets);
+    pool_give(&handle_pool, id);
+}

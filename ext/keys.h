@@ -1,0 +1,58 @@
+/* KeyTable: for one watched dict, each name that some facet relies on -> those facets.
+ *
+ * Found by value, because an event carries the key of the look-up, which need not be interned. All names here are
+ * interned exact str, so two interned strings differ as soon as their addresses do.
+ */
+#ifndef DW_KEYS_H
+#define DW_KEYS_H
+
+#include <Python.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "dependents.h"
+
+typedef struct KeySlot {
+    PyObject *name;    /* owned, interned; NULL: empty */
+    Py_hash_t hash;
+    Dependents facets;
+} KeySlot;
+
+typedef struct KeyTable {
+    KeySlot *slots;    /* owned; mask + 1 of them, NULL when there are none */
+    uint32_t mask;
+    uint32_t count;    /* names, also those that no facet uses any more */
+    uint32_t in_use;   /* names that some facet uses */
+} KeyTable;
+
+/* The hash of an exact str that has served as a dict key, or -1 where it has none yet. */
+static inline Py_hash_t str_hash(PyObject *str) { return ((PyASCIIObject *)str)->hash; }
+
+static inline bool same_str(PyObject *a, PyObject *b)
+{
+    return PyUnicode_GET_LENGTH(a) == PyUnicode_GET_LENGTH(b) && PyUnicode_KIND(a) == PyUnicode_KIND(b) &&
+           memcmp(PyUnicode_DATA(a), PyUnicode_DATA(b), (size_t)PyUnicode_GET_LENGTH(a) * PyUnicode_KIND(a)) == 0;
+}
+
+static inline KeySlot *keys_find(const KeyTable *table, PyObject *key)
+{
+    if (table->count == 0)
+        return NULL;
+    Py_hash_t hash = str_hash(key);
+    for (uint32_t i = (uint32_t)hash & table->mask;; i = (i + 1) & table->mask) {
+        KeySlot *slot = &table->slots[i];
+        if (slot->name == key)
+            return slot;
+        if (slot->name == NULL)
+            return NULL;
+        if (slot->hash == hash && !PyUnicode_CHECK_INTERNED(key) && same_str(slot->name, key))
+            return slot;
+    }
+}
+
+/* Safe points only. add: false when out of memory. */
+bool keys_add(KeyTable *table, PyObject *name, uint32_t facet);
+void keys_remove(KeyTable *table, PyObject *name, uint32_t facet);
+void keys_free(KeyTable *table);
+
+#endif

@@ -1,0 +1,15 @@
+/* Looking: what a facet is now, found by ordinary look-ups. Safe points only: comparing keys can run Python. */
+#ifndef DW_LOOKUP_H
+#define DW_LOOKUP_H
+
+#include <Python.h>
+
+#include "facets.h"
+
+/* Finds the facet's value, and registers it with every object whose events concern it. -1 with an exception set. */
+int facet_look(uint32_t id);
+/* The facet's value now (a new reference), recorded as what the reader assumes: *generation names the recording.
+ * NULL without an exception: it is missing. NULL with one: Unstable, Unwatchable. */
+PyObject *facet_read(uint32_t id, unsigned unstable_after, uint32_t *generation);
+
+#endif

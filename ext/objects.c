@@ -1,0 +1,118 @@
+#include "objects.h"
+
+#include "event.h"
+#include "watch.h"
+
+Pool object_pool = POOL_OF(Object);
+AddressMap objects_by_address;
+
+/* --- the death of a type: types have no DESTROY event, so a weak reference tells ----------------------------------- */
+
+static PyObject *type_died(PyObject *object_id, PyObject *Py_UNUSED(weakref))
+{
+    uint32_t id = (uint32_t)PyLong_AsUnsignedLong(object_id);
+    if (object_at(id)->address != NULL)
+        object_dies(id);
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef type_died_method = {"type_died", type_died, METH_O, NULL};
+
+static PyObject *watch_death(PyObject *type, uint32_t id)
+{
+    PyObject *object_id = PyLong_FromUnsignedLong(id);
+    PyObject *callback = object_id == NULL ? NULL : PyCFunction_New(&type_died_method, object_id);
+    PyObject *weakref = callback == NULL ? NULL : PyWeakref_NewRef(type, callback);
+    Py_XDECREF(callback);
+    Py_XDECREF(object_id);
+    return weakref;
+}
+
+/* --- use and release --------------------------------------------------------------------------------------------- */
+
+static int kind_of(PyObject *object)
+{
+    if (PyDict_Check(object))
+        return OBJECT_DICT;
+    if (PyType_Check(object))
+        return OBJECT_TYPE;
+    if (PyFunction_Check(object))
+        return OBJECT_FUNCTION;
+    if (PyCode_Check(object))
+        return OBJECT_CODE;
+    PyErr_Format(Unwatchable_error,
+                 "an object of type %.100s: CPython reports changes of dicts, types, functions and code objects only",
+                 Py_TYPE(object)->tp_name);
+    return -1;
+}
+
+static int watch(PyObject *object, int kind)
+{
+    switch (kind) {
+    case OBJECT_DICT:
+        return watch_dict(object);
+    case OBJECT_FUNCTION:
+        return watch_functions();
+    case OBJECT_CODE:
+        return watch_codes();
+    default:
+        return 0; /* types: the dicts along the MRO tell, and the tables of subclasses */
+    }
+}
+
+uint32_t object_use(PyObject *object)
+{
+    uint32_t id = object_find(object);
+    if (id != NO_ID) {
+        object_at(id)->uses++;
+        return id;
+    }
+    int kind = kind_of(object);
+    if (kind < 0)
+        return NO_ID;
+    id = pool_take(&object_pool);
+    if (id == NO_ID) {
+        PyErr_NoMemory();
+        return NO_ID;
+    }
+    PyObject *weakref = kind == OBJECT_TYPE ? watch_death(object, id) : NULL;
+    if (kind == OBJECT_TYPE && weakref == NULL)
+        goto failed;
+    *object_at(id) = (Object){.address = object, .weakref = weakref, .first_facet = NO_ID, .uses = 1,
+                              .kind = (uint8_t)kind};
+    if (kind == OBJECT_TYPE)
+        object_at(id)->mro = ((PyTypeObject *)object)->tp_mro;
+    /* In the map first, watched then: an event in between finds it. */
+    if (!address_map_insert(&objects_by_address, object, id)) {
+        PyErr_NoMemory();
+        goto failed;
+    }
+    if (watch(object, kind) < 0) {
+        address_map_remove(&objects_by_address, object);
+        goto failed;
+    }
+    return id;
+failed:
+    Py_XDECREF(weakref); /* ours alone: no destructor of the program runs */
+    pool_give(&object_pool, id);
+    return NO_ID;
+}
+
+void object_release(uint32_t id)
+{
+    Object *object = object_at(id);
+    if (--object->uses != 0)
+        return;
+    if (object->address != NULL) {
+        if (object->kind == OBJECT_DICT)
+            unwatch_dict(object->address);
+        if (object->type_watched)
+            unwatch_type((PyTypeObject *)object->address);
+        address_map_remove(&objects_by_address, object->address);
+    }
+    PyObject *weakref = object->weakref;
+    keys_free(&object->keys);
+    dependents_clear(&object->whole);
+    pool_give(&object_pool, id);
+    Py_XDECREF(weakref);
+}

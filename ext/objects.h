@@ -1,0 +1,44 @@
+/* Watched objects: dicts, types, functions and code objects, named by object IDs.
+ *
+ * An address is borrowed and dies with its object: the event (or, for a type, the weak reference) that announces the
+ * death takes it out of the map at once. The ID lives on until no facet names it.
+ */
+#ifndef DW_OBJECTS_H
+#define DW_OBJECTS_H
+
+#include <Python.h>
+#include <stdbool.h>
+
+#include "address_map.h"
+#include "dependents.h"
+#include "keys.h"
+#include "pool.h"
+
+typedef enum ObjectKind { OBJECT_DICT, OBJECT_TYPE, OBJECT_FUNCTION, OBJECT_CODE } ObjectKind;
+
+typedef struct Object {
+    PyObject *address;     /* borrowed; NULL once dead */
+    PyObject *weakref;     /* owned, types only: tells of the death */
+    PyObject *mro;         /* borrowed, types only: tp_mro when last looked at; compared, never dereferenced */
+    KeyTable keys;         /* dicts: the facets that rely on one key */
+    Dependents whole;      /* facets that every event of this object concerns */
+    uint32_t first_facet;  /* facets that are parts of this object: list through Facet.next_of_owner */
+    uint32_t uses;         /* facets that name this object as owner, fallback or link, counted */
+    uint8_t kind;          /* ObjectKind */
+    bool subclasses_table; /* a dict that is some type's tp_subclasses: its keys are addresses of types */
+    bool type_watched;     /* types: also by a type watcher */
+} Object;
+
+extern Pool object_pool;
+extern AddressMap objects_by_address;
+
+static inline Object *object_at(uint32_t id) { return pool_at(&object_pool, id); }
+static inline uint32_t object_find(const void *address) { return address_map_find(&objects_by_address, address); }
+
+/* Safe points only from here on. The ID of an object, watched from now on, with one use added;
+ * NO_ID with an exception set when it cannot be watched. */
+uint32_t object_use(PyObject *object);
+/* One use less; without uses, an object is watched no longer and its ID is free again. */
+void object_release(uint32_t id);
+
+#endif

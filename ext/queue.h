@@ -1,0 +1,76 @@
+/* The queue of details: what an event was, for listeners and for explain(). Allocated once; when it is full, details
+ * are dropped and counted. No action depends on it.
+ */
+#ifndef DW_QUEUE_H
+#define DW_QUEUE_H
+
+#include <Python.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "service.h"
+
+#define QUEUE_CAPACITY 8192u /* details; a power of two */
+
+typedef struct Detail {
+    PyObject *key;       /* owned or NULL: the drain DECREFs (a destructor may run Python) */
+    PyObject *old_value; /* owned or NULL */
+    PyObject *new_value; /* owned or NULL */
+    PyObject *code;      /* owned or NULL: code object of the frame that made the change */
+    int offset;          /* bytes into that code */
+    uint32_t facet;
+    uint32_t object;     /* object ID of the changed object */
+    uint8_t change;      /* Change */
+    bool broke;          /* this event broke the facet */
+} Detail;
+
+typedef struct Queue {
+    Detail *details;  /* owned; QUEUE_CAPACITY of them, NULL before the first use */
+    uint32_t head;    /* oldest */
+    uint32_t count;
+    uint64_t queued;  /* ever */
+    uint64_t dropped; /* ever */
+} Queue;
+
+extern Queue queue;
+
+static inline struct _PyInterpreterFrame *current_frame(void)
+{
+    PyThreadState *thread = PyThreadState_Get();
+#if PY_VERSION_HEX >= 0x030d0000
+    return thread->current_frame;
+#else
+    return thread->cframe->current_frame;
+#endif
+}
+
+/* Called inside CPython's callback. owner_dies: new references to a dying object would bring it back to life. */
+static inline void queue_detail(uint32_t facet, uint32_t object, Change change, bool broke, PyObject *key,
+                                PyObject *old_value, PyObject *new_value)
+{
+    if (queue.details == NULL || service.shutting_down)
+        return;
+    if (queue.count == QUEUE_CAPACITY) {
+        queue.dropped++;
+        return;
+    }
+    Detail *detail = &queue.details[(queue.head + queue.count++) & (QUEUE_CAPACITY - 1)];
+    queue.queued++;
+    *detail = (Detail){.key = Py_XNewRef(key),
+                       .old_value = Py_XNewRef(old_value),
+                       .new_value = Py_XNewRef(new_value),
+                       .offset = -1,
+                       .facet = facet,
+                       .object = object,
+                       .change = (uint8_t)change,
+                       .broke = broke};
+    struct _PyInterpreterFrame *frame = current_frame();
+    if (frame != NULL) {
+        detail->code = PyUnstable_InterpreterFrame_GetCode(frame); /* a new reference */
+        detail->offset = PyUnstable_InterpreterFrame_GetLasti(frame);
+    }
+}
+
+bool queue_allocate(void); /* at the first use of a watcher; false when out of memory */
+
+#endif

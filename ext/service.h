@@ -1,0 +1,47 @@
+/* The one service of this interpreter: its words, lists and counters. */
+#ifndef DW_SERVICE_H
+#define DW_SERVICE_H
+
+#include <Python.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "ids.h"
+
+typedef enum Change {
+    CHANGE_ADDED,
+    CHANGE_MODIFIED,
+    CHANGE_DELETED,
+    CHANGE_CLONED,    /* filled by copying another dict: names no key */
+    CHANGE_CLEARED,   /* names no key */
+    CHANGE_DESTROYED, /* the object died */
+    CHANGE_CREATED,   /* a function of a watched code object was made */
+    CHANGE_MRO        /* the method resolution order of a type changed */
+} Change;
+
+typedef struct Service {
+    uint32_t first_touched;    /* facets that the drain must look at: list through Facet.next_touched */
+    uint32_t first_retired;    /* handles whose edges wait to be purged: list through Handle.next_retired */
+    uint32_t created_facets;   /* code objects whose new functions somebody listens for */
+    uint32_t settling;         /* drains at work */
+    bool scheduled;            /* a pending call is outstanding */
+    bool shutting_down;        /* the interpreter ends: no reference is taken any more */
+    uint64_t events;           /* events of watched objects */
+    uint64_t breaks;           /* facets that stopped to hold */
+    uint64_t restores;         /* facets that hold again */
+    uint64_t conservative;     /* breaks at an event that does not tell the new value */
+    uint64_t needless;         /* of these, found to hold by the drain */
+} Service;
+
+extern Service service;
+
+int service_pending(void *unused); /* runs the drain */
+
+/* One outstanding pending call at most. If CPython's list is full, the next event tries again. */
+static inline void service_schedule(void)
+{
+    if (!service.scheduled && !service.settling && !service.shutting_down && Py_AddPendingCall(service_pending, NULL) == 0)
+        service.scheduled = true;
+}
+
+#endif

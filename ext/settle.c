@@ -1,0 +1,314 @@
+#include "settle.h"
+
+#include <stdlib.h>
+
+#include "action.h"
+#include "commit.h"
+#include "handles.h"
+#include "lookup.h"
+#include "values.h"
+
+Service service = {.first_touched = NO_ID, .first_retired = NO_ID};
+PyObject *Unknown_value, *drain_callable;
+
+int service_pending(void *Py_UNUSED(unused))
+{
+    service.scheduled = false;
+    PyObject *result = drain_callable == NULL ? NULL : PyObject_CallNoArgs(drain_callable);
+    if (result == NULL && PyErr_Occurred())
+        PyErr_WriteUnraisable(drain_callable);
+    Py_XDECREF(result);
+    return 0;
+}
+
+/* Appends and drops the reference to item. */
+static int append(PyObject *list, PyObject *item)
+{
+    int result = item == NULL ? -1 : PyList_Append(list, item);
+    Py_XDECREF(item);
+    return result;
+}
+
+/* Keeps an owned reference until no state is in the making any more: its destructor may run Python. */
+static void let_go(PyObject *garbage, PyObject *owned)
+{
+    if (owned != NULL && append(garbage, owned) < 0)
+        PyErr_Clear(); /* append has dropped it: early, but dropped */
+}
+
+/* --- details ------------------------------------------------------------------------------------------------------ */
+
+static PyObject *or_unknown(PyObject *owned) { return owned == NULL ? Py_NewRef(Unknown_value) : owned; }
+
+static int take_detail(PyObject *notices, PyObject *garbage)
+{
+    Detail detail = queue.details[queue.head];
+    queue.head = (queue.head + 1) & (QUEUE_CAPACITY - 1);
+    queue.count--;
+    PyObject *filename = Py_None;
+    int line = 0;
+    if (detail.code != NULL && PyCode_Check(detail.code)) {
+        filename = ((PyCodeObject *)detail.code)->co_filename;
+        line = PyCode_Addr2Line((PyCodeObject *)detail.code, detail.offset);
+    }
+    PyObject *notice = Py_BuildValue("iIIiiNNNOi", (int)NOTICE_DETAIL, detail.facet, detail.object, (int)detail.change,
+                                     (int)detail.broke, or_unknown(detail.key), or_unknown(detail.old_value),
+                                     or_unknown(detail.new_value), filename, line);
+    let_go(garbage, detail.code);
+    return append(notices, notice);
+}
+
+/* --- facets ------------------------------------------------------------------------------------------------------- */
+
+static bool has_guards(const Facet *facet)
+{
+    for (const Cell *cell = facet->cells; cell != NULL; cell = cell->next)
+        if (cell->kind == CELL_GUARD)
+            return true;
+    return false;
+}
+
+/* Nobody but depwatch has this value, so nobody can put it back; a scalar can come back as an equal one. */
+static bool is_lost(const Facet *facet)
+{
+    PyObject *recorded = facet_recorded(facet);
+    return recorded == NULL ||
+           (facet->reference == REFERENCE_STRONG && Py_REFCNT(recorded) == 1 && !is_scalar(recorded));
+}
+
+/* While a facet is broken, its old value is kept only as long as somebody could restore it. */
+static void hold_loosely(uint32_t id, PyObject *garbage)
+{
+    Facet *facet = facet_at(id);
+    if (facet->reference == REFERENCE_STRONG && PyType_SUPPORTS_WEAKREFS(Py_TYPE(facet->recorded))) {
+        PyObject *weakref = PyWeakref_NewRef(facet->recorded, NULL);
+        if (weakref == NULL) {
+            PyErr_Clear(); /* kept strongly instead: correct, only longer */
+            return;
+        }
+        let_go(garbage, facet->recorded);
+        facet->recorded = weakref;
+        facet->reference = REFERENCE_WEAK;
+    }
+}
+
+static void give_up_waiting(uint32_t id, PyObject *garbage)
+{
+    Facet *facet = facet_at(id);
+    facet_retires_handles(id, CAUSE_LOST);
+    facet_drops_guards(facet);
+    let_go(garbage, facet_forget(facet));
+}
+
+/* Facets that are broken and own their old value: looked at again when as many drains have passed. */
+static struct {
+    Dependents facets;
+    uint32_t drains;
+} waiting;
+
+static void update_reference(uint32_t id, PyObject *garbage)
+{
+    Facet *facet = facet_at(id);
+    if (facet->recorded != NULL && dependents_empty(&facet->handles) && !has_guards(facet) &&
+        facet->readers == 0)
+        let_go(garbage, facet_forget(facet));
+    if (facet->reference == REFERENCE_BORROWED) {
+        dependents_remove(&waiting.facets, id);
+        return;
+    }
+    if (facet->holds && facet->current != NULL) {
+        let_go(garbage, facet->recorded);
+        facet->recorded = facet->current; /* the provider keeps it again */
+        facet->reference = REFERENCE_BORROWED;
+        dependents_remove(&waiting.facets, id);
+    } else if (facet->dead || is_lost(facet)) {
+        give_up_waiting(id, garbage);
+        dependents_remove(&waiting.facets, id);
+    } else {
+        hold_loosely(id, garbage);
+        (void)dependents_add(&waiting.facets, id); /* out of memory: kept until it holds or is recorded anew */
+    }
+}
+
+static void sweep_waiting(PyObject *garbage)
+{
+    uint32_t n;
+    if (dependents_empty(&waiting.facets) || ++waiting.drains < 1 + dependents_count(&waiting.facets) / 16)
+        return;
+    waiting.drains = 0;
+    uint32_t *ids = dependents_copy(&waiting.facets, &n);
+    for (uint32_t i = 0; ids != NULL && i < n; i++) {
+        Facet *facet = facet_at(ids[i]);
+        if (facet->reference != REFERENCE_BORROWED && !is_lost(facet))
+            continue;
+        dependents_remove(&waiting.facets, ids[i]);
+        if (facet->reference != REFERENCE_BORROWED)
+            give_up_waiting(ids[i], garbage);
+        facet_touch(ids[i]);
+    }
+    free(ids);
+}
+
+static void count_break(uint32_t id)
+{
+    Facet *facet = facet_at(id);
+    if (facet->recorded == NULL || facet->holds || facet->counted || facet->dead)
+        return;
+    facet->counted = true;
+    facet->breaks += facet->breaks != UINT16_MAX;
+}
+
+/* Handles that do not want to live with a facet that breaks so often. */
+static void give_up_unstable(uint32_t id)
+{
+    Facet *facet = facet_at(id);
+    if (facet->breaks < facet->limit || dependents_empty(&facet->handles))
+        return;
+    uint32_t limit = UINT16_MAX;
+    for (DependentsWalk walk = dependents_walk(&facet->handles); dependents_next(&walk);)
+        for (uint32_t i = 0; i < walk.count; i++) {
+            uint32_t own = handle_at(walk.ids[i])->unstable_after;
+            if (own <= facet->breaks) {
+                *handle_byte(walk.ids[i]) = HANDLE_RETIRED;
+                facet->cause = CAUSE_UNSTABLE;
+            } else if (own < limit) {
+                limit = own;
+            }
+        }
+    facet->limit = (uint16_t)limit;
+}
+
+static int look_again(uint32_t id, PyObject *garbage)
+{
+    Facet *facet = facet_at(id);
+    if (!facet->known && !facet->dead && facet_look(id) < 0) {
+        if (PyErr_ExceptionMatches(PyExc_MemoryError))
+            return -1;
+        PyErr_Clear(); /* e.g. out of version tags: whoever relies on it must not go on */
+        facet_retires_handles(id, CAUSE_UNWATCHABLE);
+        for (uint32_t part = object_at(facet->owner)->first_facet; facet->kind == FACET_MRO && part != NO_ID;
+             part = facet_at(part)->next_of_owner)
+            facet_retires_handles(part, CAUSE_UNWATCHABLE);
+    }
+    count_break(id);
+    give_up_unstable(id);
+    update_reference(id, garbage);
+    return 0;
+}
+
+/* --- handles ------------------------------------------------------------------------------------------------------ */
+
+static int tell_handles(uint32_t id, PyObject *notices)
+{
+    Facet *facet = facet_at(id);
+    for (DependentsWalk walk = dependents_walk(&facet->handles); dependents_next(&walk);)
+        for (uint32_t i = 0; i < walk.count; i++) {
+            uint32_t handle = walk.ids[i];
+            HandleState state = handle_state(handle);
+            if (state == handle_at(handle)->told || handle_at(handle)->queued)
+                continue;
+            if (append(notices, Py_BuildValue("iIiIi", (int)NOTICE_HANDLE, handle, (int)state, id,
+                                              (int)facet->cause)) < 0)
+                return -1;
+            handle_at(handle)->told = (uint8_t)state;
+            if (state == HANDLE_GONE)
+                handle_retire(handle);
+        }
+    facet->cause = CAUSE_NONE;
+    return 0;
+}
+
+static int purge_retired(PyObject *notices)
+{
+    while (service.first_retired != NO_ID) {
+        uint32_t id = service.first_retired;
+        Handle *handle = handle_at(id);
+        bool released = handle->released;
+        if (append(notices, Py_BuildValue("iIi", (int)NOTICE_PURGED, id, (int)released)) < 0)
+            return -1;
+        service.first_retired = handle->next_retired;
+        handle->queued = false;
+        handle->told = HANDLE_GONE;
+        handle_purge(id);
+        if (released)
+            handle_free(id);
+    }
+    return 0;
+}
+
+/* --- a batch ------------------------------------------------------------------------------------------------------ */
+
+static int batch_take(LookedAt *batch)
+{
+    if (batch->n == batch->capacity) {
+        uint32_t capacity = batch->capacity ? 2 * batch->capacity : 64;
+        uint32_t *facets = realloc(batch->facets, capacity * sizeof *facets);
+        if (facets == NULL) {
+            PyErr_NoMemory();
+            return -1;
+        }
+        batch->facets = facets;
+        batch->capacity = capacity;
+    }
+    uint32_t id = service.first_touched;
+    Facet *facet = facet_at(id);
+    service.first_touched = facet->next_touched;
+    facet->touched = false;
+    facet->pins++;
+    batch->facets[batch->n++] = id;
+    return 0;
+}
+
+/* Facets with a cause first: a handle that a death retired must not be reported as broken by another facet. */
+static int tell_batch(const LookedAt *batch, PyObject *notices)
+{
+    for (uint32_t i = 0; i < batch->n; i++)
+        if (facet_at(batch->facets[i])->cause != CAUSE_NONE && tell_handles(batch->facets[i], notices) < 0)
+            return -1;
+    for (uint32_t i = 0; i < batch->n; i++)
+        if (tell_handles(batch->facets[i], notices) < 0)
+            return -1;
+    return 0;
+}
+
+static int settle_batch(LookedAt *batch, PyObject *notices, PyObject *garbage)
+{
+    while (service.first_touched != NO_ID || service.first_retired != NO_ID) {
+        while (service.first_touched != NO_ID)
+            if (batch_take(batch) < 0 || look_again(batch->facets[batch->n - 1], garbage) < 0)
+                return -1;
+        if (tell_batch(batch, notices) < 0 || purge_retired(notices) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int settle(PyObject *notices, PyObject *garbage, LookedAt *looked_at)
+{
+    int result = 0;
+    service.settling++; /* what this touches, this looks at: no pending call for it */
+    for (uint32_t n = queue.count; n > 0 && queue.count > 0 && result == 0; n--)
+        result = take_detail(notices, garbage);
+    if (result == 0) {
+        sweep_waiting(garbage);
+        result = settle_batch(looked_at, notices, garbage);
+    }
+    for (uint32_t i = 0; i < looked_at->n && result < 0; i++)
+        facet_touch(looked_at->facets[i]); /* nothing is lost: the next drain goes on */
+    service.settling--;
+    if (service_unsettled())
+        service_schedule();
+    return result;
+}
+
+void settle_end(LookedAt *looked_at)
+{
+    uint32_t n_freed = 0;
+    for (uint32_t i = 0; i < looked_at->n; i++) {
+        uint32_t id = looked_at->facets[i];
+        facet_at(id)->pins--;
+        if (facet_free_if_unused(id))
+            looked_at->facets[n_freed++] = id;
+    }
+    looked_at->n = n_freed;
+}

@@ -1,0 +1,39 @@
+/* Settling: the first half of a drain. Looks again at every facet that was touched, counts its breaks, lets old values
+ * go, and reports to Python what became of the handles. Safe points only; callbacks run in the second half, notice.
+ */
+#ifndef DW_SETTLE_H
+#define DW_SETTLE_H
+
+#include <Python.h>
+#include <stdbool.h>
+
+#include "queue.h"
+#include "service.h"
+
+extern PyObject *Unknown_value;  /* borrowed: depwatch.UNKNOWN, set at import */
+extern PyObject *drain_callable; /* borrowed: what the pending call runs */
+
+typedef enum NoticeKind {
+    NOTICE_DETAIL, /* (kind, facet, object, change, broke, key, old, new, filename, line) */
+    NOTICE_HANDLE, /* (kind, handle, HandleState, facet, Cause): it is now in this state, because of that facet */
+    NOTICE_PURGED  /* (kind, handle, released): its edges are gone; if released, so is its ID */
+} NoticeKind;
+
+static inline bool service_unsettled(void)
+{
+    return queue.count != 0 || service.first_touched != NO_ID || service.first_retired != NO_ID;
+}
+
+/* Appends tuples as above to notices (a list), in the order in which things happened. Values that are let go are
+ * appended to garbage: dropping that list may run destructors. Every facet that was looked at is added to looked_at and
+ * stays until settle_end. -1 with an exception set: what is left comes next time. */
+typedef struct LookedAt {
+    uint32_t *facets; /* owned, each pinned: looking at one can run Python, and that another drain */
+    uint32_t n, capacity;
+} LookedAt;
+
+int settle(PyObject *notices, PyObject *garbage, LookedAt *looked_at);
+/* Frees those facets that nobody needs, once their notices are read. The first *n facets are then the freed ones. */
+void settle_end(LookedAt *looked_at);
+
+#endif
