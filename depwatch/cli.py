@@ -46,7 +46,9 @@ def cli() -> None:
 @click.option("--hot-after", metavar="CALLS", type=click.IntRange(1), default=50, show_default=True)
 @click.argument("program", metavar="[SCRIPT | MODULE]", required=False)
 @click.argument("arguments", metavar="[ARGS]...", nargs=-1, type=click.UNPROCESSED)
-def compare(output: str | None, is_module: bool, hot_after: int, program: str | None, arguments: tuple[str, ...]) -> Job:
+def compare(
+    output: str | None, is_module: bool, hot_after: int, program: str | None, arguments: tuple[str, ...]
+) -> Job:
     """Run a program and compare what each way of invalidating optimized code would have cost it.
 
     The program runs as it would without depwatch; the table goes to stderr when it has ended. Without a program:

@@ -18,13 +18,12 @@ class Handle:
 
     def __init__(
         self,
-        handle: int,
         name: str,
         artifact: Any,
         cells: Sequence[ValueCell | GuardCell],
         callbacks: dict[str, Callback],
     ) -> None:
-        self._id: Final = handle
+        self._id = -1  # until it is committed
         self._released = False
         self._cells: Final = tuple(cells)
         self.name: Final = name
@@ -33,6 +32,8 @@ class Handle:
         self.reason: str | None = None  # why it was retired
 
     def __repr__(self) -> str:
+        if self._id < 0:
+            return f"<Handle {self.name!r}, not committed>"
         if self._released:
             return f"<Handle {self._id} {self.name!r}, released>"
         state = "valid" if self.valid else "retired" if self.retired else f"invalid, {self.broken} broken"
@@ -40,7 +41,7 @@ class Handle:
 
     def __del__(self) -> None:
         # Only a retired handle gets here unreleased (notice keeps the others): nobody can ask for its byte any more.
-        if not getattr(self, "_released", True):
+        if self._id >= 0 and not self._released:
             _core.release(self._id)
 
     def _live(self) -> int:

@@ -7,43 +7,41 @@ from typing import Any
 from pyroaring import BitMap
 
 from depwatch import _core, naming, notice
-from depwatch.naming import check_name
+from depwatch.naming import check_name, is_a
 
 
-def id_of(obj: object) -> int:
+def id_of(obj: Any) -> int:
     """The object ID of a dict, module (its __dict__), type, function or code object, watched from now on.
 
-    It stays the same until the object dies, and is reused only after every edge that named it is gone. Raises Unwatchable.
+    It stays the same until the object dies, and is reused only after every edge that named it is gone.
+    Raises Unwatchable.
     """
-    if isinstance(obj, types.ModuleType):
+    if is_a(obj, types.ModuleType):
         obj = vars(obj)
     facet = _core.facet("existence", obj)
-    _core.pin(facet)
-    return _core.owner_of(facet)[0]
+    facet.pin()
+    return _core.owner_of(facet.id)[0]
 
 
-def dependents(obj: object, facet: str | None = None) -> BitMap:
+def dependents(obj: Any, facet: str | None = None) -> BitMap:
     """The IDs of the handles that a change of this facet of obj concerns now; of any change, without facet.
 
     Facets as for subscribe(). Cost: the size of the answer. Raises TypeError.
     """
     notice.drain()
-    if isinstance(obj, types.ModuleType):
-        obj = vars(obj)
     if facet is not None:
         check_name(facet)
-    if isinstance(obj, type):
-        facets = _core.parts_of(obj) | _core.facets_concerned(type.__dict__["__dict__"].__get__(obj), facet)
-        if facet is not None:
-            facets = {id for id in facets if _core.owner_of(id)[2:] == ("attribute", facet)} | {
-                id for id in facets if _core.owner_of(id)[2] == "any"
-            }
-    elif isinstance(obj, dict):
-        facets = _core.facets_concerned(obj, facet) | (_core.parts_of(obj) if facet is None else set())
+    if is_a(obj, types.ModuleType):
+        obj = vars(obj)
+    if is_a(obj, dict):
+        facets = _core.facets_concerned(obj, facet)
+    elif is_a(obj, type):
+        facets = _core.facets_concerned(_core.dict_of_type(obj), facet)
+        facets |= _core.parts_of(obj) if facet is None else set()
     else:
-        facets = _core.parts_of(obj)
-        if facet is not None:
-            facets = {id for id in facets if _core.owner_of(id)[2] in (facet, "any")}
+        facets = {
+            part for part in _core.parts_of(obj) if facet in (None, kind := _core.owner_of(part)[2]) or kind == "any"
+        }
     return BitMap.union(*(BitMap(_core.handles_of(id)) for id in facets)) if facets else BitMap()
 
 
@@ -65,9 +63,8 @@ def advise(namespace: types.FunctionType | types.ModuleType | dict[str, Any], na
     """
     notice.drain()
     facet = naming.global_facet(namespace, name)
-    _core.pin(facet)
-    _core.look(facet)
-    _, changes, _, now = _core.history(facet)
+    facet.pin()
+    changes, now = facet.history()
     if type(now) in (int, float) and changes > 1:
         return Advice.CELL
     return Advice.FREEZE if changes < MANY_CHANGES else Advice.AVOID

@@ -3,14 +3,20 @@
 import builtins
 import sys
 import types
-from typing import Final, NoReturn
+from typing import Any, Final
 
 from depwatch import _core
+from depwatch._core import FacetReference
 from depwatch.errors import Unwatchable
 from depwatch.values import brief
 
 IMMUTABLE_TYPE: Final = 1 << 8  # Py_TPFLAGS_IMMUTABLETYPE: static types have it too
 FUNCTION_PARTS: Final = ("code", "defaults", "kwdefaults", "existence")
+
+
+def is_a(obj: object, kind: type) -> bool:
+    """isinstance(), but by what the object is, not by what its __class__ says: never runs the program's code."""
+    return issubclass(type(obj), kind)
 
 
 def check_name(name: object) -> str:
@@ -20,38 +26,38 @@ def check_name(name: object) -> str:
     return name
 
 
-def refuse(owner: object, what: str) -> NoReturn:
-    raise TypeError(f"{brief(owner)} is no {what}")
+def refused(owner: object, what: str) -> TypeError:
+    return TypeError(f"{brief(owner)} is no {what}")
 
 
 def exact_dict(namespace: object, what: str) -> dict[str, object]:
     if type(namespace) is not dict:
         raise Unwatchable(
-            f"{what} is {brief(namespace)}: look-ups in it can run any code; only an exact dict can be watched for globals"
+            f"{what} is {brief(namespace)}: look-ups in it can run any code; only an exact dict will do for globals"
         )
     return namespace
 
 
 def builtins_of(namespace: dict[str, object]) -> object:
     """The builtins that a function made in this namespace gets, as CPython finds them."""
-    found = namespace.get("__builtins__", builtins)
-    return vars(found) if isinstance(found, types.ModuleType) else found
+    found: Any = namespace.get("__builtins__", builtins)
+    return vars(found) if is_a(found, types.ModuleType) else found
 
 
-def global_facet(owner: object, name: str) -> int:
+def global_facet(owner: Any, name: str) -> FacetReference:
     """The facet [globals, builtins] of a name as a function sees it. Raises TypeError, Unwatchable."""
     check_name(name)
-    if isinstance(owner, types.FunctionType):
+    if is_a(owner, types.FunctionType):
         namespace: object = owner.__globals__
-        fallback: object = owner.__builtins__  # type: ignore[attr-defined]  # typeshed does not have it
-    elif isinstance(owner, types.ModuleType):
+        fallback: object = owner.__builtins__
+    elif is_a(owner, types.ModuleType):
         namespace = vars(owner)
         fallback = builtins_of(vars(owner))
-    elif isinstance(owner, dict):
+    elif is_a(owner, dict):
         namespace = owner
         fallback = builtins_of(exact_dict(owner, "the namespace"))
     else:
-        refuse(owner, "function, module or dict: pass what the global is looked up from")
+        raise refused(owner, "function, module or dict: pass what the global is looked up from")
     return _core.facet(
         "global",
         exact_dict(namespace, f"the globals of {brief(owner)}"),
@@ -60,7 +66,7 @@ def global_facet(owner: object, name: str) -> int:
     )
 
 
-def module_facet(module: types.ModuleType, name: str) -> int:
+def module_facet(module: types.ModuleType, name: str) -> FacetReference:
     """The facet of a module's attribute. Raises Unwatchable."""
     check_name(name)
     kind = type(module)
@@ -82,33 +88,34 @@ def is_immutable(cls: type) -> bool:
     return bool(cls.__flags__ & IMMUTABLE_TYPE) and all(base.__flags__ & IMMUTABLE_TYPE for base in cls.__mro__)
 
 
-def attribute_facet(cls: type, name: str) -> int | None:
+def attribute_facet(cls: type, name: str) -> FacetReference | None:
     """The facet of an attribute as found along the MRO; None where the class can never change. Raises Unwatchable."""
     check_name(name)
     return None if is_immutable(cls) else _core.facet("attribute", cls, name)
 
 
-def no_attribute(owner: object, name: str) -> NoReturn:
+def no_attribute(owner: Any, name: str) -> Unwatchable:
     """Why attributes of this object are not watched."""
-    if isinstance(owner, type):
-        raise Unwatchable(
+    if is_a(owner, type):
+        return Unwatchable(
             f"{name!r} of {brief(owner)}: its metaclass has a say in what {owner.__qualname__}.{name} is; use "
             "read_type_attr for what instances find along the MRO"
         )
-    if isinstance(owner, types.CellType):
-        raise Unwatchable(
-            "a closure cell: CPython reports no change of a cell; pass the value as an argument, or re-read it on every call"
+    if is_a(owner, types.CellType):
+        return Unwatchable(
+            "a closure cell: CPython reports no change of a cell; pass the value as an argument, or re-read it on every "
+            "call"
         )
-    raise Unwatchable(
-        f"{name!r} of {brief(owner)} is an instance attribute: `obj.__dict__ = ...` and `obj.__class__ = ...` change it "
-        "and CPython reports neither; keep the value in a module or a class, or re-read it on every call"
+    return Unwatchable(
+        f"{name!r} of {brief(owner)} is an instance attribute: `obj.__dict__ = ...` and `obj.__class__ = ...` change "
+        "it and CPython reports neither; keep the value in a module or a class, or re-read it on every call"
     )
 
 
-def function_facet(function: object, part: str) -> int:
+def function_facet(function: Any, part: str) -> FacetReference:
     """The facet of a part of a function. Raises TypeError, ValueError, Unwatchable."""
-    if not isinstance(function, types.FunctionType):
-        refuse(function, "Python function (of a method, pass method.__func__)")
+    if not is_a(function, types.FunctionType):
+        raise refused(function, "Python function (of a method, pass method.__func__)")
     if part in FUNCTION_PARTS:
         return _core.facet(part, function)
     if part in ("globals", "closure"):
@@ -121,25 +128,25 @@ def function_facet(function: object, part: str) -> int:
     raise ValueError(f"a function has no part {part!r}; there are {', '.join(FUNCTION_PARTS)}")
 
 
-def whole_facet(obj: object) -> int | None:
+def whole_facet(obj: Any) -> FacetReference | None:
     """The facet that every change of the object concerns; None where it can never change. Raises Unwatchable."""
-    if isinstance(obj, types.ModuleType):
+    if is_a(obj, types.ModuleType):
         obj = vars(obj)
-    return None if isinstance(obj, type) and is_immutable(obj) else _core.facet("any", obj)
+    return None if is_a(obj, type) and is_immutable(obj) else _core.facet("any", obj)
 
 
-def named_facets(obj: object, names: tuple[str, ...]) -> list[int]:
+def named_facets(obj: Any, names: tuple[str, ...]) -> list[FacetReference]:
     """The facets that subscribe() and dependents() mean; all of the object where no name is given."""
     if not names:
         whole = whole_facet(obj)
         return [] if whole is None else [whole]
-    if isinstance(obj, types.ModuleType):
+    if is_a(obj, types.ModuleType):
         obj = vars(obj)
-    if isinstance(obj, dict):
+    if is_a(obj, dict):
         return [_core.facet("key", obj, check_name(name)) for name in names]
-    if isinstance(obj, type):
+    if is_a(obj, type):
         return [facet for name in names if (facet := attribute_facet(obj, name)) is not None]
-    if isinstance(obj, types.CodeType) and names == ("existence",):
+    if is_a(obj, types.CodeType) and names == ("existence",):
         return [_core.facet("existence", obj)]
     return [function_facet(obj, name) for name in names]
 
@@ -151,7 +158,7 @@ def describe(facet: int) -> str:
         place = f"object {object_id}, which is dead"
     elif type(owner) is dict and type(owner.get("__name__")) is str:
         place = f"module {owner['__name__']}"
-    elif isinstance(owner, dict):
+    elif is_a(owner, dict):
         place = f"{brief(owner)} (object {object_id})"
     else:
         place = brief(owner)

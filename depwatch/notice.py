@@ -5,12 +5,23 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, final
 
 from depwatch import _core
+from depwatch._core import FacetReference
 from depwatch.handle import Handle
 from depwatch.naming import check_name, describe, named_facets
 from depwatch.values import UNKNOWN, brief
 
-Change = enum.IntEnum("Change", _core.CHANGES)  # type: ignore[misc]  # the members come from service.h
-Change.__doc__ = "What kind of change an event reports. CLONED and CLEARED concern every key of a dict."
+
+class Change(enum.IntEnum):
+    """What kind of change an event reports. The numbers are those of service.h."""
+
+    ADDED = _core.CHANGES["ADDED"]
+    MODIFIED = _core.CHANGES["MODIFIED"]
+    DELETED = _core.CHANGES["DELETED"]
+    CLONED = _core.CHANGES["CLONED"]  # an empty dict was filled from another: names no key
+    CLEARED = _core.CHANGES["CLEARED"]  # names no key
+    DESTROYED = _core.CHANGES["DESTROYED"]  # the object died
+    CREATED = _core.CHANGES["CREATED"]  # a function was made from the code object
+    MRO = _core.CHANGES["MRO"]  # the method resolution order of the type
 
 
 class Event(NamedTuple):
@@ -47,7 +58,7 @@ class Break(NamedTuple):
         return told if self.old == brief(UNKNOWN) else f"{self.old}, {told}"
 
 
-_handles: dict[int, Handle] = {}  # all that are neither retired nor released: dropping a Handle must not unwatch
+kept: dict[int, Handle] = {}  # by ID: all that are neither retired nor released: dropping a Handle must not unwatch
 _listeners: dict[int, list["Subscription"]] = {}  # by facet
 _breaks: dict[int, Break] = {}  # by facet: what broke it last
 
@@ -66,36 +77,33 @@ _REASONS = {
 type _Delivery = tuple[Callable[[Any], object], Any]
 
 
-def keep(handle: Handle) -> None:
-    """Deliver to this handle from now on."""
-    _handles[handle.id] = handle
-
-
 @final
 class Subscription:
     """One listener's interest in some facets. Lasts until cancel() or until their objects die."""
 
     __slots__ = ("_facets", "listener")
 
-    def __init__(self, listener: Listener, facets: list[int]) -> None:
+    def __init__(self, listener: Listener, facets: list[FacetReference]) -> None:
         self.listener = listener
         self._facets = facets
         for facet in facets:
-            _listeners.setdefault(facet, []).append(self)
-            _core.listen(facet, 1)
+            _listeners.setdefault(facet.id, []).append(self)
+            facet.listen(1)
 
     def cancel(self) -> None:
         """Stop listening; what is not yet delivered is not delivered any more. Idempotent."""
         for facet in self._facets:
-            _listeners[facet].remove(self)
-            if not _listeners[facet]:
-                del _listeners[facet]
-            _core.listen(facet, -1)
+            _listeners[facet.id].remove(self)
+            if not _listeners[facet.id]:
+                del _listeners[facet.id]
+            facet.listen(-1)
         self._facets = []
 
     def _object_died(self, facet: int) -> None:
-        self._facets.remove(facet)
-        _core.listen(facet, -1)
+        for reference in self._facets:
+            if reference.id == facet:
+                reference.listen(-1)
+        self._facets = [reference for reference in self._facets if reference.id != facet]
 
     def _deliver(self, event: Event) -> None:
         if self._facets or event.change == Change.DESTROYED:
@@ -157,7 +165,7 @@ def _detail(notice: tuple[Any, ...]) -> list[_Delivery]:
 
 def _state(notice: tuple[Any, ...]) -> list[_Delivery]:
     _, number, state, facet, cause = notice
-    handle = _handles.get(number)
+    handle = kept.get(number)
     if handle is None or handle.released:
         return []
     if _STATES[state] == "retired":
@@ -171,7 +179,7 @@ def _state(notice: tuple[Any, ...]) -> list[_Delivery]:
 
 def _purge(notice: tuple[Any, ...]) -> list[_Delivery]:
     _, number, released = notice
-    handle = _handles.pop(number, None)
+    handle = kept.pop(number, None)
     if handle is None:
         return []
     if released:
@@ -202,8 +210,9 @@ def _forget(facet: int) -> None:
 def drain() -> int:
     """Settle and deliver all that has happened; return the number of listeners and callbacks called.
 
-    Runs by itself soon after an event, in the main thread; call it to have everything delivered now, in any thread, also
-    from a listener. Events that listeners cause are delivered by the next drain. Cost: about 100 ns if nothing happened.
+    Runs by itself soon after an event, in the main thread; call it to have everything delivered now, in any thread,
+    also from a listener. Events that listeners cause are delivered by the next drain. Cost: about 100 ns if nothing
+    happened.
     """
     if not _core.unsettled():
         return 0
@@ -222,7 +231,7 @@ def explain(handle: Handle) -> str:
 
     Raises TypeError, Released.
     """
-    if not isinstance(handle, Handle):
+    if type(handle) is not Handle:
         raise TypeError(f"{brief(handle)} is no Handle")
     drain()
     name = f"handle {handle.id} ({handle.name!r})"

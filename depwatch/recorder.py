@@ -4,10 +4,11 @@ import types
 from typing import Any, Final, final
 
 from depwatch import _core, cells, naming, notice
+from depwatch._core import FacetReference
 from depwatch.cells import CellKind, GuardCell, ValueCell
 from depwatch.errors import Released, Stale, Unstable, Unwatchable
 from depwatch.handle import Callback, Handle
-from depwatch.values import brief
+from depwatch.values import UNKNOWN, brief
 
 MAX_UNSTABLE_AFTER: Final = 65535  # breaks that a facet can count
 
@@ -22,7 +23,7 @@ class Recorder:
     Source: V8, CompilationDependencies.
     """
 
-    __slots__ = ("_assumptions", "_cells", "_facets", "name")
+    __slots__ = ("_assumptions", "_cells", "name")
 
     def __init__(self, name: str, unstable_after: int = 6) -> None:
         if not isinstance(name, str):
@@ -33,7 +34,6 @@ class Recorder:
             raise ValueError(f"unstable_after is {unstable_after}; it must be from 1 to {MAX_UNSTABLE_AFTER} breaks")
         self.name: Final = name
         self._assumptions: _core.Assumptions | None = _core.Assumptions(unstable_after)
-        self._facets: Final[list[int]] = []  # of the assumptions, in order
         self._cells: Final[list[ValueCell | GuardCell]] = []
 
     def _open(self) -> _core.Assumptions:
@@ -42,14 +42,11 @@ class Recorder:
         notice.drain()  # so that breaks are counted and old values looked at again
         return self._assumptions
 
-    def _read(self, facet: int) -> tuple[Any, ...]:
+    def _read(self, facet: FacetReference) -> tuple[Any, ...]:
         try:
-            value = self._open().read(facet)
+            return self._open().read(facet)
         except Unstable as error:
-            raise Unstable(f"{naming.describe(facet)}: {error}") from None
-        if value:
-            self._facets.append(facet)
-        return value
+            raise Unstable(f"{naming.describe(facet.id)}: {error}") from None
 
     def read_global(self, owner: types.FunctionType | types.ModuleType | dict[str, Any], name: str) -> Any:
         """The value of a global now, with the assumption that it stays.
@@ -70,14 +67,14 @@ class Recorder:
         """
         self._open()
         naming.check_name(name)
-        if not isinstance(module, types.ModuleType):
-            naming.no_attribute(module, name)
+        if not naming.is_a(module, types.ModuleType):
+            raise naming.no_attribute(module, name)
         if value := self._read(naming.module_facet(module, name)):
             return value[0]
-        if "__getattr__" in vars(module):
+        if "__getattr__" in vars(module) or any("__getattr__" in vars(base) for base in type(module).__mro__):
             raise Unwatchable(
-                f"{name!r} of {brief(module)} comes from the module's __getattr__, which may return something else each "
-                "time; read it at run time"
+                f"{name!r} of {brief(module)} comes from the module's __getattr__, which may return something else "
+                "each time; read it at run time"
             )
         raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}", name=name, obj=module)
 
@@ -88,8 +85,8 @@ class Recorder:
         Unwatchable; TypeError.
         """
         self._open()
-        if not isinstance(cls, type):
-            naming.refuse(cls, "class")
+        if not naming.is_a(cls, type):
+            raise naming.refused(cls, "class")
         facet = naming.attribute_facet(cls, name)
         if facet is None:
             value = next(((vars(base)[name],) for base in cls.__mro__ if name in vars(base)), ())
@@ -102,7 +99,7 @@ class Recorder:
     def read_function(self, function: types.FunctionType, *parts: str) -> tuple[Any, ...]:
         """These parts of a function now ("code", "defaults", "kwdefaults", "existence"), assumed to stay.
 
-        One value a part; "existence" reads as the function itself. An in-place change of the dict of kwdefaults retires.
+        One value a part; "existence" reads as the function itself. A change of the kwdefaults dict in place retires.
         Raises TypeError, ValueError, Unstable, Unwatchable (for what CPython does not report).
         """
         self._open()
@@ -120,20 +117,20 @@ class Recorder:
         if facet is not None:
             self._read(facet)
 
-    def _cell_facet(self, owner: object, name: str) -> int:
-        if isinstance(owner, types.ModuleType):
+    def _cell_facet(self, owner: Any, name: str) -> FacetReference:
+        if naming.is_a(owner, types.ModuleType):
             return naming.module_facet(owner, name)
-        if isinstance(owner, type):
+        if naming.is_a(owner, type):
             facet = naming.attribute_facet(owner, name)
             if facet is None:
                 raise Unwatchable(f"{brief(owner)} is immutable: {name!r} never changes and needs no cell")
             return facet
-        if isinstance(owner, types.FunctionType | dict):
+        if naming.is_a(owner, types.FunctionType) or naming.is_a(owner, dict):
             return naming.global_facet(owner, name)
-        naming.no_attribute(owner, name)
+        raise naming.no_attribute(owner, name)
 
-    def _missing(self, owner: object, name: str) -> Exception:
-        if isinstance(owner, types.FunctionType | dict):
+    def _missing(self, owner: Any, name: str) -> Exception:
+        if naming.is_a(owner, types.FunctionType) or naming.is_a(owner, dict):
             return NameError(f"name {name!r} is not defined", name=name)
         return AttributeError(f"{brief(owner)} has no attribute {name!r}", name=name, obj=owner)
 
@@ -144,34 +141,31 @@ class Recorder:
         "f64" (an exact float) or "i64" (an exact int that fits). Shared by all handles that ask for the same.
         Raises TypeError if the value now does not fit; NameError or AttributeError like Python; Unwatchable.
         """
-        assumptions = self._open()
+        self._open()
         if kind not in cells.KINDS:
             raise ValueError(f"there is no kind of cell {kind!r}; there are {', '.join(cells.KINDS)}")
         facet = self._cell_facet(owner, name)
-        reference = assumptions.cell(facet, kind)
-        _core.look(facet)
-        if not reference.guard:
-            now = _core.history(facet)[3]
-            if type(now) is type(_core.UNKNOWN):
+        cell = ValueCell(name, kind, facet.cell(kind))
+        if cell.value is UNKNOWN:
+            _, now = facet.history()
+            if now is UNKNOWN:
                 raise self._missing(owner, name)
-            raise TypeError(f"{naming.describe(facet)} is {brief(now)}, which does not fit a cell of kind {kind!r}")
-        self._cells.append(ValueCell(name, kind, reference))
-        return self._cells[-1]
+            raise TypeError(f"{naming.describe(facet.id)} is {brief(now)}, which does not fit a cell of kind {kind!r}")
+        self._cells.append(cell)
+        return cell
 
     def guard_cell(self, owner: Any, name: str) -> GuardCell:
         """A byte that turns 0 the moment the value changes, and 1 again when the change is undone.
 
         The facet is no assumption of the handle: the code tests the byte instead. Raises like value_cell, and Unstable.
         """
-        assumptions = self._open()
+        self._open()
         facet = self._cell_facet(owner, name)
-        place = len(self._facets)
         value = self._read(facet)
         if not value:
             raise self._missing(owner, name)
-        cell = GuardCell(name, value[0], assumptions.cell(facet, "guard"))
-        assumptions.forget(place)
-        del self._facets[place]
+        cell = GuardCell(name, value[0], facet.cell("guard"))
+        self._open().forget_last()
         self._cells.append(cell)
         return cell
 
@@ -195,13 +189,12 @@ class Recorder:
         for callback in callbacks.values():
             if not callable(callback):
                 raise TypeError(f"a callback must be callable, not {brief(callback)}")
-        number, witness = assumptions.commit()
-        if number is None:
-            stale = naming.describe(self._facets[witness])
+        handle = Handle(self.name, artifact, self._cells, callbacks)
+        witness = assumptions.commit(handle, notice.kept)
+        if witness is not None:
+            stale = naming.describe(assumptions.facet(witness))
             assumptions.close()
             raise Stale(f"{stale} changed since it was read for {self.name!r}; compile again")
-        handle = Handle(number, self.name, artifact, self._cells, callbacks)
-        notice.keep(handle)
         return handle
 
     def close(self) -> None:

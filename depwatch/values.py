@@ -56,7 +56,6 @@ _BRIEF: Final[dict[type, Callable[..., str]]] = {
     types.CodeType: _code,
 }
 _qualname_of = type.__dict__["__qualname__"].__get__  # what a metaclass cannot override
-_dict_of_module = types.ModuleType.__dict__["__dict__"].__get__
 
 
 def brief(value: object) -> str:
@@ -67,6 +66,6 @@ def brief(value: object) -> str:
     if issubclass(kind, type):
         return f"<class {_qualname_of(value)}>"
     if kind is types.ModuleType:
-        name = _dict_of_module(value).get("__name__")
+        name = object.__getattribute__(value, "__dict__").get("__name__")
         return f"<module {name}>" if type(name) is str else "<module>"
     return f"<{_qualname_of(kind)} object>"

@@ -8,7 +8,10 @@ runs at safe points, under the GIL; what runs inside CPython's callbacks is in e
 import array
 import sys
 
+cimport cython
+
 from cpython.mem cimport PyMem_Free, PyMem_Realloc
+from cpython.object cimport PyTypeObject
 from cpython.ref cimport Py_INCREF
 
 from core cimport *
@@ -64,25 +67,53 @@ def after_fork():
 # --- facets -----------------------------------------------------------------------------------------------------------
 
 
+@cython.final
+cdef class FacetReference:
+    """A facet, by ID. It stays watched, and the ID its own, as long as this object lives."""
+
+    cdef readonly uint32_t id  # NO_ID until facet() has found it
+
+    def __cinit__(self):
+        self.id = NO_ID
+
+    def __dealloc__(self):
+        if self.id != NO_ID:
+            facet_unpin(self.id)
+
+    def pin(self):
+        """Keep the facet, and the ID of its object, until the object dies. Idempotent."""
+        cdef Facet* facet = facet_at(self.id)
+        if not facet.kept:
+            facet.kept = True
+            facet.pins += 1
+
+    def listen(self, int delta):
+        """Add (1) or take away (-1) one listener: while there is one, details of every event of the facet are queued."""
+        facet_at(self.id).listeners += delta
+
+    def history(self):
+        """(events that may have changed it, current value or UNKNOWN), looked up if it is not known."""
+        cdef Facet* facet = facet_at(self.id)
+        if not facet.known:
+            facet_look(self.id)
+        return facet.changes, UNKNOWN if facet.current == NULL else <object>facet.current
+
+    def cell(self, str kind):
+        """A cell of that kind of the facet. A guard cell is of the value that is recorded now."""
+        if not facet_at(self.id).known:
+            facet_look(self.id)
+        cell = CellReference()
+        cell.cell = cell_use(self.id, CELL_KINDS[kind])
+        return cell
+
+
 def facet(str kind, owner, str name=None, fallback=None):
-    """The ID of that facet of owner, watched from now on until nobody needs it. Raises Unwatchable.
-
-    It lives only as long as somebody pins it: hand it to Assumptions, listen or pin before any other Python runs.
-    """
+    """That facet of owner, watched from now on until nobody needs it. Raises Unwatchable."""
     name = None if name is None else sys.intern(str(name))
-    return facet_get(KINDS[kind], <PyObject*>owner, NULL if fallback is None else <PyObject*>fallback,
-                     NULL if name is None else <PyObject*>name)
-
-
-def pin(uint32_t id):
-    """Keep the facet, and the ID of its object, until the object dies. Idempotent."""
-    facet_at(id).pins += facet_at(id).pins == 0
-
-
-def listen(uint32_t id, int delta):
-    """Add (1) or take away (-1) one listener: while there is one, details of every event of the facet are queued."""
-    facet_at(id).listeners += delta
-    facet_touch(id)
+    reference = FacetReference()
+    reference.id = facet_get(KINDS[kind], <PyObject*>owner, NULL if fallback is None else <PyObject*>fallback,
+                             NULL if name is None else <PyObject*>name)
+    return reference
 
 
 def owner_of(uint32_t id):
@@ -91,18 +122,6 @@ def owner_of(uint32_t id):
     cdef PyObject* owner = object_at(facet.owner).address
     return (facet.owner, None if owner == NULL else <object>owner, KIND_NAMES[facet.kind],
             None if facet.name == NULL else <object>facet.name)
-
-
-def history(uint32_t id):
-    """(breaks that a drain has seen, events, whether it holds, current value or UNKNOWN) of a facet."""
-    cdef Facet* facet = facet_at(id)
-    return facet.breaks, facet.changes, facet.holds, UNKNOWN if facet.current == NULL else <object>facet.current
-
-
-def look(uint32_t id):
-    """Find the facet's value by ordinary look-ups, if it is not known. Raises Unwatchable."""
-    if not facet_at(id).known:
-        facet_look(id)
 
 
 def waits(uint32_t id):
@@ -114,6 +133,7 @@ def waits(uint32_t id):
 # --- assumptions ------------------------------------------------------------------------------------------------------
 
 
+@cython.final
 cdef class Assumptions:
     """What one compilation has read. Facets stay watched as long as it lives or until it is committed or closed."""
 
@@ -130,71 +150,61 @@ cdef class Assumptions:
     cpdef close(self):
         """Let go of the facets. Idempotent."""
         for i in range(self.count):
-            facet_at(self.items[i].facet).readers -= 1
-            facet_touch(self.items[i].facet)
+            facet_unread(self.items[i].facet)
         self.count = self.capacity = 0
         PyMem_Free(self.items)
         self.items = NULL
 
-    cdef uint32_t hold(self, uint32_t facet) except? 0x7fffffff:
+    cdef int reserve(self) except -1:
         cdef Assumption* items
-        if self.count == self.capacity:
-            capacity = max(16, 2 * self.capacity)
-            items = <Assumption*>PyMem_Realloc(self.items, capacity * sizeof(Assumption))
-            if items == NULL:
-                raise MemoryError()
-            self.items = items
-            self.capacity = capacity
-        self.items[self.count] = Assumption(facet, 0)
-        facet_at(facet).readers += 1
-        self.count += 1
-        return self.count - 1
+        if self.count < self.capacity:
+            return 0
+        capacity = max(16, 2 * self.capacity)
+        items = <Assumption*>PyMem_Realloc(self.items, capacity * sizeof(Assumption))
+        if items == NULL:
+            raise MemoryError()
+        self.items = items
+        self.capacity = capacity
+        return 0
 
-    cdef drop_last(self):
-        self.count -= 1
-        facet_at(self.items[self.count].facet).readers -= 1
-        facet_touch(self.items[self.count].facet)
-
-    def read(self, uint32_t facet):
+    def read(self, FacetReference reference not None):
         """Read the facet and record its value: (value,), or () if it is missing. Raises Unstable, Unwatchable."""
-        place = self.hold(facet)
         cdef uint32_t generation = 0
-        cdef PyObject* value
-        try:
-            value = facet_read(facet, self.unstable_after, &generation)
-        except BaseException:
-            self.drop_last()
-            raise
+        value = facet_read(reference.id, self.unstable_after, &generation)
         if value == NULL:
-            self.drop_last()
             return ()
-        self.items[place].generation = generation
-        owned = <object>value
+        owned = (<object>value,)
         Py_DECREF_stolen(value)
-        return (owned,)
+        try:
+            self.reserve()  # not before: reading can run Python, and that can read here too
+        except MemoryError:
+            facet_unread(reference.id)
+            raise
+        self.items[self.count] = Assumption(reference.id, generation)
+        self.count += 1
+        return owned
 
-    def forget(self, uint32_t place):
-        """Take back the assumption at this place."""
-        facet_at(self.items[place].facet).readers -= 1
-        facet_touch(self.items[place].facet)
+    def forget_last(self):
+        """Take back the last assumption."""
         self.count -= 1
-        for i in range(place, self.count):
-            self.items[i] = self.items[i + 1]
+        facet_unread(self.items[self.count].facet)
 
-    def cell(self, uint32_t facet, str kind):
-        """A cell of that kind of a facet. The facet is not an assumption: a change is patched, it invalidates nothing."""
-        cell = CellReference()
-        cell.cell = cell_use(facet, CELL_KINDS[kind])
-        return cell
+    def facet(self, uint32_t index):
+        """The facet ID of an assumption, for messages."""
+        return self.items[index].facet
 
-    def commit(self):
-        """(handle ID, None), or (None, index of the first assumption that is no longer as it was read)."""
+    def commit(self, handle, dict kept):
+        """Make all that was read the dependencies of handle (a Handle), give it its ID and enter it in kept, in one step
+        that no drain comes between. Returns None, or the index of the first assumption that is no longer as it was read.
+        """
         cdef uint32_t witness = 0
-        handle = handle_commit(self.items, self.count, <uint16_t>min(self.unstable_after, 0xffffu), &witness)
-        if handle == NO_ID:
-            return None, witness
+        number = handle_commit(self.items, self.count, <uint16_t>min(self.unstable_after, 0xffffu), &witness)
+        if number == NO_ID:
+            return witness
+        handle._id = number
+        kept[number] = handle
         self.close()
-        return handle, None
+        return None
 
     def __len__(self):
         return self.count
@@ -208,8 +218,10 @@ cdef extern from *:
     void Py_DECREF_stolen(PyObject*)
     void PyErr_SetRaisedException_stolen(object)
     void PyErr_WriteUnraisable(object)
+    object PyType_GetDict(PyTypeObject*)
 
 
+@cython.final
 cdef class CellReference:
     """One user's reference to a cell. The memory stays until every reference is released."""
 
@@ -308,6 +320,11 @@ def facets_concerned(address_owner, str name=None):
     return facets
 
 
+def dict_of_type(cls):
+    """The dict behind cls.__dict__, whose events tell of the type."""
+    return PyType_GetDict(<PyTypeObject*>cls)
+
+
 def parts_of(owner):
     """The IDs of the facets that are parts of this object."""
     cdef uint32_t id = object_find(<void*>owner)
@@ -351,12 +368,12 @@ def settle_all(digest, forget):
     try:
         return digest(notices), error
     finally:
+        notices.clear()
+        garbage.clear()  # destructors may run now
         settle_end(&looked_at)
         for i in range(looked_at.n):
             forget(looked_at.facets[i])
         free(looked_at.facets)
-        notices.clear()
-        garbage.clear()  # destructors may run now
 
 
 def call(callback, argument):

@@ -5,9 +5,81 @@
 #define DW_ACTION_H
 
 #include "facets.h"
+#include "handles.h"
+#include "service.h"
+#include "values.h"
 
-void facet_touch(uint32_t id);                          /* the drain must look at it */
-void facet_becomes(uint32_t id, PyObject *value);       /* the provider is about to hold value (borrowed) */
+/* The words of value cells, and whether they are current. */
+static inline void cells_become(Cell *cells, PyObject *value)
+{
+    for (Cell *cell = cells; cell != NULL; cell = cell->next)
+        if (cell->kind != CELL_GUARD)
+            cell->guard = cell_store(cell, value);
+}
+
+/* The drain must look at it. */
+static inline void facet_touch(uint32_t id)
+{
+    Facet *facet = facet_at(id);
+    if (!facet->touched) {
+        facet->touched = true;
+        facet->next_touched = service.first_touched;
+        service.first_touched = id;
+    }
+    service_schedule();
+}
+
+/* The bit changes first, then the dependents are told: one store a handle. */
+static inline void facet_flips(Facet *facet, uint32_t id, bool holds)
+{
+    facet->holds = holds;
+    if (holds) {
+        service.needless += facet->conservative;
+        facet->counted = false;
+        facet->conservative = false;
+        service.restores++;
+        handles_mend(&facet->handles);
+    } else {
+        service.breaks++;
+        handles_break(&facet->handles);
+    }
+    for (Cell *cell = facet->cells; cell != NULL; cell = cell->next)
+        if (cell->kind == CELL_GUARD)
+            cell->guard = holds;
+    facet_touch(id);
+}
+
+/* The provider lets go of the recorded value: from now on we keep it, or its address could come to mean another
+ * object. At the end of the interpreter we keep nothing, and the facet can never hold again. */
+static inline void keep_recorded(Facet *facet)
+{
+    if (facet->recorded == NULL || facet->reference != REFERENCE_BORROWED)
+        return;
+    if (service.shutting_down) {
+        facet->recorded = NULL;
+        return;
+    }
+    Py_INCREF(facet->recorded);
+    facet->reference = REFERENCE_STRONG;
+}
+
+/* The provider is about to hold value (borrowed). */
+static inline void facet_becomes(uint32_t id, PyObject *value)
+{
+    Facet *facet = facet_at(id);
+    bool recorded = facet->recorded != NULL;
+    keep_recorded(facet);
+    facet->current = value;
+    facet->known = true;
+    cells_become(facet->cells, value);
+    if (!recorded)
+        return;
+    PyObject *assumed = facet_recorded(facet);
+    bool holds = assumed != NULL && same_value(assumed, value);
+    if (holds != facet->holds)
+        facet_flips(facet, id, holds);
+}
+
 void facet_becomes_missing(uint32_t id);                /* nobody provides it now: seen by the drain */
 void facet_becomes_unknown(uint32_t id);                /* it may have changed: broken until the drain has looked */
 void facet_retires_handles(uint32_t id, Cause cause);   /* for good: all that rely on it */

@@ -1,4 +1,4 @@
-/* AddressMap: the address of a live watched object -> its object ID. No Python.h.
+/* AddressMap: the address of a live watched object -> our record of it. No Python.h.
  *
  * Open addressing, linear probing, at most half full, so a miss usually costs one cache line. A removal shifts the
  * run back instead of leaving a tombstone: it needs no memory, and a callback may therefore forget a dying object.
@@ -10,40 +10,37 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "ids.h"
-
 typedef struct AddressSlot {
     const void *address; /* NULL: empty */
-    uint32_t id;
+    void *item;          /* borrowed; in a pool, so it never moves */
 } AddressSlot;
 
 typedef struct AddressMap {
-    AddressSlot *slots; /* owned; mask + 1 of them, NULL before the first insertion */
+    AddressSlot *slots; /* owned; mask + 1 of them; address_map_nothing before the first insertion */
     uint32_t mask;
     uint32_t count;
 } AddressMap;
+
+/* One empty slot, so that a look-up needs no test for "no slots yet". */
+extern AddressSlot address_map_nothing[1];
 
 static inline uint32_t address_hash(const void *address)
 {
     return (uint32_t)((((uintptr_t)address >> 4) * UINT64_C(0x9E3779B97F4A7C15)) >> 32);
 }
 
-static inline uint32_t address_map_find(const AddressMap *map, const void *address)
+static inline void *address_map_find(const AddressMap *map, const void *address)
 {
-    if (map->count == 0)
-        return NO_ID;
     for (uint32_t i = address_hash(address) & map->mask;; i = (i + 1) & map->mask) {
         if (map->slots[i].address == address)
-            return map->slots[i].id;
+            return map->slots[i].item;
         if (map->slots[i].address == NULL)
-            return NO_ID;
+            return NULL;
     }
 }
 
 static inline void address_map_remove(AddressMap *map, const void *address)
 {
-    if (map->count == 0)
-        return;
     uint32_t hole = address_hash(address) & map->mask;
     while (map->slots[hole].address != address) {
         if (map->slots[hole].address == NULL)
@@ -63,14 +60,14 @@ static inline void address_map_remove(AddressMap *map, const void *address)
 }
 
 /* Safe points only: may allocate. False when out of memory; the map is then as it was. */
-static inline bool address_map_insert(AddressMap *map, const void *address, uint32_t id)
+static inline bool address_map_insert(AddressMap *map, const void *address, void *item)
 {
-    if (map->slots == NULL || map->count >= (map->mask + 1) / 2) {
-        uint32_t size = map->slots == NULL ? 64 : 2 * (map->mask + 1);
+    if (map->count >= (map->mask + 1) / 2) {
+        uint32_t size = map->mask == 0 ? 64 : 2 * (map->mask + 1);
         AddressSlot *old = map->slots, *slots = calloc(size, sizeof *slots);
         if (slots == NULL)
             return false;
-        for (uint32_t i = 0; old != NULL && i <= map->mask; i++) {
+        for (uint32_t i = 0; i <= map->mask; i++) {
             if (old[i].address == NULL)
                 continue;
             uint32_t j = address_hash(old[i].address) & (size - 1);
@@ -78,14 +75,15 @@ static inline bool address_map_insert(AddressMap *map, const void *address, uint
                 j = (j + 1) & (size - 1);
             slots[j] = old[i];
         }
-        free(old);
+        if (old != address_map_nothing)
+            free(old);
         map->slots = slots;
         map->mask = size - 1;
     }
     uint32_t i = address_hash(address) & map->mask;
     while (map->slots[i].address != NULL)
         i = (i + 1) & map->mask;
-    map->slots[i] = (AddressSlot){address, id};
+    map->slots[i] = (AddressSlot){address, item};
     map->count++;
     return true;
 }

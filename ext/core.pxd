@@ -77,7 +77,7 @@ cdef extern from "facets.h":
     ctypedef struct Facet:
         uint32_t owner, next_of_owner, changes, generation, readers, listeners, pins
         uint8_t kind
-        bint holds, known, dead, touched
+        bint holds, known, dead, kept
         uint16_t breaks
         PyObject* name
         PyObject* current
@@ -88,6 +88,8 @@ cdef extern from "facets.h":
     Facet* facet_at(uint32_t) noexcept nogil
     PyObject* facet_recorded(const Facet*) noexcept nogil
     bint facet_has_value(const Facet*) noexcept nogil
+    void facet_unpin(uint32_t) noexcept
+    void facet_unread(uint32_t) noexcept
     # NO_ID: an exception is set
     uint32_t facet_get(FacetKind, PyObject* owner, PyObject* fallback, PyObject* name) except? 0x7fffffff
 

@@ -30,6 +30,12 @@ typedef struct SortedIds {
 
 static inline bool dependents_empty(const Dependents *set) { return set->word == 0; }
 
+/* The ID if there is exactly one, else NO_ID: the common case without a walk. */
+static inline uint32_t dependents_only(const Dependents *set)
+{
+    return (uint32_t)(set->word >> 32) == ((DEPENDENTS_INLINE >> 32) | NO_ID) ? (uint32_t)set->word : NO_ID;
+}
+
 typedef struct DependentsWalk {
     const uint32_t *ids; /* the current block; borrowed from the set or from pair */
     uint32_t count;

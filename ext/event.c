@@ -5,49 +5,62 @@
 #include "queue.h"
 #include "service.h"
 
+#if defined(__GNUC__)
+#define NOT_INLINE __attribute__((noinline)) /* keeps the registers that it needs out of the shorter paths */
+#else
+#define NOT_INLINE
+#endif
+
 static bool held(const Facet *facet) { return facet->recorded != NULL && facet->holds; }
 
 /* Queues the details where somebody wants them: a listener, or explain() because the facet just broke. */
-static void tell(uint32_t id, bool was_held, uint32_t object, Change change, PyObject *key, PyObject *before,
-                 PyObject *value)
+static inline void tell(uint32_t id, bool was_held, uint32_t object, Change change, PyObject *key, PyObject *before,
+                        PyObject *value)
 {
     Facet *facet = facet_at(id);
-    bool broke = was_held ? !facet->holds : !facet_has_value(facet) && !dependents_empty(&facet->handles);
+    bool broke = was_held && !facet->holds;
     if (!broke && facet->listeners == 0)
         return;
     queue_detail(id, object, change, broke, key, before, value);
-    facet_touch(id);
+    service_schedule();
 }
 
 /* --- dicts ------------------------------------------------------------------------------------------------------ */
 
-/* A key along a look-up chain. named: the event is certainly about the facet's own name. */
-static void chain_event(uint32_t id, uint32_t object, Change change, bool named, PyObject *key, PyObject *value)
+/* The key's provider stores another value: the one event that is to be trusted, as the write cannot fail any more. */
+static NOT_INLINE int provider_event(uint32_t id, uint32_t object, PyObject *key, PyObject *value)
 {
     Facet *facet = facet_at(id);
-    if (facet->dead)
-        return;
+    service.events++;
+    facet->changes++; /* a look-up that is under way sees by this that it must look again */
     PyObject *before = facet->current;
     bool was_held = held(facet);
+    facet_becomes(id, value);
+    tell(id, was_held, object, CHANGE_MODIFIED, key, before, value);
+    return 0;
+}
+
+/* Any other event of a key along a look-up chain, or of the whole dict. */
+static void chain_event(uint32_t id, uint32_t object, Change change, PyObject *key, PyObject *value)
+{
+    Facet *facet = facet_at(id);
     bool removal = change == CHANGE_DELETED || change == CHANGE_CLEARED;
-    if (facet->known && facet->provider != object && removal)
+    if (facet->dead || (facet->known && facet->provider != object && removal))
         return; /* of something else: the facet's name is not in this dict, it is provided further down */
-    facet->changes++; /* a look-up that is under way sees by this that it must look again */
-    if (!facet->known)
-        ;
-    else if (facet->provider == object && change == CHANGE_MODIFIED && named)
-        facet_becomes(id, value); /* after MODIFIED the write cannot fail any more: the only event to be trusted */
-    else
+    PyObject *before = facet->current;
+    bool was_held = held(facet);
+    facet->changes++;
+    if (facet->known)
         facet_becomes_unknown(id);
     tell(id, was_held, object, change, key, before, value);
 }
 
-static void chain_events(const Dependents *facets, uint32_t object, Change change, bool named, PyObject *key,
-                         PyObject *value)
+static inline void named_event(uint32_t id, uint32_t object, Change change, PyObject *key, PyObject *value)
 {
-    for (DependentsWalk walk = dependents_walk(facets); dependents_next(&walk);)
-        for (uint32_t i = 0; i < walk.count; i++)
-            chain_event(walk.ids[i], object, change, named, key, value);
+    if (change == CHANGE_MODIFIED && facet_at(id)->provider == object)
+        provider_event(id, object, key, value);
+    else
+        chain_event(id, object, change, key, value);
 }
 
 static void whole_event(uint32_t id, uint32_t object, Change change, PyObject *key, PyObject *value)
@@ -61,14 +74,14 @@ static void whole_event(uint32_t id, uint32_t object, Change change, PyObject *k
     facet_retires_handles(id, CAUSE_CHANGED);
     if (relied_on || facet->listeners != 0) {
         queue_detail(id, object, change, relied_on, key, NULL, value);
-        facet_touch(id);
+        service_schedule();
     }
 }
 
 /* The MRO of this type may have changed, or of one that inherits from it: tell the facets of those where it did. */
-static void check_mros(uint32_t object)
+static void check_mros(const Object *object)
 {
-    DependentsWalk walk = dependents_walk(&object_at(object)->whole);
+    DependentsWalk walk = dependents_walk(&object->whole);
     while (dependents_next(&walk))
         for (uint32_t i = 0; i < walk.count; i++) {
             Facet *facet = facet_at(walk.ids[i]);
@@ -85,11 +98,12 @@ static void check_mros(uint32_t object)
                 if (part->kind == FACET_EXISTENCE)
                     continue;
                 if (part->kind == FACET_ANY)
-                    facet_retires_handles(id, CAUSE_CHANGED);
+                    whole_event(id, facet->owner, CHANGE_MRO, NULL, NULL);
                 PyObject *before = part->current;
                 part->changes++;
                 facet_becomes_unknown(id); /* ANY and MRO too: the drain registers them along the new MRO */
-                tell(id, was_held, facet->owner, CHANGE_MRO, NULL, before, NULL);
+                if (part->kind != FACET_ANY)
+                    tell(id, was_held, facet->owner, CHANGE_MRO, NULL, before, NULL);
             }
         }
 }
@@ -99,60 +113,84 @@ static void subclasses_event(PyObject *key)
 {
     if (key == NULL || !PyLong_CheckExact(key))
         return;
-    uint32_t type = object_find((void *)(uintptr_t)PyLong_AsUnsignedLongLongMask(key));
-    if (type != NO_ID && object_at(type)->kind == OBJECT_TYPE)
+    const Object *type = object_of((void *)(uintptr_t)PyLong_AsUnsignedLongLongMask(key));
+    if (type != NULL && type->kind == OBJECT_TYPE)
         check_mros(type);
 }
 
-static Change change_of(PyDict_WatchEvent event)
+_Static_assert(PyDict_EVENT_ADDED < PyDict_EVENT_DELETED && PyDict_EVENT_MODIFIED < PyDict_EVENT_DELETED &&
+                   (int)CHANGE_ADDED == PyDict_EVENT_ADDED && (int)CHANGE_MODIFIED == PyDict_EVENT_MODIFIED &&
+                   (int)CHANGE_DELETED == PyDict_EVENT_DELETED && (int)CHANGE_CLONED == PyDict_EVENT_CLONED &&
+                   (int)CHANGE_CLEARED == PyDict_EVENT_CLEARED,
+               "the changes of a dict have CPython's numbers");
+
+/* An event that may concern any key: it names none, or its key is no exact str and may equal one. What is stored is
+ * perhaps the value of another key, so nobody is told that it is the facet's. */
+static void every_key_event(const Object *object, Change change, PyObject *key)
 {
-    switch (event) {
-    case PyDict_EVENT_ADDED:
-        return CHANGE_ADDED;
-    case PyDict_EVENT_MODIFIED:
-        return CHANGE_MODIFIED;
-    case PyDict_EVENT_DELETED:
-        return CHANGE_DELETED;
-    case PyDict_EVENT_CLONED:
-        return CHANGE_CLONED;
-    default:
-        return CHANGE_CLEARED;
+    for (uint32_t i = 0; object->keys.slots != NULL && i <= object->keys.mask; i++)
+        for (DependentsWalk walk = dependents_walk(&object->keys.slots[i].facets); dependents_next(&walk);)
+            for (uint32_t j = 0; j < walk.count; j++)
+                chain_event(walk.ids[j], object->id, change, key, NULL);
+}
+
+/* Everything but the two short paths of on_dict_event. */
+static NOT_INLINE int dict_event(const Object *object, PyDict_WatchEvent event, PyObject *key, PyObject *value)
+{
+    service.events++;
+    if (event == PyDict_EVENT_DEALLOCATED) {
+        object_dies(object->id);
+        return 0;
     }
+    Change change = (Change)event;
+    if (change == CHANGE_CLONED)
+        key = NULL; /* the event's key is the dict that is copied */
+    if (key == NULL || !PyUnicode_CheckExact(key) || str_hash(key) == -1) {
+        every_key_event(object, change, key);
+    } else {
+        const KeySlot *slot = keys_find(&object->keys, key);
+        for (DependentsWalk walk = slot == NULL ? (DependentsWalk){0} : dependents_walk(&slot->facets);
+             dependents_next(&walk);)
+            for (uint32_t i = 0; i < walk.count; i++)
+                named_event(walk.ids[i], object->id, change, key, value);
+    }
+    if (object->subclasses_table && change == CHANGE_DELETED)
+        subclasses_event(key);
+    for (DependentsWalk walk = dependents_walk(&object->whole); dependents_next(&walk);)
+        for (uint32_t i = 0; i < walk.count; i++)
+            whole_event(walk.ids[i], object->id, change, key, value);
+    return 0;
+}
+
+/* It is broken, stays so, and nobody wants to hear of it. */
+static inline bool stays_broken(const Facet *facet, PyObject *value)
+{
+    if (facet->holds || facet->cells != NULL || facet->listeners != 0)
+        return false;
+    PyObject *recorded = facet_recorded(facet);
+    return recorded != NULL && surely_differ(recorded, value);
 }
 
 int on_dict_event(PyDict_WatchEvent event, PyObject *dict, PyObject *key, PyObject *value)
 {
-    uint32_t id = object_find(dict);
-    if (id == NO_ID)
+    const Object *object = object_of(dict);
+    if (object == NULL)
         return 0;
-    if (event == PyDict_EVENT_DEALLOCATED) {
-        object_dies(id);
+    if (event > PyDict_EVENT_DELETED || !dependents_empty(&object->whole) || !PyUnicode_CheckExact(key) ||
+        !PyUnicode_CHECK_INTERNED(key))
+        return dict_event(object, event, key, value);
+    const KeySlot *slot = keys_find_interned(&object->keys, key);
+    if (slot == NULL)
         return 0;
-    }
-    Object *object = object_at(id);
-    if (object->subclasses_table) {
-        if (event == PyDict_EVENT_DELETED)
-            subclasses_event(key);
-        if (dependents_empty(&object->whole) && object->keys.count == 0)
-            return 0;
-    }
-    Change change = change_of(event);
-    if (change == CHANGE_CLONED)
-        key = NULL; /* the event's key is the dict that is copied */
-    if (key != NULL && PyUnicode_CheckExact(key) && str_hash(key) != -1) {
-        KeySlot *slot = keys_find(&object->keys, key);
-        if (slot != NULL) {
-            service.events++;
-            chain_events(&slot->facets, id, change, true, key, value);
-        }
-    } else {
-        service.events++;
-        for (uint32_t i = 0; object->keys.slots != NULL && i <= object->keys.mask; i++)
-            chain_events(&object->keys.slots[i].facets, id, change, false, key, value);
-    }
-    for (DependentsWalk walk = dependents_walk(&object->whole); dependents_next(&walk);)
-        for (uint32_t i = 0; i < walk.count; i++)
-            whole_event(walk.ids[i], id, change, key, value);
+    /* Most often one facet relies on the key, and this dict provides it. */
+    uint32_t only = dependents_only(&slot->facets);
+    if (only == NO_ID || event != PyDict_EVENT_MODIFIED || facet_at(only)->provider != object->id)
+        return dict_event(object, event, key, value);
+    Facet *facet = facet_at(only);
+    if (!stays_broken(facet, value))
+        return provider_event(only, object->id, key, value);
+    facet->changes++;
+    facet->current = value;
     return 0;
 }
 
@@ -160,12 +198,12 @@ int on_dict_event(PyDict_WatchEvent event, PyObject *dict, PyObject *key, PyObje
 
 int on_type_event(PyTypeObject *type)
 {
-    uint32_t id = object_find(type);
-    if (id == NO_ID)
+    const Object *object = object_of(type);
+    if (object == NULL)
         return 0;
-    check_mros(id);
+    check_mros(object);
     /* No further event comes until the type has a version tag again: the drain sees to that. */
-    for (DependentsWalk walk = dependents_walk(&object_at(id)->whole); dependents_next(&walk);)
+    for (DependentsWalk walk = dependents_walk(&object->whole); dependents_next(&walk);)
         for (uint32_t i = 0; i < walk.count; i++)
             facet_becomes_unknown(walk.ids[i]);
     return 0;
@@ -195,12 +233,14 @@ static void function_modified(uint32_t object, PyFunction_WatchEvent event, PyOb
         Facet *facet = facet_at(id);
         if (!concerns(event, facet->kind))
             continue;
+        if (facet->kind == FACET_ANY) {
+            whole_event(id, object, CHANGE_MODIFIED, NULL, value);
+            continue;
+        }
         PyObject *before = facet->current;
         bool was_held = held(facet);
         facet->changes++;
-        if (facet->kind == FACET_ANY)
-            facet_retires_handles(id, CAUSE_CHANGED);
-        else if (!facet->known || (facet->kind == FACET_KWDEFAULTS && value != facet_recorded(facet)))
+        if (!facet->known || (facet->kind == FACET_KWDEFAULTS && value != facet_recorded(facet)))
             facet_becomes_unknown(id); /* another dict of defaults: the drain watches its contents too */
         else
             facet_becomes(id, value);

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "action.h"
 #include "lookup.h"
 #include "service.h"
 #include "watch.h"
@@ -143,6 +144,8 @@ uint32_t facet_get(FacetKind kind, PyObject *owner, PyObject *fallback, PyObject
         id = NO_ID;
     }
 done:
+    if (id != NO_ID)
+        facet_at(id)->pins++;
     if (other != NO_ID)
         object_release(other);
     if (object != NO_ID) {
@@ -153,6 +156,25 @@ done:
         object_release(object);
     }
     return id;
+}
+
+static void touch_if_idle(uint32_t id)
+{
+    const Facet *facet = facet_at(id);
+    if (facet->readers == 0 && dependents_empty(&facet->handles))
+        facet_touch(id);
+}
+
+void facet_unpin(uint32_t id)
+{
+    facet_at(id)->pins--;
+    touch_if_idle(id);
+}
+
+void facet_unread(uint32_t id)
+{
+    facet_at(id)->readers--;
+    touch_if_idle(id);
 }
 
 PyObject *facet_forget(Facet *facet)

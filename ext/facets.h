@@ -44,11 +44,11 @@ typedef enum Cause {
 typedef enum Reference { REFERENCE_BORROWED, REFERENCE_STRONG, REFERENCE_WEAK } Reference;
 
 typedef struct Facet {
+    /* What an event reads and writes: one cache line. */
     uint32_t next_touched;  /* first, because Pool threads its free list through these 4 bytes */
-    uint32_t next_of_owner;
-    uint32_t owner;         /* object ID */
-    uint32_t fallback;      /* object ID of the builtins; NO_ID but for FACET_GLOBAL */
     uint32_t provider;      /* object ID of the dict that holds the value; NO_ID: unknown, missing or immutable */
+    uint32_t changes;       /* events that may have changed it; wraps */
+    uint32_t listeners;     /* subscriptions */
     uint8_t kind;           /* FacetKind */
     uint8_t reference;      /* Reference: how recorded is held */
     uint8_t cause;          /* Cause, until the drain has told the retired handles */
@@ -58,25 +58,35 @@ typedef struct Facet {
     bool counted;           /* the present break is in breaks */
     bool conservative;      /* the present break came from an event that does not tell the value */
     bool dead;              /* its object died */
+    bool kept;              /* one pin is for the user who has its object's ID: until the object dies */
     uint16_t breaks;        /* breaks that a drain has seen */
-    uint16_t limit;         /* the smallest unstable_after of its handles */
-    uint32_t changes;       /* events that may have changed it; wraps */
-    uint32_t generation;    /* of what is recorded: a recorder that read another generation is stale */
-    uint32_t readers;       /* recorders that have read it and not yet committed */
-    uint32_t listeners;     /* subscriptions */
-    uint32_t pins;          /* drains at work, and the user who was given the object's ID */
-    uint32_t n_links;
-    uint32_t *links;        /* owned: object IDs where this facet is registered */
-    PyObject *name;         /* owned, interned; NULL for parts of functions and whole objects */
     PyObject *current;      /* borrowed from the provider */
     PyObject *recorded;     /* see reference; NULL: nothing is recorded */
     Dependents handles;
     Cell *cells;            /* owned list */
+    /* The rest. */
+    uint32_t owner;         /* object ID */
+    uint32_t fallback;      /* object ID of the builtins; NO_ID but for FACET_GLOBAL */
+    uint32_t next_of_owner;
+    uint32_t generation;    /* of what is recorded: a recorder that read another generation is stale */
+    uint32_t readers;       /* recorders that have read it and not yet committed */
+    uint32_t pins;          /* Python references, drains at work, and the user who was given the object's ID */
+    uint16_t limit;         /* the smallest unstable_after of its handles */
+    uint32_t n_links;
+    uint32_t *links;        /* owned: object IDs where this facet is registered */
+    PyObject *name;         /* owned, interned; NULL for parts of functions and whole objects */
+    uint8_t pad[16];        /* to two cache lines */
 } Facet;
+
+_Static_assert(sizeof(Facet) == 128, "a facet fills two cache lines: see Pool.item_size");
 
 extern Pool facet_pool;
 
-static inline Facet *facet_at(uint32_t id) { return pool_at(&facet_pool, id); }
+static inline Facet *facet_at(uint32_t id)
+{
+    return (Facet *)facet_pool.chunks[id >> POOL_BITS] + (id & POOL_MASK); /* pool_at with a constant size */
+}
+
 static inline bool facet_has_value(const Facet *facet) { return facet->kind < FACET_ANY; }
 
 /* What a facet's dependents assumed, or NULL when nothing is recorded or the value is gone. Borrowed. */
@@ -88,10 +98,13 @@ static inline PyObject *facet_recorded(const Facet *facet)
     return object == Py_None ? NULL : object;
 }
 
-/* Safe points only. The facet of that description, made if need be; NO_ID with an exception set. */
+/* Safe points only. The facet of that description, made if need be, with one pin added; NO_ID with an exception set. */
 uint32_t facet_get(FacetKind kind, PyObject *owner, PyObject *fallback, PyObject *name);
 /* The same if it exists, else NO_ID without an exception. */
 uint32_t facet_lookup(FacetKind kind, uint32_t owner, uint32_t fallback, PyObject *name);
+/* One pin or reader less. The drain looks at the facet if that may have been the last that needed it. */
+void facet_unpin(uint32_t id);
+void facet_unread(uint32_t id);
 /* Frees the facet if nobody needs it or its memory of breaks; true if it is gone. */
 bool facet_free_if_unused(uint32_t id);
 void facet_free_mro_if_alone(uint32_t owner);

@@ -47,30 +47,25 @@ static inline HandleState handle_state(uint32_t id)
 }
 
 /* What an event does to all dependents at once: stores only. A retired byte stays retired. */
-static inline void handles_break(const Dependents *handles)
-{
-    for (DependentsWalk walk = dependents_walk(handles); dependents_next(&walk);)
-        for (uint32_t i = 0; i < walk.count; i++) {
-            uint8_t *byte = handle_byte(walk.ids[i]);
-            *byte += *byte != HANDLE_RETIRED;
-        }
-}
+static inline void byte_break(uint8_t *byte) { *byte += *byte != HANDLE_RETIRED; }
+static inline void byte_mend(uint8_t *byte) { *byte -= *byte != HANDLE_RETIRED; }
+static inline void byte_retire(uint8_t *byte) { *byte = HANDLE_RETIRED; }
 
-static inline void handles_mend(const Dependents *handles)
+static inline void for_each_byte(const Dependents *handles, void (*change)(uint8_t *))
 {
-    for (DependentsWalk walk = dependents_walk(handles); dependents_next(&walk);)
-        for (uint32_t i = 0; i < walk.count; i++) {
-            uint8_t *byte = handle_byte(walk.ids[i]);
-            *byte -= *byte != HANDLE_RETIRED;
-        }
-}
-
-static inline void handles_retire(const Dependents *handles)
-{
+    uint32_t only = dependents_only(handles);
+    if (only != NO_ID) {
+        change(handle_byte(only));
+        return;
+    }
     for (DependentsWalk walk = dependents_walk(handles); dependents_next(&walk);)
         for (uint32_t i = 0; i < walk.count; i++)
-            *handle_byte(walk.ids[i]) = HANDLE_RETIRED;
+            change(handle_byte(walk.ids[i]));
 }
+
+static inline void handles_break(const Dependents *handles) { for_each_byte(handles, byte_break); }
+static inline void handles_mend(const Dependents *handles) { for_each_byte(handles, byte_mend); }
+static inline void handles_retire(const Dependents *handles) { for_each_byte(handles, byte_retire); }
 
 /* A new valid handle without dependencies; NO_ID when out of memory. Safe points only. */
 uint32_t handle_new(uint16_t unstable_after);

@@ -34,18 +34,31 @@ static inline bool same_str(PyObject *a, PyObject *b)
            memcmp(PyUnicode_DATA(a), PyUnicode_DATA(b), (size_t)PyUnicode_GET_LENGTH(a) * PyUnicode_KIND(a)) == 0;
 }
 
-static inline KeySlot *keys_find(const KeyTable *table, PyObject *key)
+/* For an interned key: addresses decide. */
+static inline KeySlot *keys_find_interned(const KeyTable *table, PyObject *key)
 {
-    if (table->count == 0)
+    if (table->slots == NULL)
         return NULL;
-    Py_hash_t hash = str_hash(key);
-    for (uint32_t i = (uint32_t)hash & table->mask;; i = (i + 1) & table->mask) {
+    for (uint32_t i = (uint32_t)str_hash(key) & table->mask;; i = (i + 1) & table->mask) {
         KeySlot *slot = &table->slots[i];
         if (slot->name == key)
             return slot;
         if (slot->name == NULL)
             return NULL;
-        if (slot->hash == hash && !PyUnicode_CHECK_INTERNED(key) && same_str(slot->name, key))
+    }
+}
+
+/* For any exact str that has a hash. */
+static inline KeySlot *keys_find(const KeyTable *table, PyObject *key)
+{
+    if (table->slots == NULL)
+        return NULL;
+    Py_hash_t hash = str_hash(key);
+    for (uint32_t i = (uint32_t)hash & table->mask;; i = (i + 1) & table->mask) {
+        KeySlot *slot = &table->slots[i];
+        if (slot->name == NULL || slot->name == key)
+            return slot->name == NULL ? NULL : slot;
+        if (slot->hash == hash && same_str(slot->name, key))
             return slot;
     }
 }

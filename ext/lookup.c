@@ -199,18 +199,19 @@ int facet_look(uint32_t id)
     return result;
 }
 
-static void record(uint32_t id)
+/* Returns what was recorded before, an owned reference or NULL: dropping it may run Python. */
+static PyObject *record(uint32_t id)
 {
     Facet *facet = facet_at(id);
     if (facet->recorded != NULL && facet->holds)
-        return;
+        return NULL;
     /* Another value than the one that these handles wait for: their code is of no use any more. */
     facet_retires_handles(id, CAUSE_SUPERSEDED);
     facet_drops_guards(facet);
     PyObject *old = facet_forget(facet);
     facet->recorded = facet->current;
     facet->holds = true;
-    Py_XDECREF(old);
+    return old;
 }
 
 PyObject *facet_read(uint32_t id, unsigned unstable_after, uint32_t *generation)
@@ -228,11 +229,12 @@ PyObject *facet_read(uint32_t id, unsigned unstable_after, uint32_t *generation)
                      (unsigned)facet->breaks, unstable_after);
         return NULL;
     }
-    if (facet_has_value(facet)) {
-        if (facet->current == NULL)
-            return NULL;
-        record(id);
-    }
+    if (facet_has_value(facet) && facet->current == NULL)
+        return NULL;
+    PyObject *old = facet_has_value(facet) ? record(id) : NULL;
+    PyObject *value = Py_NewRef(facet_has_value(facet) ? facet->current : Py_None);
     *generation = facet->generation;
-    return Py_NewRef(facet_has_value(facet) ? facet->current : Py_None);
+    facet->readers++;
+    Py_XDECREF(old);
+    return value;
 }

@@ -4,7 +4,8 @@
 #include "watch.h"
 
 Pool object_pool = POOL_OF(Object);
-AddressMap objects_by_address;
+AddressSlot address_map_nothing[1];
+AddressMap objects_by_address = {.slots = address_map_nothing};
 
 /* --- the death of a type: types have no DESTROY event, so a weak reference tells ----------------------------------- */
 
@@ -78,12 +79,12 @@ uint32_t object_use(PyObject *object)
     PyObject *weakref = kind == OBJECT_TYPE ? watch_death(object, id) : NULL;
     if (kind == OBJECT_TYPE && weakref == NULL)
         goto failed;
-    *object_at(id) = (Object){.address = object, .weakref = weakref, .first_facet = NO_ID, .uses = 1,
+    *object_at(id) = (Object){.address = object, .weakref = weakref, .first_facet = NO_ID, .id = id, .uses = 1,
                               .kind = (uint8_t)kind};
     if (kind == OBJECT_TYPE)
         object_at(id)->mro = ((PyTypeObject *)object)->tp_mro;
     /* In the map first, watched then: an event in between finds it. */
-    if (!address_map_insert(&objects_by_address, object, id)) {
+    if (!address_map_insert(&objects_by_address, object, object_at(id))) {
         PyErr_NoMemory();
         goto failed;
     }

@@ -18,22 +18,31 @@ typedef enum ObjectKind { OBJECT_DICT, OBJECT_TYPE, OBJECT_FUNCTION, OBJECT_CODE
 
 typedef struct Object {
     PyObject *address;     /* borrowed; NULL once dead */
-    PyObject *weakref;     /* owned, types only: tells of the death */
-    PyObject *mro;         /* borrowed, types only: tp_mro when last looked at; compared, never dereferenced */
-    KeyTable keys;         /* dicts: the facets that rely on one key */
-    Dependents whole;      /* facets that every event of this object concerns */
-    uint32_t first_facet;  /* facets that are parts of this object: list through Facet.next_of_owner */
-    uint32_t uses;         /* facets that name this object as owner, fallback or link, counted */
+    uint32_t id;           /* its own */
     uint8_t kind;          /* ObjectKind */
     bool subclasses_table; /* a dict that is some type's tp_subclasses: its keys are addresses of types */
     bool type_watched;     /* types: also by a type watcher */
+    KeyTable keys;         /* dicts: the facets that rely on one key */
+    Dependents whole;      /* facets that every event of this object concerns */
+    PyObject *weakref;     /* owned, types only: tells of the death */
+    PyObject *mro;         /* borrowed, types only: tp_mro when last looked at; compared, never dereferenced */
+    uint32_t first_facet;  /* facets that are parts of this object: list through Facet.next_of_owner */
+    uint32_t uses;         /* facets that name this object as owner, fallback or link, counted */
 } Object;
 
 extern Pool object_pool;
 extern AddressMap objects_by_address;
 
 static inline Object *object_at(uint32_t id) { return pool_at(&object_pool, id); }
-static inline uint32_t object_find(const void *address) { return address_map_find(&objects_by_address, address); }
+
+/* NULL: not watched. */
+static inline Object *object_of(const void *address) { return address_map_find(&objects_by_address, address); }
+
+static inline uint32_t object_find(const void *address)
+{
+    const Object *object = object_of(address);
+    return object == NULL ? NO_ID : object->id;
+}
 
 /* Safe points only from here on. The ID of an object, watched from now on, with one use added;
  * NO_ID with an exception set when it cannot be watched. */

@@ -24,9 +24,11 @@ uint32_t pool_take(Pool *pool)
                 return NO_ID;
             pool->chunks = chunks;
         }
-        char *chunk = calloc((size_t)1 << POOL_BITS, pool->item_size);
+        size_t bytes = pool->item_size << POOL_BITS; /* a multiple of 64, as aligned_alloc wants */
+        char *chunk = aligned_alloc(64, bytes);
         if (chunk == NULL)
             return NO_ID;
+        memset(chunk, 0, bytes);
         pool->chunks[pool->n_chunks++] = chunk;
     }
     pool->live++;

@@ -22,7 +22,7 @@ typedef struct Pool {
     uint32_t used;       /* IDs ever handed out: all IDs are below this */
     uint32_t live;       /* IDs handed out and not returned */
     uint32_t first_free; /* threaded through the items; NO_ID at the end */
-    size_t item_size;    /* bytes; at least 4 */
+    size_t item_size;    /* bytes; at least 4; a multiple of 64 starts each item on a cache line */
 } Pool;
 
 #define POOL_OF(type) {.first_free = NO_ID, .item_size = sizeof(type)}

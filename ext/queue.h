@@ -36,15 +36,14 @@ extern Queue queue;
 
 static inline struct _PyInterpreterFrame *current_frame(void)
 {
-    PyThreadState *thread = PyThreadState_Get();
 #if PY_VERSION_HEX >= 0x030d0000
-    return thread->current_frame;
+    return PyThreadState_GetUnchecked()->current_frame; /* a dict changes under the GIL: there is a thread state */
 #else
-    return thread->cframe->current_frame;
+    return _PyThreadState_UncheckedGet()->cframe->current_frame;
 #endif
 }
 
-/* Called inside CPython's callback. owner_dies: new references to a dying object would bring it back to life. */
+/* Called inside CPython's callback. Never with a value that is dying: a new reference would bring it back to life. */
 static inline void queue_detail(uint32_t facet, uint32_t object, Change change, bool broke, PyObject *key,
                                 PyObject *old_value, PyObject *new_value)
 {

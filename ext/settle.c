@@ -44,7 +44,8 @@ static int take_detail(PyObject *notices, PyObject *garbage)
 {
     Detail detail = queue.details[queue.head];
     queue.head = (queue.head + 1) & (QUEUE_CAPACITY - 1);
-    queue.count--;
+    if (--queue.count == 0)
+        queue.head = 0; /* the same few cache lines serve again */
     PyObject *filename = Py_None;
     int line = 0;
     if (detail.code != NULL && PyCode_Check(detail.code)) {
@@ -76,12 +77,32 @@ static bool is_lost(const Facet *facet)
            (facet->reference == REFERENCE_STRONG && Py_REFCNT(recorded) == 1 && !is_scalar(recorded));
 }
 
+/* A weak reference to the recorded value died: nobody can restore it. The reference is the facet's own, so while it
+ * exists the ID means that facet. */
+static PyObject *value_died(PyObject *facet_id, PyObject *Py_UNUSED(weakref))
+{
+    facet_touch((uint32_t)PyLong_AsUnsignedLong(facet_id));
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef value_died_method = {"value_died", value_died, METH_O, NULL};
+
+static PyObject *weakly(PyObject *value, uint32_t facet)
+{
+    PyObject *facet_id = PyLong_FromUnsignedLong(facet);
+    PyObject *callback = facet_id == NULL ? NULL : PyCFunction_New(&value_died_method, facet_id);
+    PyObject *weakref = callback == NULL ? NULL : PyWeakref_NewRef(value, callback);
+    Py_XDECREF(callback);
+    Py_XDECREF(facet_id);
+    return weakref;
+}
+
 /* While a facet is broken, its old value is kept only as long as somebody could restore it. */
 static void hold_loosely(uint32_t id, PyObject *garbage)
 {
     Facet *facet = facet_at(id);
     if (facet->reference == REFERENCE_STRONG && PyType_SUPPORTS_WEAKREFS(Py_TYPE(facet->recorded))) {
-        PyObject *weakref = PyWeakref_NewRef(facet->recorded, NULL);
+        PyObject *weakref = weakly(facet->recorded, id);
         if (weakref == NULL) {
             PyErr_Clear(); /* kept strongly instead: correct, only longer */
             return;
@@ -100,7 +121,8 @@ static void give_up_waiting(uint32_t id, PyObject *garbage)
     let_go(garbage, facet_forget(facet));
 }
 
-/* Facets that are broken and own their old value: looked at again when as many drains have passed. */
+/* Facets that are broken and own their old value: looked at again now and then, as nothing tells when the last other
+ * reference to a value goes. */
 static struct {
     Dependents facets;
     uint32_t drains;
@@ -181,6 +203,10 @@ static void give_up_unstable(uint32_t id)
 static int look_again(uint32_t id, PyObject *garbage)
 {
     Facet *facet = facet_at(id);
+    if (facet->dead && facet->kept) {
+        facet->kept = false;
+        facet->pins--;
+    }
     if (!facet->known && !facet->dead && facet_look(id) < 0) {
         if (PyErr_ExceptionMatches(PyExc_MemoryError))
             return -1;
@@ -218,8 +244,21 @@ static int tell_handles(uint32_t id, PyObject *notices)
     return 0;
 }
 
+/* The list has the last one first. */
+static void order_retired(void)
+{
+    uint32_t reversed = NO_ID;
+    for (uint32_t id = service.first_retired, next; id != NO_ID; id = next) {
+        next = handle_at(id)->next_retired;
+        handle_at(id)->next_retired = reversed;
+        reversed = id;
+    }
+    service.first_retired = reversed;
+}
+
 static int purge_retired(PyObject *notices)
 {
+    order_retired();
     while (service.first_retired != NO_ID) {
         uint32_t id = service.first_retired;
         Handle *handle = handle_at(id);
@@ -238,24 +277,40 @@ static int purge_retired(PyObject *notices)
 
 /* --- a batch ------------------------------------------------------------------------------------------------------ */
 
+static int batch_reserve(LookedAt *batch)
+{
+    if (batch->n < batch->capacity)
+        return 0;
+    uint32_t capacity = batch->capacity ? 2 * batch->capacity : 64;
+    uint32_t *facets = realloc(batch->facets, capacity * sizeof *facets);
+    if (facets == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    batch->facets = facets;
+    batch->capacity = capacity;
+    return 0;
+}
+
+/* Takes all that is touched, in the order in which it was: the list has the last one first. */
 static int batch_take(LookedAt *batch)
 {
-    if (batch->n == batch->capacity) {
-        uint32_t capacity = batch->capacity ? 2 * batch->capacity : 64;
-        uint32_t *facets = realloc(batch->facets, capacity * sizeof *facets);
-        if (facets == NULL) {
-            PyErr_NoMemory();
+    uint32_t first = batch->n;
+    while (service.first_touched != NO_ID) {
+        if (batch_reserve(batch) < 0)
             return -1;
-        }
-        batch->facets = facets;
-        batch->capacity = capacity;
+        uint32_t id = service.first_touched;
+        Facet *facet = facet_at(id);
+        service.first_touched = facet->next_touched;
+        facet->touched = false;
+        facet->pins++;
+        batch->facets[batch->n++] = id;
     }
-    uint32_t id = service.first_touched;
-    Facet *facet = facet_at(id);
-    service.first_touched = facet->next_touched;
-    facet->touched = false;
-    facet->pins++;
-    batch->facets[batch->n++] = id;
+    for (uint32_t i = first, j = batch->n; i + 1 < j; i++, j--) {
+        uint32_t id = batch->facets[i];
+        batch->facets[i] = batch->facets[j - 1];
+        batch->facets[j - 1] = id;
+    }
     return 0;
 }
 
@@ -274,9 +329,14 @@ static int tell_batch(const LookedAt *batch, PyObject *notices)
 static int settle_batch(LookedAt *batch, PyObject *notices, PyObject *garbage)
 {
     while (service.first_touched != NO_ID || service.first_retired != NO_ID) {
-        while (service.first_touched != NO_ID)
-            if (batch_take(batch) < 0 || look_again(batch->facets[batch->n - 1], garbage) < 0)
+        while (service.first_touched != NO_ID) {
+            uint32_t next = batch->n;
+            if (batch_take(batch) < 0)
                 return -1;
+            while (next < batch->n)
+                if (look_again(batch->facets[next++], garbage) < 0)
+                    return -1;
+        }
         if (tell_batch(batch, notices) < 0 || purge_retired(notices) < 0)
             return -1;
     }
@@ -306,6 +366,8 @@ void settle_end(LookedAt *looked_at)
     uint32_t n_freed = 0;
     for (uint32_t i = 0; i < looked_at->n; i++) {
         uint32_t id = looked_at->facets[i];
+        if (facet_at(id)->reference == REFERENCE_STRONG && is_lost(facet_at(id)))
+            facet_touch(id); /* the notices had the last other reference */
         facet_at(id)->pins--;
         if (facet_free_if_unused(id))
             looked_at->facets[n_freed++] = id;

@@ -39,4 +39,19 @@ static inline bool same_value(PyObject *a, PyObject *b)
     return PyUnicode_CheckExact(a) && same_str(a, b);
 }
 
+/* True only if they are not the same assumption, found without a call: what the shortest path of an event can afford. */
+static inline bool surely_differ(PyObject *a, PyObject *b)
+{
+    if (a == b)
+        return false;
+    if (Py_TYPE(a) != Py_TYPE(b))
+        return true;
+    if (PyLong_CheckExact(a)) {
+        PyLongObject *x = (PyLongObject *)a, *y = (PyLongObject *)b;
+        return PyUnstable_Long_IsCompact(x) && PyUnstable_Long_IsCompact(y) &&
+               PyUnstable_Long_CompactValue(x) != PyUnstable_Long_CompactValue(y);
+    }
+    return !PyFloat_CheckExact(a) && !PyUnicode_CheckExact(a);
+}
+
 #endif
