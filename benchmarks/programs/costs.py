@@ -1,0 +1,84 @@
+"""What a store, a call and a nested function cost in a process of its own; prints JSON (ns, and the free slots).
+
+python costs.py VARIANT: function watchers belong to a whole process, so each variant needs its own.
+    plain      nothing of depwatch
+    imported   `import depwatch` and nothing else
+    noop       depwatch imported; a function watcher that does nothing
+    used       depwatch watches a function, a dict and a type, none of which the measured code touches
+"""
+
+import gc
+import json
+import sys
+import time
+from pathlib import Path
+from statistics import median
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+import measure
+
+N = 20_000
+SAMPLES = 15
+
+
+def nothing():
+    pass
+
+
+def call(repeat):
+    for _ in repeat:
+        nothing()
+
+
+def nest(repeat):
+    for _ in repeat:
+
+        def nested():
+            pass
+
+
+class Watched:
+    attribute = 1
+
+
+elsewhere = {"X": 1}
+
+
+def use_depwatch():
+    import depwatch
+
+    recorder = depwatch.Recorder("elsewhere")
+    recorder.read_function(use_depwatch, "code", "defaults")
+    recorder.read_global(elsewhere, "X")
+    recorder.read_type_attr(Watched, "attribute")
+    return recorder.commit()
+
+
+def per_iteration(function):
+    start = time.thread_time_ns()
+    function(range(N))
+    return (time.thread_time_ns() - start) / N
+
+
+def main(variant):
+    noop = measure.load_noop()
+    if variant != "plain":
+        import depwatch  # noqa: F401 # the import is what is measured
+    # Counting takes the slots for a moment, so not while anybody uses one.
+    slots = noop.free_slots() if variant in ("plain", "imported") else None
+    handle = use_depwatch() if variant == "used" else None
+    if variant == "noop":
+        noop.watch_functions()
+    gc.disable()
+    target, a, b = {"X": 1, "Y": 2}, object(), object()
+    variants = {
+        "store": lambda: noop.time_stores(target, "X", a, b, N),
+        "call": lambda: per_iteration(call),
+        "function": lambda: per_iteration(nest),
+    }
+    samples = measure.interleave(variants, SAMPLES)
+    assert handle is None or handle.valid
+    print(json.dumps({"slots": slots} | {name: median(taken) for name, taken in samples.items()}))
+
+
+main(sys.argv[1])
