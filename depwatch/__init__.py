@@ -10,7 +10,7 @@ One service per interpreter: these are module functions. Importing takes no watc
 import atexit
 import os
 
-from depwatch import _core
+from depwatch import _core, notice
 from depwatch.cells import GuardCell, ValueCell
 from depwatch.errors import DepwatchError, Released, Stale, Unstable, Unwatchable
 from depwatch.handle import Handle
@@ -46,5 +46,5 @@ __all__ = [
 ]
 
 _core.set_up(Unwatchable, Unstable, UNKNOWN, drain)
-atexit.register(_core.shut_down)
+atexit.register(notice.shut_down)
 os.register_at_fork(after_in_child=_core.after_fork)

@@ -73,6 +73,7 @@ def advise(namespace: types.FunctionType | types.ModuleType | dict[str, Any], na
 def stats() -> dict[str, int]:
     """Counters of the service: what is watched now, and what has happened since the process started.
 
+    events: changes that concerned a facet, once for each facet; what stays broken silently is not counted.
     conservative_breaks: breaks at an event that does not tell the new value; needless_breaks: of these, those that the
     drain found to hold after all. Slots: 1 where depwatch has taken one of CPython's 8 watcher slots of that kind.
     """

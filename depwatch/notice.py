@@ -93,9 +93,9 @@ class Subscription:
     def cancel(self) -> None:
         """Stop listening; what is not yet delivered is not delivered any more. Idempotent."""
         for facet in self._facets:
-            _listeners[facet.id].remove(self)
-            if not _listeners[facet.id]:
-                del _listeners[facet.id]
+            others = [each for each in _listeners.pop(facet.id, []) if each is not self]
+            if others:
+                _listeners[facet.id] = others
             facet.listen(-1)
         self._facets = []
 
@@ -224,6 +224,14 @@ def drain() -> int:
     if error is not None:
         raise error
     return count
+
+
+def shut_down() -> None:
+    """The interpreter ends: deliver nothing more, and keep nothing of the program from being finalized."""
+    _core.shut_down()
+    kept.clear()
+    _listeners.clear()
+    _breaks.clear()
 
 
 def explain(handle: Handle) -> str:

@@ -19,7 +19,7 @@ class Recorder:
 
     name: for messages. unstable_after: how many breaks (1 to 65535) of one facet it puts up with; reading a facet that
     broke more often raises Unstable, and a handle gives up a facet that comes to break that often. Every read costs
-    about a microsecond and watches the facet until the recorder is committed, closed or dropped.
+    a few microseconds and watches the facet until the recorder is committed, closed or dropped.
     Source: V8, CompilationDependencies.
     """
 
@@ -71,10 +71,16 @@ class Recorder:
             raise naming.no_attribute(module, name)
         if value := self._read(naming.module_facet(module, name)):
             return value[0]
-        if "__getattr__" in vars(module) or any("__getattr__" in vars(base) for base in type(module).__mro__):
+        bases = type(module).__mro__
+        if "__getattr__" in vars(module) or any("__getattr__" in vars(base) for base in bases):
             raise Unwatchable(
                 f"{name!r} of {brief(module)} comes from the module's __getattr__, which may return something else "
                 "each time; read it at run time"
+            )
+        if any(name in vars(base) for base in bases):
+            raise Unwatchable(
+                f"{name!r} of {brief(module)} is an attribute of its class, not of the module; use "
+                f"read_type_attr({type(module).__qualname__}, {name!r})"
             )
         raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}", name=name, obj=module)
 

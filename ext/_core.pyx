@@ -44,7 +44,7 @@ def set_up(unwatchable, unstable, unknown, drain):
     """Give the core the errors that it raises, the value that stands for "not told", and what a pending call runs."""
     global Unwatchable_error, Unstable_error, Unknown_value, drain_callable, UNKNOWN
     for owned in (unwatchable, unstable, unknown, drain):
-        Py_INCREF(owned)  # for the life of the process: callbacks outlive every module
+        Py_INCREF(owned)  # the first three for the life of the process: callbacks outlive every module
     Unwatchable_error = <PyObject*>unwatchable
     Unstable_error = <PyObject*>unstable
     Unknown_value = <PyObject*>unknown
@@ -54,7 +54,12 @@ def set_up(unwatchable, unstable, unknown, drain):
 
 def shut_down():
     """From now on take no reference and schedule nothing; bytes and guards go on working until the process ends."""
+    global drain_callable
     service.shutting_down = True
+    queue.limit = 0
+    if drain_callable != NULL:
+        Py_DECREF_stolen(drain_callable)
+        drain_callable = NULL
 
 
 def after_fork():

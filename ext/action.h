@@ -6,7 +6,6 @@
 
 #include "facets.h"
 #include "handles.h"
-#include "service.h"
 #include "values.h"
 
 /* The words of value cells, and whether they are current. */
@@ -15,18 +14,6 @@ static inline void cells_become(Cell *cells, PyObject *value)
     for (Cell *cell = cells; cell != NULL; cell = cell->next)
         if (cell->kind != CELL_GUARD)
             cell->guard = cell_store(cell, value);
-}
-
-/* The drain must look at it. */
-static inline void facet_touch(uint32_t id)
-{
-    Facet *facet = facet_at(id);
-    if (!facet->touched) {
-        facet->touched = true;
-        facet->next_touched = service.first_touched;
-        service.first_touched = id;
-    }
-    service_schedule();
 }
 
 /* The bit changes first, then the dependents are told: one store a handle. */

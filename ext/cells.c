@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 
-#include "action.h"
 #include "facets.h"
 
 Cell *cell_use(uint32_t id, CellKind kind)

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "action.h"
+#include "facets.h"
 #include "handles.h"
 #include "service.h"
 

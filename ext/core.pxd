@@ -90,13 +90,10 @@ cdef extern from "facets.h":
     bint facet_has_value(const Facet*) noexcept nogil
     void facet_unpin(uint32_t) noexcept
     void facet_unread(uint32_t) noexcept
-    # NO_ID: an exception is set
-    uint32_t facet_get(FacetKind, PyObject* owner, PyObject* fallback, PyObject* name) except? 0x7fffffff
-
-cdef extern from "action.h":
-    void facet_touch(uint32_t) noexcept
 
 cdef extern from "lookup.h":
+    # NO_ID: an exception is set
+    uint32_t facet_get(FacetKind, PyObject* owner, PyObject* fallback, PyObject* name) except? 0x7fffffff
     int facet_look(uint32_t) except -1
     PyObject* facet_read(uint32_t, unsigned unstable_after, uint32_t* generation) except? NULL
 
@@ -119,7 +116,7 @@ cdef extern from "service.h":
 
 cdef extern from "queue.h":
     ctypedef struct Queue:
-        uint32_t count
+        uint32_t count, limit
         uint64_t queued, dropped
     Queue queue
 

@@ -14,21 +14,20 @@
 static bool held(const Facet *facet) { return facet->recorded != NULL && facet->holds; }
 
 /* Queues the details where somebody wants them: a listener, or explain() because the facet just broke. */
-static inline void tell(uint32_t id, bool was_held, uint32_t object, Change change, PyObject *key, PyObject *before,
-                        PyObject *value)
+static inline void tell(uint32_t id, bool was_held, uint32_t object, Change change, PyObject *before, PyObject *value)
 {
     Facet *facet = facet_at(id);
     bool broke = was_held && !facet->holds;
     if (!broke && facet->listeners == 0)
         return;
-    queue_detail(id, object, change, broke, key, before, value);
+    queue_detail(id, object, change, broke, NULL, before, value); /* its name is the facet's */
     service_schedule();
 }
 
 /* --- dicts ------------------------------------------------------------------------------------------------------ */
 
 /* The key's provider stores another value: the one event that is to be trusted, as the write cannot fail any more. */
-static NOT_INLINE int provider_event(uint32_t id, uint32_t object, PyObject *key, PyObject *value)
+static NOT_INLINE int provider_event(uint32_t id, uint32_t object, PyObject *value)
 {
     Facet *facet = facet_at(id);
     service.events++;
@@ -36,12 +35,12 @@ static NOT_INLINE int provider_event(uint32_t id, uint32_t object, PyObject *key
     PyObject *before = facet->current;
     bool was_held = held(facet);
     facet_becomes(id, value);
-    tell(id, was_held, object, CHANGE_MODIFIED, key, before, value);
+    tell(id, was_held, object, CHANGE_MODIFIED, before, value);
     return 0;
 }
 
 /* Any other event of a key along a look-up chain, or of the whole dict. */
-static void chain_event(uint32_t id, uint32_t object, Change change, PyObject *key, PyObject *value)
+static void chain_event(uint32_t id, uint32_t object, Change change, PyObject *value)
 {
     Facet *facet = facet_at(id);
     bool removal = change == CHANGE_DELETED || change == CHANGE_CLEARED;
@@ -49,18 +48,19 @@ static void chain_event(uint32_t id, uint32_t object, Change change, PyObject *k
         return; /* of something else: the facet's name is not in this dict, it is provided further down */
     PyObject *before = facet->current;
     bool was_held = held(facet);
+    service.events++;
     facet->changes++;
     if (facet->known)
         facet_becomes_unknown(id);
-    tell(id, was_held, object, change, key, before, value);
+    tell(id, was_held, object, change, before, value);
 }
 
-static inline void named_event(uint32_t id, uint32_t object, Change change, PyObject *key, PyObject *value)
+static inline void named_event(uint32_t id, uint32_t object, Change change, PyObject *value)
 {
     if (change == CHANGE_MODIFIED && facet_at(id)->provider == object)
-        provider_event(id, object, key, value);
+        provider_event(id, object, value);
     else
-        chain_event(id, object, change, key, value);
+        chain_event(id, object, change, value);
 }
 
 static void whole_event(uint32_t id, uint32_t object, Change change, PyObject *key, PyObject *value)
@@ -70,6 +70,7 @@ static void whole_event(uint32_t id, uint32_t object, Change change, PyObject *k
         return;
     /* ANY, or KWDEFAULTS whose dict changed in place: nothing is recorded that could be found again. */
     bool relied_on = !dependents_empty(&facet->handles);
+    service.events++;
     facet->changes++;
     facet_retires_handles(id, CAUSE_CHANGED);
     if (relied_on || facet->listeners != 0) {
@@ -100,10 +101,11 @@ static void check_mros(const Object *object)
                 if (part->kind == FACET_ANY)
                     whole_event(id, facet->owner, CHANGE_MRO, NULL, NULL);
                 PyObject *before = part->current;
+                service.events++;
                 part->changes++;
                 facet_becomes_unknown(id); /* ANY and MRO too: the drain registers them along the new MRO */
                 if (part->kind != FACET_ANY)
-                    tell(id, was_held, facet->owner, CHANGE_MRO, NULL, before, NULL);
+                    tell(id, was_held, facet->owner, CHANGE_MRO, before, NULL);
             }
         }
 }
@@ -126,18 +128,17 @@ _Static_assert(PyDict_EVENT_ADDED < PyDict_EVENT_DELETED && PyDict_EVENT_MODIFIE
 
 /* An event that may concern any key: it names none, or its key is no exact str and may equal one. What is stored is
  * perhaps the value of another key, so nobody is told that it is the facet's. */
-static void every_key_event(const Object *object, Change change, PyObject *key)
+static void every_key_event(const Object *object, Change change)
 {
     for (uint32_t i = 0; object->keys.slots != NULL && i <= object->keys.mask; i++)
         for (DependentsWalk walk = dependents_walk(&object->keys.slots[i].facets); dependents_next(&walk);)
             for (uint32_t j = 0; j < walk.count; j++)
-                chain_event(walk.ids[j], object->id, change, key, NULL);
+                chain_event(walk.ids[j], object->id, change, NULL);
 }
 
 /* Everything but the two short paths of on_dict_event. */
 static NOT_INLINE int dict_event(const Object *object, PyDict_WatchEvent event, PyObject *key, PyObject *value)
 {
-    service.events++;
     if (event == PyDict_EVENT_DEALLOCATED) {
         object_dies(object->id);
         return 0;
@@ -146,13 +147,13 @@ static NOT_INLINE int dict_event(const Object *object, PyDict_WatchEvent event, 
     if (change == CHANGE_CLONED)
         key = NULL; /* the event's key is the dict that is copied */
     if (key == NULL || !PyUnicode_CheckExact(key) || str_hash(key) == -1) {
-        every_key_event(object, change, key);
+        every_key_event(object, change);
     } else {
         const KeySlot *slot = keys_find(&object->keys, key);
         for (DependentsWalk walk = slot == NULL ? (DependentsWalk){0} : dependents_walk(&slot->facets);
              dependents_next(&walk);)
             for (uint32_t i = 0; i < walk.count; i++)
-                named_event(walk.ids[i], object->id, change, key, value);
+                named_event(walk.ids[i], object->id, change, value);
     }
     if (object->subclasses_table && change == CHANGE_DELETED)
         subclasses_event(key);
@@ -188,7 +189,7 @@ int on_dict_event(PyDict_WatchEvent event, PyObject *dict, PyObject *key, PyObje
         return dict_event(object, event, key, value);
     Facet *facet = facet_at(only);
     if (!stays_broken(facet, value))
-        return provider_event(only, object->id, key, value);
+        return provider_event(only, object->id, value);
     facet->changes++;
     facet->current = value;
     return 0;
@@ -239,12 +240,13 @@ static void function_modified(uint32_t object, PyFunction_WatchEvent event, PyOb
         }
         PyObject *before = facet->current;
         bool was_held = held(facet);
+        service.events++;
         facet->changes++;
         if (!facet->known || (facet->kind == FACET_KWDEFAULTS && value != facet_recorded(facet)))
             facet_becomes_unknown(id); /* another dict of defaults: the drain watches its contents too */
         else
             facet_becomes(id, value);
-        tell(id, was_held, object, CHANGE_MODIFIED, NULL, before, value);
+        tell(id, was_held, object, CHANGE_MODIFIED, before, value);
     }
 }
 
@@ -255,7 +257,7 @@ static void function_created(PyFunctionObject *function)
         return;
     for (uint32_t id = object_at(code)->first_facet; id != NO_ID; id = facet_at(id)->next_of_owner)
         if (facet_at(id)->kind == FACET_CREATED)
-            tell(id, false, code, CHANGE_CREATED, NULL, NULL, (PyObject *)function);
+            tell(id, false, code, CHANGE_CREATED, NULL, (PyObject *)function);
 }
 
 int on_function_event(PyFunction_WatchEvent event, PyFunctionObject *function, PyObject *value)
@@ -268,7 +270,6 @@ int on_function_event(PyFunction_WatchEvent event, PyFunctionObject *function, P
     uint32_t id = object_find(function);
     if (id == NO_ID)
         return 0;
-    service.events++;
     if (event == PyFunction_EVENT_DESTROY)
         object_dies(id);
     else
@@ -314,7 +315,6 @@ static void end_facets(const Dependents *facets, uint32_t object)
 void object_dies(uint32_t id)
 {
     Object *object = object_at(id);
-    service.events++;
     address_map_remove(&objects_by_address, object->address);
     object->address = NULL;
     for (uint32_t facet = object->first_facet; facet != NO_ID; facet = facet_at(facet)->next_of_owner)

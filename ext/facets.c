@@ -2,10 +2,6 @@
 
 #include <stdlib.h>
 
-#include "action.h"
-#include "lookup.h"
-#include "service.h"
-#include "watch.h"
 
 Pool facet_pool = POOL_OF(Facet);
 
@@ -87,7 +83,7 @@ static void map_remove(uint32_t id)
 
 /* --- making and freeing ------------------------------------------------------------------------------------------- */
 
-static uint32_t facet_new(FacetKind kind, uint32_t owner, uint32_t fallback, PyObject *name)
+uint32_t facet_new(FacetKind kind, uint32_t owner, uint32_t fallback, PyObject *name)
 {
     uint32_t id = map_reserve() ? pool_take(&facet_pool) : NO_ID;
     if (id == NO_ID) {
@@ -112,49 +108,6 @@ static uint32_t facet_new(FacetKind kind, uint32_t owner, uint32_t fallback, PyO
     facet_map.live++;
     facet_map.filled++;
     service.created_facets += kind == FACET_CREATED;
-    return id;
-}
-
-/* The MRO facet of a type lives as long as the type has another facet: it tells them when the MRO changes. */
-static int need_mro_facet(uint32_t type)
-{
-    if (facet_lookup(FACET_MRO, type, NO_ID, NULL) != NO_ID)
-        return 0;
-    uint32_t id = facet_new(FACET_MRO, type, NO_ID, NULL);
-    return id == NO_ID ? -1 : facet_look(id);
-}
-
-uint32_t facet_get(FacetKind kind, PyObject *owner, PyObject *fallback, PyObject *name)
-{
-    uint32_t object = object_use(owner);
-    uint32_t other = object == NO_ID || fallback == NULL ? NO_ID : object_use(fallback);
-    uint32_t id = NO_ID;
-    if (object == NO_ID || (fallback != NULL && other == NO_ID))
-        goto done;
-    id = facet_lookup(kind, object, other, name);
-    if (id != NO_ID)
-        goto done;
-    if (kind == FACET_CREATED && watch_functions() < 0)
-        goto done;
-    if (object_at(object)->kind == OBJECT_TYPE && kind != FACET_EXISTENCE && need_mro_facet(object) < 0)
-        goto done;
-    id = facet_new(kind, object, other, name);
-    if (id != NO_ID && facet_look(id) < 0) {
-        facet_free_if_unused(id);
-        id = NO_ID;
-    }
-done:
-    if (id != NO_ID)
-        facet_at(id)->pins++;
-    if (other != NO_ID)
-        object_release(other);
-    if (object != NO_ID) {
-        object_at(object)->uses++; /* the MRO facet must not go while it is looked for */
-        if (id == NO_ID)
-            facet_free_mro_if_alone(object);
-        object_release(object);
-        object_release(object);
-    }
     return id;
 }
 

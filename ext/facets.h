@@ -16,6 +16,7 @@
 #include "dependents.h"
 #include "objects.h"
 #include "pool.h"
+#include "service.h"
 
 typedef enum FacetKind {
     FACET_KEY,        /* owner: a dict */
@@ -89,6 +90,18 @@ static inline Facet *facet_at(uint32_t id)
 
 static inline bool facet_has_value(const Facet *facet) { return facet->kind < FACET_ANY; }
 
+/* The drain must look at it. */
+static inline void facet_touch(uint32_t id)
+{
+    Facet *facet = facet_at(id);
+    if (!facet->touched) {
+        facet->touched = true;
+        facet->next_touched = service.first_touched;
+        service.first_touched = id;
+    }
+    service_schedule();
+}
+
 /* What a facet's dependents assumed, or NULL when nothing is recorded or the value is gone. Borrowed. */
 static inline PyObject *facet_recorded(const Facet *facet)
 {
@@ -98,9 +111,9 @@ static inline PyObject *facet_recorded(const Facet *facet)
     return object == Py_None ? NULL : object;
 }
 
-/* Safe points only. The facet of that description, made if need be, with one pin added; NO_ID with an exception set. */
-uint32_t facet_get(FacetKind kind, PyObject *owner, PyObject *fallback, PyObject *name);
-/* The same if it exists, else NO_ID without an exception. */
+/* Safe points only from here on. A new facet of that description, not looked up yet; NO_ID with an exception set. */
+uint32_t facet_new(FacetKind kind, uint32_t owner, uint32_t fallback, PyObject *name);
+/* The one that exists, or NO_ID without an exception. */
 uint32_t facet_lookup(FacetKind kind, uint32_t owner, uint32_t fallback, PyObject *name);
 /* One pin or reader less. The drain looks at the facet if that may have been the last that needed it. */
 void facet_unpin(uint32_t id);

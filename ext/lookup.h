@@ -6,6 +6,8 @@
 
 #include "facets.h"
 
+/* The facet of that description, made and looked up if need be, with one pin added; NO_ID with an exception set. */
+uint32_t facet_get(FacetKind kind, PyObject *owner, PyObject *fallback, PyObject *name);
 /* Finds the facet's value, and registers it with every object whose events concern it. -1 with an exception set. */
 int facet_look(uint32_t id);
 /* The facet's value now (a new reference), recorded as what the reader assumes: *generation names the recording, and

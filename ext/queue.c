@@ -6,7 +6,9 @@ Queue queue;
 
 bool queue_allocate(void)
 {
-    if (queue.details == NULL)
-        queue.details = calloc(QUEUE_CAPACITY, sizeof *queue.details);
+    if (queue.details != NULL)
+        return true;
+    queue.details = calloc(QUEUE_CAPACITY, sizeof *queue.details);
+    queue.limit = queue.details == NULL ? 0 : QUEUE_CAPACITY;
     return queue.details != NULL;
 }

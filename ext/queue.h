@@ -10,7 +10,7 @@
 
 #include "service.h"
 
-#define QUEUE_CAPACITY 8192u /* details; a power of two */
+#define QUEUE_CAPACITY 8192u /* details, 48 bytes each; a power of two */
 
 typedef struct Detail {
     PyObject *key;       /* owned or NULL: the drain DECREFs (a destructor may run Python) */
@@ -28,6 +28,7 @@ typedef struct Queue {
     Detail *details;  /* owned; QUEUE_CAPACITY of them, NULL before the first use */
     uint32_t head;    /* oldest */
     uint32_t count;
+    uint32_t limit;   /* QUEUE_CAPACITY, or 0 while nothing is to be queued: not allocated, or the interpreter ends */
     uint64_t queued;  /* ever */
     uint64_t dropped; /* ever */
 } Queue;
@@ -47,9 +48,7 @@ static inline struct _PyInterpreterFrame *current_frame(void)
 static inline void queue_detail(uint32_t facet, uint32_t object, Change change, bool broke, PyObject *key,
                                 PyObject *old_value, PyObject *new_value)
 {
-    if (queue.details == NULL || service.shutting_down)
-        return;
-    if (queue.count == QUEUE_CAPACITY) {
+    if (queue.count >= queue.limit) {
         queue.dropped++;
         return;
     }
@@ -66,7 +65,8 @@ static inline void queue_detail(uint32_t facet, uint32_t object, Change change, 
     struct _PyInterpreterFrame *frame = current_frame();
     if (frame != NULL) {
         detail->code = PyUnstable_InterpreterFrame_GetCode(frame); /* a new reference */
-        detail->offset = PyUnstable_InterpreterFrame_GetLasti(frame);
+        if (PyCode_Check(detail->code)) /* the frame at the bottom of a thread has none */
+            detail->offset = PyUnstable_InterpreterFrame_GetLasti(frame);
     }
 }
 

@@ -26,7 +26,7 @@ typedef struct Service {
     uint32_t settling;         /* drains at work */
     bool scheduled;            /* a pending call is outstanding */
     bool shutting_down;        /* the interpreter ends: no reference is taken any more */
-    uint64_t events;           /* events of watched objects */
+    uint64_t events;           /* events that concerned a facet, once for each facet */
     uint64_t breaks;           /* facets that stopped to hold */
     uint64_t restores;         /* facets that hold again */
     uint64_t conservative;     /* breaks at an event that does not tell the new value */
