@@ -227,7 +227,8 @@ def drain() -> int:
 
 
 def shut_down() -> None:
-    """The interpreter ends: deliver nothing more, and keep nothing of the program from being finalized."""
+    """The interpreter ends: deliver what happened and then nothing more; keep nothing from being finalized."""
+    drain()
     _core.shut_down()
     kept.clear()
     _listeners.clear()

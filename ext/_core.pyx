@@ -53,13 +53,9 @@ def set_up(unwatchable, unstable, unknown, drain):
 
 
 def shut_down():
-    """From now on take no reference and schedule nothing; bytes and guards go on working until the process ends."""
-    global drain_callable
-    service.shutting_down = True
-    queue.limit = 0
-    if drain_callable != NULL:
-        Py_DECREF_stolen(drain_callable)
-        drain_callable = NULL
+    """From now on queue, schedule and keep nothing; bytes and guards go on working until the process ends."""
+    garbage = []
+    settle_for_ever(garbage)
 
 
 def after_fork():

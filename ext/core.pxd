@@ -116,7 +116,7 @@ cdef extern from "service.h":
 
 cdef extern from "queue.h":
     ctypedef struct Queue:
-        uint32_t count, limit
+        uint32_t count
         uint64_t queued, dropped
     Queue queue
 
@@ -135,3 +135,4 @@ cdef extern from "settle.h":
         uint32_t n, capacity
     int settle(object notices, object garbage, LookedAt*) except -1
     void settle_end(LookedAt*) noexcept
+    void settle_for_ever(object garbage) noexcept

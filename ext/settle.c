@@ -11,13 +11,23 @@
 Service service = {.first_touched = NO_ID, .first_retired = NO_ID};
 PyObject *Unknown_value, *drain_callable;
 
+/* How many drains in a row may ask for another one while events keep coming. Beyond that, the next event asks: CPython
+ * runs up to 32 pending calls before it lets the main thread go on, and a busy thread could keep it from that for ever. */
+#define MAX_ROUNDS 8
+
 int service_pending(void *Py_UNUSED(unused))
 {
-    service.scheduled = false;
+    static unsigned rounds;
+    uint64_t queued = queue.queued;
     PyObject *result = drain_callable == NULL ? NULL : PyObject_CallNoArgs(drain_callable);
     if (result == NULL && PyErr_Occurred())
         PyErr_WriteUnraisable(drain_callable);
     Py_XDECREF(result);
+    service.scheduled = false; /* only now: events during the drain did not ask for another one */
+    if (!service_unsettled())
+        rounds = 0;
+    else if (queue.queued == queued || ++rounds < MAX_ROUNDS)
+        service_schedule();
     return 0;
 }
 
@@ -373,4 +383,22 @@ void settle_end(LookedAt *looked_at)
             looked_at->facets[n_freed++] = id;
     }
     looked_at->n = n_freed;
+}
+
+void settle_for_ever(PyObject *garbage)
+{
+    service.shutting_down = true;
+    queue.limit = 0;
+    for (; queue.count != 0; queue.count--, queue.head = (queue.head + 1) & (QUEUE_CAPACITY - 1)) {
+        const Detail *detail = &queue.details[queue.head];
+        let_go(garbage, detail->key);
+        let_go(garbage, detail->old_value);
+        let_go(garbage, detail->new_value);
+        let_go(garbage, detail->code);
+    }
+    for (uint32_t id = 0; id < facet_pool.used; id++)
+        if (facet_at(id)->reference != REFERENCE_BORROWED) /* no free item: those own nothing */
+            give_up_waiting(id, garbage);
+    let_go(garbage, drain_callable);
+    drain_callable = NULL;
 }

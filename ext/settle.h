@@ -35,5 +35,8 @@ typedef struct LookedAt {
 int settle(PyObject *notices, PyObject *garbage, LookedAt *looked_at);
 /* Frees those facets that nobody needs, once their notices are read. The first *n facets are then the freed ones. */
 void settle_end(LookedAt *looked_at);
+/* The interpreter ends: from now on nothing is queued, scheduled or kept, and what depwatch owns of the program goes to
+ * garbage (a list). Bytes and guards go on working until the process ends. */
+void settle_for_ever(PyObject *garbage);
 
 #endif
