@@ -48,6 +48,11 @@ def global_facet(owner: Any, name: str) -> FacetReference:
     """The facet [globals, builtins] of a name as a function sees it. Raises TypeError, Unwatchable."""
     check_name(name)
     if is_a(owner, types.FunctionType):
+        if name in owner.__code__.co_freevars:
+            raise Unwatchable(
+                f"{name!r} is a closure cell of {owner.__qualname__}: CPython reports no change of a cell; pass the "
+                "value as an argument, or re-read it on every call"
+            )
         namespace: object = owner.__globals__
         fallback: object = owner.__builtins__
     elif is_a(owner, types.ModuleType):
