@@ -178,11 +178,13 @@ int on_dict_event(PyDict_WatchEvent event, PyObject *dict, PyObject *key, PyObje
     if (object == NULL)
         return 0;
     if (event > PyDict_EVENT_DELETED || !dependents_empty(&object->whole) || !PyUnicode_CheckExact(key) ||
-        !PyUnicode_CHECK_INTERNED(key))
+        str_hash(key) == -1)
         return dict_event(object, event, key, value);
-    const KeySlot *slot = keys_find_interned(&object->keys, key);
+    const KeySlot *slot = keys_probe(&object->keys, key);
     if (slot == NULL)
         return 0;
+    if (slot->name != key)
+        return dict_event(object, event, key, value); /* an equal string, or only its hash: compared there */
     /* Most often one facet relies on the key, and this dict provides it. */
     uint32_t only = dependents_only(&slot->facets);
     if (only == NO_ID || event != PyDict_EVENT_MODIFIED || facet_at(only)->provider != object->id)

@@ -1,7 +1,7 @@
 /* KeyTable: for one watched dict, each name that some facet relies on -> those facets.
  *
- * Found by value, because an event carries the key of the look-up, which need not be interned. All names here are
- * interned exact str, so two interned strings differ as soon as their addresses do.
+ * Found by value, because an event carries the key of the look-up, which need not be interned; nor does CPython
+ * promise that there is one interned string for each value. Most often it is the very object, so that is tried first.
  */
 #ifndef DW_KEYS_H
 #define DW_KEYS_H
@@ -13,7 +13,7 @@
 #include "dependents.h"
 
 typedef struct KeySlot {
-    PyObject *name;    /* owned, interned; NULL: empty */
+    PyObject *name;    /* owned, an exact str; NULL: empty */
     Py_hash_t hash;
     Dependents facets;
 } KeySlot;
@@ -34,21 +34,24 @@ static inline bool same_str(PyObject *a, PyObject *b)
            memcmp(PyUnicode_DATA(a), PyUnicode_DATA(b), (size_t)PyUnicode_GET_LENGTH(a) * PyUnicode_KIND(a)) == 0;
 }
 
-/* For an interned key: addresses decide. */
-static inline KeySlot *keys_find_interned(const KeyTable *table, PyObject *key)
+/* The first slot on the key's way that has the key itself or its hash; NULL: nobody relies on the key. */
+static inline KeySlot *keys_probe(const KeyTable *table, PyObject *key)
 {
     if (table->slots == NULL)
         return NULL;
-    for (uint32_t i = (uint32_t)str_hash(key) & table->mask;; i = (i + 1) & table->mask) {
+    Py_hash_t hash = str_hash(key);
+    for (uint32_t i = (uint32_t)hash & table->mask;; i = (i + 1) & table->mask) {
         KeySlot *slot = &table->slots[i];
         if (slot->name == key)
             return slot;
         if (slot->name == NULL)
             return NULL;
+        if (slot->hash == hash)
+            return slot;
     }
 }
 
-/* For any exact str that has a hash. */
+/* For an exact str that has a hash. */
 static inline KeySlot *keys_find(const KeyTable *table, PyObject *key)
 {
     if (table->slots == NULL)
