@@ -229,7 +229,7 @@ static bool concerns(PyFunction_WatchEvent event, FacetKind kind)
     }
 }
 
-static void function_modified(uint32_t object, PyFunction_WatchEvent event, PyObject *value)
+static NOT_INLINE int function_modified(uint32_t object, PyFunction_WatchEvent event, PyObject *value)
 {
     value = value == NULL ? Py_None : value; /* deleted defaults read as None */
     for (uint32_t id = object_at(object)->first_facet; id != NO_ID; id = facet_at(id)->next_of_owner) {
@@ -250,32 +250,33 @@ static void function_modified(uint32_t object, PyFunction_WatchEvent event, PyOb
             facet_becomes(id, value);
         tell(id, was_held, object, CHANGE_MODIFIED, before, value);
     }
+    return 0;
 }
 
-static void function_created(PyFunctionObject *function)
+static NOT_INLINE int function_created(PyFunctionObject *function)
 {
     uint32_t code = object_find(function->func_code);
     if (code == NO_ID)
-        return;
+        return 0;
     for (uint32_t id = object_at(code)->first_facet; id != NO_ID; id = facet_at(id)->next_of_owner)
         if (facet_at(id)->kind == FACET_CREATED)
             tell(id, false, code, CHANGE_CREATED, NULL, (PyObject *)function);
+    return 0;
 }
 
 int on_function_event(PyFunction_WatchEvent event, PyFunctionObject *function, PyObject *value)
 {
-    if (event == PyFunction_EVENT_CREATE) {
-        if (service.created_facets != 0)
-            function_created(function);
+    /* Every function of the process comes here, and nearly always nobody is interested. */
+    if (event == PyFunction_EVENT_CREATE && service.created_facets == 0)
         return 0;
-    }
+    if (event == PyFunction_EVENT_CREATE)
+        return function_created(function);
     uint32_t id = object_find(function);
     if (id == NO_ID)
         return 0;
-    if (event == PyFunction_EVENT_DESTROY)
-        object_dies(id);
-    else
-        function_modified(id, event, value);
+    if (event != PyFunction_EVENT_DESTROY)
+        return function_modified(id, event, value);
+    object_dies(id);
     return 0;
 }
 

@@ -40,18 +40,17 @@ static inline bool same_value(PyObject *a, PyObject *b)
 }
 
 /* True only if they are not the same assumption, found without a call: what the shortest path of an event can afford. */
-static inline bool surely_differ(PyObject *a, PyObject *b)
+static inline bool surely_differ(PyObject *recorded, PyObject *value)
 {
-    if (a == b)
+    if (recorded == value)
         return false;
-    if (Py_TYPE(a) != Py_TYPE(b))
-        return true;
-    if (PyLong_CheckExact(a)) {
-        PyLongObject *x = (PyLongObject *)a, *y = (PyLongObject *)b;
-        return PyUnstable_Long_IsCompact(x) && PyUnstable_Long_IsCompact(y) &&
-               PyUnstable_Long_CompactValue(x) != PyUnstable_Long_CompactValue(y);
+    if (PyLong_CheckExact(value)) {
+        PyLongObject *x = (PyLongObject *)recorded, *y = (PyLongObject *)value;
+        return !PyLong_CheckExact(recorded) ||
+               (PyUnstable_Long_IsCompact(x) && PyUnstable_Long_IsCompact(y) &&
+                PyUnstable_Long_CompactValue(x) != PyUnstable_Long_CompactValue(y));
     }
-    return !PyFloat_CheckExact(a) && !PyUnicode_CheckExact(a);
+    return (!PyFloat_CheckExact(value) && !PyUnicode_CheckExact(value)) || Py_TYPE(recorded) != Py_TYPE(value);
 }
 
 #endif
