@@ -108,8 +108,8 @@ def no_attribute(owner: Any, name: str) -> Unwatchable:
         )
     if is_a(owner, types.CellType):
         return Unwatchable(
-            "a closure cell: CPython reports no change of a cell; pass the value as an argument, or re-read it on every "
-            "call"
+            "a closure cell: CPython reports no change of a cell; pass the value as an argument, or re-read it on "
+            "every call"
         )
     return Unwatchable(
         f"{name!r} of {brief(owner)} is an instance attribute: `obj.__dict__ = ...` and `obj.__class__ = ...` change "
