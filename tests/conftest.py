@@ -1,0 +1,63 @@
+"""Fixtures: a log, a small C extension that counts, and a check after each test that it left nothing behind."""
+
+import importlib.util
+import subprocess
+import sysconfig
+import weakref
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+import depwatch
+from support import Log, compiler
+
+# Bounded and the same every time: a failure here must be a failure everywhere.
+settings.register_profile(
+    "suite",
+    max_examples=50,
+    stateful_step_count=40,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+settings.load_profile("suite")
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind(monkeypatch):
+    """Each test starts settled; the handles that it did not release are released afterwards, and then none is left."""
+    commit, committed = depwatch.Recorder.commit, []
+
+    def tracked(recorder, *arguments, **callbacks):
+        handle = commit(recorder, *arguments, **callbacks)
+        committed.append(weakref.ref(handle))
+        return handle
+
+    monkeypatch.setattr(depwatch.Recorder, "commit", tracked)
+    before = depwatch.stats()["handles"]
+    yield
+    for handle in filter(None, (reference() for reference in committed)):
+        if not handle.released:
+            handle.release()
+    assert depwatch.stats()["handles"] == before
+
+
+@pytest.fixture
+def log():
+    return Log()
+
+
+@pytest.fixture(scope="session")
+def counting(tmp_path_factory):
+    """The module of counting.c, built for this interpreter."""
+    command, flags = compiler()
+    built = tmp_path_factory.mktemp("counting") / f"counting{sysconfig.get_config_var('EXT_SUFFIX')}"
+    source = Path(__file__).with_name("counting.c")
+    subprocess.run([*command, *flags, "-O1", "-fPIC", "-shared", str(source), "-o", str(built)], check=True)
+    spec = importlib.util.spec_from_file_location("counting", built)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.path = str(built)
+    return module

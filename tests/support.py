@@ -1,0 +1,186 @@
+"""What the tests share: a log of all that was delivered, and ways to make changes that no drain comes between."""
+
+import _thread
+import collections
+import ctypes
+import functools
+import gc
+import itertools
+import operator
+import os
+import shlex
+import subprocess
+import sys
+import sysconfig
+import textwrap
+from pathlib import Path
+
+import depwatch
+
+ROOT = Path(__file__).parent.parent
+UNKNOWN = depwatch.UNKNOWN
+
+
+class Log(list):
+    """What was delivered, in order: events as (change, facet, old, new), callbacks as (state, name of the handle)."""
+
+    def event(self, event):
+        self.append((event.change.name, event.facet, event.old, event.new))
+
+    def whole_event(self, event):
+        self.append(event)
+
+    def invalidated(self, handle):
+        self.append(("invalidated", handle.name))
+
+    def resumed(self, handle):
+        self.append(("resumed", handle.name))
+
+    def retired(self, handle):
+        self.append(("retired", handle.name))
+
+    def commit(self, recorder, artifact=None):
+        """The handle, with callbacks that write to this log."""
+        return recorder.commit(
+            artifact, on_invalidate=self.invalidated, on_resume=self.resumed, on_retire=self.retired
+        )
+
+    def drained(self):
+        """What has been delivered since the last time, everything up to now included."""
+        depwatch.drain()
+        entries = list(self)
+        self.clear()
+        return entries
+
+
+def namespace(builtins=None, **values):
+    """A dict of globals whose builtins hold nothing but what is given."""
+    return {"__builtins__": {} if builtins is None else builtins} | values
+
+
+def freeze(owner, *names, name="frozen", unstable_after=6):
+    """A recorder that has read these globals."""
+    recorder = depwatch.Recorder(name, unstable_after)
+    for global_name in names:
+        recorder.read_global(owner, global_name)
+    return recorder
+
+
+def freeze_attribute(cls, *names, name="frozen", unstable_after=6):
+    """A recorder that has read these attributes along the MRO."""
+    recorder = depwatch.Recorder(name, unstable_after)
+    for attribute in names:
+        recorder.read_type_attr(cls, attribute)
+    return recorder
+
+
+def dependents(obj, facet=None):
+    return set(depwatch.dependents(obj, facet))
+
+
+def at_once(*calls):
+    """Run calls (tuples of a C function and its arguments) in one C loop: no drain by itself comes in between."""
+    collections.deque(map(operator.call, itertools.starmap(functools.partial, calls)), maxlen=0)
+
+
+def store_at_once(mapping, key, *values):
+    at_once(*((operator.setitem, mapping, key, value) for value in values))
+
+
+def without_automatic_drain(test):
+    """Run the test in a thread while the main thread, the only one that drains by itself, waits for its end."""
+
+    @functools.wraps(test)
+    def in_thread(*args, **kwargs):
+        errors = []
+        running = _thread.allocate_lock()
+        running.acquire()
+
+        def body():
+            try:
+                test(*args, **kwargs)
+            except BaseException as error:
+                errors.append(error)
+            finally:
+                running.release()
+
+        # In one C loop, or the main thread would still run some Python, and with it a drain, beside the other.
+        at_once((_thread.start_new_thread, body, ()), (running.acquire,))
+        if errors:
+            raise errors.pop()
+
+    return in_thread
+
+
+class Counted:
+    """The counters that changed inside the `with` so far: `counted()` returns them as a dict.
+
+    The garbage collector waits, or the death of what an earlier test left would be counted.
+    """
+
+    def __enter__(self):
+        gc.disable()
+        self.before, self.after = depwatch.stats(), None
+        return self
+
+    def __exit__(self, *exception):
+        self.after = depwatch.stats()
+        gc.enable()
+
+    def __call__(self, *names):
+        now = self.after or depwatch.stats()
+        changed = {name: now[name] - self.before[name] for name in now if now[name] != self.before[name]}
+        return {name: changed.get(name, 0) for name in names} if names else changed
+
+
+def compiler():
+    """The C compiler and the flags that the running interpreter was built with."""
+    flags = [*shlex.split(sysconfig.get_config_var("CFLAGS") or ""), "-w", f"-I{sysconfig.get_path('include')}"]
+    if platform_include := sysconfig.get_path("platinclude"):
+        flags.append(f"-I{platform_include}")
+    return shlex.split(sysconfig.get_config_var("CC") or "cc"), flags
+
+
+def here():
+    """The line that calls this."""
+    return sys._getframe(1).f_lineno
+
+
+def byte_at(address):
+    return ctypes.c_ubyte.from_address(address).value
+
+
+def f64_at(address):
+    return ctypes.c_double.from_address(address).value
+
+
+def i64_at(address):
+    return ctypes.c_int64.from_address(address).value
+
+
+def object_at(address):
+    return ctypes.py_object.from_address(address).value
+
+
+def same(a, b):
+    """Whether depwatch takes both for the same value: the same object, or an exact scalar with the same bits."""
+    if a is b:
+        return True
+    return type(a) is type(b) and type(a) in (int, float, str) and repr(a) == repr(b)
+
+
+def python(script, *arguments, status=0, **options):
+    """Run a script in a new interpreter with depwatch on its path; what it printed. It must end with that status."""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)])}
+    done = subprocess.run(
+        [sys.executable, "-X", "faulthandler", "-c", textwrap.dedent(script), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=environment,
+        **options,
+    )
+    assert done.returncode == status, f"status {done.returncode}\n{done.stdout}\n{done.stderr}"
+    if status == 0:
+        assert done.stderr == ""
+    return done.stdout

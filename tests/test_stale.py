@@ -1,0 +1,207 @@
+"""Stale: what was read while compiling changed before commit. Nothing is kept then."""
+
+import operator
+import types
+
+import pytest
+
+import depwatch
+from support import at_once, dependents, freeze, freeze_attribute, namespace, without_automatic_drain
+
+
+def test_a_change_before_commit_is_refused_naming_the_facet(log):
+    globals_ = namespace(X=1, Y=2, __name__="prices")
+    recorder = freeze(globals_, "X", "Y", name="compilation")
+    globals_["Y"] = 3
+    with pytest.raises(depwatch.Stale, match=r"'Y'.*module prices.*changed since it was read for 'compilation'"):
+        log.commit(recorder)
+    assert log.drained() == []
+
+
+def test_the_first_facet_in_the_order_of_reading_is_named():
+    names = ["D", "A", "C", "B"]
+    for first in range(4):
+        globals_ = namespace(**dict.fromkeys(names, 1))
+        recorder = freeze(globals_, *names)
+        for name in reversed(names[first:]):
+            globals_[name] = 2
+        with pytest.raises(depwatch.Stale, match=f"'{names[first]}'"):
+            recorder.commit()
+
+
+def test_nothing_is_kept_of_what_is_refused(log):
+    before = depwatch.stats()
+    globals_ = namespace(X=1, Y=1)
+    recorder = freeze(globals_, "X", "Y")
+    recorder.guard_cell(globals_, "Y")
+    recorder.value_cell(globals_, "X", "i64")
+    globals_["X"] = 2
+    with pytest.raises(depwatch.Stale):
+        recorder.commit()
+    with pytest.raises(depwatch.Released):
+        recorder.commit()
+    with pytest.raises(depwatch.Released):
+        recorder.read_global(globals_, "X")
+    assert dependents(globals_) == set()
+    del recorder
+    after = depwatch.stats()
+    assert [after[name] - before[name] for name in ("handles", "dependencies")] == [0, 0]
+    globals_["Y"] = 2
+    assert log.drained() == []
+
+
+def test_the_same_recorder_name_can_compile_again(log):
+    globals_ = namespace(X=1)
+    recorder = freeze(globals_, "X")
+    globals_["X"] = 2
+    with pytest.raises(depwatch.Stale):
+        recorder.commit()
+    handle = log.commit(freeze(globals_, "X"))
+    globals_["X"] = 1
+    assert handle.broken == 1
+    assert log.drained() == [("invalidated", "frozen")]
+
+
+@pytest.mark.parametrize("drained", [True, False], ids=["drained", "not drained"])
+@without_automatic_drain
+def test_a_change_that_was_undone_before_commit_is_not_stale(log, drained):
+    globals_ = namespace(X=1)
+    recorder = freeze(globals_, "X")
+    globals_["X"] = 2
+    if drained:
+        depwatch.drain()
+    globals_["X"] = 1
+    handle = log.commit(recorder)
+    assert handle.valid
+    assert log.drained() == []
+
+
+@without_automatic_drain
+def test_a_deletion_that_was_undone_before_commit_is_looked_at_again(log):
+    globals_ = namespace(X="x")
+    recorder = freeze(globals_, "X")
+    at_once((operator.delitem, globals_, "X"), (operator.setitem, globals_, "X", "x"))
+    handle = log.commit(recorder)
+    assert (handle.valid, log.drained()) == (True, [])
+
+
+def test_two_values_read_for_one_name_are_stale():
+    globals_ = namespace(X=1)
+    recorder = freeze(globals_, "X")
+    globals_["X"] = 2
+    assert recorder.read_global(globals_, "X") == 2
+    with pytest.raises(depwatch.Stale, match="'X'"):
+        recorder.commit()
+
+
+def test_a_value_that_another_compilation_superseded_is_stale_even_if_it_came_back():
+    globals_ = namespace(X=1)
+    first = freeze(globals_, "X")
+    globals_["X"] = 2
+    second = freeze(globals_, "X")
+    with pytest.raises(depwatch.Stale):
+        first.commit()
+    globals_["X"] = 2
+    assert second.commit().valid
+
+
+def test_a_recorder_is_not_made_stale_by_another_one_that_reads_the_same():
+    globals_ = namespace(X=1)
+    first, second, third = (freeze(globals_, "X") for _ in range(3))
+    handles = [second.commit(), first.commit()]
+    handles[0].release()
+    depwatch.drain()
+    assert [third.commit().valid, handles[1].valid] == [True, True]
+
+
+def test_every_kind_of_facet_can_be_stale(log):
+    class Base:
+        x = 1
+
+    class Other:
+        x = 2
+
+    class Derived(Base):
+        pass
+
+    def function(a=1, *, b=2):
+        return a
+
+    module = types.ModuleType("module")
+    module.X = 1
+    mapping = {"X": 1}
+
+    def reads(method, *arguments):
+        recorder = depwatch.Recorder("r")
+        getattr(recorder, method)(*arguments)
+        return recorder
+
+    cases = [
+        (reads("read_attr", module, "X"), lambda: setattr(module, "X", 2), "'X' in module module"),
+        (reads("read_global", module, "len"), lambda: setattr(module, "len", 2), "'len'"),
+        (reads("read_type_attr", Derived, "x"), lambda: setattr(Base, "x", 3), "attribute 'x' of <class"),
+        (reads("read_function", function, "defaults"), lambda: setattr(function, "__defaults__", ()), "defaults of"),
+        (reads("read_function", function, "kwdefaults"), lambda: function.__kwdefaults__.clear(), "kwdefaults of"),
+        (reads("read_function", function, "code"), lambda: setattr(function, "__code__", reads.__code__.replace(
+            co_freevars=())), "code of"),
+        (reads("depend_on", mapping), lambda: mapping.update(X=2), "anything in"),
+        (reads("depend_on", Derived), lambda: setattr(Derived, "y", 3), "anything in"),
+        (reads("depend_on", function), lambda: setattr(function, "__defaults__", (5,)), "anything in"),
+    ]  # fmt: skip
+    for recorder, change, named in cases:
+        change()
+        with pytest.raises(depwatch.Stale, match=named):
+            log.commit(recorder)
+    recorder = freeze_attribute(Derived, "x")
+    Derived.__bases__ = (Other,)
+    with pytest.raises(depwatch.Stale, match="attribute 'x'"):
+        recorder.commit()
+    assert log.drained() == []
+
+
+@pytest.mark.parametrize("kind", ["dict", "type", "function", "code"])
+def test_an_object_that_died_before_commit_is_stale(kind):
+    recorder = depwatch.Recorder("r")
+    if kind == "dict":
+        recorder.read_global(namespace(X=1), "X")
+    elif kind == "type":
+        recorder.read_type_attr(type("T", (), {"x": 1}), "x")
+        import gc
+
+        gc.collect()
+    elif kind == "function":
+        recorder.read_function(lambda: 1, "existence")
+    else:
+        recorder.depend_on(compile("1", "<code>", "eval"))
+    with pytest.raises(depwatch.Stale, match=r"dead|died"):
+        recorder.commit()
+
+
+def test_a_cell_or_guard_that_changed_before_commit_is_not_stale(log):
+    globals_ = namespace(X=1, Y=2)
+    recorder = depwatch.Recorder("r")
+    cell, guard = recorder.value_cell(globals_, "X", "i64"), recorder.guard_cell(globals_, "Y")
+    globals_["X"] = globals_["Y"] = 5
+    handle = log.commit(recorder)
+    assert (handle.valid, cell.value, guard.holds, log.drained()) == (True, 5, False, [])
+
+
+def test_a_change_made_by_the_compilation_itself_between_two_reads_is_stale():
+    globals_ = namespace(X=1)
+
+    class Meddler:
+        def __hash__(self):
+            return hash("Y")
+
+        def __eq__(self, other):
+            globals_["X"] = 2
+            return False
+
+    globals_[Meddler()] = 0
+    globals_["Y"] = 1
+    globals_["X"] = 1
+    recorder = freeze(globals_, "X")
+    recorder.read_global(globals_, "Y")
+    assert globals_["X"] == 2
+    with pytest.raises(depwatch.Stale, match="'X'"):
+        recorder.commit()
