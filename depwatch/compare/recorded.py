@@ -1,0 +1,60 @@
+"""Remember a value without keeping it alive."""
+
+import struct
+import weakref
+from typing import Any, Final
+
+_LONG: Final = 64  # bytes of a value that is worth keeping as it is
+
+
+class Recorded:
+    """A value that was read, to be compared with a later one.
+
+    Exact ints, floats, strings and bytes are compared by type and bits, as depwatch does; other values by identity:
+    through a weak reference or, where the type has none (list, dict, tuple, ...), by type and address.
+
+    An address alone can lie: the value may have died and another one of its type been put there. It does not for a
+    facet that has held since it was recorded, because the place that was read owns the value. So only a change that
+    was missed *and* put a new value of the same type at the very same address would escape the comparison.
+    """
+
+    __slots__ = ("_kind", "_what")
+
+    def __init__(self, value: object) -> None:
+        self._kind: type[Any] = type(value)
+        self._what: object = _bits(value)
+        if self._what is None:
+            try:
+                self._what = weakref.ref(value)
+            except TypeError:
+                self._what = id(value)
+
+    def is_same(self, value: object) -> bool:
+        if type(value) is not self._kind:
+            return False
+        if isinstance(self._what, weakref.ref):
+            return self._what() is value
+        bits = _bits(value)
+        return self._what == (id(value) if bits is None else bits)
+
+
+def is_same(old: object, new: object) -> bool:
+    """True if a facet whose value changes from old to new still has the value that was recorded."""
+    if old is new:
+        return True
+    bits = _bits(old)
+    return bits is not None and type(old) is type(new) and bits == _bits(new)
+
+
+def _bits(value: object) -> tuple[object, ...] | None:
+    """What tells value from others of its type by its bits; None if only its identity does."""
+    kind = type(value)
+    if kind is int:
+        assert isinstance(value, int)
+        return (value,) if value.bit_length() <= _LONG * 8 else (value.bit_length(), hash(value))
+    if kind is float:
+        return (struct.pack("d", value),)
+    if kind is str or kind is bytes:
+        assert isinstance(value, str | bytes)
+        return (value,) if len(value) <= _LONG else (len(value), hash(value))
+    return None
