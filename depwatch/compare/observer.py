@@ -157,6 +157,8 @@ class Observer:
         self.abandon()
 
     def _count_warmup(self, function: Function, code: CodeType) -> None:
+        if function.calls_to_go == 1:
+            _need_room()
         function.calls_to_go -= 1
         self._warmup_calls += 1
         if not function.calls_to_go:
@@ -181,6 +183,7 @@ class Observer:
         if thrashes:
             counted[_CALLS] += 1
         if ready:
+            _need_room()
             for policy in self.compiler.compile(function, _frame_of(code), ready):
                 if thrashes:
                     counted[_cell(policy, "recompiled")] += 1
@@ -297,6 +300,12 @@ def _measure_event() -> float:
         times.append(perf_counter() - start)
     subscription.cancel()
     return sorted(times)[len(times) // 2]
+
+
+def _need_room(depth: int = 50) -> None:
+    """Raise RecursionError now if the program has recursed so deep that compiling would raise it halfway."""
+    if depth:
+        _need_room(depth - 1)
 
 
 def _frame_of(code: CodeType) -> Any:

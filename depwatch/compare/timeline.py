@@ -37,8 +37,9 @@ class Timeline:
         return tuple(a + (b - a) * share if isinstance(a, float) else a for a, b in pairs)
 
     def _add(self, now: float) -> None:
+        entry = self._counters(now)
         self._times.append(now - self._start)
-        self._entries.append(self._counters(now))
+        self._entries.append(entry)
         if len(self._times) > _MOST:
             del self._times[1::2], self._entries[1::2]
             self._interval *= 2
