@@ -168,6 +168,19 @@ def shared_cell(samples: int) -> list[Row]:
     return [compare(case, "ns", taken["many"], taken["one"], 1.1, note="base: one handle")]
 
 
+def among_many(samples: int) -> list[Row]:
+    """The same change and undoing, where many handles depend on other keys of that dict, and where none do."""
+    samplers, handles = {}, []
+    for variant, count in (("alone", 0), ("among", MANY)):
+        space = namespace(MANY)
+        handles += [depend(space, "X0"), *(depend(space, f"X{1 + i}") for i in range(count - 1))]
+        samplers[variant] = changes(space, ["X0"], repeat=100)
+    taken = interleave(samplers, samples)
+    assert all(handle.valid for handle in handles)
+    case = f"one handle invalidated, {MANY:,} handles depend on other keys"
+    return [compare(case, "ns", taken["among"], taken["alone"], 1.2, note="base: no other handle")]
+
+
 def invalidate_many(samples: int) -> list[Row]:
     space = namespace()
     handles = [depend(space, "X0") for _ in range(MANY)]
@@ -299,6 +312,7 @@ def main() -> int:
         store_to_broken,
         change_and_undo,
         shared_cell,
+        among_many,
         invalidate_many,
         intact_assumption,
     ):

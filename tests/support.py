@@ -41,9 +41,7 @@ class Log(list):
 
     def commit(self, recorder, artifact=None):
         """The handle, with callbacks that write to this log."""
-        return recorder.commit(
-            artifact, on_invalidate=self.invalidated, on_resume=self.resumed, on_retire=self.retired
-        )
+        return recorder.commit(artifact, on_invalidate=self.invalidated, on_resume=self.resumed, on_retire=self.retired)
 
     def drained(self):
         """What has been delivered since the last time, everything up to now included."""

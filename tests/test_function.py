@@ -223,9 +223,7 @@ def test_an_event_of_a_function_says_everything_there_is(log):
     subscription = depwatch.subscribe(log.whole_event, function, "defaults")
     line = here() + 1
     function.__defaults__ = (2,)
-    assert log.drained() == [
-        Event(Change.MODIFIED, depwatch.id_of(function), "defaults", (1,), (2,), __file__, line)
-    ]
+    assert log.drained() == [Event(Change.MODIFIED, depwatch.id_of(function), "defaults", (1,), (2,), __file__, line)]
     subscription.cancel()
 
 

@@ -98,9 +98,7 @@ def test_listeners_are_told_in_the_order_of_the_events_and_of_their_subscription
         globals_["Y"] = -i
     depwatch.drain()
     assert told == [
-        entry
-        for i in range(1, 4)
-        for entry in [(0, "X", i), (1, "X", i), (3, "X", i), (1, "Y", -i), (2, "Y", -i)]
+        entry for i in range(1, 4) for entry in [(0, "X", i), (1, "X", i), (3, "X", i), (1, "Y", -i), (2, "Y", -i)]
     ]
     for subscription in subscriptions:
         subscription.cancel()
