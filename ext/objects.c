@@ -19,13 +19,13 @@ static PyObject *type_died(PyObject *object_id, PyObject *Py_UNUSED(weakref))
 
 static PyMethodDef type_died_method = {"type_died", type_died, METH_O, NULL};
 
-static PyObject *watch_death(PyObject *type, uint32_t id)
+PyObject *weakref_with_id(PyObject *object, PyMethodDef *on_death, uint32_t id)
 {
-    PyObject *object_id = PyLong_FromUnsignedLong(id);
-    PyObject *callback = object_id == NULL ? NULL : PyCFunction_New(&type_died_method, object_id);
-    PyObject *weakref = callback == NULL ? NULL : PyWeakref_NewRef(type, callback);
+    PyObject *self = PyLong_FromUnsignedLong(id);
+    PyObject *callback = self == NULL ? NULL : PyCFunction_New(on_death, self);
+    PyObject *weakref = callback == NULL ? NULL : PyWeakref_NewRef(object, callback);
     Py_XDECREF(callback);
-    Py_XDECREF(object_id);
+    Py_XDECREF(self);
     return weakref;
 }
 
@@ -76,7 +76,7 @@ uint32_t object_use(PyObject *object)
         PyErr_NoMemory();
         return NO_ID;
     }
-    PyObject *weakref = kind == OBJECT_TYPE ? watch_death(object, id) : NULL;
+    PyObject *weakref = kind == OBJECT_TYPE ? weakref_with_id(object, &type_died_method, id) : NULL;
     if (kind == OBJECT_TYPE && weakref == NULL)
         goto failed;
     *object_at(id) = (Object){.address = object, .weakref = weakref, .first_facet = NO_ID, .id = id, .uses = 1,

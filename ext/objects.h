@@ -49,5 +49,7 @@ static inline uint32_t object_find(const void *address)
 uint32_t object_use(PyObject *object);
 /* One use less; without uses, an object is watched no longer and its ID is free again. */
 void object_release(uint32_t id);
+/* A new weak reference that calls on_death(id, weakref) when the object dies, or NULL with an exception set. */
+PyObject *weakref_with_id(PyObject *object, PyMethodDef *on_death, uint32_t id);
 
 #endif

@@ -97,22 +97,12 @@ static PyObject *value_died(PyObject *facet_id, PyObject *Py_UNUSED(weakref))
 
 static PyMethodDef value_died_method = {"value_died", value_died, METH_O, NULL};
 
-static PyObject *weakly(PyObject *value, uint32_t facet)
-{
-    PyObject *facet_id = PyLong_FromUnsignedLong(facet);
-    PyObject *callback = facet_id == NULL ? NULL : PyCFunction_New(&value_died_method, facet_id);
-    PyObject *weakref = callback == NULL ? NULL : PyWeakref_NewRef(value, callback);
-    Py_XDECREF(callback);
-    Py_XDECREF(facet_id);
-    return weakref;
-}
-
 /* While a facet is broken, its old value is kept only as long as somebody could restore it. */
 static void hold_loosely(uint32_t id, PyObject *garbage)
 {
     Facet *facet = facet_at(id);
     if (facet->reference == REFERENCE_STRONG && PyType_SUPPORTS_WEAKREFS(Py_TYPE(facet->recorded))) {
-        PyObject *weakref = weakly(facet->recorded, id);
+        PyObject *weakref = weakref_with_id(facet->recorded, &value_died_method, id);
         if (weakref == NULL) {
             PyErr_Clear(); /* kept strongly instead: correct, only longer */
             return;

@@ -2,7 +2,6 @@
 
 import atexit
 import contextlib
-import json
 import os
 import sys
 
@@ -37,6 +36,8 @@ def compare(program: Program, output: str | None, hot_after: int = HOT_AFTER) ->
             return
         seconds = observer.stop()
         # These import much: not while the program runs.
+        import json
+
         from .report import make_report
         from .table import print_report
 
@@ -45,11 +46,10 @@ def compare(program: Program, output: str | None, hot_after: int = HOT_AFTER) ->
             with open(output, "w", encoding="utf-8") as file:
                 json.dump(report, file, indent=1)
                 file.write("\n")
-        try:
+        with contextlib.suppress(OSError, ValueError):  # the program may have closed them
             _flush_stdout()
-            print_report(report, stderr)
-        except (OSError, ValueError):  # the program closed it
-            pass
+            if stderr is not None:
+                print_report(report, stderr)
         if interrupted:
             _remember_interrupt()
 

@@ -12,7 +12,7 @@ from typing import Final
 THRASHING: Final = 12  # drops of a function, twice as many as the policies with a cap see of one facet
 BUSY: Final = 200  # changes of a facet
 WINDOW: Final = 0.005  # seconds of the program's own time
-OVERHEAD: Final = 0.5  # of the program's own time
+OVERHEAD: Final = 0.35  # of the program's own time
 
 
 class Samples:
