@@ -175,7 +175,7 @@ class Observer:
         ready = []
         for policy, calls in list(function.cold.items()):
             self._counts[policy].cold_calls += 1
-            if thrashes:
+            if thrashes and policy in UNCAPPED:
                 counted[_COLD_CALLS[policy]] += 1
             function.cold[policy] = calls + 1
             if calls + 1 >= self.hot_after:
@@ -185,7 +185,7 @@ class Observer:
         if ready:
             _need_room()
             for policy in self.compiler.compile(function, _frame_of(code), ready):
-                if thrashes:
+                if thrashes and policy in UNCAPPED:
                     counted[_cell(policy, "recompiled")] += 1
         if not function.cold:
             self.meter.hot(function, code)
