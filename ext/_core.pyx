@@ -392,7 +392,7 @@ def counters():
         "objects": object_pool.live, "facets": facet_pool.live, "handles": handle_pool.live,
         "dependencies": dependency_count, "events": service.events, "breaks": service.breaks,
         "restores": service.restores, "conservative_breaks": service.conservative,
-        "needless_breaks": service.needless, "details_queued": queue.queued, "details_dropped": queue.dropped,
+        "needless_breaks": service.needless, "details_queued": queue.taken + queue.count, "details_dropped": queue.dropped,
         "dict_slots": taken & 1, "type_slots": taken >> 1 & 1, "function_slots": taken >> 2 & 1,
         "code_slots": taken >> 3 & 1,
     }

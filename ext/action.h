@@ -51,7 +51,7 @@ static inline void keep_recorded(Facet *facet)
 }
 
 /* The provider is about to hold value (borrowed). */
-static inline void facet_becomes(uint32_t id, PyObject *value)
+static ALWAYS_INLINE void facet_becomes(uint32_t id, PyObject *value)
 {
     Facet *facet = facet_at(id);
     bool recorded = facet->recorded != NULL;

@@ -117,7 +117,7 @@ cdef extern from "service.h":
 cdef extern from "queue.h":
     ctypedef struct Queue:
         uint32_t count
-        uint64_t queued, dropped
+        uint64_t taken, dropped
     Queue queue
 
 cdef extern from "watch.h":

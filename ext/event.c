@@ -5,23 +5,21 @@
 #include "queue.h"
 #include "service.h"
 
-#if defined(__GNUC__)
-#define NOT_INLINE __attribute__((noinline)) /* keeps the registers that it needs out of the shorter paths */
-#else
-#define NOT_INLINE
-#endif
-
 static bool held(const Facet *facet) { return facet->recorded != NULL && facet->holds; }
 
 /* Queues the details where somebody wants them: a listener, or explain() because the facet just broke. */
-static inline void tell(uint32_t id, bool was_held, uint32_t object, Change change, PyObject *before, PyObject *value)
+static ALWAYS_INLINE void tell(uint32_t id, bool was_held, uint32_t object, Change change, PyObject *before,
+                               PyObject *value)
 {
     Facet *facet = facet_at(id);
     bool broke = was_held && !facet->holds;
     if (!broke && facet->listeners == 0)
         return;
+    if (facet->listeners == 0)
+        before = NULL; /* it is the recorded value, which the facet keeps from now on: see take_detail */
     queue_detail(id, object, change, broke, NULL, before, value); /* its name is the facet's */
-    service_schedule();
+    if (!broke)
+        service_schedule(); /* a break has done that */
 }
 
 /* --- dicts ------------------------------------------------------------------------------------------------------ */

@@ -6,4 +6,13 @@
 
 #define NO_ID 0x7fffffffu /* IDs are below this: bit 31 is free for tags */
 
+/* For the paths of an event: what is kept out of a function keeps its registers out of the shorter paths too. */
+#if defined(__GNUC__)
+#define NOT_INLINE __attribute__((noinline))
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+#else
+#define NOT_INLINE
+#define ALWAYS_INLINE inline
+#endif
+
 #endif

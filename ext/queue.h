@@ -14,7 +14,7 @@
 
 typedef struct Detail {
     PyObject *key;       /* owned or NULL: the drain DECREFs (a destructor may run Python) */
-    PyObject *old_value; /* owned or NULL */
+    PyObject *old_value; /* owned or NULL: not told, or (broke) still what the facet has recorded */
     PyObject *new_value; /* owned or NULL */
     PyObject *code;      /* owned or NULL: code object of the frame that made the change */
     int offset;          /* bytes into that code */
@@ -29,7 +29,7 @@ typedef struct Queue {
     uint32_t head;    /* oldest */
     uint32_t count;
     uint32_t limit;   /* QUEUE_CAPACITY, or 0 while nothing is to be queued: not allocated, or the interpreter ends */
-    uint64_t queued;  /* ever */
+    uint64_t taken;   /* ever, by drains */
     uint64_t dropped; /* ever */
 } Queue;
 
@@ -53,15 +53,15 @@ static inline void queue_detail(uint32_t facet, uint32_t object, Change change, 
         return;
     }
     Detail *detail = &queue.details[(queue.head + queue.count++) & (QUEUE_CAPACITY - 1)];
-    queue.queued++;
-    *detail = (Detail){.key = Py_XNewRef(key),
-                       .old_value = Py_XNewRef(old_value),
-                       .new_value = Py_XNewRef(new_value),
-                       .offset = -1,
-                       .facet = facet,
-                       .object = object,
-                       .change = (uint8_t)change,
-                       .broke = broke};
+    detail->key = Py_XNewRef(key);
+    detail->old_value = Py_XNewRef(old_value);
+    detail->new_value = Py_XNewRef(new_value);
+    detail->code = NULL;
+    detail->offset = -1;
+    detail->facet = facet;
+    detail->object = object;
+    detail->change = (uint8_t)change;
+    detail->broke = broke;
     struct _PyInterpreterFrame *frame = current_frame();
     if (frame != NULL) {
         detail->code = PyUnstable_InterpreterFrame_GetCode(frame); /* a new reference */

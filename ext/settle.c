@@ -18,7 +18,7 @@ PyObject *Unknown_value, *drain_callable;
 int service_pending(void *Py_UNUSED(unused))
 {
     static unsigned rounds;
-    uint64_t queued = queue.queued;
+    uint64_t before = queue.taken + queue.count;
     PyObject *result = drain_callable == NULL ? NULL : PyObject_CallNoArgs(drain_callable);
     if (result == NULL && PyErr_Occurred())
         PyErr_WriteUnraisable(drain_callable);
@@ -26,7 +26,7 @@ int service_pending(void *Py_UNUSED(unused))
     service.scheduled = false; /* only now: events during the drain did not ask for another one */
     if (!service_unsettled())
         rounds = 0;
-    else if (queue.queued == queued || ++rounds < MAX_ROUNDS)
+    else if (queue.taken + queue.count == before || ++rounds < MAX_ROUNDS)
         service_schedule();
     return 0;
 }
@@ -54,8 +54,11 @@ static int take_detail(PyObject *notices, PyObject *garbage)
 {
     Detail detail = queue.details[queue.head];
     queue.head = (queue.head + 1) & (QUEUE_CAPACITY - 1);
+    queue.taken++;
     if (--queue.count == 0)
         queue.head = 0; /* the same few cache lines serve again */
+    if (detail.broke && detail.old_value == NULL)
+        detail.old_value = Py_XNewRef(facet_recorded(facet_at(detail.facet)));
     PyObject *filename = Py_None;
     int line = 0;
     if (detail.code != NULL && PyCode_Check(detail.code)) {
