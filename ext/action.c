@@ -11,7 +11,7 @@ static void lose_value(uint32_t id)
         cell->word.i64 = 0;
     }
     if (recorded && facet->holds)
-        facet_flips(facet, id, false);
+        facet_flips(facet, false);
 }
 
 void facet_becomes_missing(uint32_t id)

@@ -17,7 +17,7 @@ static inline void cells_become(Cell *cells, PyObject *value)
 }
 
 /* The bit changes first, then the dependents are told: one store a handle. */
-static inline void facet_flips(Facet *facet, uint32_t id, bool holds)
+static inline void facet_flips(Facet *facet, bool holds)
 {
     facet->holds = holds;
     if (holds) {
@@ -33,7 +33,7 @@ static inline void facet_flips(Facet *facet, uint32_t id, bool holds)
     for (Cell *cell = facet->cells; cell != NULL; cell = cell->next)
         if (cell->kind == CELL_GUARD)
             cell->guard = holds;
-    facet_touch(id);
+    touch(facet);
 }
 
 /* The provider lets go of the recorded value: from now on we keep it, or its address could come to mean another
@@ -51,9 +51,8 @@ static inline void keep_recorded(Facet *facet)
 }
 
 /* The provider is about to hold value (borrowed). */
-static ALWAYS_INLINE void facet_becomes(uint32_t id, PyObject *value)
+static ALWAYS_INLINE void becomes(Facet *facet, PyObject *value)
 {
-    Facet *facet = facet_at(id);
     bool recorded = facet->recorded != NULL;
     keep_recorded(facet);
     facet->current = value;
@@ -64,8 +63,10 @@ static ALWAYS_INLINE void facet_becomes(uint32_t id, PyObject *value)
     PyObject *assumed = facet_recorded(facet);
     bool holds = assumed != NULL && same_value(assumed, value);
     if (holds != facet->holds)
-        facet_flips(facet, id, holds);
+        facet_flips(facet, holds);
 }
+
+static inline void facet_becomes(uint32_t id, PyObject *value) { becomes(facet_at(id), value); }
 
 void facet_becomes_missing(uint32_t id);                /* nobody provides it now: seen by the drain */
 void facet_becomes_unknown(uint32_t id);                /* it may have changed: broken until the drain has looked */

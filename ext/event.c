@@ -8,16 +8,15 @@
 static bool held(const Facet *facet) { return facet->recorded != NULL && facet->holds; }
 
 /* Queues the details where somebody wants them: a listener, or explain() because the facet just broke. */
-static ALWAYS_INLINE void tell(uint32_t id, bool was_held, uint32_t object, Change change, PyObject *before,
+static ALWAYS_INLINE void tell(const Facet *facet, bool was_held, uint32_t object, Change change, PyObject *before,
                                PyObject *value)
 {
-    Facet *facet = facet_at(id);
     bool broke = was_held && !facet->holds;
     if (!broke && facet->listeners == 0)
         return;
     if (facet->listeners == 0)
         before = NULL; /* it is the recorded value, which the facet keeps from now on: see take_detail */
-    queue_detail(id, object, change, broke, NULL, before, value); /* its name is the facet's */
+    queue_detail(facet->id, object, change, broke, NULL, before, value); /* its name is the facet's */
     if (!broke)
         service_schedule(); /* a break has done that */
 }
@@ -25,15 +24,14 @@ static ALWAYS_INLINE void tell(uint32_t id, bool was_held, uint32_t object, Chan
 /* --- dicts ------------------------------------------------------------------------------------------------------ */
 
 /* The key's provider stores another value: the one event that is to be trusted, as the write cannot fail any more. */
-static NOT_INLINE int provider_event(uint32_t id, uint32_t object, PyObject *value)
+static NOT_INLINE int provider_event(Facet *facet, PyObject *value)
 {
-    Facet *facet = facet_at(id);
     service.events++;
     facet->changes++; /* a look-up that is under way sees by this that it must look again */
     PyObject *before = facet->current;
     bool was_held = held(facet);
-    facet_becomes(id, value);
-    tell(id, was_held, object, CHANGE_MODIFIED, before, value);
+    becomes(facet, value);
+    tell(facet, was_held, facet->provider, CHANGE_MODIFIED, before, value);
     return 0;
 }
 
@@ -50,13 +48,13 @@ static void chain_event(uint32_t id, uint32_t object, Change change, PyObject *v
     facet->changes++;
     if (facet->known)
         facet_becomes_unknown(id);
-    tell(id, was_held, object, change, before, value);
+    tell(facet, was_held, object, change, before, value);
 }
 
 static inline void named_event(uint32_t id, uint32_t object, Change change, PyObject *value)
 {
     if (change == CHANGE_MODIFIED && facet_at(id)->provider == object)
-        provider_event(id, object, value);
+        provider_event(facet_at(id), value);
     else
         chain_event(id, object, change, value);
 }
@@ -103,7 +101,7 @@ static void check_mros(const Object *object)
                 part->changes++;
                 facet_becomes_unknown(id); /* ANY and MRO too: the drain registers them along the new MRO */
                 if (part->kind != FACET_ANY)
-                    tell(id, was_held, facet->owner, CHANGE_MRO, before, NULL);
+                    tell(part, was_held, facet->owner, CHANGE_MRO, before, NULL);
             }
         }
 }
@@ -184,12 +182,11 @@ int on_dict_event(PyDict_WatchEvent event, PyObject *dict, PyObject *key, PyObje
     if (slot->name != key)
         return dict_event(object, event, key, value); /* an equal string, or only its hash: compared there */
     /* Most often one facet relies on the key, and this dict provides it. */
-    uint32_t only = dependents_only(&slot->facets);
-    if (only == NO_ID || event != PyDict_EVENT_MODIFIED || facet_at(only)->provider != object->id)
+    Facet *facet = slot->only;
+    if (facet == NULL || event != PyDict_EVENT_MODIFIED || facet->provider != object->id)
         return dict_event(object, event, key, value);
-    Facet *facet = facet_at(only);
     if (!stays_broken(facet, value))
-        return provider_event(only, object->id, value);
+        return provider_event(facet, value);
     facet->changes++;
     facet->current = value;
     return 0;
@@ -246,7 +243,7 @@ static NOT_INLINE int function_modified(uint32_t object, PyFunction_WatchEvent e
             facet_becomes_unknown(id); /* another dict of defaults: the drain watches its contents too */
         else
             facet_becomes(id, value);
-        tell(id, was_held, object, CHANGE_MODIFIED, before, value);
+        tell(facet, was_held, object, CHANGE_MODIFIED, before, value);
     }
     return 0;
 }
@@ -258,7 +255,7 @@ static NOT_INLINE int function_created(PyFunctionObject *function)
         return 0;
     for (uint32_t id = object_at(code)->first_facet; id != NO_ID; id = facet_at(id)->next_of_owner)
         if (facet_at(id)->kind == FACET_CREATED)
-            tell(id, false, code, CHANGE_CREATED, NULL, (PyObject *)function);
+            tell(facet_at(id), false, code, CHANGE_CREATED, NULL, (PyObject *)function);
     return 0;
 }
 

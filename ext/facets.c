@@ -93,6 +93,7 @@ uint32_t facet_new(FacetKind kind, uint32_t owner, uint32_t fallback, PyObject *
     Object *object = object_at(owner);
     *facet_at(id) = (Facet){.next_touched = NO_ID,
                             .next_of_owner = object->first_facet,
+                            .id = id,
                             .owner = owner,
                             .fallback = fallback,
                             .provider = NO_ID,
@@ -201,6 +202,16 @@ static bool by_key(const Facet *facet)
     return facet->kind == FACET_KEY || facet->kind == FACET_GLOBAL || facet->kind == FACET_ATTRIBUTE;
 }
 
+/* Lets the slot's short path know its facet. */
+static bool know_only(KeySlot *slot)
+{
+    if (slot == NULL)
+        return false;
+    uint32_t only = dependents_only(&slot->facets);
+    slot->only = only == NO_ID ? NULL : facet_at(only);
+    return true;
+}
+
 int facet_link(uint32_t id, uint32_t index, PyObject *target)
 {
     Facet *facet = facet_at(id);
@@ -220,7 +231,7 @@ int facet_link(uint32_t id, uint32_t index, PyObject *target)
     }
     Object *at = object_at(object);
     bool added = at->subclasses_table && facet->kind == FACET_MRO ? true /* found by the key: see subclasses_event */
-                 : by_key(facet)                                  ? keys_add(&at->keys, facet->name, id)
+                 : by_key(facet)                                  ? know_only(keys_add(&at->keys, facet->name, id))
                                                                   : dependents_add(&at->whole, id);
     if (!added)
         goto no_memory;
@@ -238,7 +249,7 @@ void facet_unlink_after(uint32_t id, uint32_t n_links)
     while (facet->n_links > n_links) {
         uint32_t object = facet->links[--facet->n_links];
         if (by_key(facet))
-            keys_remove(&object_at(object)->keys, facet->name, id);
+            know_only(keys_remove(&object_at(object)->keys, facet->name, id));
         else
             dependents_remove(&object_at(object)->whole, id);
         object_release(object);

@@ -61,6 +61,7 @@ typedef struct Facet {
     bool dead;              /* its object died */
     bool kept;              /* one pin is for the user who has its object's ID: until the object dies */
     uint16_t breaks;        /* breaks that a drain has seen */
+    uint32_t id;            /* its own */
     PyObject *current;      /* borrowed from the provider */
     PyObject *recorded;     /* see reference; NULL: nothing is recorded */
     Dependents handles;
@@ -91,16 +92,17 @@ static inline Facet *facet_at(uint32_t id)
 static inline bool facet_has_value(const Facet *facet) { return facet->kind < FACET_ANY; }
 
 /* The drain must look at it. */
-static inline void facet_touch(uint32_t id)
+static inline void touch(Facet *facet)
 {
-    Facet *facet = facet_at(id);
     if (!facet->touched) {
         facet->touched = true;
         facet->next_touched = service.first_touched;
-        service.first_touched = id;
+        service.first_touched = facet->id;
     }
     service_schedule();
 }
+
+static inline void facet_touch(uint32_t id) { touch(facet_at(id)); }
 
 /* What a facet's dependents assumed, or NULL when nothing is recorded or the value is gone. Borrowed. */
 static inline PyObject *facet_recorded(const Facet *facet)

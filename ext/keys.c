@@ -31,13 +31,13 @@ static bool make_room(KeyTable *table)
     return true;
 }
 
-bool keys_add(KeyTable *table, PyObject *name, uint32_t facet)
+KeySlot *keys_add(KeyTable *table, PyObject *name, uint32_t facet)
 {
     Py_hash_t hash = PyObject_Hash(name); /* an exact str: cannot fail */
     KeySlot *slot = keys_find(table, name);
     if (slot == NULL) {
         if ((table->slots == NULL || 2 * (table->count + 1) > table->mask + 1) && !make_room(table))
-            return false;
+            return NULL;
         uint32_t i = (uint32_t)hash & table->mask;
         while (table->slots[i].name != NULL)
             i = (i + 1) & table->mask;
@@ -47,18 +47,18 @@ bool keys_add(KeyTable *table, PyObject *name, uint32_t facet)
     }
     bool was_empty = dependents_empty(&slot->facets);
     if (!dependents_add(&slot->facets, facet))
-        return false;
+        return NULL;
     table->in_use += was_empty;
-    return true;
+    return slot;
 }
 
-void keys_remove(KeyTable *table, PyObject *name, uint32_t facet)
+KeySlot *keys_remove(KeyTable *table, PyObject *name, uint32_t facet)
 {
     KeySlot *slot = keys_find(table, name);
-    if (slot == NULL || dependents_empty(&slot->facets))
-        return;
+    bool was_empty = dependents_empty(&slot->facets);
     dependents_remove(&slot->facets, facet);
-    table->in_use -= dependents_empty(&slot->facets);
+    table->in_use -= !was_empty && dependents_empty(&slot->facets);
+    return slot;
 }
 
 void keys_free(KeyTable *table)

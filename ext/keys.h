@@ -12,10 +12,13 @@
 
 #include "dependents.h"
 
+struct Facet;
+
 typedef struct KeySlot {
-    PyObject *name;    /* owned, an exact str; NULL: empty */
+    PyObject *name;     /* owned, an exact str; NULL: empty */
     Py_hash_t hash;
     Dependents facets;
+    struct Facet *only; /* borrowed: the facet, if there is exactly one; kept by facets.c */
 } KeySlot;
 
 typedef struct KeyTable {
@@ -66,9 +69,9 @@ static inline KeySlot *keys_find(const KeyTable *table, PyObject *key)
     }
 }
 
-/* Safe points only. add: false when out of memory. */
-bool keys_add(KeyTable *table, PyObject *name, uint32_t facet);
-void keys_remove(KeyTable *table, PyObject *name, uint32_t facet);
+/* Safe points only. Both return the name's slot; add returns NULL when out of memory. */
+KeySlot *keys_add(KeyTable *table, PyObject *name, uint32_t facet);
+KeySlot *keys_remove(KeyTable *table, PyObject *name, uint32_t facet);
 void keys_free(KeyTable *table);
 
 #endif
