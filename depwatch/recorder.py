@@ -62,6 +62,7 @@ class Recorder:
     def read_attr(self, module: types.ModuleType, name: str) -> Any:
         """The value of a module's attribute now, with the assumption that it stays.
 
+        What is watched is the entry in the module's dict: CPython does not report `module.__class__ = ...`.
         Raises AttributeError like Python; Unwatchable for anything but modules, and for a name that only the module's
         __getattr__ knows; Unstable.
         """
