@@ -1,6 +1,7 @@
 """depwatch itself, among the policies: the real handles, and what they report."""
 
 from collections.abc import Callable, Iterable
+from time import perf_counter
 from typing import Any
 
 import depwatch
@@ -23,6 +24,7 @@ class Healing:
         facets: dict[int, Facet],
         chill: Callable[[Function], None],
         warm: Callable[[Function], None],
+        activity: Callable[[float], None],
     ) -> None:
         self.counts = Counts()
         self.handles = 0
@@ -31,6 +33,7 @@ class Healing:
         self._facets = facets
         self._chill = chill  # the function's calls run cold from now on
         self._warm = warm
+        self._activity = activity  # called before anything counts
         self._edges = Edges()
         self._functions: dict[int, Function] = {}  # by handle
         self._probes: dict[int, depwatch.Handle] = {}  # by facet
@@ -125,10 +128,12 @@ class Healing:
         return False
 
     def _invalidated(self, handle: depwatch.Handle) -> None:
+        self._activity(perf_counter())
         if (function := self._function_of(handle)) is not None:
             self._drop(function)
 
     def _resumed(self, handle: depwatch.Handle) -> None:
+        self._activity(perf_counter())
         function = self._function_of(handle)
         if function is not None and function.dropped:
             function.dropped = False
@@ -136,6 +141,7 @@ class Healing:
             self._warm(function)
 
     def _retired(self, handle: depwatch.Handle) -> None:
+        self._activity(perf_counter())
         function = self._function_of(handle)
         if function is None:
             return

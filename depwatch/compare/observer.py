@@ -55,9 +55,11 @@ class Observer:
         self.functions: Final = Functions(hot_after)
         self.hot = 0  # functions that have become hot
         policies = simulated(self.facets.is_dict)
-        self.healing: Final = Healing(self.facets.facets, self._heal_drop, self._heal_resume)
+        self.healing: Final = Healing(self.facets.facets, self._heal_drop, self._heal_resume, self._activity)
         event_cost = _measure_event()
-        self.streams: Final = Streams(self._clock, event_cost, self.facets, policies, self._drop, self._patch_busy)
+        self.streams: Final = Streams(
+            self._clock, event_cost, self.facets, policies, self._drop, self._patch_busy, self._activity
+        )
         self.compiler: Final = Compiler(self.facets, self.functions, policies, self.healing, self.streams)
         self._counts: Final[list[Counts]] = [self.healing.counts if i == HEALING else policies[i].counts for i in ALL]
         self._thrashing: Final[set[Function]] = set()
@@ -189,6 +191,10 @@ class Observer:
                     counted[_cell(policy, "recompiled")] += 1
         if not function.cold:
             self.meter.hot(function, code)
+
+    def _activity(self, now: float) -> None:
+        """Before anything is counted at now: what was counted earlier belongs to an earlier time."""
+        self.timeline.activity(now)
 
     # -- what the policies say -----------------------------------------------------------------------------------------
 

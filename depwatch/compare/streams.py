@@ -30,8 +30,9 @@ class Streams:
         policies: dict[int, Bulk | Granular],
         on_drop: OnDrop,
         on_busy: OnBusy,
+        activity: Callable[[float], None],
     ) -> None:
-        """event_cost: seconds from a change to a listener and back."""
+        """event_cost: seconds from a change to a listener and back. activity(now) is called before anything counts."""
         self.events = 0
         self.spent_on_busy = 0.0  # seconds
         self.closed = False
@@ -41,6 +42,7 @@ class Streams:
         self._facets: Final = facets
         self._on_drop: Final = on_drop
         self._on_busy: Final = on_busy
+        self._activity: Final = activity
         self._by_object: Final = [(i, p) for i, p in policies.items() if isinstance(p, Bulk) and p.by_object]
         self._by_facet: Final = [(i, p) for i, p in policies.items() if isinstance(p, Bulk) and not p.by_object]
         self._granular: Final = [(i, p) for i, p in policies.items() if isinstance(p, Granular)]
@@ -130,6 +132,7 @@ class Streams:
         if self.closed or event.change is depwatch.Change.DESTROYED:
             return
         entered = perf_counter()
+        self._activity(entered)
         if (number, event.facet) not in self._lying_in:  # else the facet's listener counts it
             self.events += 1
         changed = self._changed_in(number, event)
@@ -146,6 +149,7 @@ class Streams:
         if at != facet.owner.number and facet.is_shadowed_at(self._facets.objects.get(at)):
             return
         entered = perf_counter()
+        self._activity(entered)
         number = facet.number
         self.events += 1
         facet.changes += 1
