@@ -207,9 +207,6 @@ cdef class Assumptions:
         self.close()
         return None
 
-    def __len__(self):
-        return self.count
-
 
 cdef extern from *:
     """

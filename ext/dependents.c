@@ -117,30 +117,12 @@ void dependents_clear(Dependents *set)
     set->word = 0;
 }
 
-bool dependents_contain(const Dependents *set, uint32_t id)
-{
-    if (set->word == 0)
-        return false;
-    if (set->word & DEPENDENTS_INLINE)
-        return id != NO_ID && (id == (uint32_t)set->word || id == ((uint32_t)(set->word >> 32) & NO_ID));
-    const SortedIds *array = sorted_ids(set);
-    uint32_t place = lower_bound(array, id);
-    return place < array->count && array->ids[place] == id;
-}
-
 uint32_t dependents_count(const Dependents *set)
 {
     uint32_t count = 0;
     for (DependentsWalk walk = dependents_walk(set); dependents_next(&walk);)
         count += walk.count;
     return count;
-}
-
-size_t dependents_bytes(const Dependents *set)
-{
-    if (set->word == 0 || (set->word & DEPENDENTS_INLINE))
-        return 0;
-    return sizeof(SortedIds) + (size_t)sorted_ids(set)->capacity * sizeof(uint32_t);
 }
 
 uint32_t *dependents_copy(const Dependents *set, uint32_t *count)

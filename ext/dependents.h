@@ -72,9 +72,7 @@ static inline bool dependents_next(DependentsWalk *walk)
 bool dependents_add(Dependents *set, uint32_t id);
 void dependents_remove(Dependents *set, uint32_t id);
 void dependents_clear(Dependents *set);
-bool dependents_contain(const Dependents *set, uint32_t id);
 uint32_t dependents_count(const Dependents *set);
-size_t dependents_bytes(const Dependents *set); /* heap bytes beyond the word itself */
 /* A malloc'ed copy of all IDs (*count of them), for loops that change the set; NULL when empty or out of memory. */
 uint32_t *dependents_copy(const Dependents *set, uint32_t *count);
 

@@ -11,9 +11,6 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("click")
-pytest.importorskip("rich")
-
 
 @dataclass
 class Outcome:

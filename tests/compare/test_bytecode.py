@@ -2,10 +2,9 @@
 
 import textwrap
 from types import CodeType
+from typing import Any
 
-import pytest
-
-bytecode = pytest.importorskip("depwatch.compare.bytecode")
+from depwatch.compare import bytecode
 
 
 def code_of(text: str) -> CodeType:
@@ -67,10 +66,10 @@ def test_a_use_knows_the_line_of_each_of_its_names() -> None:
 
 
 def test_code_that_has_been_specialised_reads_the_same() -> None:
-    namespace: dict[str, object] = {}
+    namespace: dict[str, Any] = {}
     exec("RATE = 2\ndef helper(x): return x\ndef f(x): return helper(x) + RATE", namespace)
     function = namespace["f"]
-    before = bytecode.uses(function.__code__)  # type: ignore[attr-defined]
+    before = bytecode.uses(function.__code__)
     for _ in range(1000):
-        function(1)  # type: ignore[operator]
-    assert bytecode.uses(function.__code__) == before  # type: ignore[attr-defined]
+        function(1)
+    assert bytecode.uses(function.__code__) == before

@@ -1,7 +1,6 @@
 """A program under observation behaves as it does without, and the table goes to stderr."""
 
 import signal
-import sys
 from typing import Any
 
 import pytest
@@ -223,7 +222,6 @@ def test_the_program_may_use_sys_monitoring_settrace_and_signals_itself(programs
     check_same(programs, "program.py")
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_a_signal_that_ends_the_process_ends_it(programs: Any) -> None:
     programs.write("import os, signal\nprint('begun', flush=True)\nos.kill(os.getpid(), signal.SIGTERM)")
     observed = programs.observed("program.py")
