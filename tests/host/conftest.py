@@ -1,6 +1,6 @@
-"""Fixtures: the helper extension, built once; a watcher of each kind; Python processes of their own."""
+"""Fixtures: the helper extensions, built once; a watcher of each kind; Python processes of their own."""
 
-import importlib.util
+import importlib
 import os
 import shlex
 import subprocess
@@ -20,19 +20,39 @@ def nothing_left_behind():
 
 
 @pytest.fixture(scope="session")
-def hostwatch(tmp_path_factory):
-    """The module of hostwatch.c, built for this interpreter."""
-    built = tmp_path_factory.mktemp("hostwatch") / f"hostwatch{sysconfig.get_config_var('EXT_SUFFIX')}"
+def built(tmp_path_factory):
+    """The directory with the module of each .c file here, built for this interpreter."""
+    directory = tmp_path_factory.mktemp("host")
     compiler = shlex.split(sysconfig.get_config_var("CC") or "cc")
     flags = shlex.split(sysconfig.get_config_var("CFLAGS") or "")
     includes = [f"-I{sysconfig.get_path(path)}" for path in ("include", "platinclude")]
-    source = str(HERE / "hostwatch.c")
-    command = [*compiler, *flags, *includes, "-O1", "-w", "-fPIC", "-shared", source, "-o", str(built)]
-    subprocess.run(command, check=True)
-    spec = importlib.util.spec_from_file_location("hostwatch", built)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    command = [*compiler, *flags, *includes, "-O1", "-w", "-fPIC", "-shared"]
+    suffix = sysconfig.get_config_var("EXT_SUFFIX")
+    compilers = {
+        source: subprocess.Popen([*command, str(source), "-o", str(directory / (source.stem + suffix))])
+        for source in sorted(HERE.glob("*.c"))
+    }
+    failed = [source.name for source, compiler in compilers.items() if compiler.wait() != 0]
+    assert failed == []
+    sys.path.append(str(directory))
+    yield directory
+    sys.path.remove(str(directory))
+
+
+@pytest.fixture(scope="session")
+def hostwatch(built):
+    """The module of hostwatch.c; so the next two."""
+    return importlib.import_module("hostwatch")
+
+
+@pytest.fixture(scope="session")
+def hostreact(built):
+    return importlib.import_module("hostreact")
+
+
+@pytest.fixture(scope="session")
+def hostentry(built):
+    return importlib.import_module("hostentry")
 
 
 @pytest.fixture(scope="module")
@@ -45,12 +65,26 @@ def host(hostwatch):
 
 
 @pytest.fixture
-def fresh_process(hostwatch):
+def react(hostreact):
+    """react(kind, reaction): the slot of a watcher that calls reaction until the test ends."""
+    slots = {}
+
+    def react(kind, reaction):
+        slots[kind] = hostreact.add(kind, reaction)
+        return slots[kind]
+
+    yield react
+    for kind, slot in slots.items():
+        hostreact.clear(kind, slot)
+
+
+@pytest.fixture(scope="session")
+def fresh_process(built):
     """Runs source in a Python process of its own that has imported hostwatch; for what is fatal or global."""
 
-    def run(source):
-        path = os.pathsep.join([str(Path(hostwatch.__file__).parent), str(HERE)])
-        environment = {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
+    def run(source, **environment):
+        path = os.pathsep.join([str(built), str(HERE)])
+        environment = {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1", **environment}
         limits = "import resource; resource.setrlimit(resource.RLIMIT_CORE, (0, 0))\n"
         command = [sys.executable, "-S", "-c", f"{limits}import hostwatch\n{source}"]
         return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)

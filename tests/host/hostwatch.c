@@ -356,6 +356,13 @@ static PyObject *is_split(PyObject *self, PyObject *dict)
     return PyBool_FromLong(((PyDictObject *)dict)->ma_values != NULL);
 }
 
+/* Addresses of tp_richcompare and tp_hash. */
+static PyObject *comparison(PyObject *self, PyObject *type)
+{
+    PyTypeObject *cls = (PyTypeObject *)type;
+    return Py_BuildValue("KK", (unsigned long long)cls->tp_richcompare, (unsigned long long)cls->tp_hash);
+}
+
 /* (lv_tag, digits, compact, compact value or None) */
 static PyObject *int_layout(PyObject *self, PyObject *number)
 {
@@ -529,6 +536,7 @@ static PyMethodDef methods[] = {
     {"subclasses", subclasses, METH_O},
     {"assign_version_tag", assign_version_tag, METH_O},
     {"is_split", is_split, METH_O},
+    {"comparison", comparison, METH_O},
     {"int_layout", int_layout, METH_O},
     {"str_layout", str_layout, METH_O},
     {"float_bits", float_bits, METH_O},

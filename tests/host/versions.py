@@ -34,6 +34,48 @@ class Host:
     bare_failure: str  # a callback that returns -1 without an exception: "tolerated" or "killed"
     bare_failure_debug: str
     frozendict: bool
+    unsound: frozenset[tuple[str, str]]  # (operation on a dict, what its callback does to it) of deeds.py
+    python_in_late_code_callback: str  # run while the process ends: "tolerated" or "killed"
+    failing_creation_runs_away: bool  # the hook that reports it creates functions, which fail in turn
+    entry_ignored: frozenset[str]  # paths of entry_paths.py that pass by an entry set with PyFunction_SetVectorcall
+    version_after_change: int | None  # a function's version for ever after; None: it gets fresh ones
+    version_of_function_type: int | None  # of what types.FunctionType makes; None: fresh ones
+    site_after_change: str  # what a hot call of a changed function is specialised to
+    init_site: str  # and a hot C(1)
+    property_sites: tuple[str, str]  # a hot o.p, and what it becomes once the getter was changed
+    getitem_sites: tuple[str, str]  # a hot o[0]
+    init_hits: tuple[int, int]  # of 6000 calls of a hot C(1) after PyType_Modified(C): without and with the JIT
+    entry_recursion: tuple[int, int]  # a depth that works through an entry, and one that raises RecursionError
+    jit_stale: frozenset[str]  # hot loops of hot_loops.py that go on with what was replaced
+    jit_killed: frozenset[str]  # those that kill the process
+    jit_killed_debug: frozenset[str]
+
+
+# What breaks a dict on all versions, if its callback does it.
+UNSOUND = frozenset(
+    {
+        ("add", "set the same key"),
+        ("add to empty", "set the same key"),
+        ("add to empty", "set another key"),
+        ("add to empty", "grow"),
+        ("modify", "set the same key"),
+        ("modify", "delete the key"),
+        ("modify", "clear"),
+        ("modify", "clear in another thread"),
+        ("delete", "set the same key"),
+        ("delete", "delete the key"),
+        ("delete", "clear"),
+        ("delete", "clear in another thread"),
+        ("popitem", "set another key"),
+        ("popitem", "grow"),
+        ("popitem", "delete the key"),
+        ("popitem", "clear"),
+        ("popitem", "clear in another thread"),
+        ("clear", "grow"),
+    }
+)
+UNSOUND_3_13 = UNSOUND | {("add", "clear"), ("add", "clear in another thread")}
+UNSOUND_3_14 = UNSOUND_3_13 | {("clear", "clear"), ("clear", "clear in another thread")}
 
 
 TABLE = {
@@ -56,6 +98,21 @@ TABLE = {
         bare_failure="tolerated",
         bare_failure_debug="tolerated",
         frozendict=False,
+        unsound=UNSOUND,
+        python_in_late_code_callback="killed",
+        failing_creation_runs_away=False,
+        entry_ignored=frozenset(),
+        version_after_change=None,
+        version_of_function_type=None,
+        site_after_change="CALL_PY_EXACT_ARGS",
+        init_site="CALL",
+        property_sites=("LOAD_ATTR_PROPERTY", "LOAD_ATTR_PROPERTY"),
+        getitem_sites=("BINARY_SUBSCR_GETITEM", "BINARY_SUBSCR_GETITEM"),
+        init_hits=(6000, 6000),
+        entry_recursion=(500, 2000),
+        jit_stale=frozenset(),
+        jit_killed=frozenset(),
+        jit_killed_debug=frozenset(),
     ),
     (3, 13): Host(
         function_events=FIVE_FUNCTION_EVENTS,
@@ -76,6 +133,21 @@ TABLE = {
         bare_failure="tolerated",
         bare_failure_debug="tolerated",
         frozendict=False,
+        unsound=UNSOUND_3_13,
+        python_in_late_code_callback="tolerated",
+        failing_creation_runs_away=False,
+        entry_ignored=frozenset({"C(1)"}),
+        version_after_change=0,
+        version_of_function_type=0,
+        site_after_change="CALL",
+        init_site="CALL_ALLOC_AND_ENTER_INIT",
+        property_sites=("LOAD_ATTR_PROPERTY", "LOAD_ATTR"),
+        getitem_sites=("BINARY_SUBSCR_GETITEM", "BINARY_SUBSCR"),
+        init_hits=(52, 52),
+        entry_recursion=(2000, 8000),
+        jit_stale=frozenset(),
+        jit_killed=frozenset(),
+        jit_killed_debug=frozenset(),
     ),
     (3, 14): Host(
         function_events=FIVE_FUNCTION_EVENTS,
@@ -96,6 +168,21 @@ TABLE = {
         bare_failure="tolerated",
         bare_failure_debug="killed",
         frozendict=False,
+        unsound=UNSOUND_3_14,
+        python_in_late_code_callback="tolerated",
+        failing_creation_runs_away=False,
+        entry_ignored=frozenset({"C(1)", "C(1) with slots", "a property"}),
+        version_after_change=1,
+        version_of_function_type=0,
+        site_after_change="CALL",
+        init_site="CALL_ALLOC_AND_ENTER_INIT",
+        property_sites=("LOAD_ATTR_PROPERTY", "LOAD_ATTR_PROPERTY"),
+        getitem_sites=("BINARY_OP_SUBSCR_GETITEM", "BINARY_OP"),
+        init_hits=(52, 52),
+        entry_recursion=(2000, 50000),
+        jit_stale=frozenset(),
+        jit_killed=frozenset({"o.m(), B.m = g"}),
+        jit_killed_debug=frozenset({"o.m(), B.m = g"}),
     ),
     (3, 15): Host(
         function_events=[*FIVE_FUNCTION_EVENTS, "MODIFY_QUALNAME"],
@@ -116,6 +203,21 @@ TABLE = {
         bare_failure="killed",
         bare_failure_debug="killed",
         frozendict=True,
+        unsound=UNSOUND_3_14,
+        python_in_late_code_callback="tolerated",
+        failing_creation_runs_away=True,
+        entry_ignored=frozenset({"C(1)", "C(1) with slots"}),
+        version_after_change=1,
+        version_of_function_type=0,
+        site_after_change="CALL",
+        init_site="CALL_ALLOC_AND_ENTER_INIT",
+        property_sites=("LOAD_ATTR_PROPERTY", "LOAD_ATTR"),
+        getitem_sites=("BINARY_OP_SUBSCR_GETITEM", "BINARY_OP"),
+        init_hits=(52, 0),
+        entry_recursion=(2000, 50000),
+        jit_stale=frozenset({"f(*args)", "f(**kwargs)", "C(1)"}),
+        jit_killed=frozenset(),
+        jit_killed_debug=frozenset({"o.p, B.p = property(g)"}),
     ),
 }
 
@@ -133,6 +235,7 @@ if sysconfig.get_config_var("Py_GIL_DISABLED"):
     raise LookupError("a free-threaded CPython is not in the table of tests/host/versions.py")
 
 HOST = host_of(sys.version_info)
+HAS_JIT = hasattr(sys, "_jit") and sys._jit.is_available()  # built with it; it runs where PYTHON_JIT=1
 IS_DEBUG = hasattr(sys, "gettotalrefcount")
 # gh-125608, CPython's note: mended in 3.13.1.
 MISSES_INSTANCE_STORES = sys.version_info[:3] == (3, 13, 0)
