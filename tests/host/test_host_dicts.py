@@ -4,6 +4,7 @@ import builtins
 import collections
 import copy
 import gc
+import operator
 import pickle
 import types
 
@@ -57,6 +58,8 @@ ROUTES = [
     ({"a": A}, "d.pop('a')", [("DELETED", "a", NULL, A)]),
     ({"a": A, "b": B}, "d.popitem()", [("DELETED", "b", NULL, B)]),
     ({"a": A}, "d.pop('b', None)", []),
+    ({"a": A}, "operator.setitem(d, 'a', B)", [("MODIFIED", "a", B, A)]),
+    ({"a": A}, "operator.delitem(d, 'a')", [("DELETED", "a", NULL, A)]),
     # Many keys at once: one event when the target is empty and the source a dict without holes.
     ({}, "d.update(source)", [("CLONED", {"a": A, "b": B}, NULL, 0)]),
     ({}, "d |= source", [("CLONED", {"a": A, "b": B}, NULL, 0)]),
@@ -80,6 +83,9 @@ ROUTES = [
     ({"__builtins__": {}}, "exec('a = 1', d)", [("ADDED", "a", 1, NULL)]),
     ({"__builtins__": {}, "a": A}, "exec('del a', d)", [("DELETED", "a", NULL, A)]),
     ({"__builtins__": {}, "a": A}, "exec('def f():\\n global a\\n a = 1\\nf()\\ndel f', d)", None),
+    ({"__builtins__": vars(builtins)}, "exec('import copy', d)", [("ADDED", "copy", copy, NULL)]),
+    ({"__builtins__": vars(builtins)}, "exec('from copy import copy', d)", [("ADDED", "copy", copy.copy, NULL)]),
+    ({"__builtins__": {}, "a": 1}, "exec('a += 1', d)", [("MODIFIED", "a", 2, 1)]),
     ({}, "exec('', d)", [("ADDED", "__builtins__", vars(builtins), NULL)]),
 ]
 
@@ -90,7 +96,16 @@ def test_what_a_change_of_a_dict_sends(host, start, change, events):
     del with_hole["a"]
     d = dict(start)
     names = {"d": host.watch(d), "c": host.c, "source": {"a": A, "b": B}, "with_hole": with_hole, "Subclass": Subclass}
-    names |= {"A": A, "B": B, "C": C, "ONE": ONE, "ALSO_ONE": ALSO_ONE, "copy": copy, "pickle": pickle}
+    names |= {
+        "A": A,
+        "B": B,
+        "C": C,
+        "ONE": ONE,
+        "ALSO_ONE": ALSO_ONE,
+        "copy": copy,
+        "pickle": pickle,
+        "operator": operator,
+    }
     log = host.run(change, names)
     if events is None:  # the def is ADDED, the global store MODIFIED, the def DELETED
         assert [entry[:2] for entry in log] == [("ADDED", "f"), ("MODIFIED", "a"), ("DELETED", "f")]
@@ -256,6 +271,9 @@ STORES_THROUGH_THE_OBJECT = [
     ("object.__setattr__(o, 'a', C)", [("MODIFIED", "a", C, A)]),
     ("c.generic_set(o, 'a', C)", [("MODIFIED", "a", C, A)]),
     ("del o.a", [("DELETED", "a", NULL, A)]),
+    ("delattr(o, 'a')", [("DELETED", "a", NULL, A)]),
+    ("object.__delattr__(o, 'a')", [("DELETED", "a", NULL, A)]),
+    ("o.n += 1", [("MODIFIED", "n", 301, 300)]),
     ("o.new = C", [("ADDED", "new", C, NULL)]),
 ]
 
@@ -263,6 +281,7 @@ STORES_THROUGH_THE_OBJECT = [
 @pytest.mark.parametrize(("change", "events"), STORES_THROUGH_THE_OBJECT, ids=[s[0] for s in STORES_THROUGH_THE_OBJECT])
 def test_stores_through_an_instance_reach_its_dict_but_on_3_13_0(host, change, events):
     obj = instance()
+    obj.n = 300
     host.watch(vars(obj))
     assert host.c.is_split(vars(obj))
     log = host.run(change, {"o": obj, "c": host.c, "C": C})
@@ -275,6 +294,7 @@ INSTANCES = {
     "plain": (object, {}, True),
     "inherits": (Plain, {}, True),
     "slot for its dict": (object, {"__slots__": ("s", "__dict__")}, False),
+    "only a slot for its dict": (object, {"__slots__": ("__dict__",)}, True),
     "exception": (Exception, {}, False),
     "dict": (dict, {}, False),
     "int": (int, {}, False),

@@ -74,6 +74,7 @@ SILENT = [
     "f.__dict__ = {'a': 1}",
     "f.__type_params__ = (1,)",
     "f.attribute = 1",
+    "f.__annotate__ = None",  # before 3.14 an attribute like any other
     "f.__closure__[0].cell_contents = 3",
     "del f.__closure__[0].cell_contents",
     "c.set_cell(f.__closure__[0], 3)",

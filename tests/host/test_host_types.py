@@ -68,6 +68,11 @@ def test_a_write_straight_into_the_dict_reaches_only_its_watcher(log_of):
     assert log_of(fresh_class(), "c.set_item(c.type_dict(K), 'x', A)") == [("ADDED", "x", A, NULL)]
 
 
+def test_a_write_into_the_dict_that_the_garbage_collector_finds_reaches_only_its_watcher(log_of):
+    log = log_of(fresh_class(gc=gc), "next(d for d in gc.get_referents(K.__dict__) if type(d) is dict)['x'] = A")
+    assert log == [("ADDED", "x", A, NULL)]
+
+
 def test_name_and_metaclass_are_reported_on_3_12_only(log_of):
     for change in ("K.__name__ = 'Z'", "K.__qualname__ = 'Z'", "K.__class__ = Other"):
         names = fresh_class("class Meta(type): pass\nclass Other(type): pass\nclass K(metaclass=Meta): pass")
@@ -204,6 +209,17 @@ def test_a_worn_out_class_can_be_watched_but_gets_no_version_tag(host, worn_out)
     host.watch(worn_out["K"])
     assert host.c.assign_version_tag(worn_out["K"]) is has_tags
     assert host.c.assign_version_tag(worn_out["L"]) is has_tags
+
+
+def test_ordinary_reads_use_up_the_type_events_of_a_class_too(host):
+    """Each read below gives the class a version tag; all but the first of the 900 unwatched writes take one away."""
+    names = module("class K: x = 0\ndef wear(n):\n for i in range(n):\n  K.x = i\n  hasattr(K, 'x')")
+    names["wear"](900)
+    host.watch(names["K"])
+    with host.recording("T") as log:
+        names["wear"](3000)
+    limit = HOST.type_events_of_a_class
+    assert len(log) == (3000 if limit is None else limit - 899)
 
 
 WORN_OUT = ["K.x = -1", "K.x = -2", "P.y = 1", "O.x = 1"]

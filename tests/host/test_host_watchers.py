@@ -48,6 +48,18 @@ def test_a_cleared_watcher_leaves_its_mark_on_dicts_for_the_next_that_gets_its_s
     host.c.clear("D", slot)
 
 
+def test_a_cleared_type_watcher_leaves_its_mark_on_types_too(host):
+    cls, slot = type("K", (), {}), host.c.add("T")
+    host.c.watch(slot, cls)
+    host.c.clear("T", slot)
+    assert host.run("K.x = 1", {"K": cls}, "T") == []
+    assert host.c.add("T") == slot
+    host.c.assign_version_tag(cls)
+    assert [entry[:2] for entry in host.run("K.x = 2", {"K": cls}, "T")] == [("TYPE", "K")]
+    host.c.unwatch(slot, cls)
+    host.c.clear("T", slot)
+
+
 def test_slots_that_nobody_has_are_refused(host):
     free = host.c.add("D")
     host.c.clear("D", free)
