@@ -82,11 +82,11 @@ def react(hostreact):
 def fresh_process(built):
     """Runs source in a Python process of its own that has imported hostwatch; for what is fatal or global."""
 
-    def run(source, **environment):
+    def run(source, *flags, **environment):
         path = os.pathsep.join([str(built), str(HERE)])
         environment = {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1", **environment}
         limits = "import resource; resource.setrlimit(resource.RLIMIT_CORE, (0, 0))\n"
-        command = [sys.executable, "-S", "-c", f"{limits}import hostwatch\n{source}"]
+        command = [sys.executable, "-S", *flags, "-c", f"{limits}import hostwatch\n{source}"]
         return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
 
     return run

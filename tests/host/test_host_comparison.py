@@ -50,6 +50,25 @@ def test_values_of_these_builtin_types_equal_no_str_and_ask_nobody(value):
         assert {text: 1}.get(value) is None
 
 
+def test_bytes_have_the_hash_of_their_str_and_with_b_comparing_the_two_runs_python(fresh_process):
+    """So a look-up of a str among keys that are bytes can: the one exception to the above, and only with -b."""
+    source = """
+import warnings
+warnings.showwarning = lambda message, *rest: print("python ran:", message)
+warnings.simplefilter("always")
+print(hash(b"text") == hash("text"), {b"text": 1}.get("text"), flush=True)
+"""
+    quiet = fresh_process(source)
+    assert (quiet.stdout, quiet.returncode) == ("True None\n", 0), quiet
+    warning = fresh_process(source, "-b")
+    *ran, answer = warning.stdout.splitlines()  # a debug build compares more often
+    assert set(ran) == {"python ran: Comparison between bytes and string"}, warning
+    assert answer == "True None"
+    error = fresh_process(source.replace('"always"', '"error"'), "-bb")
+    assert error.returncode == 1
+    assert "BytesWarning: Comparison between bytes and string" in error.stderr
+
+
 def subclass_of(base, **body):
     return type("Sub", (base,), body)
 
