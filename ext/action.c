@@ -1,24 +1,34 @@
 #include "action.h"
 
-static void lose_value(uint32_t id)
+static void lose_value(Facet *facet)
 {
-    Facet *facet = facet_at(id);
-    bool recorded = facet->recorded != NULL;
     keep_recorded(facet);
     facet->current = NULL;
     for (Cell *cell = facet->cells; cell != NULL; cell = cell->next) {
+        if (cell->kind == CELL_GUARD)
+            continue;
         cell->guard = 0;
         cell->word.i64 = 0;
     }
-    if (recorded && facet->holds)
-        facet_flips(facet, false);
 }
 
 void facet_becomes_missing(uint32_t id)
 {
-    lose_value(id);
-    facet_at(id)->known = true;
-    facet_at(id)->provider = NO_ID;
+    Facet *facet = facet_at(id);
+    bool held = facet->recorded != NULL && facet->holds;
+    lose_value(facet);
+    if (held)
+        facet_flips(facet, false);
+    facet->known = true;
+    facet->provider = NO_ID;
+}
+
+void facet_loses_place(Facet *facet)
+{
+    lose_value(facet);
+    facet->known = false;
+    facet->provider = NO_ID;
+    touch(facet);
 }
 
 void facet_becomes_unknown(uint32_t id)
@@ -27,14 +37,12 @@ void facet_becomes_unknown(uint32_t id)
     if (facet->dead)
         return;
     bool held = facet->recorded != NULL && facet->holds;
-    lose_value(id);
-    facet->known = false;
-    facet->provider = NO_ID;
-    if (held) {
-        facet->conservative = true;
-        service.conservative++;
-    }
-    facet_touch(id);
+    facet_loses_place(facet);
+    if (!held)
+        return;
+    facet_flips(facet, false);
+    facet->conservative = true;
+    service.conservative++;
 }
 
 void facet_retires_handles(uint32_t id, Cause cause)

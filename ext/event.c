@@ -2,8 +2,10 @@
 
 #include "action.h"
 #include "facets.h"
+#include "provisional.h"
 #include "queue.h"
 #include "service.h"
+#include "subclasses.h"
 
 static bool held(const Facet *facet) { return facet->recorded != NULL && facet->holds; }
 
@@ -36,33 +38,42 @@ static NOT_INLINE int provider_event(Facet *facet, PyObject *value)
 }
 
 /* Any other event of a key along a look-up chain, or of the whole dict. */
-static void chain_event(uint32_t id, uint32_t object, Change change, PyObject *value)
+static void chain_event(uint32_t id, const Object *object, Change change, PyObject *value)
 {
     Facet *facet = facet_at(id);
     bool removal = change == CHANGE_DELETED || change == CHANGE_CLEARED;
-    if (facet->dead || (facet->known && facet->provider != object && removal))
+    if (facet->dead || (facet->known && facet->provider != object->id && removal))
         return; /* of something else: the facet's name is not in this dict, it is provided further down */
     PyObject *before = facet->current;
     bool was_held = held(facet);
     service.events++;
     facet->changes++;
-    if (facet->known)
+    if (was_held && value != NULL && same_value(facet_recorded(facet), value))
+        facet_loses_place(facet); /* whether or not the write succeeds: the value is the same, only perhaps moved here */
+    else if (was_held ? !(removal && provisional_after_removal(facet, object->address)) : facet->known)
         facet_becomes_unknown(id);
-    tell(facet, was_held, object, change, before, value);
+    tell(facet, was_held, object->id, change, before, value);
 }
 
-static inline void named_event(uint32_t id, uint32_t object, Change change, PyObject *value)
+static inline void named_event(uint32_t id, const Object *object, Change change, PyObject *value)
 {
-    if (change == CHANGE_MODIFIED && facet_at(id)->provider == object)
+    if (change == CHANGE_MODIFIED && facet_at(id)->provider == object->id)
         provider_event(facet_at(id), value);
     else
         chain_event(id, object, change, value);
 }
 
+/* A dict of keyword defaults that the function had in between: neither in use nor waited for. */
+static bool is_other_dict(const Facet *facet, uint32_t object)
+{
+    const PyObject *dict = object_at(object)->address;
+    return facet->kind == FACET_KWDEFAULTS && facet->known && dict != facet->current && dict != facet_recorded(facet);
+}
+
 static void whole_event(uint32_t id, uint32_t object, Change change, PyObject *key, PyObject *value)
 {
     Facet *facet = facet_at(id);
-    if (facet->dead)
+    if (facet->dead || is_other_dict(facet, object))
         return;
     /* ANY, or KWDEFAULTS whose dict changed in place: nothing is recorded that could be found again. */
     bool relied_on = !dependents_empty(&facet->handles);
@@ -73,6 +84,31 @@ static void whole_event(uint32_t id, uint32_t object, Change change, PyObject *k
         queue_detail(id, object, change, relied_on, key, NULL, value);
         service_schedule();
     }
+}
+
+/* Whether the value is the type's own, which comes first in any MRO that has the type at its head. */
+static bool is_own(const Facet *facet, const PyTypeObject *type)
+{
+    return facet->kind == FACET_ATTRIBUTE && facet->known && facet->provider != NO_ID &&
+           object_at(facet->provider)->address == type->tp_dict &&
+           PyTuple_GET_ITEM(type->tp_mro, 0) == (const PyObject *)type;
+}
+
+/* The MRO of the facet's type was replaced, as changing got other bases. */
+static void mro_event(Facet *facet, const Object *type, const PyTypeObject *changing)
+{
+    PyObject *before = facet->current;
+    bool was_held = held(facet);
+    if (facet->kind == FACET_EXISTENCE || is_own(facet, (PyTypeObject *)type->address))
+        return;
+    if (facet->kind == FACET_ANY)
+        whole_event(facet->id, type->id, CHANGE_MRO, NULL, NULL);
+    service.events++;
+    facet->changes++;
+    if (facet->kind != FACET_ATTRIBUTE || !was_held || !provisional_after_mro(facet, changing))
+        facet_becomes_unknown(facet->id); /* ANY and MRO too: the drain registers them along the new MRO */
+    if (facet->kind != FACET_ANY)
+        tell(facet, was_held, type->id, CHANGE_MRO, before, NULL);
 }
 
 /* The MRO of this type may have changed, or of one that inherits from it: tell the facets of those where it did. */
@@ -89,29 +125,16 @@ static void check_mros(const Object *object)
             if (mro == type->mro)
                 continue;
             type->mro = mro;
-            for (uint32_t id = type->first_facet; id != NO_ID; id = facet_at(id)->next_of_owner) {
-                Facet *part = facet_at(id);
-                bool was_held = held(part);
-                if (part->kind == FACET_EXISTENCE)
-                    continue;
-                if (part->kind == FACET_ANY)
-                    whole_event(id, facet->owner, CHANGE_MRO, NULL, NULL);
-                PyObject *before = part->current;
-                service.events++;
-                part->changes++;
-                facet_becomes_unknown(id); /* ANY and MRO too: the drain registers them along the new MRO */
-                if (part->kind != FACET_ANY)
-                    tell(part, was_held, facet->owner, CHANGE_MRO, before, NULL);
-            }
+            for (uint32_t id = type->first_facet; id != NO_ID; id = facet_at(id)->next_of_owner)
+                mro_event(facet_at(id), type, (PyTypeObject *)object->address);
         }
 }
 
 /* A type leaves a base's table of subclasses: its MRO and those of its subclasses are already new. */
 static void subclasses_event(PyObject *key)
 {
-    if (key == NULL || !PyLong_CheckExact(key))
-        return;
-    const Object *type = object_of((void *)(uintptr_t)PyLong_AsUnsignedLongLongMask(key));
+    const PyTypeObject *left = key == NULL ? NULL : type_of_key(key);
+    const Object *type = left == NULL ? NULL : object_of(left);
     if (type != NULL && type->kind == OBJECT_TYPE)
         check_mros(type);
 }
@@ -122,34 +145,94 @@ _Static_assert(PyDict_EVENT_ADDED < PyDict_EVENT_DELETED && PyDict_EVENT_MODIFIE
                    (int)CHANGE_CLEARED == PyDict_EVENT_CLEARED,
                "the changes of a dict have CPython's numbers");
 
-/* An event that may concern any key: it names none, or its key is no exact str and may equal one. What is stored is
- * perhaps the value of another key, so nobody is told that it is the facet's. */
-static void every_key_event(const Object *object, Change change)
+#define ANY_HASH (-1) /* nothing has it */
+
+/* The key's hash where finding it runs no Python, else ANY_HASH. */
+static Py_hash_t hash_without_python(PyObject *key)
 {
-    for (uint32_t i = 0; object->keys.slots != NULL && i <= object->keys.mask; i++)
-        for (DependentsWalk walk = dependents_walk(&object->keys.slots[i].facets); dependents_next(&walk);)
+    hashfunc hash = Py_TYPE(key)->tp_hash;
+    if (PyUnicode_Check(key) && hash == PyUnicode_Type.tp_hash)
+        return str_hash(key);
+    bool plain = hash == PyBaseObject_Type.tp_hash || hash == PyLong_Type.tp_hash || hash == PyFloat_Type.tp_hash ||
+                 hash == PyBytes_Type.tp_hash;
+    return plain ? hash(key) : ANY_HASH;
+}
+
+/* An event that may concern any key, or any of this hash: it names none, or its key may equal one. What is stored is
+ * perhaps the value of another key, so nobody is told that it is the facet's. */
+static void every_key_event(const Object *object, Change change, Py_hash_t hash)
+{
+    for (uint32_t i = 0; object->keys.slots != NULL && i <= object->keys.mask; i++) {
+        const KeySlot *slot = &object->keys.slots[i];
+        if (hash != ANY_HASH && slot->hash != hash)
+            continue;
+        for (DependentsWalk walk = dependents_walk(&slot->facets); dependents_next(&walk);)
             for (uint32_t j = 0; j < walk.count; j++)
-                chain_event(walk.ids[j], object->id, change, NULL);
+                chain_event(walk.ids[j], object, change, NULL);
+    }
+}
+
+static void str_key_event(const Object *object, Change change, PyObject *key, PyObject *value)
+{
+    const KeySlot *slot = keys_find(&object->keys, key);
+    for (DependentsWalk walk = slot == NULL ? (DependentsWalk){0} : dependents_walk(&slot->facets);
+         dependents_next(&walk);)
+        for (uint32_t i = 0; i < walk.count; i++)
+            named_event(walk.ids[i], object, change, value);
+}
+
+/* Whether no key in this dict says that it equals what it is not. */
+static bool has_plain_keys(Object *object)
+{
+    Py_ssize_t position = 0;
+    PyObject *key;
+    if (object->keys_are == KEYS_UNKNOWN) {
+        object->keys_are = KEYS_PLAIN;
+        while (object->keys_are == KEYS_PLAIN && PyDict_Next(object->address, &position, &key, NULL))
+            if (!compares_as_str(key) && !never_equals_str(key))
+                object->keys_are = KEYS_ODD;
+    }
+    return object->keys_are == KEYS_PLAIN;
+}
+
+static void key_event(Object *object, Change change, PyObject *key, PyObject *value)
+{
+    if (compares_as_str(key)) {
+        str_key_event(object, change, key, value);
+    } else if (!never_equals_str(key)) {
+        /* Its comparison may say anything; but a dict compares only what has the same hash. */
+        object->keys_are = KEYS_ODD;
+        every_key_event(object, change, hash_without_python(key));
+    } else if (!has_plain_keys(object)) {
+        every_key_event(object, change, hash_without_python(key)); /* an odd key may have found itself equal to it */
+    }
+}
+
+/* An empty dict is about to be filled from another. */
+static void clone_event(Object *object, PyObject *source)
+{
+    Py_ssize_t position = 0;
+    PyObject *key, *value;
+    while (PyDict_Next(source, &position, &key, &value))
+        key_event(object, CHANGE_CLONED, key, value);
 }
 
 /* Everything but the two short paths of on_dict_event. */
-static NOT_INLINE int dict_event(const Object *object, PyDict_WatchEvent event, PyObject *key, PyObject *value)
+static NOT_INLINE int dict_event(Object *object, PyDict_WatchEvent event, PyObject *key, PyObject *value)
 {
     if (event == PyDict_EVENT_DEALLOCATED) {
         object_dies(object->id);
         return 0;
     }
     Change change = (Change)event;
-    if (change == CHANGE_CLONED)
-        key = NULL; /* the event's key is the dict that is copied */
-    if (key == NULL || !PyUnicode_CheckExact(key) || str_hash(key) == -1) {
-        every_key_event(object, change);
+    if (change == CHANGE_CLONED) {
+        clone_event(object, key); /* the event's key is the dict that is copied */
+        key = NULL;
+    } else if (change == CHANGE_CLEARED) {
+        object->keys_are = KEYS_UNKNOWN;
+        every_key_event(object, change, ANY_HASH);
     } else {
-        const KeySlot *slot = keys_find(&object->keys, key);
-        for (DependentsWalk walk = slot == NULL ? (DependentsWalk){0} : dependents_walk(&slot->facets);
-             dependents_next(&walk);)
-            for (uint32_t i = 0; i < walk.count; i++)
-                named_event(walk.ids[i], object->id, change, value);
+        key_event(object, change, key, value);
     }
     if (object->subclasses_table && change == CHANGE_DELETED)
         subclasses_event(key);
@@ -170,7 +253,9 @@ static inline bool stays_broken(const Facet *facet, PyObject *value)
 
 int on_dict_event(PyDict_WatchEvent event, PyObject *dict, PyObject *key, PyObject *value)
 {
-    const Object *object = object_of(dict);
+    Object *object = object_of(dict);
+    if (provisional_facets != 0)
+        provisional_event(event, dict, key, value);
     if (object == NULL)
         return 0;
     if (event > PyDict_EVENT_DELETED || !dependents_empty(&object->whole) || !PyUnicode_CheckExact(key) ||
@@ -199,6 +284,7 @@ int on_type_event(PyTypeObject *type)
     const Object *object = object_of(type);
     if (object == NULL)
         return 0;
+    provisional_break_all();
     check_mros(object);
     /* No further event comes until the type has a version tag again: the drain sees to that. */
     for (DependentsWalk walk = dependents_walk(&object->whole); dependents_next(&walk);)
@@ -224,8 +310,18 @@ static bool concerns(PyFunction_WatchEvent event, FacetKind kind)
     }
 }
 
+/* What is assigned may be what is there already: CPython reports that too. */
+static bool is_there_already(const PyFunctionObject *function, PyFunction_WatchEvent event, const PyObject *value)
+{
+    return value == (event == PyFunction_EVENT_MODIFY_CODE       ? function->func_code
+                     : event == PyFunction_EVENT_MODIFY_DEFAULTS ? function->func_defaults
+                                                                 : function->func_kwdefaults);
+}
+
 static NOT_INLINE int function_modified(uint32_t object, PyFunction_WatchEvent event, PyObject *value)
 {
+    if (is_there_already((PyFunctionObject *)object_at(object)->address, event, value))
+        return 0;
     value = value == NULL ? Py_None : value; /* deleted defaults read as None */
     for (uint32_t id = object_at(object)->first_facet; id != NO_ID; id = facet_at(id)->next_of_owner) {
         Facet *facet = facet_at(id);
@@ -233,6 +329,8 @@ static NOT_INLINE int function_modified(uint32_t object, PyFunction_WatchEvent e
             continue;
         if (facet->kind == FACET_ANY) {
             whole_event(id, object, CHANGE_MODIFIED, NULL, value);
+            if (event == PyFunction_EVENT_MODIFY_KWDEFAULTS)
+                facet_becomes_unknown(id); /* the drain registers it with the new dict */
             continue;
         }
         PyObject *before = facet->current;
@@ -298,6 +396,8 @@ static void end_facet(uint32_t id, uint32_t object)
         facet_dies(id);
         /* No value goes with it: a new reference to what is dying would bring it back to life. */
         queue_detail(id, object, CHANGE_DESTROYED, !dependents_empty(&facet->handles), NULL, NULL, NULL);
+    } else if (facet->known && facet->provider != object) {
+        facet_touch(id); /* the value is not from there; the drain leaves it out */
     } else {
         facet_becomes_unknown(id);
     }

@@ -42,6 +42,9 @@ typedef enum Cause {
     CAUSE_UNWATCHABLE /* it can no longer be watched */
 } Cause;
 
+/* Whether a facet holds at a place where it is not registered yet: see provisional.h. */
+typedef enum Provisional { PROVISIONAL_NOT, PROVISIONAL_REMOVED, PROVISIONAL_MRO } Provisional;
+
 typedef enum Reference { REFERENCE_BORROWED, REFERENCE_STRONG, REFERENCE_WEAK } Reference;
 
 typedef struct Facet {
@@ -77,7 +80,8 @@ typedef struct Facet {
     uint32_t n_links;
     uint32_t *links;        /* owned: object IDs where this facet is registered */
     PyObject *name;         /* owned, interned; NULL for parts of functions and whole objects */
-    uint8_t pad[16];        /* to two cache lines */
+    uint8_t provisional;    /* Provisional */
+    uint8_t pad[15];        /* to two cache lines */
 } Facet;
 
 _Static_assert(sizeof(Facet) == 128, "a facet fills two cache lines: see Pool.item_size");

@@ -31,6 +31,25 @@ typedef struct KeyTable {
 /* The hash of an exact str that has served as a dict key, or -1 where it has none yet. */
 static inline Py_hash_t str_hash(PyObject *str) { return ((PyASCIIObject *)str)->hash; }
 
+/* Whether a dict compares the key as it compares an exact str: by value, without running Python. */
+static inline bool compares_as_str(PyObject *key)
+{
+    return PyUnicode_Check(key) && str_hash(key) != -1 && Py_TYPE(key)->tp_hash == PyUnicode_Type.tp_hash &&
+           Py_TYPE(key)->tp_richcompare == PyUnicode_Type.tp_richcompare;
+}
+
+/* Whether its type's comparison never runs Python for a str and never finds one equal. Types inherit the very function
+ * unless they define __eq__; types, functions and modules have that of object. */
+static inline bool never_equals_str(PyObject *key)
+{
+    richcmpfunc compare = Py_TYPE(key)->tp_richcompare;
+    return compare == PyBaseObject_Type.tp_richcompare || compare == Py_TYPE(Py_None)->tp_richcompare || compare == PyLong_Type.tp_richcompare ||
+           compare == PyTuple_Type.tp_richcompare || compare == PyFloat_Type.tp_richcompare ||
+           compare == PyBytes_Type.tp_richcompare || compare == PyFrozenSet_Type.tp_richcompare ||
+           compare == PyComplex_Type.tp_richcompare || compare == PyCode_Type.tp_richcompare ||
+           compare == PyCFunction_Type.tp_richcompare;
+}
+
 static inline bool same_str(PyObject *a, PyObject *b)
 {
     return PyUnicode_GET_LENGTH(a) == PyUnicode_GET_LENGTH(b) && PyUnicode_KIND(a) == PyUnicode_KIND(b) &&

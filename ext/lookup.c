@@ -158,6 +158,21 @@ static int look_function(uint32_t id)
     return 0;
 }
 
+/* Where events concern an object as a whole. Of a function also the dict of keyword defaults, which changes in place. */
+static int look_whole(uint32_t id, PyObject *object)
+{
+    if (PyType_Check(object))
+        return look_type(id);
+    PyObject *dict = PyDict_Check(object)       ? object
+                     : PyFunction_Check(object) ? ((PyFunctionObject *)object)->func_kwdefaults
+                                                : NULL;
+    if (dict != NULL && facet_link(id, 0, dict) < 0)
+        return -1;
+    facet_unlink_after(id, dict != NULL);
+    facet_at(id)->known = true;
+    return 0;
+}
+
 static int look(uint32_t id)
 {
     Facet *facet = facet_at(id);
@@ -181,11 +196,7 @@ static int look(uint32_t id)
         }
         return 0;
     case FACET_ANY:
-        if (object != NULL && PyType_Check(object))
-            return look_type(id);
-        if (object != NULL && PyDict_Check(object) && facet_link(id, 0, object) < 0)
-            return -1;
-        break;
+        return object == NULL ? 0 : look_whole(id, object);
     }
     facet->known = true;
     return 0;

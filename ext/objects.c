@@ -1,6 +1,7 @@
 #include "objects.h"
 
 #include "event.h"
+#include "provisional.h"
 #include "watch.h"
 
 Pool object_pool = POOL_OF(Object);
@@ -81,8 +82,6 @@ uint32_t object_use(PyObject *object)
         goto failed;
     *object_at(id) = (Object){.address = object, .weakref = weakref, .first_facet = NO_ID, .id = id, .uses = 1,
                               .kind = (uint8_t)kind};
-    if (kind == OBJECT_TYPE)
-        object_at(id)->mro = ((PyTypeObject *)object)->tp_mro;
     /* In the map first, watched then: an event in between finds it. */
     if (!address_map_insert(&objects_by_address, object, object_at(id))) {
         PyErr_NoMemory();
@@ -105,8 +104,11 @@ void object_release(uint32_t id)
     if (--object->uses != 0)
         return;
     if (object->address != NULL) {
-        if (object->kind == OBJECT_DICT)
+        if (object->kind == OBJECT_DICT) {
+            if (provisional_facets != 0)
+                provisional_break_all(); /* they may count on its events */
             unwatch_dict(object->address);
+        }
         if (object->type_watched)
             unwatch_type((PyTypeObject *)object->address);
         address_map_remove(&objects_by_address, object->address);

@@ -16,12 +16,16 @@
 
 typedef enum ObjectKind { OBJECT_DICT, OBJECT_TYPE, OBJECT_FUNCTION, OBJECT_CODE } ObjectKind;
 
+/* Whether keys in a dict may compare equal to a str that they are not. */
+typedef enum KeysAre { KEYS_UNKNOWN, KEYS_PLAIN, KEYS_ODD } KeysAre;
+
 typedef struct Object {
     PyObject *address;     /* borrowed; NULL once dead */
     uint32_t id;           /* its own */
     uint8_t kind;          /* ObjectKind */
     bool subclasses_table; /* a dict that is some type's tp_subclasses: its keys are addresses of types */
     bool type_watched;     /* types: also by a type watcher */
+    uint8_t keys_are;      /* KeysAre, dicts only: found out at the first event of a key that is no str */
     KeyTable keys;         /* dicts: the facets that rely on one key */
     Dependents whole;      /* facets that every event of this object concerns */
     PyObject *weakref;     /* owned, types only: tells of the death */

@@ -6,6 +6,7 @@
 #include "commit.h"
 #include "handles.h"
 #include "lookup.h"
+#include "provisional.h"
 #include "values.h"
 
 Service service = {.first_touched = NO_ID, .first_retired = NO_ID};
@@ -119,7 +120,7 @@ static void hold_loosely(uint32_t id, PyObject *garbage)
 static void give_up_waiting(uint32_t id, PyObject *garbage)
 {
     Facet *facet = facet_at(id);
-    facet_retires_handles(id, CAUSE_LOST);
+    facet_retires_handles(id, facet->dead ? CAUSE_DIED : CAUSE_LOST);
     facet_drops_guards(facet);
     let_go(garbage, facet_forget(facet));
 }
@@ -219,6 +220,7 @@ static int look_again(uint32_t id, PyObject *garbage)
              part = facet_at(part)->next_of_owner)
             facet_retires_handles(part, CAUSE_UNWATCHABLE);
     }
+    provisional_settled(facet);
     count_break(id);
     give_up_unstable(id);
     update_reference(id, garbage);
@@ -358,6 +360,8 @@ int settle(PyObject *notices, PyObject *garbage, LookedAt *looked_at)
     }
     for (uint32_t i = 0; i < looked_at->n && result < 0; i++)
         facet_touch(looked_at->facets[i]); /* nothing is lost: the next drain goes on */
+    if (provisional_facets == 0)
+        provisional_unwatch();
     service.settling--;
     if (service_unsettled())
         service_schedule();

@@ -3,7 +3,7 @@
 #include "facets.h"
 #include "watch.h"
 
-static bool is_static(PyTypeObject *type) { return !PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE); }
+PyObject *table_of_object;
 
 /* New reference to the table of base, or NULL without an exception when it has none that shows type. */
 static PyObject *table_in_field(PyTypeObject *base, PyObject *key)
@@ -37,6 +37,8 @@ static PyObject *table_of_static(PyTypeObject *base, PyTypeObject *type, PyObjec
         }
         if (!other && PyDict_SetItem(tables, (PyObject *)base, dict) == 0) {
             found = Py_NewRef(dict);
+            if (base == &PyBaseObject_Type)
+                table_of_object = dict; /* kept by tables */
             break;
         }
     }
@@ -73,9 +75,6 @@ static int rely_on_type_watcher(PyTypeObject *type)
                  type->tp_name);
     return -1;
 }
-
-/* From 3.15 on, a class may leave a static base; before, CPython refuses that. */
-static bool may_leave_static_base(void) { return Py_Version >= 0x030f0000; }
 
 static int link_base(uint32_t facet, uint32_t *n_links, PyTypeObject *base, PyTypeObject *type)
 {

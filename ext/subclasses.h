@@ -8,9 +8,32 @@
 #define DW_SUBCLASSES_H
 
 #include <Python.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Registers the MRO facet with its type, with every class that the type inherits from, and with their tables. */
 int look_bases(uint32_t facet);
+
+static inline bool is_static(PyTypeObject *type) { return !PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE); }
+
+/* From 3.15 on, a class may leave a static base; before, CPython refuses that. */
+static inline bool may_leave_static_base(void) { return Py_Version >= 0x030f0000; }
+
+extern PyObject *table_of_object; /* borrowed; NULL: not found yet, or not needed */
+
+/* The table of a base, without looking for it: NULL if it has none, or one out of reach. */
+static inline PyObject *known_table(PyTypeObject *base)
+{
+    PyObject *table = !is_static(base)             ? (PyObject *)base->tp_subclasses
+                      : base == &PyBaseObject_Type ? table_of_object
+                                                   : NULL;
+    return table != NULL && PyDict_CheckExact(table) ? table : NULL;
+}
+
+/* The type that a key of such a table means: an address, perhaps of a dead one. */
+static inline const PyTypeObject *type_of_key(PyObject *key)
+{
+    return PyLong_CheckExact(key) ? (PyTypeObject *)(uintptr_t)PyLong_AsUnsignedLongLongMask(key) : NULL;
+}
 
 #endif

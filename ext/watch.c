@@ -5,7 +5,8 @@
 
 PyObject *Unwatchable_error, *Unstable_error;
 
-static int dict_slot = -1, type_slot = -1, function_slot = -1, code_slot = -1;
+int dict_slot = -1;
+static int type_slot = -1, function_slot = -1, code_slot = -1;
 
 /* CPython's own message does not say what the limit is or what to do about it. */
 static int slot_taken(int *slot, int added, const char *kind)
@@ -32,12 +33,6 @@ static int refused(const char *kind, PyObject *object)
                  Py_TYPE(object)->tp_name, cause);
     Py_DECREF(cause);
     return -1;
-}
-
-/* 3.13.0 sends no event when an attribute is stored through the object while the dict shares its values (gh-125608). */
-static bool misses_events(PyObject *dict)
-{
-    return Py_Version >= 0x030d0000 && Py_Version < 0x030d01f0 && ((PyDictObject *)dict)->ma_values != NULL;
 }
 
 int watch_dict(PyObject *dict)

@@ -6,8 +6,17 @@
 #define DW_WATCH_H
 
 #include <Python.h>
+#include <stdbool.h>
 
 extern PyObject *Unwatchable_error, *Unstable_error; /* borrowed: from depwatch.errors, set at import */
+
+extern int dict_slot; /* depwatch's watcher of dicts; -1 before the first use */
+
+/* 3.13.0 sends no event when an attribute is stored through the object while the dict shares its values (gh-125608). */
+static inline bool misses_events(PyObject *dict)
+{
+    return Py_Version >= 0x030d0000 && Py_Version < 0x030d01f0 && ((PyDictObject *)dict)->ma_values != NULL;
+}
 
 int watch_dict(PyObject *dict);
 void unwatch_dict(PyObject *dict);

@@ -18,7 +18,7 @@ MODIFIED = ("MODIFIED", "X", OLD, NEW)
 ADDED = ("ADDED", "X", UNKNOWN, NEW)
 DELETED = ("DELETED", "X", OLD, UNKNOWN)
 CLEARED = ("CLEARED", "X", OLD, UNKNOWN)
-CLONED = ("CLONED", "X", UNKNOWN, UNKNOWN)
+CLONED = ("CLONED", "X", UNKNOWN, NEW)
 
 # name -> (contents before, the change, what a subscriber to "X" is told)
 ROUTES = {

@@ -11,7 +11,7 @@ import depwatch
 from support import ROOT, UNKNOWN, Counted, compiler, freeze, namespace, without_automatic_drain
 
 EXT = ROOT / "ext"
-IN_CALLBACKS = ["event.c", "action.c"]  # with all that they inline from the headers
+IN_CALLBACKS = ["event.c", "action.c", "provisional.c"]  # with all that they inline from the headers
 
 # What object code that runs inside a callback may refer to, and why it does no harm there.
 PYTHON_SYMBOLS = {
@@ -19,6 +19,17 @@ PYTHON_SYMBOLS = {
     "PyLong_Type": "data",
     "PyUnicode_Type": "data",
     "PyCode_Type": "data",
+    "PyCFunction_Type": "data",
+    "PyDict_Type": "data",
+    "PyBool_Type": "data",
+    "PyBaseObject_Type": "data",
+    "PyBytes_Type": "data",
+    "PyComplex_Type": "data",
+    "PyFrozenSet_Type": "data",
+    "PyTuple_Type": "data",
+    "PyDict_Next": "reads the next item: no look-up, no comparison",
+    "PyDict_Watch": "sets a bit in another dict than the one whose event it is",
+    "PyDict_Unwatch": "clears a bit",
     "_Py_NoneStruct": "data",
     "Py_Version": "data",
     "_Py_RefTotal": "data: counts references on debug builds",
@@ -45,8 +56,8 @@ PYTHON_SYMBOLS = {
 OTHER_SYMBOLS = {"memcmp", "memset", "memcpy", "memmove", "__assert_fail", "__stack_chk_fail", "_GLOBAL_OFFSET_TABLE_"}
 # Defined in other files of ours: data that callbacks read and write, and one function whose address is handed on.
 OUR_SYMBOLS = {
-    "service", "queue", "object_pool", "facet_pool", "handle_pool", "handle_bytes", "objects_by_address",
-    "service_pending",
+    "service", "queue", "object_pool", "facet_pool", "handle_pool", "handle_bytes", "objects_by_address", "dict_slot",
+    "table_of_object", "service_pending", "unwatch_dict",
 }  # fmt: skip
 
 
@@ -90,7 +101,7 @@ def callback_source():
 # Names of the C API that run Python, allocate, raise, or give the GIL away.
 CALLS_PYTHON = re.compile(
     r"\b(Py_(X?DECREF|CLEAR|X?SETREF|BEGIN_ALLOW_THREADS|BuildValue)"
-    r"|PyErr_\w+|PyObject_\w+|PyDict_\w*(Item|Contains|Next|New|Copy)\w*|Py(Mem|Gen|Eval|Run|GILState|Import|Weakref)_\w+"
+    r"|PyErr_\w+|PyObject_\w+|PyDict_\w*(Item|Contains|New|Copy)\w*|Py(Mem|Gen|Eval|Run|GILState|Import|Weakref)_\w+"
     r"|Py(Tuple|List|Set|Bytes|Unicode|Long|Float)_(New|From)\w*|PyUnicode_(Compare|Format|AsUTF8|Concat)\w*"
     r")\s*\("
 )

@@ -1,0 +1,11 @@
+"""The differential fuzzer: random programs change what compiled code relies on; depwatch must say what plain Python finds.
+
+    values      what programs store, and how a value is recognised without keeping it alive
+    world       what a program changes: namespaces, a module, classes, functions
+    targets     what compiled code can rely on, and what plain Python finds there
+    routes_*    every way to change it, one file a kind of object
+    compiling   recorders, handles and cells: read, commit, release
+    checks      what must be so after each step
+    program     bytes -> steps
+    campaign    programs by hypothesis, many steps, one seed
+"""

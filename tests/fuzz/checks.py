@@ -1,0 +1,109 @@
+"""What must be so after each step, before any drain, and after a drain."""
+
+from typing import Any
+
+import depwatch
+from fuzz import values
+from fuzz.compiling import CellUse, Optimizer, Piece
+from fuzz.targets import FunctionPart, Whole
+from fuzz.values import GONE, MISSING
+
+RETIRED = 255
+FITS = {"f64": lambda value: type(value) is float, "i64": lambda value: type(value) is int and -(2**63) <= value < 2**63}
+
+
+class Wrong(AssertionError):
+    """depwatch does not say what plain Python finds."""
+
+
+def check(optimizer: Optimizer, drained: bool) -> None:
+    """Nothing valid is stale; cells are current or down; after a drain, what holds again is valid again."""
+    step = optimizer.world.step
+    for piece in list(optimizer.pieces):
+        byte = piece.handle.broken
+        if byte == RETIRED:
+            if drained:
+                check_retired(optimizer, piece)
+                optimizer.pieces.remove(piece)
+            elif piece.byte == 0:
+                fired(optimizer, piece)
+            piece.byte = byte
+            continue
+        broken = [each for each in piece.distinct() if not each.holds(step)]
+        if byte == 0 and broken:
+            raise Wrong(f"stale: {broken[0].target!r} is not what was read, and the handle is valid")
+        if drained and byte != len(broken):
+            held = [repr(each.target) for each in piece.distinct() if each.holds(step)]
+            raise Wrong(
+                f"after a drain {byte} assumptions are said to be broken; broken are "
+                f"{[repr(each.target) for each in broken]}, holding {held}\n{depwatch.explain(piece.handle)}"
+            )
+        if byte != 0 and piece.byte == 0:
+            fired(optimizer, piece)
+        piece.byte = byte
+        for cell in piece.cells:
+            check_cell(cell, step, drained)
+
+
+def fired(optimizer: Optimizer, piece: Piece) -> None:
+    """It was valid before this step. Needless: nothing that it relies on changed."""
+    optimizer.count("fired")
+    step = optimizer.world.step
+    if all(each.holds(step) for each in piece.assumptions):
+        optimizer.count("fired, changed and changed back" if optimizer.world.transient else "fired needlessly")
+
+
+def check_cell(use: CellUse, step: int, drained: bool) -> None:
+    now = use.target.now(step)
+    if use.kind == "guard":
+        holds = now is not GONE and now is not MISSING and values.same(now, use.key)
+        if use.cell.holds and not holds:
+            raise Wrong(f"the guard of {use.target!r} is up, and the value is another")
+        if drained and holds and not use.cell.holds and use.recordings == use.target.recordings:
+            if not values.is_dead(use.key):
+                raise Wrong(f"after a drain the guard of {use.target!r} is down, and the value is the one that was read")
+        return
+    word: Any = use.cell.value
+    if word is depwatch.UNKNOWN:
+        fits = FITS.get(use.kind, lambda value: value is not MISSING and value is not GONE)
+        if drained and fits(now) and use.target.watchable():
+            raise Wrong(f"after a drain the {use.kind} cell of {use.target!r} is down, and {now!r} fits")
+    elif not (word is now or (use.kind != "object" and values.same(now, values.key_of(word)))):
+        raise Wrong(f"the {use.kind} cell of {use.target!r} holds {word!r}, and plain Python finds {now!r}")
+
+
+REASONS = {
+    "changed": "changed",
+    "died": "died",
+    "was recorded with another value": "superseded",
+    "broke too often": "unstable",
+    "can never hold again": "lost",
+    "can no longer be watched": "unwatchable",
+}
+
+
+def check_retired(optimizer: Optimizer, piece: Piece) -> None:
+    """A handle is retired for a documented reason only, and that must be so."""
+    reason = piece.handle.reason or ""
+    cause = next((cause for words, cause in REASONS.items() if f" {words}" in reason.partition(":")[0]), None)
+    # A name of the program could look like words of the reason; the reason's own words come last.
+    optimizer.count(f"retired: {cause}")
+    assumptions, step = piece.assumptions, optimizer.world.step
+    match cause:
+        case "changed":
+            right = any(type(each.target) is Whole or type(each.target) is FunctionPart for each in assumptions)
+            right = right or optimizer.world.module_classes > 0
+        case "died":
+            right = any(each.target.now(step) is GONE for each in assumptions)
+        case "superseded":
+            right = any(each.superseded() for each in assumptions)
+        case "unstable":
+            right = piece.limit < 65535
+        case "lost":
+            right = any(values.is_dead(each.key) for each in assumptions if type(each.target) is not Whole)
+        case "unwatchable":
+            right = True
+        case _:
+            right = False
+    if not right:
+        raise Wrong(f"retired without that reason: {reason!r}, relying on {[repr(each.target) for each in assumptions]}")

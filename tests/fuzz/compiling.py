@@ -1,0 +1,198 @@
+"""The optimizer's side: what reads, commits, uses cells and releases."""
+
+from typing import Any
+
+import depwatch
+from fuzz import targets, values
+from fuzz.targets import Attribute, FunctionPart, Global, ModuleAttribute, Named, Target, Whole
+from fuzz.values import GONE, MISSING
+from fuzz.world import MISSES_INSTANCE_STORES, NAMES, World
+
+MAX_PIECES, MAX_OPEN = 8, 2
+LIMITS = (1, 2, 6, 6, 6, 100, 100, 65535)
+PARTS = ("code", "defaults", "kwdefaults")
+
+
+class Assumption:
+    """One target with the value that was read."""
+
+    __slots__ = ("items", "key", "recordings", "target")
+
+    def __init__(self, target: Target, value: Any) -> None:
+        self.target = target
+        self.items: Any = None
+        if type(target) is Whole:
+            self.key = value
+        else:
+            self.key = values.key_of(value)
+            if type(target) is FunctionPart and target.part == "kwdefaults" and value is not None:
+                self.items = tuple(value.items())  # the dict can change in place
+            if target.last_key is None or not values.same(value, target.last_key):
+                target.recordings += 1
+                target.last_key = self.key
+        self.recordings = target.recordings
+
+    def holds(self, step: int) -> bool:
+        now = self.target.now(step)
+        if type(self.target) is Whole:
+            return targets.identical(now, self.key)
+        if now is GONE or now is MISSING or not values.same(now, self.key):
+            return False
+        return self.items is None or targets.identical(tuple(now.items()), self.items)
+
+    def superseded(self) -> bool:
+        """Another value was recorded on the same facet since."""
+        return self.recordings != self.target.recordings
+
+
+class CellUse:
+    __slots__ = ("cell", "kind", "key", "recordings", "target")
+
+    def __init__(self, target: Target, kind: str, cell: Any, key: Any) -> None:
+        self.target, self.kind, self.cell, self.key = target, kind, cell, key
+        self.recordings = target.recordings
+
+
+class Piece:
+    """One piece of optimized code."""
+
+    __slots__ = ("assumptions", "byte", "cells", "handle", "limit", "settled")
+
+    def __init__(self, handle: depwatch.Handle, limit: int, assumptions: list[Assumption], cells: list[CellUse]):
+        self.handle, self.limit, self.assumptions, self.cells = handle, limit, assumptions, cells
+        self.byte = 0  # at the last check
+        self.settled = True
+
+    def distinct(self) -> list[Assumption]:
+        return list({id(each.target): each for each in self.assumptions}.values())
+
+
+class Open:
+    """A recorder that has read and not committed."""
+
+    def __init__(self, limit: int) -> None:
+        self.recorder = depwatch.Recorder("fuzz", limit)
+        self.limit = limit
+        self.assumptions: list[Assumption] = []
+        self.cells: list[CellUse] = []
+
+
+class Optimizer:
+    """All that is compiled or being compiled in one program."""
+
+    def __init__(self, world: World, count: Any) -> None:
+        self.world = world
+        self.count = count  # (what) -> None
+        self.pieces: list[Piece] = []
+        self.open: list[Open] = []
+        self._targets: dict[Any, Target] = {}
+
+    def close(self) -> None:
+        for each in self.open:
+            each.recorder.close()
+        for piece in self.pieces:
+            if not piece.handle.released:
+                piece.handle.release()
+        self.open.clear()
+        self.pieces.clear()
+        depwatch.drain()
+
+    # --- what to rely on --------------------------------------------------------------------------------------------
+
+    def _once(self, make: Any, owner: Any, *rest: Any) -> Any:
+        key = (make, id(owner), *rest)
+        found = self._targets.get(key)
+        if found is None:
+            found = self._targets[key] = make(owner, *rest)
+        return found
+
+    def target(self, number: int, choice: int) -> Target:
+        """A target by two numbers below 256."""
+        world, name = self.world, NAMES[choice % 4]
+        kind, which = number % 16, choice >> 2
+        if kind < 5:
+            target = self._once(Global, world.space(which), name)
+            target.how = number >> 4
+            return target  # type: ignore[no-any-return]
+        if kind < 7:
+            return self._once(ModuleAttribute, world.spaces[1], name)  # type: ignore[no-any-return]
+        if kind < 12:
+            return self._once(Attribute, world.classes[which % len(world.classes)], name)  # type: ignore[no-any-return]
+        if kind < 14:
+            return self._once(FunctionPart, world.functions[which % 3], PARTS[choice % 3])  # type: ignore[no-any-return]
+        makers = (targets.whole_space, targets.whole_class, targets.whole_function)
+        places = (world.spaces, world.classes, world.functions)[choice % 3]
+        return self._once(makers[choice % 3], places[which % len(places)])  # type: ignore[no-any-return]
+
+    # --- reading ----------------------------------------------------------------------------------------------------
+
+    def read(self, into: Open, target: Target) -> None:
+        """Read it; the value must be what plain Python finds. What is missing or refused must be so for a reason."""
+        try:
+            value = target.read(into.recorder)
+        except (NameError, AttributeError):
+            target.forget()
+            assert target.now(self.world.step) is MISSING, f"{target} was not found, and is there"
+            return
+        except depwatch.Unstable:
+            self.count("unstable")
+            return
+        except depwatch.Unwatchable as error:
+            self._refused(target, error)
+            return
+        target.forget()
+        assumption = Assumption(target, value)
+        # Reading can run the program's code (keys that compare), so it may have changed by now: then commit says so.
+        into.assumptions.append(assumption)
+
+    def _refused(self, target: Target, error: depwatch.Unwatchable) -> None:
+        space = getattr(target, "space", None) or getattr(target, "box", None)
+        kind = getattr(space, "kind", "")
+        expected = (
+            (MISSES_INSTANCE_STORES and kind == "instance")
+            or "changes each time it is looked up" in str(error)
+            or (type(target) is ModuleAttribute and self.world.module_is_special())
+            or ("__getattr__" in str(error) and target.find() is MISSING)
+            or "version tags" in str(error)
+        )
+        assert expected, f"{target} was refused: {error}"
+        self.count("refused")
+
+    def cell(self, into: Open, target: Target, number: int) -> None:
+        if not isinstance(target, Named):
+            self.read(into, target)
+            return
+        kind = ("object", "f64", "i64", "guard")[number % 4]
+        try:
+            if kind == "guard":
+                cell: Any = into.recorder.guard_cell(target.owner(), target.name)
+                target.forget()
+                key = Assumption(target, cell.value).key
+            else:
+                cell, key = into.recorder.value_cell(target.owner(), target.name, kind), None
+        except (NameError, AttributeError):
+            target.forget()
+            assert target.now(self.world.step) is MISSING
+        except TypeError:
+            pass  # the value does not fit
+        except depwatch.Unstable:
+            self.count("unstable")
+        except depwatch.Unwatchable as error:
+            self._refused(target, error)
+        else:
+            into.cells.append(CellUse(target, kind, cell, key))
+
+    def commit(self, of: Open) -> None:
+        try:
+            handle = of.recorder.commit()
+        except depwatch.Stale:
+            self.count("stale, refused at commit")
+            return
+        self.pieces.append(Piece(handle, of.limit, of.assumptions, of.cells))
+        self.count("committed")
+        while len(self.pieces) > MAX_PIECES:
+            self.release(self.pieces[0])
+
+    def release(self, piece: Piece) -> None:
+        self.pieces.remove(piece)
+        piece.handle.release()

@@ -1,0 +1,85 @@
+"""What the optimizer does between changes: read, compile, commit, drain, ask, release."""
+
+from typing import Any
+
+import depwatch
+from fuzz.compiling import LIMITS, MAX_OPEN, Open
+from fuzz.routes import route
+
+
+@route(24)
+def compile_a_piece(m: Any, x: int, y: int, z: int) -> None:
+    made = Open(LIMITS[z % len(LIMITS)])
+    for number in range(1 + z % 3):
+        target = m.optimizer.target(x + 5 * number, y + 29 * number)
+        if z >= 192 and number == 0:
+            m.optimizer.cell(made, target, z >> 2)
+        else:
+            m.optimizer.read(made, target)
+    m.optimizer.commit(made)
+
+
+@route(4)
+def begin(m: Any, x: int, y: int, z: int) -> None:
+    if len(m.optimizer.open) < MAX_OPEN:
+        m.optimizer.open.append(Open(LIMITS[z % len(LIMITS)]))
+    m.optimizer.read(m.optimizer.open[z % len(m.optimizer.open)], m.optimizer.target(x, y))
+
+
+@route(4)
+def read_more(m: Any, x: int, y: int, z: int) -> None:
+    if m.optimizer.open:
+        into = m.optimizer.open[z % len(m.optimizer.open)]
+        if z >= 160:
+            m.optimizer.cell(into, m.optimizer.target(x, y), z)
+        else:
+            with m.meddling(z):
+                m.optimizer.read(into, m.optimizer.target(x, y))
+
+
+@route(4)
+def commit(m: Any, x: int, y: int, z: int) -> None:
+    if m.optimizer.open:
+        m.optimizer.commit(m.optimizer.open.pop(z % len(m.optimizer.open)))
+
+
+@route(1)
+def close(m: Any, x: int, y: int, z: int) -> None:
+    if m.optimizer.open:
+        m.optimizer.open.pop(z % len(m.optimizer.open)).recorder.close()
+
+
+@route(40)
+def drain(m: Any, x: int, y: int, z: int) -> None:
+    with m.meddling(z):
+        m.drain()
+
+
+@route(1)
+def release(m: Any, x: int, y: int, z: int) -> None:
+    if m.optimizer.pieces:
+        m.optimizer.release(m.optimizer.pieces[z % len(m.optimizer.pieces)])
+
+
+@route(1)
+def retire(m: Any, x: int, y: int, z: int) -> None:
+    if m.optimizer.pieces:
+        piece = m.optimizer.pieces.pop(z % len(m.optimizer.pieces))
+        assert piece.handle.retire("by hand") or piece.byte == 255
+        assert piece.handle.retired
+
+
+@route(2)
+def ask(m: Any, x: int, y: int, z: int) -> None:
+    """Questions settle the state and change nothing."""
+    if m.optimizer.pieces:
+        piece = m.optimizer.pieces[z % len(m.optimizer.pieces)]
+        depwatch.explain(piece.handle)
+        dict_place = m.world.space(x).dict
+        depwatch.dependents(dict_place)
+
+
+@route(1)
+def listen(m: Any, x: int, y: int, z: int) -> None:
+    """Somebody listens, and may change things in turn: at the drain."""
+    m.listen(x, y, z)

@@ -1,0 +1,221 @@
+"""Every way to change what instances find in a class."""
+
+import abc
+import gc
+from typing import Any
+
+from fuzz.routes import route
+from fuzz.values import Value
+from fuzz.world import NAMES, World
+
+
+def pick(world: World, x: int) -> type:
+    found: type = world.classes[x % len(world.classes)].item
+    return found
+
+
+def name(y: int) -> str:
+    return NAMES[y % 4]
+
+
+@route(6)
+def store_in_class(m: Any, x: int, y: int, z: int) -> None:
+    setattr(pick(m.world, x), name(y), m.world.value(z))
+
+
+@route(4)
+def delete_from_class(m: Any, x: int, y: int, z: int) -> None:
+    cls = pick(m.world, x)
+    if name(y) in vars(cls):
+        delattr(cls, name(y))
+
+
+@route(1)
+def store_by_type_setattr(m: Any, x: int, y: int, z: int) -> None:
+    type.__setattr__(pick(m.world, x), name(y), m.world.value(z))
+
+
+@route(1)
+def store_straight_into_the_dict(m: Any, x: int, y: int, z: int) -> None:
+    """What C extensions do: no type event, and the type's own cache is stale; the dict tells."""
+    cls = pick(m.world, x)
+    (found,) = (each for each in gc.get_referents(vars(cls)) if type(each) is dict)
+    found[name(y)] = m.world.value(z)
+
+
+@route(2)
+def property_in_class(m: Any, x: int, y: int, z: int) -> None:
+    cls = pick(m.world, x)
+    found = vars(cls).get(name(y))
+    made = property(lambda self: z)
+    setattr(cls, name(y), found.setter(lambda self, value: None) if type(found) is property else made)
+
+
+@route(1)
+def special_method(m: Any, x: int, y: int, z: int) -> None:
+    """A change of a slot of the type is a change of its dict."""
+    setattr(pick(m.world, x), ("__len__", "__call__", "__getattr__", "__getattribute__")[y % 3], lambda self, *rest: 1)
+
+
+@route(1)
+def metadata_of_class(m: Any, x: int, y: int, z: int) -> None:
+    cls = pick(m.world, x)
+    match z % 6:
+        case 0:
+            cls.__name__ = f"Renamed{y}"
+        case 1:
+            cls.__qualname__ = f"Renamed.{y}"
+        case 2:
+            cls.__doc__ = f"text {y}"
+        case 3:
+            cls.__module__ = f"module {y}"
+        case 4:
+            cls.__annotations__ = {name(y): int}
+        case 5:
+            cls.__abstractmethods__ = frozenset({name(y)})
+
+
+@route(1)
+def read_annotations(m: Any, x: int, y: int, z: int) -> None:
+    getattr(pick(m.world, x), "__annotations__", None)
+
+
+@route(2)
+def look_up(m: Any, x: int, y: int, z: int) -> None:
+    """A look-up gives the class a version tag."""
+    cls = pick(m.world, x)
+    for each in NAMES:
+        getattr(cls, each, None)
+
+
+BASES = {
+    # class: the bases that it may get, as numbers of classes (9: one from outside)
+    1: ((0,), (0, 9), (9, 0), (9,)),
+    2: ((0,), (9, 0), (0, 9)),
+    3: ((1,), (2,), (1, 2), (2, 1), (0,), (4,), (9, 1)),
+    4: ((1, 2), (2, 1), (1,), (2,), (0,), (1, 9)),
+}
+
+
+def give_bases(world: World, number: int, y: int) -> None:
+    chosen = BASES[number][y % len(BASES[number])]
+    try:
+        world.classes[number].item.__bases__ = tuple(
+            world.foreign if each == 9 else world.classes[each].item for each in chosen
+        )
+    except TypeError:
+        pass  # no such order, a cycle, or another layout
+
+
+@route(3)
+def bases(m: Any, x: int, y: int, z: int) -> None:
+    number = 1 + x % 4
+    if z & 1:  # straight before: no version tag is assigned in between
+        setattr(m.world.classes[number].item, name(z >> 1), m.world.value(z))
+    give_bases(m.world, number, y)
+
+
+@route(1, transient=True)
+def bases_twice(m: Any, x: int, y: int, z: int) -> None:
+    """No drain in between: what was registered along the first is out of date at the second."""
+    give_bases(m.world, 1 + x % 4, y)
+    if z & 1:
+        setattr(pick(m.world, z), name(z >> 1), m.world.value(z))
+    give_bases(m.world, 1 + (x if z & 2 else z) % 4, z >> 2)
+
+
+@route(1)
+def same_bases(m: Any, x: int, y: int, z: int) -> None:
+    cls = m.world.classes[1 + x % 4].item
+    cls.__bases__ = cls.__bases__
+
+
+@route(1, transient=True)
+def bases_and_back(m: Any, x: int, y: int, z: int) -> None:
+    cls = m.world.classes[3 + x % 2].item
+    before = cls.__bases__
+    try:
+        cls.__bases__ = (m.world.foreign, *before)
+    except TypeError:
+        return
+    cls.__bases__ = before
+
+
+@route(1)
+def static_base(m: Any, x: int, y: int, z: int) -> None:
+    """From 3.15 on a root class may leave `object`."""
+    cls = m.world.classes[0].item
+    try:
+        cls.__bases__ = (m.world.foreign,) if z & 1 else (object,)
+    except TypeError:
+        pass
+
+
+@route(1)
+def metaclass(m: Any, x: int, y: int, z: int) -> None:
+    cls = pick(m.world, x)
+    try:
+        cls.__class__ = m.world.metaclass if z & 1 else type
+    except TypeError:
+        pass
+
+
+@route(1)
+def metaclass_attribute(m: Any, x: int, y: int, z: int) -> None:
+    """What a metaclass has is not found by instances."""
+    setattr(m.world.metaclass, name(y), m.world.value(z))
+
+
+@route(1)
+def foreign_attribute(m: Any, x: int, y: int, z: int) -> None:
+    if z & 3:
+        setattr(m.world.foreign, name(y), m.world.value(z))
+    elif name(y) in vars(m.world.foreign):
+        delattr(m.world.foreign, name(y))
+
+
+@route(1)
+def subclass_comes_and_goes(m: Any, x: int, y: int, z: int) -> None:
+    type("Passing", (pick(m.world, x),), {name(y): Value()})
+    if z < 16:
+        gc.collect()
+
+
+@route(1)
+def register(m: Any, x: int, y: int, z: int) -> None:
+    cls = abc.ABCMeta("Abstract", (), {name(y): z})
+    cls.register(pick(m.world, x))
+    issubclass(pick(m.world, y), cls)
+
+
+@route(1)
+def instances(m: Any, x: int, y: int, z: int) -> None:
+    """Instances change, and change their class: nothing that a class finds changes."""
+    cls, other = pick(m.world, x), pick(m.world, y)
+    if cls.__abstractmethods__ if "__abstractmethods__" in vars(cls) else False:
+        return
+    try:
+        made = object.__new__(cls)
+        object.__setattr__(made, name(y), z)
+        object.__setattr__(made, "__class__", other)
+    except (TypeError, AttributeError):
+        pass
+
+
+@route(1)
+def renew_class(m: Any, x: int, y: int, z: int) -> None:
+    m.world.renew_class(x)
+    if z < 64:
+        gc.collect()
+
+
+@route(1, transient=True)
+def wear_out(m: Any, x: int, y: int, z: int) -> None:
+    """So many changes, with a look-up after each, that CPython gives the class no version tag any more."""
+    if z >= 12:
+        return
+    cls = pick(m.world, x)
+    for number in range(1100):
+        cls.worn = number
+        cls.worn
+    del cls.worn

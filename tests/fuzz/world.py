@@ -1,0 +1,219 @@
+"""What a program changes: four namespaces and their builtins, a family of classes, some functions."""
+
+import builtins
+import importlib
+import importlib.machinery
+import sys
+import types
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+from fuzz import keys, values
+from fuzz.values import Value
+
+NAMES = ("rate", "area", "size", "kind")
+MISSES_INSTANCE_STORES = sys.version_info[:3] == (3, 13, 0)  # gh-125608: such a dict is refused there
+
+
+class Space:
+    """A namespace: the dict, what holds it, and the builtins of functions that are made in it."""
+
+    def __init__(self, kind: str, owner: Any, mapping: dict[str, Any] | None, fallback: dict[str, Any]) -> None:
+        self.kind = kind  # "dict", "module" or "instance"
+        self.owner = owner
+        self.dict = mapping  # None once it is gone
+        self.fallback = fallback
+
+    def function(self, code: types.CodeType) -> types.FunctionType:
+        """A function of this namespace. Its builtins are looked up now, as CPython does it."""
+        assert self.dict is not None
+        return types.FunctionType(code, self.dict)
+
+
+class Holder:
+    """An instance with a dict."""
+
+
+class Box:
+    """A place for a class or function. What is dropped may live on until the collector has run."""
+
+    def __init__(self, item: Any) -> None:
+        self._item: Any = item
+        self._weak = weakref.ref(item)
+
+    @property
+    def item(self) -> Any:
+        """The class or function, or None once it is dead."""
+        return self._item if self._item is not None else self._weak()
+
+    def drop(self) -> None:
+        self._item = None
+
+
+def _template(source: str) -> dict[str, types.CodeType]:
+    """Code objects of a function f, one for each name."""
+    codes = {}
+    for name in NAMES:
+        space: dict[str, Any] = {}
+        exec(source.replace("NAME", name), space)
+        codes[name] = space["f"].__code__
+    return codes
+
+
+LOAD = _template("def f():\n    return NAME")
+STORE = _template("def f(value):\n    global NAME\n    NAME = value")
+DELETE = _template("def f():\n    global NAME\n    del NAME")
+CATCH = _template("def f(error, handled):\n    global NAME\n    try:\n        raise error\n    except handled as NAME:\n        pass")
+IMPORT = _template("def f():\n    global NAME\n    import keyword as NAME")
+STORE_AT_TOP = {name: compile(f"{name} = VALUES.pop()", "<fuzz>", "exec") for name in NAMES}
+
+
+class Loader:
+    """Executes the module anew at each reload: some names are stored again, others stay."""
+
+    def create_module(self, spec: Any) -> None:
+        return None
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        vars(module).update(self.reloads)
+
+    reloads: dict[str, Any] = {}
+
+
+class Finder:
+    """Finds the module of the program that is being run."""
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        return importlib.machinery.ModuleSpec(name, LOADER) if name == MODULE else None
+
+
+MODULE = "depwatch_fuzz_module"
+LOADER, FINDER = Loader(), Finder()
+
+
+def _function(number: int) -> types.FunctionType:
+    """A function with defaults and keyword defaults, from one of a few code objects."""
+
+    def first(a: int = 1, *, b: int = 2) -> object:
+        return (a, b, number)
+
+    def second(a: int = 1, *, b: int = 2) -> object:
+        return (b, a, number)
+
+    made = (first, second)[number & 1]
+    made.__defaults__ = (number,)
+    made.__kwdefaults__ = {"b": Value()}
+    return made
+
+
+class World:
+    """Everything that one program can change. close() undoes what reaches outside."""
+
+    def __init__(self) -> None:
+        self.step = 0
+        self.transient = False  # this step changes something and changes it again
+        self.module_classes = 0  # how often the module got another class
+        self.fake_builtins: dict[str, Any] = {"rate": 1.5, "area": Value()}
+        self.spaces = [self.new_space(kind) for kind in ("dict", "module", "instance", "dict")]
+        self.metaclass = type("Meta", (type,), {})
+        self.foreign = type("Foreign", (), {"area": Value(), "__module__": "fuzz"})  # a base that comes and goes
+        self.classes: list[Box] = []
+        for number in range(6):
+            self.classes.append(Box(self.new_class(number)))
+        # Some bases have other subclasses too. With its only subclass, a base loses its table of subclasses.
+        self.siblings = [type("Sibling", (base,), {}) for base in (self.foreign, *(self.classes[i].item for i in (0, 2)))]
+        self.functions = [Box(_function(number)) for number in range(3)]
+        self.codes = [_function(number).__code__ for number in range(4)]
+        self.kept: list[Any] = []  # values that the program keeps, and may store again
+        self.closers: list[Callable[[], None]] = []
+        sys.meta_path.insert(0, FINDER)
+        LOADER.reloads = {"rate": 2.5, "size": Value()}
+
+    def close(self) -> None:
+        keys.Loud.meddle = None
+        for close in self.closers:
+            close()
+        for name in NAMES:
+            vars(builtins).pop(name, None)
+        sys.meta_path.remove(FINDER)
+        sys.modules.pop(MODULE, None)
+
+    def value(self, number: int) -> Any:
+        """A value by a number below 256. The program keeps some of the new ones."""
+        if number >= 236 and self.kept:
+            return self.kept[number % len(self.kept)]
+        value = values.make(number)
+        if number % 5 == 0:
+            self.kept.append(value)
+            del self.kept[:-8]
+        return value
+
+    def module_is_special(self) -> bool:
+        """Whether the class of the module has a say in its attributes."""
+        return type(self.spaces[1].owner) is not types.ModuleType
+
+    # --- namespaces -------------------------------------------------------------------------------------------------
+
+    def new_space(self, kind: str) -> Space:
+        if kind == "dict":
+            space = Space(kind, None, {"__builtins__": self.fake_builtins}, self.fake_builtins)
+        elif kind == "module":
+            module = types.ModuleType(MODULE)
+            module.__spec__ = importlib.machinery.ModuleSpec(MODULE, LOADER)
+            sys.modules[MODULE] = module
+            space = Space(kind, module, vars(module), vars(builtins))
+        else:
+            holder = Holder()
+            holder.rate = 1.5
+            space = Space(kind, holder, vars(holder), vars(builtins))
+        assert space.dict is not None
+        for name in NAMES[::2]:
+            space.dict[name] = Value()
+        return space
+
+    def space(self, number: int) -> Space:
+        return self.spaces[number % len(self.spaces)]
+
+    def renew_space(self, number: int) -> None:
+        """Drop a namespace for a new one. If nobody else has the dict, it dies here."""
+        index = number % len(self.spaces)
+        old = self.spaces[index]
+        self.spaces[index] = self.new_space(old.kind)
+        mapping, owner = old.dict, old.owner
+        # The two variables here, the space, the object that owns it, and the argument of getrefcount itself.
+        alone = sys.getrefcount(mapping) == 3 if owner is None else False
+        if alone:
+            old.dict = None
+        del mapping, owner
+
+    # --- classes ----------------------------------------------------------------------------------------------------
+
+    def alive(self, boxes: list[Box], number: int) -> Any:
+        return boxes[number % len(boxes)].item
+
+    def new_class(self, number: int) -> type:
+        """0: a root. 1, 2: from it. 3: from 1. 4: from 1 and 2. 5: a root with slots and a metaclass."""
+        of = [box.item for box in self.classes]
+        bases: tuple[type, ...] = {0: (), 1: of[:1], 2: of[:1], 3: of[1:2], 4: of[1:3], 5: ()}[number]  # type: ignore[assignment]
+        body: dict[str, Any] = {"__module__": "fuzz", NAMES[number % 4]: Value()}
+        if number == 5:
+            body |= {"__slots__": ("slot",), "__doc__": "root with slots"}
+            return self.metaclass("C5", (), body)
+        try:
+            return type(f"C{number}", tuple(bases), body)
+        except TypeError:  # the bases are in such an order by now that there is no MRO
+            return type(f"C{number}", tuple(bases[:1]), body)
+
+    def renew_class(self, number: int) -> None:
+        """Drop a class for a new one; it dies when the collector has run and no subclass needs it."""
+        index = number % len(self.classes)
+        self.classes[index].drop()
+        self.classes[index] = Box(self.new_class(index))
+
+    # --- functions --------------------------------------------------------------------------------------------------
+
+    def renew_function(self, number: int) -> None:
+        index = number % len(self.functions)
+        self.functions[index].drop()
+        self.functions[index] = Box(_function(number))
