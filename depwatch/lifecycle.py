@@ -1,4 +1,4 @@
-"""The life of every function of the process: created, modified, destroyed. The API that gh-91053 proposed, in Python."""
+"""The life of every function of the process: created, modified, destroyed. What gh-91053 proposed, for Python."""
 
 import enum
 import types
@@ -68,9 +68,9 @@ def set_lifecycle_callback(callback: LifecycleCallback | None) -> None:
 
     It is called in the drain, in the order of the events, like listeners; what it raises goes to sys.unraisablehook.
     The queue keeps a function that was created or modified alive until then, and the code object of one that died. Its
-    DESTROYED comes at a later drain if only the queue kept it. To correlate, take id(function) at CREATED: an id() may be
-    reused, but only after the DESTROYED of the function that had it. DESTROYED also comes for functions that were there
-    before the callback.
+    DESTROYED comes at the next drain if only the queue kept it. To correlate, take id(function) at CREATED: an id() may
+    be reused, but only after the DESTROYED of the function that had it. DESTROYED also comes for functions that were
+    there before the callback.
 
     Assignments of the same object are events too. `f.__kwdefaults__["x"] = 1` changes a dict in place and is none: a
     Recorder or subscribe() on "kwdefaults" sees it. Nor is `__qualname__`, which CPython 3.15 reports.
