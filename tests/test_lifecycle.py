@@ -22,7 +22,7 @@ NUMBERS = itertools.count()
 class Life(list):
     """What was told of the functions of one test: (event, qualified name), and of MODIFIED (attribute, new value) too.
 
-    They are told from all others, which pytest or the end of an earlier test makes or lets go, by the file of their code.
+    The file of their code tells them from all others: pytest makes some, and lets go of what earlier tests had made.
     """
 
     def __init__(self, file=None):
