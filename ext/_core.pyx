@@ -374,6 +374,8 @@ def hear(hearer):
         watch_functions()
         hearer.silences = silences
     before = hear_functions(NULL if hearer is None else <PyObject*>hearer)
+    if service_unsettled():
+        service_schedule()  # what waits for nobody must not keep its functions alive until the next event
     if before != NULL:
         Py_DECREF_stolen(before)
 
