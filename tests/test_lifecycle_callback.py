@@ -1,4 +1,4 @@
-"""The lifecycle callback itself: set, replaced, misbehaving, in threads and forks, and at the end of the interpreter."""
+"""The lifecycle callback itself: set, replaced, misbehaving; threads, forks, and the end of the interpreter."""
 
 import os
 import sys
