@@ -246,7 +246,7 @@ def intact_assumption(samples: int) -> list[Row]:
 
 def whole_processes(rounds: int) -> list[Row]:
     """Rows where a process is either this or that: only imported, or with a function watcher."""
-    results: dict[str, list[dict[str, Any]]] = {name: [] for name in ("plain", "imported", "noop", "used")}
+    results: dict[str, list[dict[str, Any]]] = {name: [] for name in ("plain", "imported", "noop", "used", "heard")}
     for _ in range(rounds):
         for variant, taken in results.items():
             command = [sys.executable, str(PROGRAMS / "costs.py"), variant]
@@ -266,6 +266,8 @@ def whole_processes(rounds: int) -> list[Row]:
     rows.append(Row("nested function created and destroyed, no function watcher", "ns", unwatched))
     case = "the same under function watchers, nobody interested"
     rows.append(compare(case, "ns", column("used", "function"), column("noop", "function"), 1.15))
+    case = "the same, a lifecycle callback hears of both, by drains in between"
+    rows.append(compare(case, "ns", column("heard", "function"), column("noop", "function"), None))
     return rows
 
 

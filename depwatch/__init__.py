@@ -15,6 +15,13 @@ from depwatch.cells import GuardCell, ValueCell
 from depwatch.errors import DepwatchError, Released, Stale, Unstable, Unwatchable
 from depwatch.handle import Handle
 from depwatch.index import Advice, advise, dependents, id_of, stats
+from depwatch.lifecycle import (
+    DestroyedFunction,
+    FunctionAttribute,
+    FunctionEvent,
+    get_lifecycle_callback,
+    set_lifecycle_callback,
+)
 from depwatch.notice import Change, Event, Subscription, drain, explain, subscribe, subscribe_created
 from depwatch.recorder import Recorder
 from depwatch.values import UNKNOWN
@@ -25,7 +32,10 @@ __all__ = [
     "Advice",
     "Change",
     "DepwatchError",
+    "DestroyedFunction",
     "Event",
+    "FunctionAttribute",
+    "FunctionEvent",
     "GuardCell",
     "Handle",
     "Recorder",
@@ -39,7 +49,9 @@ __all__ = [
     "dependents",
     "drain",
     "explain",
+    "get_lifecycle_callback",
     "id_of",
+    "set_lifecycle_callback",
     "stats",
     "subscribe",
     "subscribe_created",

@@ -4,7 +4,7 @@ import enum
 from collections.abc import Callable
 from typing import Any, NamedTuple, final
 
-from depwatch import _core
+from depwatch import _core, lifecycle
 from depwatch._core import FacetReference
 from depwatch.handle import Handle
 from depwatch.naming import check_name, describe, named_facets
@@ -62,7 +62,7 @@ kept: dict[int, Handle] = {}  # by ID: all that are neither retired nor released
 _listeners: dict[int, list["Subscription"]] = {}  # by facet
 _breaks: dict[int, Break] = {}  # by facet: what broke it last
 
-_DETAIL, _HANDLE = _core.NOTICES["detail"], _core.NOTICES["handle"]
+_DETAIL, _HANDLE, _LIFE = _core.NOTICES["detail"], _core.NOTICES["handle"], _core.NOTICES["life"]
 _STATES = {state: name for name, state in _core.STATES.items()}
 _CAUSES = {cause: name for name, cause in _core.CAUSES.items()}
 _REASONS = {
@@ -74,7 +74,7 @@ _REASONS = {
     "unwatchable": "can no longer be watched",
     "none": f"was the last of {_core.RETIRED} broken assumptions",
 }
-type _Delivery = tuple[Callable[[Any], object], Any]
+type _Delivery = tuple[Callable[..., object], tuple[Any, ...]]
 
 
 @final
@@ -156,7 +156,7 @@ def _detail(notice: tuple[Any, ...]) -> list[_Delivery]:
     if not subscriptions:
         return []
     event = Event(change, object_id, _part(facet, key), old, new, filename, lineno)
-    deliveries: list[_Delivery] = [(subscription._deliver, event) for subscription in subscriptions]
+    deliveries: list[_Delivery] = [(subscription._deliver, (event,)) for subscription in subscriptions]
     if change == Change.DESTROYED:
         for subscription in _listeners.pop(facet):
             subscription._object_died(facet)
@@ -174,7 +174,7 @@ def _state(notice: tuple[Any, ...]) -> list[_Delivery]:
             handle.reason += f": {_breaks[facet]}"
         return []  # told when it is purged, like one that was retired by hand
     callback = handle.callbacks.get(_STATES[state])
-    return [] if callback is None else [(callback, handle)]
+    return [] if callback is None else [(callback, (handle,))]
 
 
 def _purge(notice: tuple[Any, ...]) -> list[_Delivery]:
@@ -186,7 +186,7 @@ def _purge(notice: tuple[Any, ...]) -> list[_Delivery]:
         handle._purged()
         return []
     callback = handle.callbacks.get("retired")
-    return [] if callback is None else [(callback, handle)]
+    return [] if callback is None else [(callback, (handle,))]
 
 
 def _digest(notices: list[tuple[Any, ...]]) -> list[_Delivery]:
@@ -197,6 +197,8 @@ def _digest(notices: list[tuple[Any, ...]]) -> list[_Delivery]:
             deliveries += _detail(notice)
         elif notice[0] == _HANDLE:
             deliveries += _state(notice)
+        elif notice[0] == _LIFE:
+            deliveries += lifecycle.deliveries(notice)
         else:
             deliveries += _purge(notice)
     deliveries.reverse()
@@ -210,17 +212,13 @@ def _forget(facet: int) -> None:
 def drain() -> int:
     """Settle and deliver all that has happened; return the number of listeners and callbacks called.
 
-    Runs by itself soon after an event, in the main thread; call it to have everything delivered now, in any thread,
-    also from a listener. Events that listeners cause are delivered by the next drain. Cost: about 100 ns if nothing
-    happened.
+    Runs by itself soon after an event, in the main thread when that is in no drain; call it to have everything
+    delivered now, in any thread, also from a listener. Events that listeners cause are delivered by the next drain;
+    after 8 that each caused the next, that waits for another event. Cost: about 100 ns if nothing happened.
     """
     if not _core.unsettled():
         return 0
-    deliveries, error = _core.settle_all(_digest, _forget)
-    count = len(deliveries)
-    while deliveries:
-        callback, argument = deliveries.pop()
-        _core.call(callback, argument)
+    count, error = _core.drain(_digest, _forget)
     if error is not None:
         raise error
     return count
@@ -229,6 +227,7 @@ def drain() -> int:
 def shut_down() -> None:
     """The interpreter ends: deliver what happened and then nothing more; keep nothing from being finalized."""
     drain()
+    lifecycle.shut_down()
     _core.shut_down()
     kept.clear()
     _listeners.clear()

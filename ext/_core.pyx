@@ -31,7 +31,11 @@ CAUSES = {
 }
 STATES = {"valid": HANDLE_VALID, "invalid": HANDLE_INVALID, "retired": HANDLE_GONE}
 NOTICES = {
-    "detail": NOTICE_DETAIL, "handle": NOTICE_HANDLE, "purged": NOTICE_PURGED,
+    "detail": NOTICE_DETAIL, "handle": NOTICE_HANDLE, "purged": NOTICE_PURGED, "life": NOTICE_LIFE,
+}
+FUNCTION_ATTRIBUTES = {
+    "CODE": ATTRIBUTE_CODE, "GLOBALS": ATTRIBUTE_GLOBALS, "DEFAULTS": ATTRIBUTE_DEFAULTS,
+    "KWDEFAULTS": ATTRIBUTE_KWDEFAULTS, "CLOSURE": ATTRIBUTE_CLOSURE, "NOT_APPLICABLE": ATTRIBUTE_NOT_APPLICABLE,
 }
 cdef dict KIND_NAMES = {kind: name for name, kind in KINDS.items()}
 cdef dict CELL_KINDS = {"object": CELL_OBJECT, "f64": CELL_F64, "i64": CELL_I64, "guard": CELL_GUARD}
@@ -352,11 +356,42 @@ def unsettled():
     return service_unsettled()
 
 
-def settle_all(digest, forget):
-    """Settle, then return (digest(notices), error or None). What happened is as settle.h describes.
+cdef uint64_t silences = 0  # times that nobody was to hear any more
 
-    Facet IDs keep their meaning until digest returns; then forget(facet) is called for those that are gone.
+
+def hear(hearer):
+    """Queue the life of every function of the process for this hearer from now on; for None: of no function.
+
+    Raises Unwatchable if no watcher slot is free. When the interpreter ends, nobody hears any more.
     """
+    global silences
+    cdef PyObject* before
+    if service.shutting_down:
+        return
+    if hearer is None:
+        silences += 1
+    else:
+        watch_functions()
+        hearer.silences = silences
+    before = hear_functions(NULL if hearer is None else <PyObject*>hearer)
+    if service_unsettled():
+        service_schedule()  # what waits for nobody must not keep its functions alive until the next event
+    if before != NULL:
+        Py_DECREF_stolen(before)
+
+
+def silenced(hearer):
+    """Whether hear(None) came after this hearer was set."""
+    return hearer.silences != silences
+
+
+def hearer():
+    """Who hears of every function now, or None."""
+    return None if service.hearer == NULL else <object>service.hearer
+
+
+cdef settle_all(digest, forget):
+    """(digest(notices), error or None). What happened is as settle.h describes."""
     cdef LookedAt looked_at = LookedAt(NULL, 0, 0)
     notices, garbage, error = [], [], None
     try:
@@ -374,13 +409,32 @@ def settle_all(digest, forget):
         free(looked_at.facets)
 
 
-def call(callback, argument):
-    """Call it; what it raises goes to sys.unraisablehook, like an exception in a destructor."""
+cdef call(callback, tuple arguments):
+    """What it raises goes to sys.unraisablehook, like an exception in a destructor."""
     try:
-        callback(argument)
+        callback(*arguments)
     except BaseException as error:
         PyErr_SetRaisedException_stolen(error)
         PyErr_WriteUnraisable(callback)
+
+
+def drain(digest, forget):
+    """Settle, then make the calls [(callback, arguments), ...] that digest(notices) returns, the last first.
+
+    (How many calls, error of settling or None). Facet IDs keep their meaning until digest returns; then forget(facet) is
+    called for those that are gone.
+    """
+    drain_begins()
+    try:
+        deliveries, error = settle_all(digest, forget)
+        count = len(deliveries)
+        while deliveries:
+            callback, arguments = deliveries.pop()
+            call(callback, arguments)
+        return count, error
+    finally:
+        callback = arguments = None  # what dies now is for the next drain too
+        drain_ends()
 
 
 def counters():

@@ -110,11 +110,14 @@ cdef extern from "service.h":
     const int CHANGE_CLEARED, CHANGE_DESTROYED, CHANGE_CREATED, CHANGE_MRO
     ctypedef struct Service:
         bint scheduled, shutting_down
+        PyObject* hearer
         uint64_t events, breaks, restores, conservative, needless
     Service service
     void service_schedule() noexcept
 
 cdef extern from "queue.h":
+    const int ATTRIBUTE_CODE, ATTRIBUTE_GLOBALS, ATTRIBUTE_DEFAULTS, ATTRIBUTE_KWDEFAULTS, ATTRIBUTE_CLOSURE
+    const int ATTRIBUTE_NOT_APPLICABLE
     ctypedef struct Queue:
         uint32_t count
         uint64_t taken, dropped
@@ -123,16 +126,20 @@ cdef extern from "queue.h":
 cdef extern from "watch.h":
     PyObject* Unwatchable_error
     PyObject* Unstable_error
+    int watch_functions() except -1
     unsigned watch_slots_taken() noexcept
 
 cdef extern from "settle.h":
-    const int NOTICE_DETAIL, NOTICE_HANDLE, NOTICE_PURGED
+    const int NOTICE_DETAIL, NOTICE_HANDLE, NOTICE_PURGED, NOTICE_LIFE
     PyObject* Unknown_value
     PyObject* drain_callable
     bint service_unsettled() noexcept
     ctypedef struct LookedAt:
         uint32_t* facets
         uint32_t n, capacity
+    PyObject* hear_functions(PyObject* hearer) noexcept
+    void drain_begins() noexcept
+    void drain_ends() noexcept
     int settle(object notices, object garbage, LookedAt*) except -1
     void settle_end(LookedAt*) noexcept
     void settle_for_ever(object garbage) noexcept

@@ -357,13 +357,38 @@ static NOT_INLINE int function_created(PyFunctionObject *function)
     return 0;
 }
 
-int on_function_event(PyFunction_WatchEvent event, PyFunctionObject *function, PyObject *value)
+/* What gh-91053 proposed to tell of every function. Of one that dies neither itself is kept, nor a name whose type is the
+ * program's: both would come back to life, out of garbage that has been finalized. */
+static void tell_life(PyFunction_WatchEvent event, PyFunctionObject *function, PyObject *value)
 {
-    /* Every function of the process comes here, and nearly always nobody is interested. */
-    if (event == PyFunction_EVENT_CREATE && service.created_facets == 0)
-        return 0;
-    if (event == PyFunction_EVENT_CREATE)
-        return function_created(function);
+    PyObject *name = function->func_qualname;
+    value = value == NULL ? Py_None : value; /* deleted defaults read as None */
+    switch (event) {
+    case PyFunction_EVENT_CREATE:
+        queue_life(CHANGE_CREATED, ATTRIBUTE_NOT_APPLICABLE, function, (PyObject *)function, value);
+        break;
+    case PyFunction_EVENT_DESTROY:
+        name = PyUnicode_CheckExact(name) ? name : NULL;
+        queue_life(CHANGE_DESTROYED, ATTRIBUTE_NOT_APPLICABLE, function, name, function->func_code);
+        break;
+    case PyFunction_EVENT_MODIFY_CODE:
+        queue_life(CHANGE_MODIFIED, ATTRIBUTE_CODE, function, (PyObject *)function, value);
+        break;
+    case PyFunction_EVENT_MODIFY_DEFAULTS:
+        queue_life(CHANGE_MODIFIED, ATTRIBUTE_DEFAULTS, function, (PyObject *)function, value);
+        break;
+    case PyFunction_EVENT_MODIFY_KWDEFAULTS:
+        queue_life(CHANGE_MODIFIED, ATTRIBUTE_KWDEFAULTS, function, (PyObject *)function, value);
+        break;
+    default:
+        return; /* __qualname__, which only 3.15 reports, is not in the proposal */
+    }
+    service_schedule();
+}
+
+static ALWAYS_INLINE int function_changed_or_died(PyFunction_WatchEvent event, PyFunctionObject *function,
+                                                  PyObject *value)
+{
     uint32_t id = object_find(function);
     if (id == NO_ID)
         return 0;
@@ -371,6 +396,26 @@ int on_function_event(PyFunction_WatchEvent event, PyFunctionObject *function, P
         return function_modified(id, event, value);
     object_dies(id);
     return 0;
+}
+
+/* Somebody wants to hear of functions that nobody relies on. */
+static NOT_INLINE int interesting_event(PyFunction_WatchEvent event, PyFunctionObject *function, PyObject *value)
+{
+    if (service.hearer != NULL)
+        tell_life(event, function, value);
+    if (event == PyFunction_EVENT_CREATE)
+        return function_created(function);
+    return function_changed_or_died(event, function, value);
+}
+
+int on_function_event(PyFunction_WatchEvent event, PyFunctionObject *function, PyObject *value)
+{
+    /* Every function of the process comes here, and nearly always nobody is interested. */
+    if (service.function_interest != 0)
+        return interesting_event(event, function, value);
+    if (event == PyFunction_EVENT_CREATE)
+        return 0;
+    return function_changed_or_died(event, function, value);
 }
 
 /* --- code objects ----------------------------------------------------------------------------------------------- */

@@ -108,7 +108,7 @@ uint32_t facet_new(FacetKind kind, uint32_t owner, uint32_t fallback, PyObject *
     map_put(facet_map.ids, facet_map.mask, id);
     facet_map.live++;
     facet_map.filled++;
-    service.created_facets += kind == FACET_CREATED;
+    service.function_interest += kind == FACET_CREATED;
     return id;
 }
 
@@ -157,7 +157,7 @@ static void facet_free(uint32_t id)
     facet_unlink_after(id, 0);
     map_remove(id);
     leave_owner(id);
-    service.created_facets -= facet->kind == FACET_CREATED;
+    service.function_interest -= facet->kind == FACET_CREATED;
     free(facet->links);
     pool_give(&facet_pool, id);
     if (fallback != NO_ID)

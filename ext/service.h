@@ -22,10 +22,11 @@ typedef enum Change {
 typedef struct Service {
     uint32_t first_touched;    /* facets that the drain must look at: list through Facet.next_touched */
     uint32_t first_retired;    /* handles whose edges wait to be purged: list through Handle.next_retired */
-    uint32_t created_facets;   /* code objects whose new functions somebody listens for */
+    uint32_t function_interest; /* code objects whose new functions somebody listens for; 1 more with a hearer */
     uint32_t settling;         /* drains at work */
     bool scheduled;            /* a pending call is outstanding */
     bool shutting_down;        /* the interpreter ends: no reference is taken any more */
+    PyObject *hearer;          /* owned or NULL: who hears of every function of the process */
     uint64_t events;           /* events that concerned a facet, once for each facet */
     uint64_t breaks;           /* facets that stopped to hold */
     uint64_t restores;         /* facets that hold again */

@@ -16,9 +16,27 @@ PyObject *Unknown_value, *drain_callable;
  * runs up to 32 pending calls before it lets the main thread go on, and a busy thread could keep it from that for ever. */
 #define MAX_ROUNDS 8
 
+static _Thread_local unsigned draining; /* drains under way in this thread, one inside the other */
+static bool postponed;                  /* the pending call came during a drain of the main thread */
+
+void drain_begins(void) { draining++; }
+
+void drain_ends(void)
+{
+    if (--draining != 0 || !postponed)
+        return;
+    postponed = service.scheduled = false;
+    if (service_unsettled())
+        service_schedule();
+}
+
 int service_pending(void *Py_UNUSED(unused))
 {
     static unsigned rounds;
+    if (draining != 0) {
+        postponed = true; /* and still scheduled: events need not ask again */
+        return 0;
+    }
     uint64_t before = queue.taken + queue.count;
     PyObject *result = drain_callable == NULL ? NULL : PyObject_CallNoArgs(drain_callable);
     if (result == NULL && PyErr_Occurred())
@@ -51,6 +69,18 @@ static void let_go(PyObject *garbage, PyObject *owned)
 
 static PyObject *or_unknown(PyObject *owned) { return owned == NULL ? Py_NewRef(Unknown_value) : owned; }
 
+static PyObject *life_notice(const Detail *detail)
+{
+    PyObject *function = detail->key, *value = detail->new_value;
+    if (detail->change == CHANGE_DESTROYED) {
+        PyObject *name = detail->key == NULL ? PyUnicode_FromString("") : detail->key;
+        function = Py_BuildValue("NNN", PyLong_FromVoidPtr(detail->address), name, value);
+        value = Py_NewRef(Py_None);
+    }
+    return Py_BuildValue("iNiNiN", (int)NOTICE_LIFE, detail->hearer, (int)detail->change, function,
+                         (int)detail->attribute, value);
+}
+
 static int take_detail(PyObject *notices, PyObject *garbage)
 {
     Detail detail = queue.details[queue.head];
@@ -58,6 +88,8 @@ static int take_detail(PyObject *notices, PyObject *garbage)
     queue.taken++;
     if (--queue.count == 0)
         queue.head = 0; /* the same few cache lines serve again */
+    if (detail.facet == NO_ID)
+        return append(notices, life_notice(&detail));
     if (detail.broke && detail.old_value == NULL)
         detail.old_value = Py_XNewRef(facet_recorded(facet_at(detail.facet)));
     PyObject *filename = Py_None;
@@ -382,14 +414,23 @@ void settle_end(LookedAt *looked_at)
     looked_at->n = n_freed;
 }
 
+PyObject *hear_functions(PyObject *hearer)
+{
+    PyObject *before = service.hearer;
+    service.hearer = Py_XNewRef(hearer);
+    service.function_interest = service.function_interest + (hearer != NULL) - (before != NULL);
+    return before;
+}
+
 void settle_for_ever(PyObject *garbage)
 {
     service.shutting_down = true;
     queue.limit = 0;
+    let_go(garbage, hear_functions(NULL));
     for (; queue.count != 0; queue.count--, queue.head = (queue.head + 1) & (QUEUE_CAPACITY - 1)) {
         const Detail *detail = &queue.details[queue.head];
         let_go(garbage, detail->key);
-        let_go(garbage, detail->old_value);
+        let_go(garbage, detail->facet == NO_ID ? NULL : detail->old_value);
         let_go(garbage, detail->new_value);
         let_go(garbage, detail->code);
     }

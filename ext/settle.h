@@ -16,7 +16,9 @@ extern PyObject *drain_callable; /* borrowed: what the pending call runs */
 typedef enum NoticeKind {
     NOTICE_DETAIL, /* (kind, facet, object, change, broke, key, old, new, filename, line) */
     NOTICE_HANDLE, /* (kind, handle, HandleState, facet, Cause): it is now in this state, because of that facet */
-    NOTICE_PURGED  /* (kind, handle, released): its edges are gone; if released, so is its ID */
+    NOTICE_PURGED, /* (kind, handle, released): its edges are gone; if released, so is its ID */
+    NOTICE_LIFE    /* (kind, hearer, change, function, FunctionAttribute, new value); function is (id, qualname, code) of
+                      a dead one */
 } NoticeKind;
 
 static inline bool service_unsettled(void)
@@ -31,6 +33,14 @@ typedef struct LookedAt {
     uint32_t *facets; /* owned, each pinned: looking at one can run Python, and that another drain */
     uint32_t n, capacity;
 } LookedAt;
+
+/* Who hears of every function from now on (NULL: nobody). Returns who did, for the caller to DECREF, or NULL. */
+PyObject *hear_functions(PyObject *hearer);
+
+/* Around a drain and what it delivers. A drain by itself waits until the main thread has ended its own: inside it, later
+ * events would be told first, and where callbacks cause events, there would be no end of drains. */
+void drain_begins(void);
+void drain_ends(void);
 
 int settle(PyObject *notices, PyObject *garbage, LookedAt *looked_at);
 /* Frees those facets that nobody needs, once their notices are read. The first *n facets are then the freed ones. */

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import depwatch
+from life import Life
 from support import Log, compiler
 
 # Bounded and the same every time: a failure here must be a failure everywhere.
@@ -47,6 +48,14 @@ def nothing_left_behind(monkeypatch):
 @pytest.fixture
 def log():
     return Log()
+
+
+@pytest.fixture
+def life():
+    """A log for set_lifecycle_callback. Nobody hears of functions any more after the test."""
+    yield Life()
+    depwatch.set_lifecycle_callback(None)
+    depwatch.drain()
 
 
 @pytest.fixture(scope="session")

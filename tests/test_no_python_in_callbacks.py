@@ -286,3 +286,32 @@ def test_function_parts_allocate_no_more_than_unwatched(counting, log):
     assert counting.set_defaults(function, ((2,),))[0] == 0
     assert handle.broken == 1
     assert log.drained() == [("invalidated", "function")]
+
+
+@without_automatic_drain
+def test_the_life_of_functions_is_queued_and_dropped_with_no_more_allocation_than_unwatched(counting):
+    code, globals_, told = (lambda: 1).__code__, {}, []
+
+    def functions():
+        return {i: types.FunctionType(code, globals_) for i in range(100)}
+
+    def live(together, times):
+        return (
+            counting.make_functions(code, globals_, times)[0],
+            counting.set_defaults(together[0], ((1,), (2,)) * times)[0],
+            counting.clear(together)[0],
+        )
+
+    alone = live(functions(), 100)
+    assert alone[1:] == (0, 0)
+    few, many = functions(), functions()
+    depwatch.set_lifecycle_callback(lambda event, *rest: told.append(event.name))
+    assert live(few, 100) == alone
+    while depwatch.drain():
+        pass
+    assert [told.count(each) for each in ("CREATED", "MODIFIED", "DESTROYED")] == [100, 200, 200]
+    with Counted() as counted:
+        assert live(many, 10_000) == (100 * alone[0], 0, 0)
+        # Beside what was modified and cleared: 1808 functions were not queued, and neither was their end.
+        assert counted("details_dropped") == {"details_dropped": 20_000 + 100 + 1808 + 1808}
+    depwatch.set_lifecycle_callback(None)

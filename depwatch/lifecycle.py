@@ -1,0 +1,118 @@
+"""The life of every function of the process: created, modified, destroyed. What gh-91053 proposed, for Python."""
+
+import enum
+import types
+from collections.abc import Callable
+from typing import Any, NamedTuple, final
+
+from depwatch import _core
+from depwatch.values import brief
+
+
+class FunctionEvent(enum.IntEnum):
+    """What happened to a function. The numbers are those of service.h."""
+
+    CREATED = _core.CHANGES["CREATED"]
+    MODIFIED = _core.CHANGES["MODIFIED"]
+    DESTROYED = _core.CHANGES["DESTROYED"]
+
+
+class FunctionAttribute(enum.IntEnum):
+    """What of a function was modified. The numbers are those of queue.h.
+
+    GLOBALS and CLOSURE are here because the proposal lists them: they are read-only on CPython 3.12+, and no event ever
+    carries them.
+    """
+
+    CODE = _core.FUNCTION_ATTRIBUTES["CODE"]
+    GLOBALS = _core.FUNCTION_ATTRIBUTES["GLOBALS"]
+    DEFAULTS = _core.FUNCTION_ATTRIBUTES["DEFAULTS"]
+    KWDEFAULTS = _core.FUNCTION_ATTRIBUTES["KWDEFAULTS"]
+    CLOSURE = _core.FUNCTION_ATTRIBUTES["CLOSURE"]
+    NOT_APPLICABLE = _core.FUNCTION_ATTRIBUTES["NOT_APPLICABLE"]  # of CREATED and DESTROYED
+
+
+class DestroyedFunction(NamedTuple):
+    """What is left of a function that died."""
+
+    id: int  # what id(function) was; another object may have it by now
+    qualname: str  # "" if it was gone first: from garbage in a cycle CPython may take it before the function dies
+    code: types.CodeType  # still told then: code.co_qualname
+
+
+# By number: much faster than FunctionEvent(number), and this is done for every function of the process.
+_EVENTS = {event.value: event for event in FunctionEvent}
+_ATTRIBUTES = {attribute.value: attribute for attribute in FunctionAttribute}
+
+type LifecycleCallback = Callable[[FunctionEvent, Any, FunctionAttribute, Any], object]
+type _Delivery = tuple[Callable[..., object], tuple[Any, ...]]
+
+
+@final
+class _Hearer:
+    """A callback as it was set. What waits for it is still delivered when another follows, not when it is None."""
+
+    __slots__ = ("callback", "silences")  # silences: set and compared by the core
+
+    def __init__(self, callback: LifecycleCallback) -> None:
+        self.callback = callback
+
+    def deliver(self, *told: Any) -> None:
+        if not _core.silenced(self):
+            self.callback(*told)
+
+
+def set_lifecycle_callback(callback: LifecycleCallback | None) -> None:
+    """Call callback(event, function, attribute, new_value) for every function of the process from now on; None: nobody.
+
+    event          attribute                   function              new_value
+    CREATED        NOT_APPLICABLE              the function          None
+    MODIFIED       CODE, DEFAULTS, KWDEFAULTS  the function          as assigned; None where it was deleted
+    DESTROYED      NOT_APPLICABLE              a DestroyedFunction   None
+
+    It is called in the drain, in the order of the events, like listeners; what it raises goes to sys.unraisablehook.
+    The queue keeps a function that was created or modified alive until then, and the code object of one that died. Its
+    DESTROYED comes at the next drain if only the queue kept it. To correlate, take id(function) at CREATED: an id() may
+    be reused, but only after the DESTROYED of the function that had it. DESTROYED also comes for functions that were
+    there before the callback.
+
+    Assignments of the same object are events too. `f.__kwdefaults__["x"] = 1` changes a dict in place and is none: a
+    Recorder or subscribe() on "kwdefaults" sees it. Nor is `__qualname__`, which CPython 3.15 reports.
+
+    Every function means also those of depwatch, of the callback and of genexprs, class bodies and exec(). What the
+    callback causes is delivered by the next drain, so one that creates functions for each event never hears the last
+    of them: look first whether it is about a function of yours. When 8192 events wait, more are dropped; stats() counts
+    them ("details_dropped").
+
+    There is one callback. What waits for the one before is still delivered to it; after None nothing is, not even what
+    waits. Cost: two queue entries for each function that comes and goes, and a call each. A function watcher slot is
+    taken at the first call. Raises TypeError, Unwatchable. Source: gh-91053, PyFunction_SetLifecycleCallback.
+    """
+    if callback is None:
+        _core.hear(None)
+    elif callable(callback):
+        _core.hear(_Hearer(callback))
+    else:
+        raise TypeError(f"the callback must be callable or None, not {brief(callback)}")
+
+
+def get_lifecycle_callback() -> LifecycleCallback | None:
+    """The callback that is set, or None."""
+    hearer: _Hearer | None = _core.hearer()
+    return None if hearer is None else hearer.callback
+
+
+def deliveries(notice: tuple[Any, ...]) -> list[_Delivery]:
+    """What to call for an event of a function's life. Makes no function itself: there would be no end of events."""
+    _, hearer, number, function, attribute, new_value = notice
+    if _core.silenced(hearer):
+        return []
+    event = _EVENTS[number]
+    if event == FunctionEvent.DESTROYED:
+        function = DestroyedFunction._make(function)
+    return [(hearer.deliver, (event, function, _ATTRIBUTES[attribute], new_value))]
+
+
+def shut_down() -> None:
+    """The interpreter ends: nothing is delivered any more."""
+    set_lifecycle_callback(None)
