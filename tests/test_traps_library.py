@@ -1,4 +1,4 @@
-"""Classes and functions that the language and the standard library build or rebuild: what changes and what only seems to."""
+"""Classes and functions that the standard library builds: what is a change of them and what only looks like one."""
 
 import abc
 import builtins
@@ -23,7 +23,8 @@ def test_registering_with_an_abstract_class_changes_no_attribute(log):
         @abc.abstractmethod
         def f(self): ...
 
-        def g(self): ...
+        def g(self):
+            return 1
 
     class Concrete(Abstract):
         def f(self): ...

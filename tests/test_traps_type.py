@@ -262,6 +262,7 @@ def test_what_is_found_in_an_immutable_type_is_replaced_by_a_class_in_front(log)
 
     for base, name in ((list, "append"), (dict, "get"), (functools.partial, "__call__"), (io.BytesIO, "read"),
                        (array.array, "append"), (ValueError, "__init__"), (type, "mro")):  # fmt: skip
+
         class Middle(base):
             pass
 
