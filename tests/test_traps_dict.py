@@ -453,20 +453,22 @@ def test_a_dict_of_an_instance_is_refused_where_stores_through_the_object_are_no
 
 
 @pytest.mark.skipif(MISSES_INSTANCE_STORES, reason="there the dict is refused: see the test before")
+@pytest.mark.parametrize("give_up", [
+    lambda obj: setattr(obj, "__dict__", {}), lambda obj: delattr(obj, "__dict__"),
+], ids=["=", "del"])  # fmt: skip
 @without_automatic_drain
-def test_the_dict_that_an_instance_gave_up_is_still_what_it_is(log):
-    for give_up in (lambda obj: setattr(obj, "__dict__", {}), lambda obj: delattr(obj, "__dict__")):
-        obj = Instance()
-        mapping = vars(obj)
-        claims = Claims(log)
-        claim = claims.of_global(mapping, "X")
-        give_up(obj)
-        obj.X = "of the new dict"
-        claims.unchanged()
-        del obj
-        claims.unchanged()
-        mapping["X"] = 2
-        claims.changed(claim)
+def test_the_dict_that_an_instance_gave_up_is_still_what_it_is(log, give_up):
+    obj = Instance()
+    mapping = vars(obj)
+    claims = Claims(log)
+    claim = claims.of_global(mapping, "X")
+    give_up(obj)
+    obj.X = "of the new dict"
+    claims.unchanged()
+    del obj
+    claims.unchanged()
+    mapping["X"] = 2
+    claims.changed(claim)
 
 
 def test_an_instance_attribute_is_refused_whatever_the_object_has_for_a_dict():
