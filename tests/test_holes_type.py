@@ -37,7 +37,7 @@ LEAVES = """
     import gc, weakref
     import depwatch
 
-    registry = {}
+    registry = {0: []}  # older than the table
     gc.collect()
 
     class Error(BufferError): pass
@@ -61,7 +61,7 @@ LEAVES = """
     """
 
 
-@pytest.mark.parametrize("prepare", ["gc.freeze()", "registry[id(Error)] = weakref.ref(Error)"])
+@pytest.mark.parametrize("prepare", ["gc.freeze()", "registry[id(Error)] = weakref.ref(Error); gc.collect()"])
 def test_a_static_base_is_watched_or_refused_also_where_its_table_of_subclasses_is_hard_to_find(prepare):
     """Frozen objects have no referrers; and a dict of the program may look just like that table."""
     assert python(LEAVES.replace("PREPARE", prepare)) == "fine\n"
