@@ -1,0 +1,265 @@
+"""Classes: ways to change what is found along an MRO, or to ask for it, that were once not seen."""
+
+import inspect
+
+import pytest
+
+import depwatch
+from claims import Claims, along_the_mro
+from support import freeze_attribute, python, without_automatic_drain
+
+# --- leaving a static base -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("old, new, name", [
+    (ValueError, TypeError, "__new__"), (KeyError, LookupError, "__str__"), (BufferError, EOFError, "__new__"),
+])  # fmt: skip
+@without_automatic_drain
+def test_an_exception_class_that_leaves_one_static_base_for_another_is_seen(log, old, new, name):
+    """Every version allows it: classes of exceptions have the same layout and deallocator."""
+
+    class Error(old):
+        pass
+
+    class Derived(Error):
+        pass
+
+    claims = Claims(log)
+    own, derived = claims.of_attribute(Error, name), claims.of_attribute(Derived, name)
+    Error.__bases__ = (new,)
+    assert along_the_mro(Derived, name) is not derived.value
+    claims.changed(own, derived)
+    Error.__bases__ = (old,)
+    claims.restored(own, derived)
+
+
+LEAVES = """
+    import gc, weakref
+    import depwatch
+
+    registry = {0: []}  # older than the table
+    gc.collect()
+
+    class Error(BufferError): pass
+    class Derived(Error): pass
+
+    PREPARE
+
+    def found():
+        return next(vars(base)["__new__"] for base in Derived.__mro__ if "__new__" in vars(base))
+
+    try:
+        recorder = depwatch.Recorder("r")
+        value = recorder.read_type_attr(Derived, "__new__")
+        handle = recorder.commit()
+    except depwatch.Unwatchable:
+        print("fine")
+    else:
+        Error.__bases__ = (EOFError,)
+        assert found() is not value
+        print("stale" if handle.valid else "fine")
+    """
+
+
+@pytest.mark.parametrize("prepare", ["gc.freeze()", "registry[id(Error)] = weakref.ref(Error); gc.collect()"])
+def test_a_static_base_is_watched_or_refused_also_where_its_table_of_subclasses_is_hard_to_find(prepare):
+    """Frozen objects have no referrers; and a dict of the program may look just like that table."""
+    assert python(LEAVES.replace("PREPARE", prepare)) == "fine\n"
+
+
+# --- code that runs while an MRO is made -----------------------------------------------------------------------------
+
+
+class Interrupted(type):
+    """Runs an action while the MRO of a class is computed."""
+
+    actions = []
+
+    def mro(cls):
+        if Interrupted.actions:
+            Interrupted.actions.pop()(cls)
+        return super().mro()
+
+
+@pytest.fixture
+def interrupted():
+    yield Interrupted.actions
+    Interrupted.actions.clear()
+
+
+class A:
+    x = "a"
+
+
+class B:
+    x = "b"
+
+
+class D:
+    x = "d"
+
+
+@without_automatic_drain
+def test_bases_assigned_while_bases_are_assigned_are_seen(log, interrupted):
+    """The inner assignment finds the class in no table but that of its oldest base, which it then never leaves."""
+
+    class C(A, metaclass=Interrupted):
+        pass
+
+    class Derived(C):
+        pass
+
+    claims = Claims(log)
+    own, derived = claims.of_attribute(C, "x"), claims.of_attribute(Derived, "x")
+    interrupted.append(lambda cls: setattr(cls, "__bases__", (D,)))
+    C.__bases__ = (B,)
+    assert (C.x, Derived.x) == ("d", "d")
+    claims.changed(own, derived)
+
+
+@without_automatic_drain
+def test_a_class_whose_mro_is_new_is_not_claimed_to_be_as_it_was_while_the_mros_of_its_subclasses_are_made(
+    log, interrupted
+):
+    class C(A):
+        pass
+
+    class Derived(C, metaclass=Interrupted):
+        pass
+
+    claims = Claims(log)
+    own, _ = claims.of_attribute(C, "x"), claims.of_attribute(Derived, "x")
+    seen = []
+    interrupted.append(lambda cls: seen.append((along_the_mro(C, "x"), own.handle.valid)))
+    C.__bases__ = (B,)
+    assert seen == [("b", False)]
+    claims.changed(*claims.all)
+
+
+def fail(cls):
+    raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("earlier", [False, True], ids=["", "claimed before"])
+@without_automatic_drain
+def test_what_is_claimed_while_a_change_of_bases_is_under_way_is_not_stale_when_it_is_undone(log, interrupted, earlier):
+    class C(A):
+        pass
+
+    class Derived(C, metaclass=Interrupted):
+        pass
+
+    claims = Claims(log)
+    if earlier:
+        claims.of_attribute(C, "x")
+
+    def claim_and_fail(cls):
+        recorder = depwatch.Recorder("inside")
+        try:
+            recorder.read_type_attr(C, "x")
+            inside.append(log.commit(recorder))
+        except (depwatch.Unwatchable, depwatch.Stale):
+            pass  # fine, too
+        raise ZeroDivisionError
+
+    inside = []
+    interrupted.append(claim_and_fail)
+    with pytest.raises(ZeroDivisionError):
+        C.__bases__ = (B,)
+    assert along_the_mro(C, "x") == "a"
+    assert [handle.valid for handle in inside] in ([], [False])  # it was b when it was read
+    depwatch.drain()
+    assert [handle.valid for handle in inside] in ([], [False])
+    assert [claim.handle.valid for claim in claims.all] == [True] * earlier
+    assert depwatch.Recorder("r").read_type_attr(C, "x") == "a"
+
+
+@without_automatic_drain
+def test_bases_assigned_by_a_key_that_is_compared_during_the_look_up_are_seen(log):
+    class Meddler:
+        armed = False
+
+        def __hash__(self):
+            return hash("x")
+
+        def __eq__(self, other):
+            if Meddler.armed:
+                Meddler.armed = False
+                C.__bases__ = (B,)
+            return False
+
+    with pytest.warns(RuntimeWarning, match="non-string key"):
+        C = type("C", (A,), {Meddler(): 1})
+    Meddler.armed = True
+    recorder = depwatch.Recorder("r")
+    value = recorder.read_type_attr(C, "x")
+    assert not Meddler.armed
+    handle = log.commit(recorder)
+    assert (value, handle.valid) == (along_the_mro(C, "x"), True)
+
+
+@pytest.mark.parametrize("use", [
+    "recorder.read_type_attr(cls, 'x')", "recorder.depend_on(cls)", "recorder.value_cell(cls, 'x', 'object')",
+    "recorder.guard_cell(cls, 'x')", "depwatch.subscribe(print, cls, 'x')", "depwatch.subscribe(print, cls)",
+    "depwatch.id_of(cls)", "depwatch.dependents(cls)",
+])  # fmt: skip
+def test_a_class_that_has_no_mro_yet_is_refused_or_harmless(use):
+    script = """
+        import depwatch
+
+        class Meta(type):
+            def mro(cls):
+                recorder = depwatch.Recorder("r")
+                try:
+                    USE
+                except depwatch.Unwatchable as error:
+                    assert "MRO" in str(error) or "mro" in str(error), error
+                return super().mro()
+
+        class C(metaclass=Meta):
+            x = 1
+
+        C.x = 2
+        depwatch.drain()
+        assert depwatch.Recorder("r").read_type_attr(C, "x") == 2
+        print("alive")
+        """
+    assert python(script.replace("USE", use)) == "alive\n"
+
+
+# --- who is asked ----------------------------------------------------------------------------------------------------
+
+
+@without_automatic_drain
+def test_a_metaclass_that_lies_about_flags_or_mro_is_not_asked(log):
+    class Lying(type):
+        __flags__ = inspect.TPFLAGS_IS_ABSTRACT | 1 << 8  # Py_TPFLAGS_IMMUTABLETYPE
+        __mro__ = ()
+
+    class C(metaclass=Lying):
+        x = 1
+
+    for read in ("read_type_attr", "depend_on"):
+        recorder = depwatch.Recorder(read)
+        getattr(recorder, read)(C, *(["x"] if read == "read_type_attr" else []))
+        handle = log.commit(recorder)
+        C.x = 2
+        assert not handle.valid
+        C.x = 1
+        handle.release()
+
+
+@without_automatic_drain
+def test_a_class_whose_dict_was_copied_from_that_of_an_instance_is_watched(log):
+    """The copy may share keys and be split like that of an instance; but stores to a class are told on 3.13.0, too."""
+
+    class Instance:
+        def __init__(self):
+            self.x = 1
+
+    C = type("C", (), vars(Instance()))
+    handle = log.commit(freeze_attribute(C, "x"))
+    C.x = 2
+    assert (handle.broken, log.drained()) == (1, [("invalidated", "frozen")])
+    C.x = 1
+    assert (handle.valid, log.drained()) == (True, [("resumed", "frozen")])

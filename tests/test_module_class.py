@@ -1,0 +1,112 @@
+"""The class of a module: assigned, or given a property, after an attribute of the module was read."""
+
+import types
+
+import pytest
+
+import depwatch
+from support import without_automatic_drain
+
+
+class Plain(types.ModuleType):
+    pass
+
+
+class Computed(types.ModuleType):
+    @property
+    def X(self):
+        return "computed"
+
+
+class Asked(types.ModuleType):
+    def __getattribute__(self, name):
+        return "asked" if name == "X" else super().__getattribute__(name)
+
+
+def made(kind=types.ModuleType):
+    module = kind("module")
+    vars(module)["X"] = "in the dict"
+    return module
+
+
+class Reading:
+    """A module's attribute, assumed by a handle and held in two cells."""
+
+    def __init__(self, log, module):
+        recorder = depwatch.Recorder("r")
+        assert recorder.read_attr(module, "X") == module.X == "in the dict"
+        self.guard = recorder.guard_cell(module, "X")
+        self.cell = recorder.value_cell(module, "X", "object")
+        self.handle = log.commit(recorder)
+        assert self.claimed()
+
+    def claimed(self):
+        """Whether any of them says that the attribute is what it was; all three or none."""
+        claims = {self.handle.valid, self.guard.holds, self.cell.value == "in the dict"}
+        assert len(claims) == 1
+        return claims.pop()
+
+
+@pytest.mark.parametrize("kind", [Computed, Asked])
+@pytest.mark.parametrize("before", [types.ModuleType, Plain])
+@without_automatic_drain
+def test_a_module_that_gets_a_class_which_computes_the_attribute_is_seen_at_once(log, before, kind):
+    module = made(before)
+    reading = Reading(log, module)
+    module.__class__ = kind
+    assert module.X != "in the dict"
+    assert not reading.claimed()
+    assert log.drained() in ([("invalidated", "r")], [("retired", "r")])
+    assert not reading.claimed()
+    with pytest.raises(depwatch.Unwatchable):
+        depwatch.Recorder("again").read_attr(module, "X")
+
+
+CHANGES = {
+    "a property": lambda kind: setattr(kind, "X", property(lambda self: "computed")),
+    "a property in a base": lambda kind: setattr(kind.__bases__[0], "X", property(lambda self: "computed")),
+    "__getattribute__": lambda kind: setattr(kind, "__getattribute__", Asked.__getattribute__),
+    "__getattribute__ in a base": lambda kind: setattr(kind.__bases__[0], "__getattribute__", Asked.__getattribute__),
+    "other bases": lambda kind: setattr(kind, "__bases__", (Computed,)),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+@without_automatic_drain
+def test_a_class_of_modules_that_comes_to_compute_the_attribute_is_seen_at_once(log, change):
+    base = types.new_class("Base", (Plain,))
+    kind = types.new_class("Kind", (base,))
+    module = made(kind)
+    reading = Reading(log, module)
+    change(kind)
+    assert module.X != "in the dict"
+    assert not reading.claimed()
+    assert log.drained() in ([("invalidated", "r")], [("retired", "r")])
+    assert not reading.claimed()
+    with pytest.raises(depwatch.Unwatchable):
+        depwatch.Recorder("again").read_attr(module, "X")
+
+
+@without_automatic_drain
+def test_a_class_of_modules_that_computes_another_attribute_changes_nothing_that_is_told(log):
+    kind = types.new_class("Kind", (Plain,))
+    module = made(kind)
+    reading = Reading(log, module)
+    kind.Y = property(lambda self: "computed")
+    kind.method = lambda self: 1
+    depwatch.drain()
+    assert module.X == "in the dict"
+    assert reading.claimed() or reading.handle.retired  # too often is allowed, stale is not
+
+
+@without_automatic_drain
+def test_a_global_is_read_from_the_dict_whatever_the_class_of_its_module(log):
+    module = made()
+    recorder = depwatch.Recorder("r")
+    assert recorder.read_global(module, "X") == "in the dict"
+    handle = log.commit(recorder)
+    module.__class__ = Computed
+    assert eval("X", vars(module)) == "in the dict"
+    assert (handle.valid, log.drained()) == (True, [])
+    vars(module)["X"] = "other"
+    assert (handle.broken, log.drained()) == (1, [("invalidated", "r")])

@@ -1,0 +1,428 @@
+"""Classes whose look-up chain is changed in every way there is, and who has a say in what is found."""
+
+import functools
+import gc
+import operator
+
+import pytest
+
+import depwatch
+from claims import MISSING, Claims, along_the_mro
+from support import at_once, freeze_attribute, without_automatic_drain
+
+
+def use_up(cls, times):
+    """Modify the class, with a look-up after each time so that it gets a new version tag."""
+    for i in range(times):
+        cls.counter = i
+        cls.counter
+    del cls.counter
+
+
+def dict_of(cls):
+    """The dict of a class itself, for writes behind its back."""
+    return gc.get_referents(vars(cls))[0]
+
+
+def family():
+    """Root <- Base <- Middle <- Leaf; Root and Other, which can take the place of Base, have x."""
+
+    class Root:
+        x = "root"
+
+    class Base(Root):
+        pass
+
+    class Middle(Base):
+        pass
+
+    class Leaf(Middle):
+        pass
+
+    class Other:
+        x = "other"
+
+    return Root, Base, Middle, Leaf, Other
+
+
+# --- after thousands of modifications --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("used_up", ["Root", "Base", "Middle", "Leaf"])
+@pytest.mark.parametrize("times", [1000, 3000])
+@pytest.mark.parametrize("when", ["before", "after"])
+@without_automatic_drain
+def test_every_change_is_seen_after_a_class_has_used_up_its_version_tags(log, used_up, times, when):
+    Root, Base, Middle, Leaf, Other = family()
+    claims = Claims(log)
+    if when == "before":
+        use_up(locals()[used_up], times)
+    root, base, middle, leaf = (claims.of_attribute(cls, "x") for cls in (Root, Base, Middle, Leaf))
+    if when == "after":
+        use_up(locals()[used_up], times)
+        claims.unchanged()
+    Root.x = "changed"
+    claims.changed(root, base, middle, leaf)
+    Root.x = "root"
+    claims.restored(root, base, middle, leaf)
+    Middle.x = "shadow"
+    claims.changed(middle, leaf)
+    del Middle.x
+    claims.restored(middle, leaf)
+    Base.__bases__ = (Other,)  # the bases of a base
+    claims.changed(base, middle, leaf)
+    Base.__bases__ = (Root,)
+    claims.restored(base, middle, leaf)
+    Leaf.__bases__ = (Other,)
+    claims.changed(leaf)
+    Leaf.__bases__ = (Middle,)
+    claims.restored(leaf)
+    dict_of(Base)["x"] = "behind its back"
+    claims.changed(base, middle, leaf)
+    del dict_of(Base)["x"]
+    claims.restored(base, middle, leaf)
+
+
+@without_automatic_drain
+def test_many_changes_of_bases_without_a_look_up_between_are_all_seen(log):
+    Root, Base, Middle, Leaf, Other = family()
+    claims = Claims(log)
+    base, middle, leaf = (claims.of_attribute(cls, "x") for cls in (Base, Middle, Leaf))
+    for _ in range(300):
+        at_once((setattr, Base, "__bases__", (Other,)), (setattr, Base, "__bases__", (Root,)))
+    assert [claim.handle.broken for claim in claims.all] == [1, 1, 1]
+    claims.unchanged()
+    at_once(*((setattr, Base, "__bases__", (cls,)) for cls in [Other, Root] * 300 + [Other]))
+    claims.changed(base, middle, leaf)
+
+
+# --- all routes to a class -------------------------------------------------------------------------------------------
+
+
+class Guarded(type):
+    """A metaclass that is asked first, and passes on."""
+
+    def __setattr__(cls, name, value):
+        super().__setattr__(name, value)
+
+    def __delattr__(cls, name):
+        super().__delattr__(name)
+
+
+STORES = {
+    "type.__setattr__": lambda cls: type.__setattr__(cls, "x", "new"),
+    "metaclass": lambda cls: setattr(cls, "x", "new"),
+    "a name that is not interned": lambda cls: setattr(cls, "".join(["x"]), "new"),
+    "a str subclass": lambda cls: setattr(cls, type("Name", (str,), {})("x"), "new"),
+    "the dict itself": lambda cls: operator.setitem(dict_of(cls), "x", "new"),
+    "the dict itself, by a str subclass": lambda cls: operator.setitem(dict_of(cls), type("N", (str,), {})("x"), "new"),
+    "the dict itself, update": lambda cls: dict_of(cls).update(x="new"),
+    "a method": lambda cls: cls.store(),
+    "super of a class method": lambda cls: cls.remote(),
+}
+
+
+@pytest.mark.parametrize("store", STORES.values(), ids=STORES)
+@pytest.mark.parametrize("which", ["there", "in front"])
+@without_automatic_drain
+def test_every_route_to_a_class_is_seen(log, store, which):
+    class Base(metaclass=Guarded):
+        x = "old"
+
+        @classmethod
+        def store(cls):
+            cls.x = "new"
+
+        @classmethod
+        def remote(cls):
+            functools.partial(setattr, cls, "x")("new")
+
+    class Derived(Base):
+        pass
+
+    claims = Claims(log)
+    base, derived = claims.of_attribute(Base, "x"), claims.of_attribute(Derived, "x")
+    if which == "there":
+        store(Base)
+        claims.changed(base, derived)
+        Base.x = "old"
+        claims.restored(base, derived)
+    else:
+        store(Derived)
+        claims.changed(derived)
+        del Derived.x
+        claims.restored(derived)
+
+
+@without_automatic_drain
+def test_a_store_or_delete_that_fails_changes_nothing(log):
+    class Meta(type):
+        def __setattr__(cls, name, value):
+            raise AttributeError(name)
+
+    class Refusing(metaclass=Meta):
+        x = 1
+
+    Root, Base, *_ = family()
+    claims = Claims(log)
+    for cls in (Refusing, Root, Base):
+        claims.of_attribute(cls, "x")
+    for change in (
+        lambda: setattr(Refusing, "x", 2), lambda: delattr(Base, "x"), lambda: delattr(Root, "nope"),
+        lambda: setattr(Base, "__bases__", (Base,)), lambda: setattr(Root, "__bases__", (Base,)),
+        lambda: setattr(Base, "__bases__", (int,)), lambda: delattr(Base, "__bases__"),
+        lambda: setattr(Base, "__bases__", ()), lambda: setattr(Base, "__class__", int),
+    ):  # fmt: skip
+        with pytest.raises((AttributeError, TypeError)):
+            change()
+    claims.unchanged()
+
+
+@without_automatic_drain
+def test_a_change_of_bases_that_no_order_is_found_for_is_undone_and_changes_nothing(log):
+    class A:
+        x = "a"
+
+    class B(A):
+        x = "b"
+
+    class C(A):
+        pass
+
+    class D(C):
+        pass
+
+    class E(D, B):
+        pass
+
+    claims = Claims(log)
+    for cls in (A, B, C, D, E):
+        claims.of_attribute(cls, "x")
+    before = [cls.__mro__ for cls in (A, B, C, D, E)]
+    with pytest.raises(TypeError, match="MRO"):
+        B.__bases__ = (D,)  # E inherits from D and then from B, which cannot both be
+    assert [cls.__mro__ for cls in (A, B, C, D, E)] == before
+    claims.unchanged()
+    A.x = "changed"
+    assert [claim.handle.valid for claim in claims.all] == [False, True, False, False, True]
+    A.x = "a"
+    claims.settled()
+
+
+@without_automatic_drain
+def test_the_provider_moves_up_and_down_the_mro(log):
+    class Top:
+        pass
+
+    class Left(Top):
+        pass
+
+    class Right(Top):
+        pass
+
+    class Bottom(Left, Right):
+        pass
+
+    value, chain = object(), [Bottom, Left, Right, Top]
+    Top.x = value
+    claims = Claims(log)
+    bottom, left, right, top = (claims.of_attribute(cls, "x") for cls in chain)
+    for cls, concerned in ((Right, [bottom, right]), (Left, [bottom, left]), (Bottom, [bottom])):
+        cls.x = "moved down"
+        claims.changed(*concerned)
+        cls.x = value  # provided by another class now, and the same object
+        claims.restored(*concerned)
+        Top.x = "behind"
+        told = {claim for claim in claims.all if not claim.handle.valid}
+        assert top in told
+        assert not told & set(concerned)
+        claims.settled()
+        Top.x = value
+        claims.settled()
+        del cls.x
+        assert claims.settled() == []
+        assert all(claim.handle.valid for claim in claims.all)
+    Right.x = "right"
+    claims.changed(bottom, right)
+    Bottom.__bases__ = (Right, Left)
+    assert claims.settled() == []
+    Bottom.__bases__ = (Left,)
+    claims.restored(bottom)
+    Left.__bases__ = (Right,)
+    claims.changed(bottom, left)
+    del Right.x
+    claims.restored(bottom, left, right)
+
+
+@without_automatic_drain
+def test_what_is_found_in_an_immutable_type_is_replaced_by_a_class_in_front(log):
+    import array
+    import functools
+    import io
+
+    for base, name in ((list, "append"), (dict, "get"), (functools.partial, "__call__"), (io.BytesIO, "read"),
+                       (array.array, "append"), (ValueError, "__init__"), (type, "mro")):  # fmt: skip
+
+        class Middle(base):
+            pass
+
+        class Leaf(Middle):
+            pass
+
+        claims = Claims(log)
+        claim = claims.of_attribute(Leaf, name)
+        assert claim.value is getattr(base, name) or claim.value is along_the_mro(base, name)
+        setattr(Middle, name, None)
+        claims.changed(claim)
+        delattr(Middle, name)
+        claims.restored(claim)
+        with pytest.raises(TypeError, match="immutable"):
+            setattr(base, name, None)
+        claims.unchanged()
+        log.clear()
+        claim.handle.release()
+
+
+# --- what has no say, and what has no event --------------------------------------------------------------------------
+
+
+@without_automatic_drain
+def test_the_class_of_instances_and_the_metaclass_have_no_say_in_the_mro(log):
+    class Plain(type):
+        pass
+
+    class Meta(type):
+        x = "meta"
+
+        def __getattr__(cls, name):
+            return "made up"
+
+        def __getattribute__(cls, name):
+            return "meta" if name == "x" else super().__getattribute__(name)
+
+    class C(metaclass=Plain):
+        x = "c"
+
+        def __getattr__(self, name):
+            return "made up"
+
+    class D(metaclass=Plain):
+        x = "d"
+
+    claims = Claims(log)
+    claims.of_attribute(C, "x")
+    claims.of_attribute(D, "x")
+    obj = C()
+    obj.__class__ = D
+    obj.x = "of the instance"
+    C.__class__ = Meta
+    assert (C.x, C().x, D.x) == ("meta", "c", "d")
+    claims.unchanged()
+    with pytest.raises(AttributeError):
+        depwatch.Recorder("r").read_type_attr(C, "made_up")
+    Meta.x = "other"
+    del Meta.__getattribute__
+    C.__class__ = Plain
+    claims.unchanged()
+    with pytest.raises(depwatch.Unwatchable, match="metaclass"):
+        depwatch.Recorder("r").read_attr(C, "x")
+
+
+def test_the_names_of_a_class_are_not_found_along_the_mro_and_refused_as_attributes_of_the_class():
+    class C:
+        pass
+
+    for name in ("__name__", "__qualname__", "__bases__", "__mro__"):
+        with pytest.raises(depwatch.Unwatchable, match=f"{name}.*metaclass"):
+            depwatch.Recorder("r").read_attr(C, name)
+        for read, arguments in (("read_type_attr", ()), ("value_cell", ("object",)), ("guard_cell", ())):
+            with pytest.raises(AttributeError, match=name):
+                getattr(depwatch.Recorder("r"), read)(C, name, *arguments)
+
+
+def test_the_names_of_a_function_are_refused_by_everything_that_could_listen(log):
+    for name in ("name", "qualname"):
+        with pytest.raises(depwatch.Unwatchable, match=f"{name}.*no change"):
+            depwatch.Recorder("r").read_function(use_up, name)
+        with pytest.raises(depwatch.Unwatchable, match=f"{name}.*no change"):
+            depwatch.subscribe(log.event, use_up, name)
+
+
+@without_automatic_drain
+def test_a_renamed_class_is_the_same_class(log):
+    class C:
+        x = 1
+
+    claims = Claims(log)
+    claim = claims.of_attribute(C, "x")
+    number = depwatch.id_of(C)
+    C.__name__ = C.__qualname__ = "Renamed"
+    C.__doc__, C.__module__ = "documented", "elsewhere"
+    assert depwatch.id_of(C) == number
+    claims.unchanged()
+    C.x = 2
+    claims.changed(claim)
+    assert "Renamed" in depwatch.explain(claim.handle)
+
+
+# --- classes that come and go ----------------------------------------------------------------------------------------
+
+
+@without_automatic_drain
+def test_subclasses_that_die_while_watched_take_their_claims_and_no_others(log):
+    class Base:
+        x = 1
+
+    gc.collect()
+    log.drained()
+    before = depwatch.stats()
+    handles, addresses = {}, set()
+    base = log.commit(freeze_attribute(Base, "x", name="base"))
+    for i in range(6):
+        Derived = type("Derived", (Base,), {"y": i})
+        addresses.add(id(Derived))
+        handles[i] = log.commit(freeze_attribute(Derived, "x", "y", name=f"derived {i}"))
+        assert handles[i].valid
+        del Derived
+        gc.collect()
+        assert handles[i].retired
+        assert log.drained() == [("retired", f"derived {i}")]
+        handles[i].release()
+    assert len(addresses) < 6  # or no address was reused
+    assert base.valid
+    base.release()
+    after = depwatch.stats()
+    assert [after[name] - before[name] for name in ("objects", "facets", "handles", "dependencies")] == [0, 0, 0, 0]
+
+
+@without_automatic_drain
+def test_a_base_that_is_left_may_die_and_come_to_mean_another_class(log):
+    class Keeper:
+        x = "keeper"
+
+    def leave():
+        """C leaves a base of its own for Keeper; the base dies."""
+
+        class Gone:
+            x = "gone"
+
+        class C(Gone):
+            pass
+
+        claims.of_attribute(C, "x")
+        claims.of_attribute(Gone, "x").truth = lambda: MISSING
+        C.__bases__ = (Keeper,)
+        return C
+
+    claims = Claims(log)
+    classes = [leave() for _ in range(10)]
+    gc.collect()
+    assert [claim.handle.valid for claim in claims.all] == [False] * 20
+    told = log.drained()
+    assert sorted(told) == sorted(
+        ("invalidated" if i % 2 == 0 else "retired", claim.label) for i, claim in enumerate(claims.all)
+    )
+    again = [claims.of_attribute(cls, "x") for cls in classes]
+    log.clear()
+    Keeper.x = "changed"
+    assert [claim.handle.broken for claim in again] == [1] * 10
