@@ -1,4 +1,4 @@
-"""Fixtures: a log, small C extensions that count and that watch too, and a check after each test that it left nothing behind."""
+"""Fixtures: a log, C extensions that count and that watch too, and a check after each test that it left nothing behind."""
 
 import importlib.util
 import subprocess
@@ -50,7 +50,7 @@ def log():
 
 
 def build(name, folder):
-    """The helper extension of that name, built for this interpreter; its `path` is for other processes to load it by."""
+    """The helper extension of that name, built for this interpreter; `path` is for other processes to load it by."""
     command, flags = compiler()
     built = folder / f"{name}{sysconfig.get_config_var('EXT_SUFFIX')}"
     source = Path(__file__).with_name(f"{name}.c")

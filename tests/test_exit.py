@@ -1,4 +1,4 @@
-"""The end of the interpreter: the right status, and nothing on stderr, whatever is still alive and whoever was first."""
+"""The end of the interpreter: the right status and nothing on stderr, whatever still lives and whoever was first."""
 
 import pytest
 
