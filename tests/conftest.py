@@ -1,4 +1,4 @@
-"""Fixtures: a log, C extensions that count and that watch too, and a check after each test that it left nothing behind."""
+"""Fixtures: a log, C extensions that count and that watch too; a check after each test that it left nothing behind."""
 
 import importlib.util
 import subprocess

@@ -1,78 +1,12 @@
 """Living with others: extensions that take watchers too, before depwatch and after it; slots that are all taken."""
 
-import textwrap
-
 import pytest
 
+from beside import beside_others
 from host.versions import HOST
 from support import python
 
 KINDS = ("dict", "type", "function", "code")
-
-# Runs in a new interpreter: `before` has its slots before depwatch takes any, `after` gets them after that.
-PREPARED = """
-    import importlib.util, sys
-    spec = importlib.util.spec_from_file_location("others", sys.argv[1])
-    others = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(others)
-    DICT, TYPE, FUNCTION, CODE = range(4)
-    BEFORE, AFTER = 0, 1
-    NAMES = (
-        ("ADDED", "MODIFIED", "DELETED", "CLONED", "CLEARED", "DEALLOCATED"),
-        ("MODIFIED",),
-        ("CREATE", "DESTROY", "CODE", "DEFAULTS", "KWDEFAULTS", "QUALNAME"),
-        ("CREATE", "DESTROY"),
-    )
-
-    class Logging:
-        # What one other watcher saw; code is told by its name.
-        def __init__(self, kind, n):
-            self.kind, self.n = kind, n
-            self.slot = others.add(kind, n)
-
-        def watch(self, obj):
-            others.watch(self.kind, self.n, obj)
-
-        def unwatch(self, obj):
-            others.unwatch(self.kind, self.n, obj)
-
-        def taken(self):
-            named = [(NAMES[self.kind][event], key, value) for event, key, value in others.take(self.kind, self.n)]
-            return [
-                (name, key, getattr(value, "co_name", value)) for name, key, value in named
-                if name != "QUALNAME"  # which only 3.15 reports
-            ]
-
-    def depwatch_takes_its_slots():
-        import depwatch
-        def function():
-            pass
-        recorder = depwatch.Recorder("slots")
-        recorder.read_global({"X": 1}, "X")
-        recorder.read_function(function, "code")
-        recorder.depend_on(function.__code__)
-        recorder.close()
-
-    def freeze(namespace, *names, log=None):
-        recorder = depwatch.Recorder("frozen", 60000)
-        for name in names:
-            recorder.read_global(namespace, name)
-        if log is None:
-            return recorder.commit()
-        return recorder.commit(on_invalidate=lambda handle: log.append(depwatch.explain(handle).splitlines()[-1]))
-
-    def both(kind):
-        before = Logging(kind, BEFORE)
-        depwatch_takes_its_slots()
-        return before, Logging(kind, AFTER)
-
-    import depwatch
-"""
-
-
-def beside_others(others, script):
-    return python(textwrap.dedent(PREPARED) + textwrap.dedent(script), others.path)
-
 
 # --- both see everything ---------------------------------------------------------------------------------------------
 
@@ -268,27 +202,10 @@ def test_another_extension_that_gives_its_slots_back_takes_nothing_from_depwatch
 
 BOTH_ORDERS = pytest.mark.parametrize("which", ["BEFORE", "AFTER"])
 
-# others.add(kind, which, callback) at the right time: before depwatch has its slots, or after.
-ADDED = """
-    def add_others(which, *callbacks):
-        if which == AFTER:
-            depwatch_takes_its_slots()
-        for kind, callback in callbacks:
-            others.add(kind, which, callback)
-        if which == BEFORE:
-            depwatch_takes_its_slots()
-
-    log = []
-"""
-
-
-def beside_meddlers(others, script):
-    return beside_others(others, textwrap.dedent(ADDED) + textwrap.dedent(script))
-
 
 @BOTH_ORDERS
 def test_changes_that_callbacks_of_others_make_nested_several_deep_break_and_heal_all_of_it(others, which):
-    beside_meddlers(
+    beside_others(
         others,
         f"""
         chain = [{{"X": 0}} for _ in range(5)]
@@ -356,7 +273,7 @@ def test_changes_that_callbacks_of_others_make_nested_several_deep_break_and_hea
 
 @BOTH_ORDERS
 def test_a_callback_of_another_that_fails_is_reported_and_depwatch_acts_all_the_same(others, which):
-    beside_meddlers(
+    beside_others(
         others,
         f"""
         class Class:

@@ -2,8 +2,6 @@
 
 import os
 
-import pytest
-
 import depwatch
 from support import freeze, namespace, python
 
