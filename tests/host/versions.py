@@ -34,6 +34,7 @@ class Host:
     bare_failure: str  # a callback that returns -1 without an exception: "tolerated" or "killed"
     bare_failure_debug: str
     frozendict: bool
+    concurrent_interpreters: bool
 
 
 TABLE = {
@@ -56,6 +57,7 @@ TABLE = {
         bare_failure="tolerated",
         bare_failure_debug="tolerated",
         frozendict=False,
+        concurrent_interpreters=False,
     ),
     (3, 13): Host(
         function_events=FIVE_FUNCTION_EVENTS,
@@ -76,6 +78,7 @@ TABLE = {
         bare_failure="tolerated",
         bare_failure_debug="tolerated",
         frozendict=False,
+        concurrent_interpreters=False,
     ),
     (3, 14): Host(
         function_events=FIVE_FUNCTION_EVENTS,
@@ -96,6 +99,7 @@ TABLE = {
         bare_failure="tolerated",
         bare_failure_debug="killed",
         frozendict=False,
+        concurrent_interpreters=True,
     ),
     (3, 15): Host(
         function_events=[*FIVE_FUNCTION_EVENTS, "MODIFY_QUALNAME"],
@@ -116,6 +120,7 @@ TABLE = {
         bare_failure="killed",
         bare_failure_debug="killed",
         frozendict=True,
+        concurrent_interpreters=True,
     ),
 }
 
