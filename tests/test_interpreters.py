@@ -179,3 +179,16 @@ def test_an_import_after_the_package_was_forgotten_finds_the_same_service():
         print(handle.broken, second.broken, again.drain(), depwatch.drain())
         """)
     assert printed == "False 1 1\n1 1 0 0\n"
+
+
+@pytest.mark.parametrize("kind", ["legacy", "isolated"])
+@pytest.mark.parametrize("first", ["main", "other"])
+def test_whoever_is_first_the_other_interpreter_is_told_what_to_do_and_the_main_one_has_the_service(kind, first):
+    other = f"other = new({kind!r})\nrun(other, IMPORT)\n"
+    scripts = (USE, other) if first == "main" else (other, USE)
+    lines = in_main_and_others(*scripts, CHANGE, "run(other, IMPORT)\ninterpreters.destroy(other)\n", CHANGE)
+    assert len(lines) == 2
+    for line in lines:
+        assert line.startswith("refused: ")
+        assert "depwatch" in line
+        assert "main interpreter" in line  # the only place where it can be used, and what to do: use it there
