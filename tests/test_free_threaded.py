@@ -31,7 +31,7 @@ def slots_of_the_loaded_module():
 
 
 def preprocessed_for_free_threading(source, folder):
-    """The slot table of a module that Cython generated, and what its names stand for, as such a build would see them."""
+    """The slot table of a module that Cython generated, and what its names stand for, as such a build would see it."""
     probe = folder / "probe.c"
     probe.write_text(
         f'#include "{source}"\nPROBE Py_mod_gil | Py_MOD_GIL_USED | Py_MOD_GIL_NOT_USED | Py_mod_exec ENDED\n'
