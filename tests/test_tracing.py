@@ -8,6 +8,7 @@ import textwrap
 
 import pytest
 
+from host.versions import HOST
 from support import ROOT, python
 
 # change() is what the tools call at each of their events, those of depwatch's own Python code included. Each handle is
@@ -168,12 +169,12 @@ def test_a_tracer_may_change_what_is_watched(set_tracer):
         return tracer
     {set_tracer}(tracer)
     try:
-        for _ in range(10):
+        for _ in range(15):
             work()
     finally:
         {set_tracer}(None)
     check(*{
-        '''("call", "line", "opcode", "return", "exception")'''
+        '''("call", "line", "return", "exception")'''
         if set_tracer == "sys.settrace"
         else '''("call", "return", "c_call", "c_return", "c_exception")'''
     })
@@ -187,7 +188,7 @@ def test_a_tracer_in_a_thread_may_change_what_the_main_thread_compiles_with(set_
         change(event)
         return tracer
     def traced():
-        for _ in range(10):
+        for _ in range(15):
             work()
     threading.{set_tracer}(tracer)
     thread = threading.Thread(target=traced)
@@ -281,8 +282,9 @@ def test_coverage_measures_a_program_that_uses_depwatch_and_changes_nothing(tmp_
     files = json.loads((tmp_path / "report.json").read_text())["files"]
     notice = next(report for name, report in files.items() if name.endswith(os.path.join("depwatch", "notice.py")))
     never = next(number for number, line in enumerate(PROGRAM.splitlines(), 1) if "not reached" in line)
-    assert files["program.py"]["missing_lines"] == [never]
-    for name in ("drain", "_digest", "explain"):
+    unseen = [] if HOST.pending_calls_are_traced or core != "ctrace" else [18, 22]  # the bodies of both callbacks
+    assert files["program.py"]["missing_lines"] == [*unseen, never]
+    for name in ("drain", "explain"):
         assert notice["functions"][name]["executed_lines"], name
 
 

@@ -35,6 +35,7 @@ class Host:
     bare_failure_debug: str
     frozendict: bool
     concurrent_interpreters: bool
+    pending_calls_are_traced: bool  # those that come as a traced function starts; 3.12 runs them inside the trace event
 
 
 TABLE = {
@@ -58,6 +59,7 @@ TABLE = {
         bare_failure_debug="tolerated",
         frozendict=False,
         concurrent_interpreters=False,
+        pending_calls_are_traced=False,
     ),
     (3, 13): Host(
         function_events=FIVE_FUNCTION_EVENTS,
@@ -79,6 +81,7 @@ TABLE = {
         bare_failure_debug="tolerated",
         frozendict=False,
         concurrent_interpreters=False,
+        pending_calls_are_traced=True,
     ),
     (3, 14): Host(
         function_events=FIVE_FUNCTION_EVENTS,
@@ -100,6 +103,7 @@ TABLE = {
         bare_failure_debug="killed",
         frozendict=False,
         concurrent_interpreters=True,
+        pending_calls_are_traced=True,
     ),
     (3, 15): Host(
         function_events=[*FIVE_FUNCTION_EVENTS, "MODIFY_QUALNAME"],
@@ -121,6 +125,7 @@ TABLE = {
         bare_failure_debug="killed",
         frozendict=True,
         concurrent_interpreters=True,
+        pending_calls_are_traced=True,
     ),
 }
 
