@@ -59,3 +59,87 @@ def test_a_change_in_a_thread_is_drained_by_the_main_thread(log):
         len(threads)
     assert threads == [threading.main_thread()]
     assert handle.broken == 1
+
+
+def test_compilers_of_every_kind_commit_while_others_change_all_they_read(log):
+    """Handles over globals, attributes and functions together, of several threads; healing, drains and releases too."""
+
+    class Base:
+        x = 0
+
+    class Derived(Base):
+        pass
+
+    def function(a=0):
+        return a
+
+    parts = [(i,) for i in range(3)]
+    function.__defaults__ = parts[0]
+    globals_ = namespace(G=0, function=function)
+    reads = {
+        "global": lambda recorder: recorder.read_global(globals_, "G"),
+        "attribute": lambda recorder: recorder.read_type_attr(Derived, "x"),
+        "defaults": lambda recorder: recorder.read_function(function, "defaults")[0][0],
+    }
+    now = {
+        "global": lambda: globals_["G"],
+        "attribute": lambda: Derived.x,
+        "defaults": lambda: function.__defaults__[0],
+    }
+    committed, errors, stale = [], [], []
+    barrier = threading.Barrier(6)
+
+    def guarded(work):
+        def run():
+            try:
+                barrier.wait()
+                work()
+            except BaseException as error:
+                errors.append(error)
+
+        return threading.Thread(target=run)
+
+    def change():
+        for i in range(1200):
+            globals_["G"] = i % 3
+            Base.x = i // 2 % 3
+            function.__defaults__ = parts[i // 3 % 3]
+            if i % 10 == 0:
+                del globals_["G"]
+                globals_["G"] = 0
+        globals_["G"] = Base.x = 1
+        function.__defaults__ = parts[1]
+
+    def build(names):
+        for i in range(60):
+            recorder = depwatch.Recorder("threads", 60000)
+            try:
+                values = {name: reads[name](recorder) for name in names}
+                handle = recorder.commit(values)
+            except depwatch.Stale:
+                stale.append(names)
+                continue
+            except NameError:  # between the delete and the store
+                continue
+            committed.append(handle)
+            if i % 4 == 0:
+                handle.retire("enough")
+            elif i % 4 == 1:
+                depwatch.drain()
+
+    orders = [["global", "attribute"], ["attribute", "defaults"], ["defaults", "global"], list(reads)]
+    threads = [guarded(change), guarded(change), *(guarded(lambda names=names: build(names)) for names in orders)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert len(committed) + len(stale) > 100
+    for settled in (False, True):
+        for handle in committed:
+            if handle.valid:
+                assert {name: now[name]() for name in handle.artifact} == handle.artifact
+            elif settled and not handle.retired:
+                broken = sum(now[name]() != value for name, value in handle.artifact.items())
+                assert handle.broken == broken > 0
+        depwatch.drain()

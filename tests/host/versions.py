@@ -35,6 +35,7 @@ class Host:
     bare_failure_debug: str
     frozendict: bool
     concurrent_interpreters: bool
+    pending_calls_after_fork_in_thread: bool  # in the child of a thread that is not the main one; 3.13+ never runs them
     pending_calls_are_traced: bool  # those that come as a traced function starts; 3.12 runs them inside the trace event
 
 
@@ -59,6 +60,7 @@ TABLE = {
         bare_failure_debug="tolerated",
         frozendict=False,
         concurrent_interpreters=False,
+        pending_calls_after_fork_in_thread=True,
         pending_calls_are_traced=False,
     ),
     (3, 13): Host(
@@ -81,6 +83,7 @@ TABLE = {
         bare_failure_debug="tolerated",
         frozendict=False,
         concurrent_interpreters=False,
+        pending_calls_after_fork_in_thread=False,
         pending_calls_are_traced=True,
     ),
     (3, 14): Host(
@@ -103,6 +106,7 @@ TABLE = {
         bare_failure_debug="killed",
         frozendict=False,
         concurrent_interpreters=True,
+        pending_calls_after_fork_in_thread=False,
         pending_calls_are_traced=True,
     ),
     (3, 15): Host(
@@ -125,6 +129,7 @@ TABLE = {
         bare_failure_debug="killed",
         frozendict=True,
         concurrent_interpreters=True,
+        pending_calls_after_fork_in_thread=False,
         pending_calls_are_traced=True,
     ),
 }
