@@ -1,13 +1,25 @@
 """Threads: some change what others read, compile and commit with."""
 
 import contextlib
+import sys
 import threading
+
+import pytest
 
 import depwatch
 from support import freeze, namespace
 
 
-def test_threads_change_read_and_commit_at_the_same_time(log):
+@pytest.fixture
+def often_switched():
+    """Threads take turns every few bytecodes, not every 5 ms."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+def test_threads_change_read_and_commit_at_the_same_time(often_switched):
     """Whatever the order, a handle that is valid at the end has the values that are there."""
     globals_ = namespace(**{f"N{i}": 0 for i in range(8)})
     handles, errors = [], []
@@ -61,7 +73,7 @@ def test_a_change_in_a_thread_is_drained_by_the_main_thread(log):
     assert handle.broken == 1
 
 
-def test_compilers_of_every_kind_commit_while_others_change_all_they_read(log):
+def test_compilers_of_every_kind_commit_while_others_change_all_they_read(often_switched):
     """Handles over globals, attributes and functions together, of several threads; healing, drains and releases too."""
 
     class Base:
@@ -100,18 +112,18 @@ def test_compilers_of_every_kind_commit_while_others_change_all_they_read(log):
         return threading.Thread(target=run)
 
     def change():
-        for i in range(1200):
+        for i in range(6000):
             globals_["G"] = i % 3
             Base.x = i // 2 % 3
             function.__defaults__ = parts[i // 3 % 3]
             if i % 10 == 0:
-                del globals_["G"]
+                globals_.pop("G", None)
                 globals_["G"] = 0
         globals_["G"] = Base.x = 1
         function.__defaults__ = parts[1]
 
     def build(names):
-        for i in range(60):
+        for i in range(250):
             recorder = depwatch.Recorder("threads", 60000)
             try:
                 values = {name: reads[name](recorder) for name in names}
