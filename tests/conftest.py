@@ -1,4 +1,4 @@
-"""Fixtures: a log, a small C extension that counts, and a check after each test that it left nothing behind."""
+"""Fixtures: a log, C extensions that count and that watch too; a check after each test that it left nothing behind."""
 
 import importlib.util
 import subprocess
@@ -58,15 +58,26 @@ def life():
     depwatch.drain()
 
 
-@pytest.fixture(scope="session")
-def counting(tmp_path_factory):
-    """The module of counting.c, built for this interpreter."""
+def build(name, folder):
+    """The helper extension of that name, built for this interpreter; `path` is for other processes to load it by."""
     command, flags = compiler()
-    built = tmp_path_factory.mktemp("counting") / f"counting{sysconfig.get_config_var('EXT_SUFFIX')}"
-    source = Path(__file__).with_name("counting.c")
+    built = folder / f"{name}{sysconfig.get_config_var('EXT_SUFFIX')}"
+    source = Path(__file__).with_name(f"{name}.c")
     subprocess.run([*command, *flags, "-O1", "-fPIC", "-shared", str(source), "-o", str(built)], check=True)
-    spec = importlib.util.spec_from_file_location("counting", built)
+    spec = importlib.util.spec_from_file_location(name, built)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     module.path = str(built)
     return module
+
+
+@pytest.fixture(scope="session")
+def counting(tmp_path_factory):
+    """The module of counting.c."""
+    return build("counting", tmp_path_factory.mktemp("counting"))
+
+
+@pytest.fixture(scope="session")
+def others(tmp_path_factory):
+    """The module of others.c: another extension with watchers."""
+    return build("others", tmp_path_factory.mktemp("others"))

@@ -167,8 +167,11 @@ def same(a, b):
     return type(a) is type(b) and type(a) in (int, float, str) and repr(a) == repr(b)
 
 
-def python(script, *arguments, status=0, **options):
-    """Run a script in a new interpreter with depwatch on its path; what it printed. It must end with that status."""
+def python(script, *arguments, status=0, stderr=None, **options):
+    """Run a script in a new interpreter with depwatch on its path; what it printed. It must end with that status.
+
+    stderr: what is expected there; by default nothing if the status is 0, else anything.
+    """
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)])}
     done = subprocess.run(
         [sys.executable, "-X", "faulthandler", "-c", textwrap.dedent(script), *arguments],
@@ -179,6 +182,6 @@ def python(script, *arguments, status=0, **options):
         **options,
     )
     assert done.returncode == status, f"status {done.returncode}\n{done.stdout}\n{done.stderr}"
-    if status == 0:
-        assert done.stderr == ""
+    if status == 0 or stderr is not None:
+        assert done.stderr == (stderr or "")
     return done.stdout

@@ -91,6 +91,22 @@ def test_pythons_that_fail_or_are_too_old_are_named_in_that_line(machine):
     assert "python: does not start" in line
 
 
+def test_a_free_threaded_python_is_refused_and_named_in_that_line(machine):
+    """A Python that answers like one: what sysconfig says is what ./dev goes by."""
+    pretend = (
+        "import sys, sysconfig; real = sysconfig.get_config_var; "
+        "sysconfig.get_config_var = lambda name: 1 if name == 'Py_GIL_DISABLED' else real(name); exec(sys.argv[1])"
+    )
+    path = machine.command("python3.14t", f'exec "{BASE_PYTHON}" -I -c "{pretend}" "$3"')
+    for command in ("test", "compare"):
+        done = machine.dev(command, PYTHON=str(path))
+        assert done.returncode == 1
+        line = only_line(done.stderr)
+        assert "no CPython >= 3.12" in line
+        assert f"{path}: {platform.python_version()} is free-threaded" in line
+    assert not (machine.checkout / ".venv").exists()
+
+
 @needs_ensurepip
 def test_failing_shims_on_path_do_not_stop_the_search(machine):
     for name in ("python3", "python3.15", "python3.14", "python3.13", "python3.12"):

@@ -49,6 +49,9 @@ class Host:
     jit_stale: frozenset[str]  # hot loops of hot_loops.py that go on with what was replaced
     jit_killed: frozenset[str]  # those that kill the process
     jit_killed_debug: frozenset[str]
+    concurrent_interpreters: bool
+    pending_calls_after_fork_in_thread: bool  # in the child of a thread that is not the main one; 3.13+ never runs them
+    pending_calls_are_traced: bool  # those that come as a traced function starts; 3.12 runs them inside the trace event
 
 
 # What breaks a dict on all versions, if its callback does it.
@@ -113,6 +116,9 @@ TABLE = {
         jit_stale=frozenset(),
         jit_killed=frozenset(),
         jit_killed_debug=frozenset(),
+        concurrent_interpreters=False,
+        pending_calls_after_fork_in_thread=True,
+        pending_calls_are_traced=False,
     ),
     (3, 13): Host(
         function_events=FIVE_FUNCTION_EVENTS,
@@ -148,6 +154,9 @@ TABLE = {
         jit_stale=frozenset(),
         jit_killed=frozenset(),
         jit_killed_debug=frozenset(),
+        concurrent_interpreters=False,
+        pending_calls_after_fork_in_thread=False,
+        pending_calls_are_traced=True,
     ),
     (3, 14): Host(
         function_events=FIVE_FUNCTION_EVENTS,
@@ -183,6 +192,9 @@ TABLE = {
         jit_stale=frozenset(),
         jit_killed=frozenset({"o.m(), B.m = g"}),
         jit_killed_debug=frozenset({"o.m(), B.m = g"}),
+        concurrent_interpreters=True,
+        pending_calls_after_fork_in_thread=False,
+        pending_calls_are_traced=True,
     ),
     (3, 15): Host(
         function_events=[*FIVE_FUNCTION_EVENTS, "MODIFY_QUALNAME"],
@@ -218,6 +230,9 @@ TABLE = {
         jit_stale=frozenset({"f(*args)", "f(**kwargs)", "C(1)"}),
         jit_killed=frozenset(),
         jit_killed_debug=frozenset({"o.p, B.p = property(g)"}),
+        concurrent_interpreters=True,
+        pending_calls_after_fork_in_thread=False,
+        pending_calls_are_traced=True,
     ),
 }
 
