@@ -171,7 +171,7 @@ static inline bool stays_broken(const Facet *facet, PyObject *value)
 int on_dict_event(PyDict_WatchEvent event, PyObject *dict, PyObject *key, PyObject *value)
 {
     Object *object = object_of(dict);
-    if (provisional_facets != 0)
+    if ((provisional_facets | provisional_dicts) != 0)
         provisional_event(event, dict, key, value);
     if (object == NULL)
         return 0;

@@ -19,7 +19,8 @@ bool provisional_after_removal(Facet *facet, const PyObject *dict);
  * the new one. */
 bool provisional_after_mro(Facet *facet, const PyTypeObject *changing);
 
-extern uint32_t provisional_facets; /* how many there are */
+/* How many there are, and how many dicts are watched for nothing else. */
+extern uint32_t provisional_facets, provisional_dicts;
 
 /* An event of any watched dict, before it is handled, with what CPython gives. */
 void provisional_event(PyDict_WatchEvent event, PyObject *dict, PyObject *key, PyObject *value);

@@ -269,8 +269,12 @@ static int look_again(uint32_t id, PyObject *garbage)
     if (facet->known || facet->dead) {
         provisional_settled(facet);
     } else if (facet->awaits != AWAITS_NOTHING) {
-        /* It counts as touched, so that it stays; out of memory: broken until its next event. */
-        service.unfinished = facet->touched = dependents_add(&unfinished, id);
+        facet->touched = dependents_add(&unfinished, id); /* it counts as touched, so that it stays */
+        service.unfinished |= facet->touched;
+        if (!facet->touched && facet->provisional != PROVISIONAL_NOT) {
+            provisional_settled(facet);
+            facet_becomes_unknown(id); /* out of memory: broken until its next event */
+        }
         return 0;
     }
     count_break(id);
