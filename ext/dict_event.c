@@ -26,9 +26,10 @@ static void chain_event(uint32_t id, const Object *object, Change change, PyObje
     bool was_held = held(facet);
     service.events++;
     facet->changes++;
-    facet->awaits = removal ? AWAITS_NO_NAME : AWAITS_NAME;
-    facet->awaited_in = object->id;
-    if (was_held && value != NULL && same_value(facet_recorded(facet), value))
+    facet_awaits(facet, removal ? AWAITS_NO_NAME : AWAITS_NAME, object->id);
+    if (facet->provisional != PROVISIONAL_NOT)
+        ; /* it has survived this event: see provisional_event */
+    else if (was_held && value != NULL && same_value(facet_recorded(facet), value))
         facet_loses_place(facet); /* whether or not the write succeeds: the value is the same, only perhaps moved here */
     else if (was_held ? !(removal && provisional_after_removal(facet, object->address)) : facet->known)
         facet_becomes_unknown(id);

@@ -24,10 +24,9 @@ static bool is_there_already(const PyFunctionObject *function, PyFunction_WatchE
                                                                  : function->func_kwdefaults);
 }
 
-static void awaits_kwdefaults(Facet *facet, uint32_t function, const PyObject *assigned)
+static void awaits_kwdefaults(Facet *facet, const PyObject *assigned)
 {
-    facet->awaits = AWAITS_KWDEFAULTS;
-    facet->awaited_in = function;
+    facet->awaits[0] = AWAITS_KWDEFAULTS;
     facet->awaited_value = assigned;
 }
 
@@ -44,7 +43,7 @@ static NOT_INLINE int function_modified(uint32_t object, PyFunction_WatchEvent e
         if (facet->kind == FACET_ANY) {
             whole_event(id, object, CHANGE_MODIFIED, NULL, value);
             if (event == PyFunction_EVENT_MODIFY_KWDEFAULTS) {
-                awaits_kwdefaults(facet, object, assigned);
+                awaits_kwdefaults(facet, assigned);
                 facet_becomes_unknown(id); /* the drain registers it with the new dict */
             }
             continue;
@@ -54,7 +53,7 @@ static NOT_INLINE int function_modified(uint32_t object, PyFunction_WatchEvent e
         service.events++;
         facet->changes++;
         if (facet->kind == FACET_KWDEFAULTS)
-            awaits_kwdefaults(facet, object, assigned);
+            awaits_kwdefaults(facet, assigned);
         if (facet->kind == FACET_KWDEFAULTS && (!facet->known || value != facet_recorded(facet)))
             facet_becomes_unknown(id); /* another dict of defaults: the drain watches its contents too */
         else

@@ -228,6 +228,18 @@ void provisional_event(PyDict_WatchEvent event, PyObject *dict, PyObject *key, P
     }
 }
 
+bool provisional_keeps(PyObject *dict)
+{
+    if (provisional_facets == 0)
+        return false;
+    if (provisional_dicts < MAX_DICTS) {
+        dicts[provisional_dicts++] = dict;
+        return true;
+    }
+    provisional_break_all();
+    return false;
+}
+
 void provisional_unwatch(void)
 {
     while (provisional_dicts > 0) {

@@ -30,5 +30,7 @@ void provisional_break_all(void);
 /* Safe points only: the drain has looked at the facet / at all of them. */
 void provisional_settled(Facet *facet);
 void provisional_unwatch(void);
+/* Nobody else needs the dict's events any more. True: it stays watched until the drain has looked at all of them. */
+bool provisional_keeps(PyObject *dict);
 
 #endif

@@ -266,16 +266,17 @@ static int look_again(uint32_t id, PyObject *garbage)
              part = facet_at(part)->next_of_owner)
             facet_retires_handles(part, CAUSE_UNWATCHABLE);
     }
-    if (facet->known || facet->dead) {
-        provisional_settled(facet);
-    } else if (facet->awaits != AWAITS_NOTHING) {
+    bool lost = !facet->known && !facet->dead;
+    if (lost && facet->awaits[0] != AWAITS_NOTHING) {
         facet->touched = dependents_add(&unfinished, id); /* it counts as touched, so that it stays */
         service.unfinished |= facet->touched;
-        if (!facet->touched && facet->provisional != PROVISIONAL_NOT) {
-            provisional_settled(facet);
-            facet_becomes_unknown(id); /* out of memory: broken until its next event */
-        }
-        return 0;
+        if (facet->touched)
+            return 0;
+    }
+    if (facet->provisional != PROVISIONAL_NOT) {
+        provisional_settled(facet);
+        if (lost)
+            facet_becomes_unknown(id); /* nothing says any more that it holds */
     }
     count_break(id);
     give_up_unstable(id);
