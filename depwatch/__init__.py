@@ -11,7 +11,7 @@ watches nothing.
 import atexit
 import os
 
-from depwatch import interpreter  # noqa: F401: before all else it refuses any but the main one
+from depwatch import interpreter  # noqa: F401 (before all else: it refuses any but the main one)
 
 # isort: split
 from depwatch import _core, notice

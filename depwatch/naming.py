@@ -110,7 +110,9 @@ def no_module_attribute(module: types.ModuleType, name: str) -> Exception:
             f"{name!r} of {brief(module)} is an attribute of its class, not of the module; use "
             f"read_type_attr({qualname_of(kind)}, {name!r})"
         )
-    return AttributeError(f"{brief(module)} has no attribute {name!r}", name=name, obj=module)
+    of = dict_of_module(module).get("__name__")
+    named = f"module {of!r}" if type(of) is str else "module"
+    return AttributeError(f"{named} has no attribute {name!r}", name=name, obj=module)
 
 
 def is_immutable(cls: type) -> bool:

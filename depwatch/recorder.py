@@ -10,7 +10,7 @@ from depwatch._core import FacetReference
 from depwatch.cells import CellKind, GuardCell, ValueCell
 from depwatch.errors import Released, Stale, Unstable, Unwatchable
 from depwatch.handle import Callback, Handle
-from depwatch.values import UNKNOWN, along_mro, brief, is_a
+from depwatch.values import UNKNOWN, along_mro, brief, is_a, name_of
 
 MAX_UNSTABLE_AFTER: Final = 65535  # breaks that a facet can count
 
@@ -168,7 +168,7 @@ class Recorder:
             return NameError(f"name {name!r} is not defined", name=name)
         if is_a(owner, types.ModuleType):
             return naming.no_module_attribute(owner, name)
-        return AttributeError(f"{brief(owner)} has no attribute {name!r}", name=name, obj=owner)
+        return AttributeError(f"type object {name_of(owner)!r} has no attribute {name!r}", name=name, obj=owner)
 
     def value_cell(self, owner: Any, name: str, kind: CellKind) -> ValueCell:
         """A word that depwatch keeps current: no assumption, a change is patched and invalidates nothing.

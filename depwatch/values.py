@@ -7,11 +7,12 @@ from typing import Any, Final, final
 MAX_LENGTH: Final = 60  # characters of a repr that are shown
 
 # What CPython itself goes by. A class, or its metaclass, may say something else under these names.
-flags_of: Final[Callable[[type], int]] = type.__dict__["__flags__"].__get__
-mro_of: Final[Callable[[type], tuple[type, ...]]] = type.__dict__["__mro__"].__get__
-dict_of_class: Final[Callable[[type], types.MappingProxyType[str, Any]]] = type.__dict__["__dict__"].__get__
-dict_of_module: Final[Callable[[types.ModuleType], dict[str, Any]]] = types.ModuleType.__dict__["__dict__"].__get__
-qualname_of: Final[Callable[[type], str]] = type.__dict__["__qualname__"].__get__
+flags_of: Final[Callable[[type], int]] = vars(type)["__flags__"].__get__
+mro_of: Final[Callable[[type], tuple[type, ...]]] = vars(type)["__mro__"].__get__
+dict_of_class: Final[Callable[[type], types.MappingProxyType[str, Any]]] = vars(type)["__dict__"].__get__
+dict_of_module: Final[Callable[[types.ModuleType], dict[str, Any]]] = vars(types.ModuleType)["__dict__"].__get__
+name_of: Final[Callable[[type], str]] = vars(type)["__name__"].__get__
+qualname_of: Final[Callable[[type], str]] = vars(type)["__qualname__"].__get__
 
 
 def is_a(obj: object, kind: type) -> bool:
@@ -78,7 +79,7 @@ _BRIEF: Final[dict[type, Callable[..., str]]] = {
 }
 
 
-def brief(value: object) -> str:
+def brief(value: Any) -> str:
     """The value in at most about 80 characters. Never raises."""
     kind = type(value)
     if kind in _BRIEF:

@@ -18,6 +18,7 @@ from support import (
     i64_at,
     namespace,
     object_at,
+    seen_in,
     without_automatic_drain,
 )
 
@@ -111,7 +112,7 @@ def test_a_subclass_does_not_fit(log, kind, value):
 def test_a_deletion_lowers_the_guard_at_once_and_a_new_value_is_there_after_the_drain(log, kind, change):
     first, second, *_ = VALUES[kind]
     globals_ = namespace(X=first)
-    cell, handle = value_cell(log, globals_, "X", kind)
+    cell, handle = value_cell(log, seen_in(globals_), "X", kind)
     if change == "delete":
         del globals_["X"]
     else:
@@ -255,8 +256,8 @@ def test_a_retired_handle_keeps_its_cells_until_it_is_released(log):
 
 def test_the_end_of_the_namespace_lowers_the_guards(log):
     globals_ = namespace(X=1)
-    value, handle = value_cell(log, globals_, "X", "i64")
-    guard, _ = guard_cell(log, globals_, "X")
+    value, handle = value_cell(log, seen_in(globals_), "X", "i64")
+    guard, _ = guard_cell(log, seen_in(globals_), "X")
     globals_ = None
     assert (state(value), byte_at(guard.address)) == (None, 0)
     assert log.drained() == []
