@@ -129,15 +129,15 @@ class Recorder:
         return tuple(self._read(naming.function_facet(function, part))[0] for part in parts)
 
     def depend_on(self, obj: object) -> None:
-        """Assume that this object stays as it is. There is no value that could come back: any change retires the handle.
+        """Assume that an object stays as it is. No value could come back: any change retires the handle.
 
-        dict         its items. Exact dicts only: what a subclass has besides (order, attributes) changes without event
+        dict         its items; only of an exact dict, as a subclass has more (order, attributes) that sends no event
         module       its dict
-        type         what look-ups find in it: the attributes along the MRO and the MRO. Not its __name__, __qualname__
-                     and metaclass; a static type cannot change, which records nothing
-        function     its code, defaults, kwdefaults and what is in the dict of those, and its existence. Not its name,
-                     annotations and attributes, and what is in its closure cells
-        code object  its existence
+        type         what look-ups find in it: attributes along the MRO, and the MRO; not __name__, __qualname__ and the
+                     metaclass. A static type cannot change, and nothing is recorded
+        function     code, defaults, kwdefaults and what is in that dict; not name, annotations, attributes and what is
+                     in closure cells
+        code object  existence, as of each of these
 
         Raises Unwatchable.
         """

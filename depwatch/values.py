@@ -1,4 +1,4 @@
-"""Values, asked without running any code of the observed program: what they are inside, and in short words."""
+"""Values: what they are, whatever they say of themselves, and in short words."""
 
 import types
 from collections.abc import Callable
@@ -12,7 +12,12 @@ mro_of: Final[Callable[[type], tuple[type, ...]]] = vars(type)["__mro__"].__get_
 dict_of_class: Final[Callable[[type], types.MappingProxyType[str, Any]]] = vars(type)["__dict__"].__get__
 dict_of_module: Final[Callable[[types.ModuleType], dict[str, Any]]] = vars(types.ModuleType)["__dict__"].__get__
 name_of: Final[Callable[[type], str]] = vars(type)["__name__"].__get__
-qualname_of: Final[Callable[[type], str]] = vars(type)["__qualname__"].__get__
+_qualname_of: Final[Callable[[type], str]] = vars(type)["__qualname__"].__get__
+_exact: Final = str.__str__  # a name may be of a subclass of str, which has a say when it is formatted
+
+
+def qualname_of(cls: type) -> str:
+    return _exact(_qualname_of(cls))
 
 
 def is_a(obj: object, kind: type) -> bool:
@@ -22,7 +27,7 @@ def is_a(obj: object, kind: type) -> bool:
 
 def along_mro(cls: type, name: str) -> tuple[Any, ...]:
     """(value,) of the first class along the MRO that has the name in its dict, or ()."""
-    for base in mro_of(cls):
+    for base in mro_of(cls) or ():  # None while it is being made
         names = dict_of_class(base)
         if name in names:
             return (names[name],)
@@ -55,7 +60,7 @@ def _items(value: list[object] | tuple[object, ...] | dict[object, object] | set
 
 
 def _code(value: types.CodeType) -> str:
-    return f"<code of {value.co_qualname}, line {value.co_firstlineno}>"
+    return f"<code of {_exact(value.co_qualname)}, line {value.co_firstlineno}>"
 
 
 # By exact type: a subclass may override anything.
@@ -73,14 +78,14 @@ _BRIEF: Final[dict[type, Callable[..., str]]] = {
     dict: _items,
     set: _items,
     frozenset: _items,
-    types.FunctionType: lambda value: f"<function {value.__qualname__}>",
+    types.FunctionType: lambda value: f"<function {_exact(value.__qualname__)}>",
     types.BuiltinFunctionType: lambda value: f"<built-in {value.__name__}>",
     types.CodeType: _code,
 }
 
 
 def brief(value: Any) -> str:
-    """The value in at most about 80 characters. Never raises."""
+    """The value in at most about 80 characters. Never raises, never runs the program's code."""
     kind = type(value)
     if kind in _BRIEF:
         return _BRIEF[kind](value)

@@ -264,6 +264,28 @@ def test_the_end_of_the_namespace_lowers_the_guards(log):
     assert (state(value), byte_at(guard.address), handle.valid) == (None, 0, True)
 
 
+@without_automatic_drain
+def test_what_listeners_read_for_the_same_compilation_while_a_guard_is_made_is_not_taken_back(log):
+    """Each drain in the making of the guard has an event to tell, as the listener makes the next."""
+    globals_, told, read = namespace(X=1, **{f"N{i}": i for i in range(8)}), namespace(Y=0), []
+    recorder = depwatch.Recorder("r")
+
+    def listener(event):
+        read.append(f"N{len(read)}")
+        told["Y"] = object()
+        if len(read) < 6:
+            recorder.read_global(seen_in(globals_), read[-1])
+
+    subscription = depwatch.subscribe(listener, told, "Y")
+    told["Y"] = 1
+    recorder.guard_cell(seen_in(globals_), "X")
+    subscription.cancel()
+    handle = log.commit(recorder)
+    assert len(read) >= 2
+    assert dependents(globals_, "X") == set()
+    assert [name for name in read[:5] if dependents(globals_, name) != {handle.id}] == []
+
+
 def test_a_recorder_without_commit_keeps_its_cells_current():
     globals_ = namespace(X=1)
     recorder = depwatch.Recorder("r")
