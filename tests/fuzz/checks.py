@@ -94,7 +94,8 @@ def check_retired(optimizer: Optimizer, piece: Piece) -> None:
             right = any(type(each.target) is Whole or type(each.target) is FunctionPart for each in assumptions)
             right = right or optimizer.world.module_classes > 0
         case "died":
-            right = any(each.target.now(step) is GONE for each in assumptions)
+            # The "__builtins__" of a namespace with a cell are an assumption, too.
+            right = any(each.target.now(step) is GONE for each in (*assumptions, *piece.cells))
         case "superseded":
             right = any(each.superseded() for each in assumptions)
         case "unstable":

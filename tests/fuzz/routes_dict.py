@@ -234,6 +234,7 @@ def import_as(m: Any, x: int, y: int, z: int) -> None:
 @route(1)
 def exec_adds_builtins(m: Any, x: int, y: int, z: int) -> None:
     where = m.world.spaces[2].dict
+    del where["__builtins__"]
     exec("0", where)
 
 

@@ -162,10 +162,12 @@ class World:
             module = types.ModuleType(MODULE)
             module.__spec__ = importlib.machinery.ModuleSpec(MODULE, LOADER)
             sys.modules[MODULE] = module
+            exec("", vars(module))  # gives it "__builtins__"
             space = Space(kind, module, vars(module), vars(builtins))
         else:
             holder = Holder()
             holder.rate = 1.5
+            exec("", vars(holder))
             space = Space(kind, holder, vars(holder), vars(builtins))
         assert space.dict is not None
         for name in NAMES[::2]:
