@@ -4,9 +4,9 @@ from typing import Any
 
 import depwatch
 from fuzz import targets, values
-from fuzz.targets import Attribute, FunctionPart, Global, ModuleAttribute, Named, Target, Whole
+from fuzz.targets import Attribute, FunctionGlobal, FunctionPart, Global, ModuleAttribute, Named, Target, Whole, records_of
 from fuzz.values import GONE, MISSING
-from fuzz.world import MISSES_INSTANCE_STORES, NAMES, World
+from fuzz.world import MISSES_INSTANCE_STORES, NAMES, Space, World
 
 MAX_PIECES, MAX_OPEN = 8, 2
 LIMITS = (1, 2, 6, 6, 6, 100, 100, 65535)
@@ -26,11 +26,12 @@ class Assumption:
         else:
             self.key = values.key_of(value)
             if type(target) is FunctionPart and target.part == "kwdefaults" and value is not None:
-                self.items = tuple(value.items())  # the dict can change in place
-            if target.last_key is None or not values.same(value, target.last_key):
-                target.recordings += 1
-                target.last_key = self.key
-        self.recordings = target.recordings
+                self.items = targets.of_dict(value)  # the dict can change in place
+            records = target.records
+            if records.last_key is None or not values.same(value, records.last_key):
+                records.number += 1
+                records.last_key = self.key
+        self.recordings = target.records.number
 
     def holds(self, step: int) -> bool:
         now = self.target.now(step)
@@ -38,11 +39,11 @@ class Assumption:
             return targets.identical(now, self.key)
         if now is GONE or now is MISSING or not values.same(now, self.key):
             return False
-        return self.items is None or targets.identical(tuple(now.items()), self.items)
+        return self.items is None or targets.identical(targets.of_dict(now), self.items)
 
     def superseded(self) -> bool:
         """Another value was recorded on the same facet since."""
-        return self.recordings != self.target.recordings
+        return self.recordings != self.target.records.number
 
 
 class CellUse:
@@ -50,21 +51,18 @@ class CellUse:
 
     def __init__(self, target: Target, kind: str, cell: Any, key: Any) -> None:
         self.target, self.kind, self.cell, self.key = target, kind, cell, key
-        self.recordings = target.recordings
+        self.recordings = target.records.number
 
 
 class Piece:
     """One piece of optimized code."""
 
-    __slots__ = ("assumptions", "byte", "cells", "handle", "limit", "settled")
+    __slots__ = ("assumptions", "byte", "cells", "distinct", "handle", "limit")
 
     def __init__(self, handle: depwatch.Handle, limit: int, assumptions: list[Assumption], cells: list[CellUse]):
         self.handle, self.limit, self.assumptions, self.cells = handle, limit, assumptions, cells
         self.byte = 0  # at the last check
-        self.settled = True
-
-    def distinct(self) -> list[Assumption]:
-        return list({id(each.target): each for each in self.assumptions}.values())
+        self.distinct = tuple({id(each.target): each for each in assumptions}.values())
 
 
 class Open:
@@ -85,7 +83,7 @@ class Optimizer:
         self.count = count  # (what) -> None
         self.pieces: list[Piece] = []
         self.open: list[Open] = []
-        self._targets: dict[Any, Target] = {}
+        self._targets: dict[Any, Any] = {}
 
     def close(self) -> None:
         for each in self.open:
@@ -99,11 +97,12 @@ class Optimizer:
 
     # --- what to rely on --------------------------------------------------------------------------------------------
 
-    def _once(self, make: Any, owner: Any, *rest: Any) -> Any:
-        key = (make, id(owner), *rest)
+    def _once(self, make: Any, *of: Any) -> Any:
+        """The one of these; it keeps what it is of alive, so that the numbers stay theirs."""
+        key = (make, *map(id, of))
         found = self._targets.get(key)
         if found is None:
-            found = self._targets[key] = make(owner, *rest)
+            found = self._targets[key] = make(*of)
         return found
 
     def target(self, number: int, choice: int) -> Target:
@@ -111,9 +110,7 @@ class Optimizer:
         world, name = self.world, NAMES[choice % 4]
         kind, which = number % 16, choice >> 2
         if kind < 5:
-            target = self._once(Global, world.space(which), name)
-            target.how = number >> 4
-            return target  # type: ignore[no-any-return]
+            return self._global(world.space(which), name, number >> 4)
         if kind < 7:
             return self._once(ModuleAttribute, world.spaces[1], name)  # type: ignore[no-any-return]
         if kind < 12:
@@ -123,6 +120,15 @@ class Optimizer:
         makers = (targets.whole_space, targets.whole_class, targets.whole_function)
         places = (world.spaces, world.classes, world.functions)[choice % 3]
         return self._once(makers[choice % 3], places[which % len(places)])  # type: ignore[no-any-return]
+
+    def _global(self, space: Space, name: str, how: int) -> Target:
+        """As a function finds it, or as code that is run in the namespace does: not the same once builtins change."""
+        records = self._once(records_of, space, name)
+        if how % 3 == 0 and space.kind == "dict":
+            return self._once(FunctionGlobal, space, name, records, space.builtins())
+        target = self._once(Global, space, name, records)
+        target.by_module = how % 3 == 1 and space.kind == "module"
+        return target  # type: ignore[no-any-return]
 
     # --- reading ----------------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from unittest import mock
 
 from fuzz import keys
 from fuzz.routes import route
-from fuzz.world import CATCH, DELETE, IMPORT, NAMES, STORE, STORE_AT_TOP, Space, World
+from fuzz.world import CATCH, DELETE, IMPORT, NAMES, STORE, STORE_AT_TOP, World
 
 
 def place(world: World, x: int) -> dict[Any, Any]:
@@ -226,8 +226,7 @@ def except_variable(m: Any, x: int, y: int, z: int) -> None:
 @route(1)
 def import_as(m: Any, x: int, y: int, z: int) -> None:
     space = m.world.space(x)
-    where = {"__import__": __import__} if z & 1 else None
-    if where is None and "__import__" in space.fallback:
+    if "__import__" in space.builtins():
         types.FunctionType(IMPORT[name(y)], space.dict)()
 
 
@@ -250,13 +249,3 @@ def grow(m: Any, x: int, y: int, z: int) -> None:
 @route(1)
 def renew_namespace(m: Any, x: int, y: int, z: int) -> None:
     m.world.renew_space(x)
-
-
-@route(6)
-def restore(m: Any, x: int, y: int, z: int) -> None:
-    """Put back what a compiled piece has read: assumptions heal."""
-    m.restore(x, y)
-
-
-def spaces_of(world: World) -> list[Space]:
-    return world.spaces

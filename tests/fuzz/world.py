@@ -16,14 +16,44 @@ NAMES = ("rate", "area", "size", "kind")
 MISSES_INSTANCE_STORES = sys.version_info[:3] == (3, 13, 0)  # gh-125608: such a dict is refused there
 
 
-class Space:
-    """A namespace: the dict, what holds it, and the builtins of functions that are made in it."""
+def references(held: Any) -> int:
+    """How many there are: a number to compare, as versions of CPython count the arguments of calls differently."""
+    return sys.getrefcount(held)
 
-    def __init__(self, kind: str, owner: Any, mapping: dict[str, Any] | None, fallback: dict[str, Any]) -> None:
+
+def _references_of_two() -> int:
+    """Of what one attribute and one variable hold."""
+    holder = types.SimpleNamespace(held={})
+    held = holder.held
+    return references(held)
+
+
+REFERENCES = _references_of_two()
+
+
+class Space:
+    """A namespace: the dict, and what holds it."""
+
+    def __init__(self, kind: str, owner: Any, mapping: dict[str, Any]) -> None:
         self.kind = kind  # "dict", "module" or "instance"
         self.owner = owner
-        self.dict = mapping  # None once it is gone
-        self.fallback = fallback
+        self.dict: dict[str, Any] | None = mapping  # None once it is gone
+
+    def builtins(self) -> dict[str, Any]:
+        """Those of code that is run in it now, as CPython finds them."""
+        assert self.dict is not None
+        found = self.dict.get("__builtins__", builtins)
+        return vars(found) if type(found) is types.ModuleType else found
+
+    def drop(self) -> None:
+        """Nobody of the world has it any more. It dies here if nobody else has it, and lives on unchanged if so."""
+        owner, mapping = self.owner, self.dict
+        if owner is None:
+            alone = references(mapping) == REFERENCES
+        else:  # which has the dict too; and an object that can be referred to weakly may wait for the collector
+            alone = references(owner) == REFERENCES and references(mapping) == REFERENCES + 1
+        if alone:
+            self.owner = self.dict = None
 
     def function(self, code: types.CodeType) -> types.FunctionType:
         """A function of this namespace. Its builtins are looked up now, as CPython does it."""
@@ -119,7 +149,7 @@ class World:
         self.metaclass = type("Meta", (type,), {})
         self.foreign = type("Foreign", (), {"area": Value(), "__module__": "fuzz"})  # a base that comes and goes
         self.classes: list[Box] = []
-        for number in range(6):
+        for number in range(8):
             self.classes.append(Box(self.new_class(number)))
         # Some bases have other subclasses too. With its only subclass, a base loses its table of subclasses.
         self.siblings = [type("Sibling", (base,), {}) for base in (self.foreign, *(self.classes[i].item for i in (0, 2)))]
@@ -157,16 +187,16 @@ class World:
 
     def new_space(self, kind: str) -> Space:
         if kind == "dict":
-            space = Space(kind, None, {"__builtins__": self.fake_builtins}, self.fake_builtins)
+            space = Space(kind, None, {"__builtins__": self.fake_builtins})
         elif kind == "module":
             module = types.ModuleType(MODULE)
             module.__spec__ = importlib.machinery.ModuleSpec(MODULE, LOADER)
             sys.modules[MODULE] = module
-            space = Space(kind, module, vars(module), vars(builtins))
+            space = Space(kind, module, vars(module))
         else:
             holder = Holder()
             holder.rate = 1.5
-            space = Space(kind, holder, vars(holder), vars(builtins))
+            space = Space(kind, holder, vars(holder))
         assert space.dict is not None
         for name in NAMES[::2]:
             space.dict[name] = Value()
@@ -176,29 +206,21 @@ class World:
         return self.spaces[number % len(self.spaces)]
 
     def renew_space(self, number: int) -> None:
-        """Drop a namespace for a new one. If nobody else has the dict, it dies here."""
+        """Drop a namespace for a new one."""
         index = number % len(self.spaces)
         old = self.spaces[index]
         self.spaces[index] = self.new_space(old.kind)
-        mapping, owner = old.dict, old.owner
-        # The two variables here, the space, the object that owns it, and the argument of getrefcount itself.
-        alone = sys.getrefcount(mapping) == 3 if owner is None else False
-        if alone:
-            old.dict = None
-        del mapping, owner
+        old.drop()
 
     # --- classes ----------------------------------------------------------------------------------------------------
 
-    def alive(self, boxes: list[Box], number: int) -> Any:
-        return boxes[number % len(boxes)].item
-
     def new_class(self, number: int) -> type:
-        """0: a root. 1, 2: from it. 3: from 1. 4: from 1 and 2. 5: a root with slots and a metaclass."""
+        """0: a root. 1, 2: from it. 3: from 1. 4: from 1 and 2. 5: a root with slots and a metaclass. 6, 7: far below."""
         of = [box.item for box in self.classes]
-        bases: tuple[type, ...] = {0: (), 1: of[:1], 2: of[:1], 3: of[1:2], 4: of[1:3], 5: ()}[number]  # type: ignore[assignment]
+        bases = {0: (), 1: of[:1], 2: of[:1], 3: of[1:2], 4: of[1:3], 5: (), 6: of[3:4], 7: [*of[6:7], *of[2:3]]}[number]
         body: dict[str, Any] = {"__module__": "fuzz", NAMES[number % 4]: Value()}
         if number == 5:
-            body |= {"__slots__": ("slot",), "__doc__": "root with slots"}
+            body |= {"__slots__": ("slot", "kind"), "__doc__": "root with slots"}
             return self.metaclass("C5", (), body)
         try:
             return type(f"C{number}", tuple(bases), body)
