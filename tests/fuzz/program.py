@@ -68,6 +68,7 @@ class Machine:
         needless = self.counts["fired needlessly"]
         route.change(self, x, y, z)
         self.counts["steps"] += 1
+        self.counts[f"route: {route.name}"] += 1
         for_drain = route.name == "drain"  # has checked already
         if not for_drain:
             world.step += 1  # what the route has looked at may have changed since
