@@ -1,12 +1,14 @@
 """What a program changes: four namespaces and their builtins, a family of classes, some functions."""
 
 import builtins
+import contextlib
 import importlib
 import importlib.machinery
 import sys
+import textwrap
 import types
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from fuzz import keys, values
@@ -65,6 +67,10 @@ class Holder:
     """An instance with a dict."""
 
 
+class OtherHolder:
+    """Another, which an instance may become."""
+
+
 class Box:
     """A place for a class or function. What is dropped may live on until the collector has run."""
 
@@ -81,22 +87,36 @@ class Box:
         self._item = None
 
 
-def _template(source: str) -> dict[str, types.CodeType]:
-    """Code objects of a function f, one for each name."""
+# What code that is run in a namespace finds in its builtins.
+VALUES: list[Any] = []  # what it stores
+_OURS = {"VALUES": VALUES, "nullcontext": contextlib.nullcontext, "getframe": sys._getframe}
+_USUAL = ("BaseException", "ExceptionGroup", "ValueError", "eval", "exec", "globals", "int", "locals", "vars")
+HELPERS = _OURS | {each: vars(builtins)[each] for each in (*_USUAL, "__build_class__", "__import__", "__name__")}
+
+
+def _with_names(source: str) -> Iterator[tuple[str, str]]:
+    for number, name in enumerate(NAMES):
+        yield name, source.replace("NAME", name).replace("OTHER", NAMES[(number + 1) % len(NAMES)])
+
+
+def code_at_top(source: str) -> dict[str, types.CodeType]:
+    """Code to be run in a namespace, for each name."""
+    return {name: compile(written, "<fuzz>", "exec") for name, written in _with_names(source)}
+
+
+def code_of_function(source: str, parameters: str = "") -> dict[str, types.CodeType]:
+    """Code of a function to which the names are globals, for each name."""
     codes = {}
-    for name in NAMES:
+    for name, written in _with_names(f"def f({parameters}):\n    global NAME, OTHER\n" + textwrap.indent(source, "    ")):
         space: dict[str, Any] = {}
-        exec(source.replace("NAME", name), space)
+        exec(written, space)
         codes[name] = space["f"].__code__
     return codes
 
 
-LOAD = _template("def f():\n    return NAME")
-STORE = _template("def f(value):\n    global NAME\n    NAME = value")
-DELETE = _template("def f():\n    global NAME\n    del NAME")
-CATCH = _template("def f(error, handled):\n    global NAME\n    try:\n        raise error\n    except handled as NAME:\n        pass")
-IMPORT = _template("def f():\n    global NAME\n    import keyword as NAME")
-STORE_AT_TOP = {name: compile(f"{name} = VALUES.pop()", "<fuzz>", "exec") for name in NAMES}
+LOAD = code_of_function("return NAME")
+STORE = code_of_function("NAME = value", "value")
+DELETE = code_of_function("del NAME")
 
 
 class Loader:
@@ -144,7 +164,9 @@ class World:
         self.step = 0
         self.transient = False  # this step changes something and changes it again
         self.module_classes = 0  # how often the module got another class
-        self.fake_builtins: dict[str, Any] = {"rate": 1.5, "area": Value()}
+        self.fake_builtins: dict[str, Any] = HELPERS | {"rate": 1.5, "area": Value()}
+        self.other_builtins: dict[str, Any] = HELPERS | {"rate": 2.5, "size": Value()}
+        vars(builtins).update(_OURS)
         self.spaces = [self.new_space(kind) for kind in ("dict", "module", "instance", "dict")]
         self.metaclass = type("Meta", (type,), {})
         self.foreign = type("Foreign", (), {"area": Value(), "__module__": "fuzz"})  # a base that comes and goes
@@ -164,7 +186,7 @@ class World:
         keys.Loud.meddle = None
         for close in self.closers:
             close()
-        for name in NAMES:
+        for name in (*NAMES, *_OURS):
             vars(builtins).pop(name, None)
         sys.meta_path.remove(FINDER)
         sys.modules.pop(MODULE, None)
@@ -182,6 +204,13 @@ class World:
     def module_is_special(self) -> bool:
         """Whether the class of the module has a say in its attributes."""
         return type(self.spaces[1].owner) is not types.ModuleType
+
+    def publish_module(self) -> None:
+        """Have the import system find the module, whatever happened to its name."""
+        module = self.spaces[1].owner
+        module.__name__ = MODULE
+        module.__spec__ = importlib.machinery.ModuleSpec(MODULE, LOADER)
+        sys.modules[MODULE] = module
 
     # --- namespaces -------------------------------------------------------------------------------------------------
 
