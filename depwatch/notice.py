@@ -72,6 +72,8 @@ _REASONS = {
     "unstable": "broke too often to build on",
     "lost": "can never hold again: nobody has the old value any more",
     "unwatchable": "can no longer be watched",
+    "ambiguous": "is in a dict that was changed by a key which may equal any name",
+    "class": "is an attribute of a module that gets another class",
     "none": f"was the last of {_core.RETIRED} broken assumptions",
 }
 type _Delivery = tuple[Callable[..., object], tuple[Any, ...]]

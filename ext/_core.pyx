@@ -27,7 +27,8 @@ CHANGES = {
 }
 CAUSES = {
     "none": CAUSE_NONE, "changed": CAUSE_CHANGED, "died": CAUSE_DIED, "superseded": CAUSE_SUPERSEDED,
-    "unstable": CAUSE_UNSTABLE, "lost": CAUSE_LOST, "unwatchable": CAUSE_UNWATCHABLE,
+    "unstable": CAUSE_UNSTABLE, "lost": CAUSE_LOST, "unwatchable": CAUSE_UNWATCHABLE, "ambiguous": CAUSE_AMBIGUOUS,
+    "class": CAUSE_CLASS,
 }
 STATES = {"valid": HANDLE_VALID, "invalid": HANDLE_INVALID, "retired": HANDLE_GONE}
 NOTICES = {

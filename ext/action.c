@@ -56,11 +56,11 @@ void facet_retires_handles(uint32_t id, Cause cause)
     facet_touch(id);
 }
 
-void facet_drops_guards(Facet *facet)
+static void drop_cells(Facet *facet, bool values_too)
 {
     for (Cell **link = &facet->cells; *link != NULL;) {
         Cell *cell = *link;
-        if (cell->kind != CELL_GUARD) {
+        if (cell->kind != CELL_GUARD && !values_too) {
             link = &cell->next;
             continue;
         }
@@ -69,6 +69,15 @@ void facet_drops_guards(Facet *facet)
         cell->facet = NO_ID;
         cell->next = NULL;
     }
+}
+
+void facet_drops_guards(Facet *facet) { drop_cells(facet, false); }
+
+void facet_is_abandoned(Facet *facet, Cause cause)
+{
+    facet_becomes_unknown(facet->id);
+    facet_retires_handles(facet->id, cause);
+    drop_cells(facet, true);
 }
 
 void facet_dies(uint32_t id)

@@ -74,6 +74,7 @@ cdef extern from "facets.h":
         FACET_KEY, FACET_GLOBAL, FACET_ATTRIBUTE, FACET_CODE, FACET_DEFAULTS, FACET_KWDEFAULTS
         FACET_EXISTENCE, FACET_ANY, FACET_CREATED, FACET_MRO
     const int CAUSE_NONE, CAUSE_CHANGED, CAUSE_DIED, CAUSE_SUPERSEDED, CAUSE_UNSTABLE, CAUSE_LOST, CAUSE_UNWATCHABLE
+    const int CAUSE_AMBIGUOUS, CAUSE_CLASS
     ctypedef struct Facet:
         uint32_t owner, next_of_owner, changes, generation, readers, listeners, pins
         uint8_t kind

@@ -48,6 +48,8 @@ static void chain_event(uint32_t id, const Object *object, Change change, PyObje
     bool was_held = held(facet);
     service.events++;
     facet->changes++;
+    facet->awaits = removal ? AWAITS_NO_NAME : AWAITS_NAME;
+    facet->awaited_in = object->id;
     if (was_held && value != NULL && same_value(facet_recorded(facet), value))
         facet_loses_place(facet); /* whether or not the write succeeds: the value is the same, only perhaps moved here */
     else if (was_held ? !(removal && provisional_after_removal(facet, object->address)) : facet->known)
@@ -158,17 +160,36 @@ static Py_hash_t hash_without_python(PyObject *key)
     return plain ? hash(key) : ANY_HASH;
 }
 
-/* An event that may concern any key, or any of this hash: it names none, or its key may equal one. What is stored is
- * perhaps the value of another key, so nobody is told that it is the facet's. */
-static void every_key_event(const Object *object, Change change, Py_hash_t hash)
+/* A dict loses all its keys. */
+static void clear_event(Object *object)
+{
+    object->keys_are = KEYS_UNKNOWN;
+    for (uint32_t i = 0; object->keys.slots != NULL && i <= object->keys.mask; i++)
+        for (DependentsWalk walk = dependents_walk(&object->keys.slots[i].facets); dependents_next(&walk);)
+            for (uint32_t j = 0; j < walk.count; j++)
+                chain_event(walk.ids[j], object, CHANGE_CLEARED, NULL);
+}
+
+/* An event whose key may equal any name, or any of this hash. Nothing tells whether it did, now or when the change is
+ * made: so nobody goes on relying on such a name. */
+static void ambiguous_event(const Object *object, Change change, Py_hash_t hash)
 {
     for (uint32_t i = 0; object->keys.slots != NULL && i <= object->keys.mask; i++) {
         const KeySlot *slot = &object->keys.slots[i];
         if (hash != ANY_HASH && slot->hash != hash)
             continue;
         for (DependentsWalk walk = dependents_walk(&slot->facets); dependents_next(&walk);)
-            for (uint32_t j = 0; j < walk.count; j++)
-                chain_event(walk.ids[j], object, change, NULL);
+            for (uint32_t j = 0; j < walk.count; j++) {
+                Facet *facet = facet_at(walk.ids[j]);
+                PyObject *before = facet->current;
+                bool was_held = held(facet);
+                if (facet->dead)
+                    continue;
+                service.events++;
+                facet->changes++;
+                facet_is_abandoned(facet, CAUSE_AMBIGUOUS);
+                tell(facet, was_held, object->id, change, before, NULL);
+            }
     }
 }
 
@@ -181,20 +202,6 @@ static void str_key_event(const Object *object, Change change, PyObject *key, Py
             named_event(walk.ids[i], object, change, value);
 }
 
-/* Whether no key in this dict says that it equals what it is not. */
-static bool has_plain_keys(Object *object)
-{
-    Py_ssize_t position = 0;
-    PyObject *key;
-    if (object->keys_are == KEYS_UNKNOWN) {
-        object->keys_are = KEYS_PLAIN;
-        while (object->keys_are == KEYS_PLAIN && PyDict_Next(object->address, &position, &key, NULL))
-            if (!compares_as_str(key) && !never_equals_str(key))
-                object->keys_are = KEYS_ODD;
-    }
-    return object->keys_are == KEYS_PLAIN;
-}
-
 static void key_event(Object *object, Change change, PyObject *key, PyObject *value)
 {
     if (compares_as_str(key)) {
@@ -202,9 +209,9 @@ static void key_event(Object *object, Change change, PyObject *key, PyObject *va
     } else if (!never_equals_str(key)) {
         /* Its comparison may say anything; but a dict compares only what has the same hash. */
         object->keys_are = KEYS_ODD;
-        every_key_event(object, change, hash_without_python(key));
+        ambiguous_event(object, change, hash_without_python(key));
     } else if (!has_plain_keys(object)) {
-        every_key_event(object, change, hash_without_python(key)); /* an odd key may have found itself equal to it */
+        ambiguous_event(object, change, hash_without_python(key)); /* an odd key may have found itself equal to it */
     }
 }
 
@@ -229,8 +236,7 @@ static NOT_INLINE int dict_event(Object *object, PyDict_WatchEvent event, PyObje
         clone_event(object, key); /* the event's key is the dict that is copied */
         key = NULL;
     } else if (change == CHANGE_CLEARED) {
-        object->keys_are = KEYS_UNKNOWN;
-        every_key_event(object, change, ANY_HASH);
+        clear_event(object);
     } else {
         key_event(object, change, key, value);
     }
@@ -279,17 +285,33 @@ int on_dict_event(PyDict_WatchEvent event, PyObject *dict, PyObject *key, PyObje
 
 /* --- types ------------------------------------------------------------------------------------------------------ */
 
+/* The MRO of a type may be about to change: the event of a base comes before the MROs of its subclasses are new, and no
+ * further event comes until the type has a version tag again, which the drain sees to. */
+static void mro_may_change(const Object *type)
+{
+    for (uint32_t id = type->first_facet; id != NO_ID; id = facet_at(id)->next_of_owner) {
+        Facet *facet = facet_at(id);
+        if (facet->kind == FACET_EXISTENCE || is_own(facet, (PyTypeObject *)type->address))
+            continue;
+        if (facet->kind == FACET_ANY)
+            whole_event(id, type->id, CHANGE_MRO, NULL, NULL);
+        facet->changes++;
+        facet_becomes_unknown(id);
+    }
+}
+
 int on_type_event(PyTypeObject *type)
 {
     const Object *object = object_of(type);
     if (object == NULL)
         return 0;
     provisional_break_all();
-    check_mros(object);
-    /* No further event comes until the type has a version tag again: the drain sees to that. */
     for (DependentsWalk walk = dependents_walk(&object->whole); dependents_next(&walk);)
-        for (uint32_t i = 0; i < walk.count; i++)
-            facet_becomes_unknown(walk.ids[i]);
+        for (uint32_t i = 0; i < walk.count; i++) {
+            const Facet *facet = facet_at(walk.ids[i]);
+            if (facet->kind == FACET_MRO && !facet->dead && object_at(facet->owner)->address != NULL)
+                mro_may_change(object_at(facet->owner));
+        }
     return 0;
 }
 
@@ -318,10 +340,18 @@ static bool is_there_already(const PyFunctionObject *function, PyFunction_WatchE
                                                                  : function->func_kwdefaults);
 }
 
+static void awaits_kwdefaults(Facet *facet, uint32_t function, const PyObject *assigned)
+{
+    facet->awaits = AWAITS_KWDEFAULTS;
+    facet->awaited_in = function;
+    facet->awaited_value = assigned;
+}
+
 static NOT_INLINE int function_modified(uint32_t object, PyFunction_WatchEvent event, PyObject *value)
 {
     if (is_there_already((PyFunctionObject *)object_at(object)->address, event, value))
         return 0;
+    const PyObject *assigned = value;
     value = value == NULL ? Py_None : value; /* deleted defaults read as None */
     for (uint32_t id = object_at(object)->first_facet; id != NO_ID; id = facet_at(id)->next_of_owner) {
         Facet *facet = facet_at(id);
@@ -329,15 +359,19 @@ static NOT_INLINE int function_modified(uint32_t object, PyFunction_WatchEvent e
             continue;
         if (facet->kind == FACET_ANY) {
             whole_event(id, object, CHANGE_MODIFIED, NULL, value);
-            if (event == PyFunction_EVENT_MODIFY_KWDEFAULTS)
+            if (event == PyFunction_EVENT_MODIFY_KWDEFAULTS) {
+                awaits_kwdefaults(facet, object, assigned);
                 facet_becomes_unknown(id); /* the drain registers it with the new dict */
+            }
             continue;
         }
         PyObject *before = facet->current;
         bool was_held = held(facet);
         service.events++;
         facet->changes++;
-        if (!facet->known || (facet->kind == FACET_KWDEFAULTS && value != facet_recorded(facet)))
+        if (facet->kind == FACET_KWDEFAULTS)
+            awaits_kwdefaults(facet, object, assigned);
+        if (facet->kind == FACET_KWDEFAULTS && (!facet->known || value != facet_recorded(facet)))
             facet_becomes_unknown(id); /* another dict of defaults: the drain watches its contents too */
         else
             facet_becomes(id, value);

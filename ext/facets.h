@@ -39,11 +39,21 @@ typedef enum Cause {
     CAUSE_SUPERSEDED, /* another value was recorded than the one that they wait for */
     CAUSE_UNSTABLE,   /* it broke too often */
     CAUSE_LOST,       /* nobody but depwatch has the value that they wait for */
-    CAUSE_UNWATCHABLE /* it can no longer be watched */
+    CAUSE_UNWATCHABLE, /* it can no longer be watched */
+    CAUSE_AMBIGUOUS,  /* a key that may equal any name was stored or deleted */
+    CAUSE_CLASS       /* its module got another class */
 } Cause;
 
 /* Whether a facet holds at a place where it is not registered yet: see provisional.h. */
 typedef enum Provisional { PROVISIONAL_NOT, PROVISIONAL_REMOVED, PROVISIONAL_MRO } Provisional;
+
+/* What the last event that is not to be trusted says will be so once its change is made. */
+typedef enum Awaits {
+    AWAITS_NOTHING,
+    AWAITS_NAME,      /* in the dict awaited_in */
+    AWAITS_NO_NAME,
+    AWAITS_KWDEFAULTS /* awaited_value, in the function awaited_in */
+} Awaits;
 
 typedef enum Reference { REFERENCE_BORROWED, REFERENCE_STRONG, REFERENCE_WEAK } Reference;
 
@@ -81,7 +91,9 @@ typedef struct Facet {
     uint32_t *links;        /* owned: object IDs where this facet is registered */
     PyObject *name;         /* owned, interned; NULL for parts of functions and whole objects */
     uint8_t provisional;    /* Provisional */
-    uint8_t pad[15];        /* to two cache lines */
+    uint8_t awaits;         /* Awaits */
+    uint32_t awaited_in;    /* object ID */
+    const PyObject *awaited_value; /* compared, never dereferenced */
 } Facet;
 
 _Static_assert(sizeof(Facet) == 128, "a facet fills two cache lines: see Pool.item_size");

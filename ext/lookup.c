@@ -4,133 +4,163 @@
 #include "subclasses.h"
 #include "watch.h"
 
-#define MAX_LOOKS 100 /* a dict whose keys' __eq__ changes it at every look-up never comes to rest */
+#define MAX_LOOKS 100 /* a dict whose keys' __hash__ changes it at every look-up never comes to rest */
 
 static bool is_immutable(PyTypeObject *type)
 {
     return !PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE) || PyType_HasFeature(type, Py_TPFLAGS_IMMUTABLETYPE);
 }
 
-/* One pass along dicts (borrowed; watched[i] says whether it can change). Registers at each before looking into it,
- * so that no change falls between. *value: borrowed, NULL if missing. 1: look again. */
-static int walk_chain(uint32_t id, PyObject *const *dicts, const bool *watched, Py_ssize_t n, PyObject **value,
-                      uint32_t *provider)
+/* The dicts that a name is looked up in, in order, with whether each can change. Its holder owns all of it. */
+typedef struct Chain {
+    Py_ssize_t n;
+    PyObject **dicts;
+    bool *watched;
+} Chain;
+
+static void chain_clear(Chain *chain)
+{
+    for (Py_ssize_t i = 0; chain->dicts != NULL && i < chain->n; i++)
+        Py_XDECREF(chain->dicts[i]);
+    PyMem_Free(chain->dicts);
+    PyMem_Free(chain->watched);
+}
+
+static int chain_reserve(Chain *chain, Py_ssize_t n)
+{
+    *chain = (Chain){0};
+    chain->dicts = PyMem_Calloc((size_t)n + 1, sizeof *chain->dicts);
+    chain->watched = PyMem_Calloc((size_t)n + 1, sizeof *chain->watched);
+    if (chain->dicts != NULL && chain->watched != NULL)
+        return 0;
+    chain_clear(chain);
+    PyErr_NoMemory();
+    return -1;
+}
+
+static int chain_of_type(const PyTypeObject *type, Chain *chain)
+{
+    PyObject *classes = type->tp_mro;
+    if (chain_reserve(chain, PyTuple_GET_SIZE(classes)) < 0)
+        return -1;
+    for (; chain->n < PyTuple_GET_SIZE(classes); chain->n++) {
+        PyTypeObject *base = (PyTypeObject *)PyTuple_GET_ITEM(classes, chain->n);
+        chain->dicts[chain->n] = PyType_GetDict(base);
+        chain->watched[chain->n] = !is_immutable(base);
+    }
+    return 0;
+}
+
+/* As of now; empty when the object is dead. */
+static int chain_of(const Facet *facet, Chain *chain)
+{
+    PyObject *owner = object_at(facet->owner)->address;
+    if (owner != NULL && PyType_Check(owner))
+        return chain_of_type((PyTypeObject *)owner, chain);
+    if (chain_reserve(chain, 2) < 0)
+        return -1;
+    if (owner != NULL)
+        chain->dicts[chain->n++] = Py_NewRef(owner);
+    if (owner != NULL && facet->fallback != NO_ID && facet->fallback != facet->owner &&
+        object_at(facet->fallback)->address != NULL)
+        chain->dicts[chain->n++] = Py_NewRef(object_at(facet->fallback)->address);
+    chain->watched[0] = chain->watched[1] = true;
+    return 0;
+}
+
+/* Refuses a name in a dict that has a key which is no such name, but has its hash and may say that it equals it: no event
+ * tells when it changes its mind. */
+static int refuse_odd_keys(PyObject *dict, PyObject *name)
+{
+    Object *object = object_of(dict);
+    if (object == NULL || has_plain_keys(object))
+        return 0;
+    PyObject *keys = PyDict_Keys(dict); /* hashing a key can run Python, and that can change the dict */
+    int result = keys == NULL ? -1 : 0;
+    for (Py_ssize_t i = 0; result == 0 && i < PyList_GET_SIZE(keys); i++) {
+        PyObject *key = PyList_GET_ITEM(keys, i);
+        if (compares_as_str(key) || never_equals_str(key))
+            continue;
+        Py_hash_t hash = PyObject_Hash(key);
+        result = hash == -1 && PyErr_Occurred() ? -1 : 0;
+        if (hash != str_hash(name))
+            continue;
+        PyErr_Format(Unwatchable_error,
+                     "%R in a dict that also has a key of type %.100s with the same hash: whether that equals the name is "
+                     "for its __eq__ to say, each time anew, and no event tells; use keys of type str",
+                     name, Py_TYPE(key)->tp_name);
+        result = -1;
+    }
+    Py_XDECREF(keys);
+    return result;
+}
+
+/* One pass along a chain. Registers at each dict before looking into it, so that no change falls between.
+ * *value: borrowed, NULL if missing. 1: look again. */
+static int walk_chain(uint32_t id, const Chain *chain, PyObject **value, uint32_t *provider)
 {
     Facet *facet = facet_at(id);
     uint32_t n_links = 0, changes = facet->changes;
     *value = NULL;
     *provider = NO_ID;
-    for (Py_ssize_t i = 0; i < n && *value == NULL; i++) {
-        if (watched[i] && facet_link(id, n_links++, dicts[i]) < 0)
+    for (Py_ssize_t i = 0; i < chain->n && *value == NULL; i++) {
+        PyObject *dict = chain->dicts[i];
+        bool watched = chain->watched[i];
+        if (watched && (facet_link(id, n_links++, dict) < 0 || refuse_odd_keys(dict, facet->name) < 0))
             return -1;
-        *value = PyDict_GetItemWithError(dicts[i], facet->name);
+        *value = PyDict_GetItemWithError(dict, facet->name);
         if (*value == NULL && PyErr_Occurred())
             return -1;
-        if (watched[i])
-            *provider = object_find(dicts[i]);
-        /* Comparing keys ran Python, and that may have changed a dict, or looked here itself. */
+        if (watched)
+            *provider = object_find(dict);
+        /* Hashing keys ran Python, and that may have changed a dict or the MRO, or looked here itself. */
         if (facet->changes != changes || facet->n_links < n_links ||
-            (watched[i] && facet->links[n_links - 1] != *provider))
+            (watched && facet->links[n_links - 1] != *provider))
             return 1;
-        if (!watched[i])
+        if (!watched)
             *provider = NO_ID;
     }
     facet_unlink_after(id, n_links);
     return 0;
 }
 
-static int look_along(uint32_t id, PyObject *const *dicts, const bool *watched, Py_ssize_t n)
+static int look_along_chain(uint32_t id)
 {
     Facet *facet = facet_at(id);
     for (int look = 0; look < MAX_LOOKS && !facet->dead; look++) {
-        uint32_t provider;
-        PyObject *value;
-        int again = walk_chain(id, dicts, watched, n, &value, &provider);
-        if (again < 0)
-            return -1;
-        if (again)
-            continue;
-        if (value == NULL) {
+        uint32_t provider = NO_ID;
+        PyObject *value = NULL;
+        Chain chain;
+        int again = chain_of(facet, &chain);
+        if (again == 0 && chain.n > 0)
+            again = walk_chain(id, &chain, &value, &provider);
+        if (again == 0 && value == NULL) {
             facet_becomes_missing(id);
-        } else {
+        } else if (again == 0) {
             facet->provider = provider;
             facet_becomes(id, value);
         }
-        return 0;
+        if (again >= 0)
+            chain_clear(&chain);
+        if (again <= 0)
+            return again;
     }
     return 0; /* unknown: broken until an event brings it here again */
 }
 
-static int look_namespace(uint32_t id)
+static int look_whole_type(uint32_t id, PyObject *type)
 {
-    Facet *facet = facet_at(id);
-    PyObject *dicts[2] = {Py_XNewRef(object_at(facet->owner)->address), NULL};
-    static const bool watched[2] = {true, true};
-    Py_ssize_t n = 1;
-    if (facet->fallback != NO_ID && facet->fallback != facet->owner && object_at(facet->fallback)->address != NULL)
-        dicts[n++] = Py_NewRef(object_at(facet->fallback)->address);
-    int result = dicts[0] == NULL ? 0 : look_along(id, dicts, watched, n);
-    Py_XDECREF(dicts[0]);
-    Py_XDECREF(dicts[1]);
-    return result;
-}
-
-/* The dicts along the MRO of the facet's type, with whether each can change. The caller owns all of it. */
-typedef struct Mro {
-    Py_ssize_t n;
-    PyObject **dicts;
-    bool *watched;
-} Mro;
-
-static void mro_clear(Mro *mro)
-{
-    for (Py_ssize_t i = 0; mro->dicts != NULL && i < mro->n; i++)
-        Py_XDECREF(mro->dicts[i]);
-    PyMem_Free(mro->dicts);
-    PyMem_Free(mro->watched);
-}
-
-static int mro_of(PyTypeObject *type, Mro *mro)
-{
-    PyObject *classes = type->tp_mro;
-    *mro = (Mro){.n = PyTuple_GET_SIZE(classes)};
-    mro->dicts = PyMem_Calloc((size_t)mro->n + 1, sizeof *mro->dicts);
-    mro->watched = PyMem_Calloc((size_t)mro->n + 1, sizeof *mro->watched);
-    if (mro->dicts == NULL || mro->watched == NULL) {
-        mro_clear(mro);
-        PyErr_NoMemory();
+    uint32_t n_links = 0;
+    Chain chain;
+    int result = chain_of_type((PyTypeObject *)type, &chain);
+    if (result < 0)
         return -1;
-    }
-    for (Py_ssize_t i = 0; i < mro->n; i++) {
-        PyTypeObject *base = (PyTypeObject *)PyTuple_GET_ITEM(classes, i);
-        mro->dicts[i] = PyType_GetDict(base);
-        mro->watched[i] = !is_immutable(base);
-    }
-    return 0;
-}
-
-static int look_type(uint32_t id)
-{
-    Facet *facet = facet_at(id);
-    PyTypeObject *type = (PyTypeObject *)Py_XNewRef(object_at(facet->owner)->address);
-    Mro mro;
-    if (type == NULL)
-        return 0;
-    int result = mro_of(type, &mro);
-    if (result == 0) {
-        if (facet->kind == FACET_ATTRIBUTE) {
-            result = look_along(id, mro.dicts, mro.watched, mro.n);
-        } else {
-            uint32_t n_links = 0;
-            for (Py_ssize_t i = 0; i < mro.n && result == 0; i++)
-                if (mro.watched[i])
-                    result = facet_link(id, n_links++, mro.dicts[i]);
-            facet_unlink_after(id, n_links);
-            facet->known = true;
-        }
-        mro_clear(&mro);
-    }
-    Py_DECREF(type);
+    for (Py_ssize_t i = 0; i < chain.n && result == 0; i++)
+        if (chain.watched[i])
+            result = facet_link(id, n_links++, chain.dicts[i]);
+    chain_clear(&chain);
+    facet_unlink_after(id, n_links);
+    facet_at(id)->known = true;
     return result;
 }
 
@@ -162,7 +192,7 @@ static int look_function(uint32_t id)
 static int look_whole(uint32_t id, PyObject *object)
 {
     if (PyType_Check(object))
-        return look_type(id);
+        return look_whole_type(id, object);
     PyObject *dict = PyDict_Check(object)       ? object
                      : PyFunction_Check(object) ? ((PyFunctionObject *)object)->func_kwdefaults
                                                 : NULL;
@@ -180,9 +210,8 @@ static int look(uint32_t id)
     switch (facet->kind) {
     case FACET_KEY:
     case FACET_GLOBAL:
-        return look_namespace(id);
     case FACET_ATTRIBUTE:
-        return look_type(id);
+        return look_along_chain(id);
     case FACET_CODE:
     case FACET_DEFAULTS:
     case FACET_KWDEFAULTS:
@@ -202,11 +231,31 @@ static int look(uint32_t id)
     return 0;
 }
 
+/* Whether the last event told of a change that is not made yet: what would be found now is what was there before. A
+ * watcher of somebody else runs Python, inside CPython's update, and that looks here. */
+static bool is_awaited(Facet *facet)
+{
+    const Object *object = object_at(facet->awaited_in);
+    const PyFunctionObject *function = (PyFunctionObject *)object->address;
+    if (facet->awaits == AWAITS_NOTHING || object->address == NULL)
+        return false;
+    if (facet->awaits == AWAITS_KWDEFAULTS)
+        return function->func_kwdefaults != facet->awaited_value;
+    int has_name = PyDict_Contains(object->address, facet->name);
+    if (has_name < 0)
+        PyErr_Clear(); /* comparing keys failed: a look will say so */
+    return has_name == (facet->awaits == AWAITS_NAME ? 0 : 1);
+}
+
 int facet_look(uint32_t id)
 {
-    facet_at(id)->pins++; /* a look-up can run Python, and that a drain: the facet must not go meanwhile */
+    Facet *facet = facet_at(id);
+    if (is_awaited(facet))
+        return 0; /* unknown until a later look */
+    facet->awaits = AWAITS_NOTHING;
+    facet->pins++; /* a look-up can run Python, and that a drain: the facet must not go meanwhile */
     int result = look(id);
-    facet_at(id)->pins--;
+    facet->pins--;
     return result;
 }
 
@@ -231,8 +280,12 @@ PyObject *facet_read(uint32_t id, unsigned unstable_after, uint32_t *generation)
     if (!facet->known && facet_look(id) < 0)
         return NULL;
     if (!facet->known) {
-        PyErr_Format(Unwatchable_error, "%R changes each time it is looked up (%d times in a row)", facet->name,
-                     MAX_LOOKS);
+        if (is_awaited(facet))
+            PyErr_SetString(Unwatchable_error, "it is being changed right now, and this runs inside a watcher's callback; "
+                                               "read it when the change is made");
+        else
+            PyErr_Format(Unwatchable_error, "%R changes each time it is looked up (%d times in a row)", facet->name,
+                         MAX_LOOKS);
         return NULL;
     }
     if (facet->breaks >= unstable_after) {

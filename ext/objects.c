@@ -36,6 +36,11 @@ static int kind_of(PyObject *object)
 {
     if (PyDict_Check(object))
         return OBJECT_DICT;
+    if (PyType_Check(object) && ((PyTypeObject *)object)->tp_mro == NULL) {
+        PyErr_Format(Unwatchable_error, "%.200s is being made: it has no MRO yet; read it when it is there",
+                     ((PyTypeObject *)object)->tp_name);
+        return -1;
+    }
     if (PyType_Check(object))
         return OBJECT_TYPE;
     if (PyFunction_Check(object))

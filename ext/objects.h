@@ -48,6 +48,20 @@ static inline uint32_t object_find(const void *address)
     return object == NULL ? NO_ID : object->id;
 }
 
+/* Whether no key in this dict says that it equals a str that it is not. Looks through it once, item by item: no Python. */
+static inline bool has_plain_keys(Object *dict)
+{
+    Py_ssize_t position = 0;
+    PyObject *key;
+    if (dict->keys_are == KEYS_UNKNOWN) {
+        dict->keys_are = KEYS_PLAIN;
+        while (dict->keys_are == KEYS_PLAIN && PyDict_Next(dict->address, &position, &key, NULL))
+            if (!compares_as_str(key) && !never_equals_str(key))
+                dict->keys_are = KEYS_ODD;
+    }
+    return dict->keys_are == KEYS_PLAIN;
+}
+
 /* Safe points only from here on. The ID of an object, watched from now on, with one use added;
  * NO_ID with an exception set when it cannot be watched. */
 uint32_t object_use(PyObject *object);

@@ -99,7 +99,7 @@ static bool keep_base_watched(const PyTypeObject *type, const PyTypeObject *chan
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(type->tp_bases); i++) {
         PyTypeObject *base = (PyTypeObject *)PyTuple_GET_ITEM(type->tp_bases, i);
         PyObject *table = known_table(base);
-        if (is_static(base) && !may_leave_static_base())
+        if (!may_leave(base))
             return true;
         if (table != NULL && (type != changing || stays(table, changing)) && keep_watched(table))
             return true;

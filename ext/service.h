@@ -25,6 +25,7 @@ typedef struct Service {
     uint32_t function_interest; /* code objects whose new functions somebody listens for; 1 more with a hearer */
     uint32_t settling;         /* drains at work */
     bool scheduled;            /* a pending call is outstanding */
+    bool unfinished;           /* facets wait for their last change to be made: the next drain looks again */
     bool shutting_down;        /* the interpreter ends: no reference is taken any more */
     PyObject *hearer;          /* owned or NULL: who hears of every function of the process */
     uint64_t events;           /* events that concerned a facet, once for each facet */

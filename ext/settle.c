@@ -26,7 +26,7 @@ void drain_ends(void)
     if (--draining != 0 || !postponed)
         return;
     postponed = service.scheduled = false;
-    if (service_unsettled())
+    if (service_has_news())
         service_schedule();
 }
 
@@ -43,7 +43,7 @@ int service_pending(void *Py_UNUSED(unused))
         PyErr_WriteUnraisable(drain_callable);
     Py_XDECREF(result);
     service.scheduled = false; /* only now: events during the drain did not ask for another one */
-    if (!service_unsettled())
+    if (!service_has_news())
         rounds = 0;
     else if (queue.taken + queue.count == before || ++rounds < MAX_ROUNDS)
         service_schedule();
@@ -236,6 +236,20 @@ static void give_up_unstable(uint32_t id)
     facet->limit = (uint16_t)limit;
 }
 
+/* Facets whose last change was not made yet when a drain looked: the next one looks again. */
+static Dependents unfinished;
+
+static void take_unfinished(void)
+{
+    for (DependentsWalk walk = dependents_walk(&unfinished); dependents_next(&walk);)
+        for (uint32_t i = 0; i < walk.count; i++) {
+            facet_at(walk.ids[i])->touched = false;
+            facet_touch(walk.ids[i]);
+        }
+    dependents_clear(&unfinished);
+    service.unfinished = false;
+}
+
 static int look_again(uint32_t id, PyObject *garbage)
 {
     Facet *facet = facet_at(id);
@@ -252,7 +266,13 @@ static int look_again(uint32_t id, PyObject *garbage)
              part = facet_at(part)->next_of_owner)
             facet_retires_handles(part, CAUSE_UNWATCHABLE);
     }
-    provisional_settled(facet);
+    if (facet->known || facet->dead) {
+        provisional_settled(facet);
+    } else if (facet->awaits != AWAITS_NOTHING) {
+        /* It counts as touched, so that it stays; out of memory: broken until its next event. */
+        service.unfinished = facet->touched = dependents_add(&unfinished, id);
+        return 0;
+    }
     count_break(id);
     give_up_unstable(id);
     update_reference(id, garbage);
@@ -384,6 +404,7 @@ int settle(PyObject *notices, PyObject *garbage, LookedAt *looked_at)
 {
     int result = 0;
     service.settling++; /* what this touches, this looks at: no pending call for it */
+    take_unfinished();
     for (uint32_t n = queue.count; n > 0 && queue.count > 0 && result == 0; n--)
         result = take_detail(notices, garbage);
     if (result == 0) {
@@ -395,7 +416,7 @@ int settle(PyObject *notices, PyObject *garbage, LookedAt *looked_at)
     if (provisional_facets == 0)
         provisional_unwatch();
     service.settling--;
-    if (service_unsettled())
+    if (service_has_news())
         service_schedule();
     return result;
 }

@@ -21,10 +21,14 @@ typedef enum NoticeKind {
                       a dead one */
 } NoticeKind;
 
-static inline bool service_unsettled(void)
+/* Whether a drain has something to do that was not there when the last one ended. */
+static inline bool service_has_news(void)
 {
     return queue.count != 0 || service.first_touched != NO_ID || service.first_retired != NO_ID;
 }
+
+/* Whether a drain has something to do. */
+static inline bool service_unsettled(void) { return service_has_news() || service.unfinished; }
 
 /* Appends tuples as above to notices (a list), in the order in which things happened. Values that are let go are
  * appended to garbage: dropping that list may run destructors. Every facet that was looked at is added to looked_at and

@@ -1,6 +1,6 @@
 #include "subclasses.h"
 
-#include "facets.h"
+#include "action.h"
 #include "watch.h"
 
 PyObject *table_of_object;
@@ -10,6 +10,22 @@ static PyObject *table_in_field(PyTypeObject *base, PyObject *key)
 {
     PyObject *table = (PyObject *)base->tp_subclasses;
     return table != NULL && PyDict_CheckExact(table) && PyDict_Contains(table, key) == 1 ? Py_NewRef(table) : NULL;
+}
+
+static PyObject *test_class(const char *name, PyObject *base)
+{
+    return PyObject_CallFunction((PyObject *)&PyType_Type, "s(O){}", name, base);
+}
+
+/* Whether a new subclass of base, made for this, appears in dict: a dict of the program may look like a table. */
+static bool is_table_of(PyObject *dict, PyTypeObject *base)
+{
+    PyObject *subclass = test_class("depwatch_self_check", (PyObject *)base);
+    PyObject *key = subclass == NULL ? NULL : PyLong_FromVoidPtr(subclass);
+    bool is_table = key != NULL && PyDict_Contains(dict, key) == 1;
+    Py_XDECREF(key);
+    Py_XDECREF(subclass);
+    return is_table;
 }
 
 /* Static types keep their table out of reach. It is the dict that refers to the subclass's own weak reference, so the
@@ -24,24 +40,14 @@ static PyObject *table_of_static(PyTypeObject *base, PyTypeObject *type, PyObjec
         return Py_NewRef(known);
     PyObject *gc = PyImport_ImportModule("gc"), *weakref = PyWeakref_NewRef((PyObject *)type, NULL), *found = NULL;
     PyObject *referrers = gc && weakref ? PyObject_CallMethod(gc, "get_referrers", "(O)", weakref) : NULL;
-    for (Py_ssize_t i = 0; referrers != NULL && i < PyList_GET_SIZE(referrers); i++) {
+    for (Py_ssize_t i = 0; referrers != NULL && found == NULL && i < PyList_GET_SIZE(referrers); i++) {
         PyObject *dict = PyList_GET_ITEM(referrers, i);
-        if (!PyDict_CheckExact(dict) || PyDict_GetItemWithError(dict, key) != weakref)
-            continue;
-        /* Every base has such a dict; those of heap types are in their field. */
-        bool other = false;
-        PyObject *bases = type->tp_bases;
-        for (Py_ssize_t j = 0; j < PyTuple_GET_SIZE(bases); j++) {
-            PyTypeObject *heap = (PyTypeObject *)PyTuple_GET_ITEM(bases, j);
-            other = other || (!is_static(heap) && (PyObject *)heap->tp_subclasses == dict);
-        }
-        if (!other && PyDict_SetItem(tables, (PyObject *)base, dict) == 0) {
+        if (PyDict_CheckExact(dict) && PyDict_GetItemWithError(dict, key) == weakref && is_table_of(dict, base) &&
+            PyDict_SetItem(tables, (PyObject *)base, dict) == 0)
             found = Py_NewRef(dict);
-            if (base == &PyBaseObject_Type)
-                table_of_object = dict; /* kept by tables */
-            break;
-        }
     }
+    if (found != NULL && base == &PyBaseObject_Type)
+        table_of_object = found; /* kept by tables */
     Py_XDECREF(referrers);
     Py_XDECREF(weakref);
     Py_XDECREF(gc);
@@ -81,27 +87,28 @@ static int link_base(uint32_t facet, uint32_t *n_links, PyTypeObject *base, PyTy
     PyObject *key = PyLong_FromVoidPtr(type);
     if (key == NULL)
         return -1;
-    PyObject *table = !is_static(base)           ? table_in_field(base, key)
-                      : may_leave_static_base() ? table_of_static(base, type, key)
-                                                 : NULL;
+    PyObject *table = !is_static(base) ? table_in_field(base, key)
+                      : may_leave(base) ? table_of_static(base, type, key)
+                                        : NULL;
     Py_DECREF(key);
     PyErr_Clear(); /* a failed search counts as not found */
     int result = 0;
     if (table != NULL) {
         result = link_table(facet, n_links, table);
         Py_DECREF(table);
-    } else if (!is_static(base) || may_leave_static_base()) {
+    } else if (!is_static(base)) {
+        PyErr_Format(Unwatchable_error,
+                     "the bases of %.200s are being assigned right now: it is in no table of subclasses of %.200s; read "
+                     "it when that is done",
+                     type->tp_name, base->tp_name);
+        result = -1;
+    } else if (may_leave(base)) {
         result = rely_on_type_watcher(type);
     }
     return result;
 }
 
 /* --- the check on classes of our own --------------------------------------------------------------------------- */
-
-static PyObject *test_class(const char *name, PyObject *base)
-{
-    return PyObject_CallFunction((PyObject *)&PyType_Type, "s(O){}", name, base);
-}
 
 /* Whether `Q.__bases__ = (H,)` takes Q out of P's table after Q's MRO was replaced. */
 static bool tables_answer(void)
@@ -126,6 +133,43 @@ static bool tables_answer(void)
     return answer;
 }
 
+/* A mro() in Python runs in the middle of a change of bases, and may change bases itself: no table tells of that in time. */
+static int refuse_own_mro(PyTypeObject *type)
+{
+    PyObject *classes = Py_TYPE(type)->tp_mro;
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(classes); i++) {
+        PyTypeObject *metaclass = (PyTypeObject *)PyTuple_GET_ITEM(classes, i);
+        if (metaclass == &PyType_Type)
+            return 0;
+        PyObject *dict = PyType_GetDict(metaclass);
+        int has_mro = PyMapping_HasKeyString(dict, "mro");
+        Py_DECREF(dict);
+        if (!has_mro)
+            continue;
+        PyErr_Format(Unwatchable_error,
+                     "%.200s: its metaclass %.200s has an mro() of its own, which runs in the middle of a change of bases; "
+                     "depwatch cannot tell of such a change in time, so look attributes up at run time",
+                     type->tp_name, metaclass->tp_name);
+        return -1;
+    }
+    return 0;
+}
+
+/* The MRO was replaced and no event told of it in time: the type watcher's comes before. */
+static void tell_parts(Object *type, PyObject *mro)
+{
+    if (type->mro == mro)
+        return;
+    type->mro = mro;
+    for (uint32_t id = type->first_facet; id != NO_ID; id = facet_at(id)->next_of_owner) {
+        Facet *facet = facet_at(id);
+        if (facet->kind == FACET_ANY)
+            facet_retires_handles(id, CAUSE_CHANGED);
+        if (facet->kind == FACET_ANY || facet->kind == FACET_ATTRIBUTE)
+            facet_becomes_unknown(id);
+    }
+}
+
 int look_bases(uint32_t id)
 {
     PyTypeObject *type = (PyTypeObject *)Py_XNewRef(object_at(facet_at(id)->owner)->address);
@@ -143,7 +187,7 @@ int look_bases(uint32_t id)
     uint32_t n_links = 0;
     for (Py_ssize_t i = 0; result == 0 && i < PyList_GET_SIZE(family); i++) {
         PyTypeObject *member = (PyTypeObject *)PyList_GET_ITEM(family, i);
-        result = facet_link(id, n_links++, (PyObject *)member);
+        result = facet_link(id, n_links++, (PyObject *)member) < 0 ? -1 : refuse_own_mro(member);
         PyObject *bases = Py_NewRef(member->tp_bases);
         for (Py_ssize_t j = 0; result == 0 && j < PyTuple_GET_SIZE(bases); j++) {
             PyTypeObject *base = (PyTypeObject *)PyTuple_GET_ITEM(bases, j);
@@ -161,8 +205,7 @@ int look_bases(uint32_t id)
     if (result == 0) {
         facet_unlink_after(id, n_links);
         facet_at(id)->known = true;
-        /* A change during this look came with an event; one before it is seen now. */
-        object_at(facet_at(id)->owner)->mro = type->tp_mro;
+        tell_parts(object_at(facet_at(id)->owner), type->tp_mro);
     }
     Py_XDECREF(family);
     Py_DECREF(type);

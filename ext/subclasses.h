@@ -16,8 +16,9 @@ int look_bases(uint32_t facet);
 
 static inline bool is_static(PyTypeObject *type) { return !PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE); }
 
-/* From 3.15 on, a class may leave a static base; before, CPython refuses that. */
-static inline bool may_leave_static_base(void) { return Py_Version >= 0x030f0000; }
+/* Whether a class may get other bases than this one. CPython allows it where both have one layout and one deallocator, as
+ * static exception types do; to leave `object` itself, only from 3.15 on. */
+static inline bool may_leave(PyTypeObject *base) { return base != &PyBaseObject_Type || Py_Version >= 0x030f0000; }
 
 extern PyObject *table_of_object; /* borrowed; NULL: not found yet, or not needed */
 

@@ -7,15 +7,18 @@
 
 #include <Python.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 extern PyObject *Unwatchable_error, *Unstable_error; /* borrowed: from depwatch.errors, set at import */
 
 extern int dict_slot; /* depwatch's watcher of dicts; -1 before the first use */
 
-/* 3.13.0 sends no event when an attribute is stored through the object while the dict shares its values (gh-125608). */
+/* 3.13.0 sends no event when an attribute is stored through the object while its dict has its values inside the object
+ * (gh-125608): the third byte of ma_values says so there. */
 static inline bool misses_events(PyObject *dict)
 {
-    return Py_Version >= 0x030d0000 && Py_Version < 0x030d01f0 && ((PyDictObject *)dict)->ma_values != NULL;
+    const uint8_t *values = (const uint8_t *)((PyDictObject *)dict)->ma_values;
+    return Py_Version >= 0x030d0000 && Py_Version < 0x030d01f0 && values != NULL && values[2] != 0;
 }
 
 int watch_dict(PyObject *dict);

@@ -145,8 +145,9 @@ def test_objects_that_cpython_reports_nothing_of_are_unwatchable(obj):
 
 @pytest.mark.skipif(sys.version_info[:3] != (3, 13, 0), reason="only 3.13.0 loses events of instance dicts")
 def test_the_dict_of_an_instance_is_unwatchable_on_3_13_0():
+    instance = Instance()
     with pytest.raises(depwatch.Unwatchable, match="gh-125608"):
-        recorder().depend_on(vars(Instance()))
+        recorder().depend_on(vars(instance))
 
 
 @pytest.mark.skipif(not hasattr(builtins, "frozendict"), reason="this CPython has no frozendict")

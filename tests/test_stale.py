@@ -190,17 +190,21 @@ def test_a_change_made_by_the_compilation_itself_between_two_reads_is_stale():
     globals_ = namespace(X=1)
 
     class Meddler:
+        stores = 1
+
         def __hash__(self):
-            return hash("Y")
+            globals_["X"] = Meddler.stores
+            return 1
 
         def __eq__(self, other):
-            globals_["X"] = 2
-            return False
+            return self is other
 
     globals_[Meddler()] = 0
     globals_["Y"] = 1
     globals_["X"] = 1
-    recorder = freeze(globals_, "X")
+    recorder = depwatch.Recorder("r")
+    recorder.read_global(globals_, "X")
+    Meddler.stores = 2  # reading a name in a dict with such a key asks for its hash
     recorder.read_global(globals_, "Y")
     assert globals_["X"] == 2
     with pytest.raises(depwatch.Stale, match="'X'"):

@@ -298,7 +298,7 @@ ACCESSES = {
     "store": lambda d: d.__setitem__("X", "stored"),
     "delete": lambda d: d.pop("X", None),
     "drain": lambda d: (d.__setitem__(5, 5), depwatch.drain()),
-    "read": lambda d: depwatch.Recorder("r").read_global(d, "X"),
+    "read": lambda d: d.get("X"),
 }
 
 
@@ -306,18 +306,19 @@ ACCESSES = {
 @pytest.mark.parametrize("meddle", MEDDLING.values(), ids=MEDDLING)
 @without_automatic_drain
 def test_a_key_that_changes_the_dict_while_it_is_compared_makes_nothing_stale(log, access, meddle):
+    """A name that has its hash is refused, as no event would tell that the key comes to equal it; the others go on."""
     meddler, names = Meddler(), {"X": "builtin"}
     globals_ = {meddler: 0} | namespace(names, X="old", Y="old")
     claims = Claims(log)
-    for name in "XY":
-        claims.of_global(globals_, name)
+    with pytest.raises(depwatch.Unwatchable, match="key of type Meddler with the same hash"):
+        claims.of_global(globals_, "X")
+    claim = claims.of_global(globals_, "Y")
     meddler.actions = [lambda: meddle(globals_, names)]
     access(globals_)
     claims.settled()
-    for name in "XY":
-        globals_[name] = "old"
+    globals_["Y"] = "old"
     claims.settled()
-    assert [claim.handle.valid for claim in claims.all] == [True, True]
+    assert claim.handle.valid
 
 
 @pytest.mark.parametrize("last", ["stored", "old", None])
