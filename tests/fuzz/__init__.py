@@ -10,6 +10,7 @@
     program     bytes -> steps
     campaign    programs by hypothesis, many steps, one seed
     process     one chunk of a campaign, or one program, in a process of its own
+    shrink      a shorter program that fails in the same way
     report      what is shown: the progress, the counts, what is wrong
     __main__    the command `./dev fuzz`
 """

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import click
 from rich.console import Console
 
-from fuzz import campaign, process, report
+from fuzz import campaign, process, program, report
 from fuzz.process import Process, Result
 
 POLL = 0.1  # seconds between two looks at the processes
@@ -44,12 +44,12 @@ def run_program(text: str, verbose: bool) -> int:
     except ValueError as error:
         raise click.BadParameter(f"{error}; a failure prints it in hexadecimal", param_hint="--program") from None
     with campaign.settled():
-        ended = process.one(steps, report.Narrator() if verbose else None).ended(wait=True)
-    assert ended is not None
-    if ended.trouble is not None:
-        print(ended.trouble)
+        result = process.one(steps, report.Narrator() if verbose else None).result()
+    if result.kind:
+        print(result.trouble)
+        print(program.render(steps))
         return 1
-    print(f"nothing is wrong after {ended.counts['steps']} steps")
+    print(f"nothing is wrong after {result.counts['steps']} steps")
     return 0
 
 
@@ -57,15 +57,15 @@ def run_campaign(steps: int, seed: int, jobs: int) -> int:
     console = Console(soft_wrap=True)
     console.print(f"./dev fuzz --steps {steps} --seed {seed} --jobs {jobs}", highlight=False)
     counts, results = Counter[str](), []
-    with campaign.settled(), report.Bar(console, steps) as bar:
-        for result in results_of(steps, seed, jobs, bar):
-            results.append(result)
-            counts += result.counts
-    console.print(report.table(counts))
-    wrong = [result for result in results if result.trouble is not None]
-    for result in wrong:
-        print(f"\nin the chunk of seed {result.seed}: {result.trouble}")
-        print(f"the whole chunk again: ./dev fuzz --seed {result.seed} --steps 1")
+    with campaign.settled():
+        with report.Bar(console, steps) as bar:
+            for result in results_of(steps, seed, jobs, bar):
+                results.append(result)
+                counts += result.counts
+        wrong = [result for result in results if result.kind]
+        console.print(report.table(counts))
+        for result in wrong:
+            print(report.trouble(result, process.shrunk(result)), flush=True)
     too_many = report.needless(counts) > report.MAX_NEEDLESS
     if too_many:
         print(f"more than {report.MAX_NEEDLESS:.0%} of the firings were needless")
@@ -91,7 +91,7 @@ def results_of(steps: int, seed: int, jobs: int, bar: report.Bar) -> Iterator[Re
                     running.remove(each)
                     done += result.counts
                     yield result
-                    if result.trouble is not None:
+                    if result.kind:
                         return
             bar.show(sum((each.board.counts() for each in running), done))
     finally:

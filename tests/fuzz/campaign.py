@@ -1,4 +1,4 @@
-"""Many programs, made and shrunk by hypothesis, from one seed."""
+"""Many programs, made by hypothesis, from one seed."""
 
 import contextlib
 import gc
@@ -62,7 +62,11 @@ def one(steps: bytes, counts: Counter[str], watch: program.Watch | None = None) 
 def chunk(
     seed: int, counts: Counter[str], max_programs: int = CHUNK, before: Callable[[bytes], None] = lambda steps: None
 ) -> None:
-    """That many programs from this seed, and before(steps) before each; what is wrong is shrunk and raised."""
+    """That many programs from this seed, and before(steps) before each. Raises what the first that fails raises.
+
+    Nothing is shrunk here: after a failure the process is in no state to go on.
+    """
+    failed: list[Exception] = []
 
     @hypothesis.seed(seed)
     @hypothesis.settings(
@@ -73,15 +77,26 @@ def chunk(
         suppress_health_check=list(hypothesis.HealthCheck),
         print_blob=False,
         report_multiple_bugs=False,
-        phases=[phase for phase in hypothesis.Phase if phase is not hypothesis.Phase.explain],
+        phases=[hypothesis.Phase.generate],
     )
     @hypothesis.given(PROGRAMS)
     def run(steps: bytes) -> None:
+        if failed:  # hypothesis wants to see it once more
+            raise failed[0]
         before(steps)
-        program.run(steps, counts)
+        try:
+            program.run(steps, counts)
+        except Exception as error:
+            failed.append(error)
+            raise
 
     with without_collections():
-        run()
+        try:
+            run()
+        except Exception:
+            if failed:
+                raise failed[0] from None
+            raise
 
 
 def run(steps: int, seed: int) -> Iterator[Counter[str]]:

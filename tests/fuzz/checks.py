@@ -3,9 +3,9 @@
 from typing import Any
 
 import depwatch
-from fuzz import values
+from fuzz import keys, values
 from fuzz.compiling import CellUse, Optimizer, Piece
-from fuzz.targets import FunctionPart, Whole
+from fuzz.targets import FunctionPart, ModuleAttribute, Whole
 from fuzz.values import GONE, MISSING
 
 RETIRED = 255
@@ -58,24 +58,27 @@ def fired(optimizer: Optimizer, piece: Piece) -> None:
 
 def check_cell(use: CellUse, step: int, drained: bool) -> None:
     now = use.target.now(step)
+    restored = drained and use.may_recover()
     if use.kind == "guard":
         holds = now is not GONE and now is not MISSING and values.same(now, use.key)
         if use.cell.holds and not holds:
             raise Wrong(f"the guard of {use.target!r} is up, and the value is another")
-        if drained and holds and not use.cell.holds and use.recordings == use.target.records.number:
+        if restored and holds and not use.cell.holds and use.recordings == use.target.records.number:
             if not values.is_dead(use.key):
                 raise Wrong(f"after a drain the guard of {use.target!r} is down, and the value is the one that was read")
         return
     word: Any = use.cell.value
     if word is depwatch.UNKNOWN:
         fits = FITS.get(use.kind, lambda value: value is not MISSING and value is not GONE)
-        if drained and fits(now) and use.target.watchable():
+        if restored and fits(now) and use.target.watchable():
             raise Wrong(f"after a drain the {use.kind} cell of {use.target!r} is down, and {now!r} fits")
     elif not (word is now or (use.kind != "object" and values.same(now, values.key_of(word)))):
         raise Wrong(f"the {use.kind} cell of {use.target!r} holds {word!r}, and plain Python finds {now!r}")
 
 
-REASONS = {
+REASONS = {  # the first that fits: one has the word of another in it
+    "is in a dict that was changed by a key which may equal any name": "ambiguous",
+    "is an attribute of a module that gets another class": "class of the module",
     "changed": "changed",
     "died": "died",
     "was recorded with another value": "superseded",
@@ -95,7 +98,6 @@ def check_retired(optimizer: Optimizer, piece: Piece) -> None:
     match cause:
         case "changed":
             right = any(type(each.target) is Whole or type(each.target) is FunctionPart for each in assumptions)
-            right = right or optimizer.world.module_classes > 0
         case "died":
             right = any(each.target.now(step) is GONE for each in assumptions)
         case "superseded":
@@ -104,6 +106,10 @@ def check_retired(optimizer: Optimizer, piece: Piece) -> None:
             right = piece.limit < 65535
         case "lost":
             right = any(values.is_dead(each.key) for each in assumptions if type(each.target) is not Whole)
+        case "ambiguous":
+            right = keys.Odd.made > 0
+        case "class of the module":
+            right = any(type(each.target) is ModuleAttribute for each in assumptions) and optimizer.world.module_classes > 0
         case "unwatchable":
             right = True
         case _:

@@ -3,7 +3,7 @@
 from typing import Any
 
 import depwatch
-from fuzz import targets, values
+from fuzz import keys, targets, values
 from fuzz.targets import Attribute, FunctionGlobal, FunctionPart, Global, ModuleAttribute, Named, Target, Whole, records_of
 from fuzz.values import GONE, MISSING
 from fuzz.world import MISSES_INSTANCE_STORES, NAMES, Space, World
@@ -47,11 +47,18 @@ class Assumption:
 
 
 class CellUse:
-    __slots__ = ("cell", "kind", "key", "recordings", "target")
+    """A cell, and what it is of."""
+
+    __slots__ = ("_odd", "cell", "key", "kind", "recordings", "target")
 
     def __init__(self, target: Target, kind: str, cell: Any, key: Any) -> None:
         self.target, self.kind, self.cell, self.key = target, kind, cell, key
         self.recordings = target.records.number
+        self._odd = keys.Odd.made
+
+    def may_recover(self) -> bool:
+        """A key that may equal any name has lowered it for good."""
+        return self._odd == keys.Odd.made
 
 
 class Piece:
@@ -160,6 +167,7 @@ class Optimizer:
             or (type(target) is ModuleAttribute and self.world.module_is_special())
             or ("__getattr__" in str(error) and target.find() is MISSING)
             or "version tags" in str(error)
+            or ("key of type" in str(error) and keys.Odd.made > 0)
         )
         assert expected, f"{target} was refused: {error}"
         self.count("refused")

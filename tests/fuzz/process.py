@@ -11,10 +11,12 @@ import tempfile
 import traceback
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from fuzz import campaign, program
+from fuzz import campaign
 from fuzz.checks import Wrong
+from fuzz.program import Watch
+from fuzz.shrink import shrink
 
 _HEAD = struct.Struct("QQQQ")  # steps, fired, fired needlessly, length of the program that follows
 _LIVE = ("steps", "fired", "fired needlessly")
@@ -24,11 +26,13 @@ type Work = Callable[[Counter[str], Before], None]
 
 
 class Result(NamedTuple):
-    """How it ended. trouble: None if nothing is wrong, else what is, in words."""
+    """How it ended."""
 
     seed: int | None
     counts: Counter[str]
-    trouble: str | None
+    program: bytes  # the last that ran
+    kind: str  # of trouble, in a word; empty if nothing is wrong
+    trouble: str  # what is wrong, in words
 
 
 class Board:
@@ -70,12 +74,12 @@ class Process:
         try:
             faulthandler.enable(self._file)
             counts: Counter[str] = Counter()
-            trouble = None
+            kind = trouble = ""
             try:
                 work(counts, lambda steps: self.board.write(counts, steps))
             except BaseException as error:
-                trouble = describe(error)
-            self._file.write(json.dumps({"counts": counts, "trouble": trouble}).encode())
+                kind, trouble = kind_of(error), describe(error)
+            self._file.write(json.dumps({"counts": counts, "kind": kind, "trouble": trouble}).encode())
             self._file.flush()
             sys.stdout.flush()
             status = 0
@@ -89,26 +93,34 @@ class Process:
             return None
         self._file.seek(0)
         text = self._file.read().decode(errors="replace")
+        self._file.close()
+        program = self.board.program()
         if status == 0:
             told = json.loads(text)
-            return Result(self.seed, Counter(told["counts"]), told["trouble"])
+            return Result(self.seed, Counter(told["counts"]), program, told["kind"], told["trouble"])
         number = os.waitstatus_to_exitcode(status)
-        how = f"killed by {signal.Signals(-number).name}" if number < 0 else f"ended with status {number}"
-        trouble = f"the process was {how} in this program\n{program.render(self.board.program())}\n{text}"
-        return Result(self.seed, self.board.counts(), trouble)
+        kind = signal.Signals(-number).name if number < 0 else f"status {number}"
+        return Result(self.seed, self.board.counts(), program, kind, f"the process ended with {kind}\n{text}".rstrip())
+
+    def result(self) -> Result:
+        """How it ended, once it has."""
+        found = self.ended(wait=True)
+        assert found is not None
+        return found
 
     def kill(self) -> None:
         os.kill(self.pid, signal.SIGKILL)
         os.waitpid(self.pid, 0)
 
 
+def kind_of(error: BaseException) -> str:
+    return str(error).partition(":")[0][:20] if isinstance(error, Wrong) else type(error).__name__
+
+
 def describe(error: BaseException) -> str:
-    """What is wrong: the error with the program's steps. Only an error that is no finding of ours needs its traceback."""
-    steps = [note for note in getattr(error, "__notes__", []) if note.startswith("the program's steps")]
-    if isinstance(error, Wrong):
-        return "\n".join([f"wrong: {error}", *steps[:1]])
-    error.__notes__ = steps[:1]
-    return "".join(traceback.format_exception(error))
+    """What is wrong. Only an error that is no finding of ours needs its traceback; the program is told by others."""
+    error.__notes__ = []
+    return f"wrong: {error}" if isinstance(error, Wrong) else "".join(traceback.format_exception(error)).rstrip()
 
 
 def chunk(seed: int) -> Process:
@@ -120,7 +132,7 @@ def chunk(seed: int) -> Process:
     return Process(work, seed)
 
 
-def one(steps: bytes, watch: Any) -> Process:
+def one(steps: bytes, watch: Watch | None = None) -> Process:
     """One program."""
 
     def work(counts: Counter[str], before: Before) -> None:
@@ -128,3 +140,20 @@ def one(steps: bytes, watch: Any) -> Process:
         campaign.one(steps, counts, watch)
 
     return Process(work)
+
+
+def shrunk(found: Result) -> Result:
+    """The same trouble from a shorter program; as it was found if the program alone gives no trouble."""
+    alone = one(found.program).result()
+    if alone.kind != found.kind:
+        return found
+    best = [alone]
+
+    def fails(steps: bytes) -> bool:
+        result = one(steps).result()
+        if result.kind == found.kind:
+            best.append(result)
+        return result.kind == found.kind
+
+    shrink(found.program, fails)
+    return best[-1]._replace(seed=found.seed, counts=found.counts)

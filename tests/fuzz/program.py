@@ -9,7 +9,7 @@ from typing import Any
 import depwatch
 from depwatch import _core
 from fuzz import keys, routes_capi, routes_code, routes_dict, routes_function, routes_module, routes_optimizer, routes_type, values
-from fuzz.checks import check
+from fuzz.checks import Wrong, check
 from fuzz.compiling import Optimizer
 from fuzz.routes import ROUTES, Route
 from fuzz.world import NAMES, World
@@ -33,6 +33,14 @@ def steps_of(program: bytes) -> Iterator[tuple[Route, int, int, int]]:
         route = TABLE[number]
         if route is not None:
             yield route, x, y, z
+
+
+def settle() -> None:
+    for _ in range(MAX_DRAINS):
+        depwatch.drain()
+        if not _core.unsettled():
+            return
+    raise Wrong(f"not settled after {MAX_DRAINS} drains")
 
 
 class Machine:
@@ -84,13 +92,8 @@ class Machine:
         return any(piece.byte == 255 for piece in self.optimizer.pieces)
 
     def drain(self) -> None:
-        for _ in range(MAX_DRAINS):
-            depwatch.drain()
-            if not _core.unsettled():
-                break
-        else:
-            raise AssertionError(f"not settled after {MAX_DRAINS} drains")
-        keys.Loud.meddle = None  # plain Python's own look-ups must change nothing
+        settle()
+        keys.Odd.meddle = None  # plain Python's own look-ups must change nothing
         self.world.step += 1
         check(self.optimizer, drained=True)
 
@@ -98,12 +101,12 @@ class Machine:
     def meddling(self, number: int) -> Iterator[None]:
         """Sometimes: the next comparison of a key that runs Python changes something."""
         if number % 8 == 0:
-            keys.Loud.meddle = lambda: self.meddle(number)
+            keys.Odd.meddle = lambda: self.meddle(number)
             self.world.transient = True
         try:
             yield
         finally:
-            keys.Loud.meddle = None
+            keys.Odd.meddle = None
 
     def meddle(self, number: int) -> None:
         self.world.spaces[0 if number & 16 else 3].dict[NAMES[(number >> 5) % 4]] = values.Value()  # type: ignore[index]
@@ -114,13 +117,14 @@ class Machine:
 def run(program: bytes, counts: Counter[str], watch: Watch | None = None) -> None:
     """Run one program; raise if depwatch is wrong at any step. The error has the steps as a note."""
     try:
-        Machine(counts, watch).run(program)
+        try:
+            Machine(counts, watch).run(program)
+        finally:
+            gc.collect()
+        settle()
     except Exception as error:
         error.add_note(render(program))
         raise
-    finally:
-        gc.collect()
-        depwatch.drain()
 
 
 def shortest(program: bytes) -> bytes:

@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from fuzz.program import Machine
+from fuzz.process import Result
+from fuzz.program import Machine, render
 from fuzz.routes import Route
 from fuzz.world import World
 
@@ -71,11 +72,21 @@ def interpreter() -> str:
     return f"CPython {platform.python_version()}{f' ({", ".join(kinds)})' if kinds else ''}"
 
 
-def line(counts: Counter[str], seeds: list[int], stale: int) -> str:
+def trouble(found: Result, shrunk: Result) -> str:
+    """What is wrong, with the program's steps and how to run it again."""
+    lines = [f"\nin the chunk of seed {found.seed}: {shrunk.trouble}", render(shrunk.program)]
+    if shrunk is found:
+        lines.append("alone, that program may do nothing wrong: then it takes what ran before it in the chunk")
+    lines.append(f"the whole chunk again: ./dev fuzz --seed {found.seed} --steps 1")
+    return "\n".join(lines)
+
+
+def line(counts: Counter[str], seeds: list[int], wrong: int) -> str:
     """One line to quote."""
+    found = f"something wrong in {wrong} chunk" if wrong else "stale 0"
     span = f"seeds {min(seeds)}..{max(seeds)}" if seeds else "no seed"
     return (
-        f"{interpreter()}: {counts['steps']:,} steps, {span}, stale {stale}, fired {counts['fired']:,}, "
+        f"{interpreter()}: {counts['steps']:,} steps, {span}, {found}, fired {counts['fired']:,}, "
         f"needless {needless(counts):.2%}"
     )
 

@@ -130,8 +130,8 @@ def class_body(m: Any, x: int, y: int, z: int) -> None:
         def __new__(metacls, called: str, bases: Any, namespace: Any) -> Any:
             return type(called, bases, {})
 
-    space = {"Prepared": Prepared, "VALUES": [m.world.value(z)]}
-    exec(f"class C(metaclass=Prepared):\n    {name(y)} = VALUES.pop()", space)
+    space = {"Prepared": Prepared, "NEW_VALUE": m.world.value(z)}
+    exec(f"class C(metaclass=Prepared):\n    {name(y)} = NEW_VALUE", space)
     for each in special:
         where.pop(each, None)
     where.update(before)

@@ -164,6 +164,7 @@ class World:
         self.step = 0
         self.transient = False  # this step changes something and changes it again
         self.module_classes = 0  # how often the module got another class
+        keys.Odd.made = 0
         self.fake_builtins: dict[str, Any] = HELPERS | {"rate": 1.5, "area": Value()}
         self.other_builtins: dict[str, Any] = HELPERS | {"rate": 2.5, "size": Value()}
         vars(builtins).update(_OURS)
@@ -183,7 +184,7 @@ class World:
         LOADER.reloads = {"rate": 2.5, "size": Value()}
 
     def close(self) -> None:
-        keys.Loud.meddle = None
+        keys.Odd.meddle = None
         for close in self.closers:
             close()
         for name in (*NAMES, *_OURS):
