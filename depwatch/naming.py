@@ -86,6 +86,7 @@ def module_facet(module: types.ModuleType, name: str) -> FacetReference:
             raise Unwatchable(
                 f"{name!r} of {brief(module)} is computed by a descriptor of {base.__qualname__}; read it at run time"
             )
+    _core.see_module_classes()
     return _core.facet("key", vars(module), name)
 
 

@@ -22,6 +22,7 @@ class Change(enum.IntEnum):
     DESTROYED = _core.CHANGES["DESTROYED"]  # the object died
     CREATED = _core.CHANGES["CREATED"]  # a function was made from the code object
     MRO = _core.CHANGES["MRO"]  # the method resolution order of the type
+    CLASS = _core.CHANGES["CLASS"]  # the module gets another class
 
 
 class Event(NamedTuple):

@@ -24,6 +24,7 @@ KINDS = {
 CHANGES = {
     "ADDED": CHANGE_ADDED, "MODIFIED": CHANGE_MODIFIED, "DELETED": CHANGE_DELETED, "CLONED": CHANGE_CLONED,
     "CLEARED": CHANGE_CLEARED, "DESTROYED": CHANGE_DESTROYED, "CREATED": CHANGE_CREATED, "MRO": CHANGE_MRO,
+    "CLASS": CHANGE_CLASS,
 }
 CAUSES = {
     "none": CAUSE_NONE, "changed": CAUSE_CHANGED, "died": CAUSE_DIED, "superseded": CAUSE_SUPERSEDED,
@@ -120,6 +121,11 @@ def facet(str kind, owner, str name=None, fallback=None):
     reference.id = facet_get(KINDS[kind], <PyObject*>owner, NULL if fallback is None else <PyObject*>fallback,
                              NULL if name is None else <PyObject*>name)
     return reference
+
+
+def see_module_classes():
+    """From now on `module.__class__ = ...` retires whoever relies on attributes of that module. Raises Unwatchable."""
+    audit_module_classes()
 
 
 def owner_of(uint32_t id):

@@ -21,6 +21,9 @@ cdef extern from "dependents.h":
     uint32_t dependents_count(const Dependents*) noexcept nogil
     bint dependents_empty(const Dependents*) noexcept nogil
 
+cdef extern from "audit.h":
+    int audit_module_classes() except -1
+
 cdef extern from "pool.h":
     ctypedef struct Pool:
         uint32_t live
@@ -108,7 +111,7 @@ cdef extern from "commit.h":
 
 cdef extern from "service.h":
     const int CHANGE_ADDED, CHANGE_MODIFIED, CHANGE_DELETED, CHANGE_CLONED
-    const int CHANGE_CLEARED, CHANGE_DESTROYED, CHANGE_CREATED, CHANGE_MRO
+    const int CHANGE_CLEARED, CHANGE_DESTROYED, CHANGE_CREATED, CHANGE_MRO, CHANGE_CLASS
     ctypedef struct Service:
         bint scheduled, shutting_down
         PyObject* hearer

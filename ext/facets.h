@@ -47,12 +47,12 @@ typedef enum Cause {
 /* Whether a facet holds at a place where it is not registered yet: see provisional.h. */
 typedef enum Provisional { PROVISIONAL_NOT, PROVISIONAL_REMOVED, PROVISIONAL_MRO } Provisional;
 
-/* What the last event that is not to be trusted says will be so once its change is made. */
+/* What an event that is not to be trusted says will be so once its change is made. */
 typedef enum Awaits {
     AWAITS_NOTHING,
     AWAITS_NAME,      /* in the dict awaited_in */
     AWAITS_NO_NAME,
-    AWAITS_KWDEFAULTS /* awaited_value, in the function awaited_in */
+    AWAITS_KWDEFAULTS /* awaited_value, in the function that has the facet */
 } Awaits;
 
 typedef enum Reference { REFERENCE_BORROWED, REFERENCE_STRONG, REFERENCE_WEAK } Reference;
@@ -91,9 +91,11 @@ typedef struct Facet {
     uint32_t *links;        /* owned: object IDs where this facet is registered */
     PyObject *name;         /* owned, interned; NULL for parts of functions and whole objects */
     uint8_t provisional;    /* Provisional */
-    uint8_t awaits;         /* Awaits */
-    uint32_t awaited_in;    /* object ID */
-    const PyObject *awaited_value; /* compared, never dereferenced */
+    uint8_t awaits[2];      /* Awaits: of the first dict that had such an event since the last look, and of the last other one */
+    union {
+        uint32_t awaited_in[2];        /* object IDs */
+        const PyObject *awaited_value; /* compared, never dereferenced */
+    };
 } Facet;
 
 _Static_assert(sizeof(Facet) == 128, "a facet fills two cache lines: see Pool.item_size");
@@ -119,6 +121,14 @@ static inline void touch(Facet *facet)
 }
 
 static inline void facet_touch(uint32_t id) { touch(facet_at(id)); }
+
+/* A watcher of somebody else may run Python before the change is made, and that may change another dict of the chain. */
+static inline void facet_awaits(Facet *facet, Awaits what, uint32_t dict)
+{
+    bool other = facet->awaits[0] != AWAITS_NOTHING && facet->awaited_in[0] != dict;
+    facet->awaits[other] = (uint8_t)what;
+    facet->awaited_in[other] = dict;
+}
 
 /* What a facet's dependents assumed, or NULL when nothing is recorded or the value is gone. Borrowed. */
 static inline PyObject *facet_recorded(const Facet *facet)

@@ -231,20 +231,27 @@ static int look(uint32_t id)
     return 0;
 }
 
-/* Whether the last event told of a change that is not made yet: what would be found now is what was there before. A
- * watcher of somebody else runs Python, inside CPython's update, and that looks here. */
-static bool is_awaited(Facet *facet)
+static bool is_missing_yet(Awaits what, uint32_t dict, PyObject *name)
 {
-    const Object *object = object_at(facet->awaited_in);
-    const PyFunctionObject *function = (PyFunctionObject *)object->address;
-    if (facet->awaits == AWAITS_NOTHING || object->address == NULL)
+    PyObject *address = object_at(dict)->address;
+    if (what == AWAITS_NOTHING || address == NULL)
         return false;
-    if (facet->awaits == AWAITS_KWDEFAULTS)
-        return function->func_kwdefaults != facet->awaited_value;
-    int has_name = PyDict_Contains(object->address, facet->name);
+    int has_name = PyDict_Contains(address, name);
     if (has_name < 0)
         PyErr_Clear(); /* comparing keys failed: a look will say so */
-    return has_name == (facet->awaits == AWAITS_NAME ? 0 : 1);
+    return has_name == (what == AWAITS_NAME ? 0 : 1);
+}
+
+/* Whether an event told of a change that is not made yet: what would be found now is what was there before. A watcher of
+ * somebody else runs Python, inside CPython's update, and that looks here. */
+static bool is_awaited(const Facet *facet)
+{
+    if (facet->awaits[0] == AWAITS_KWDEFAULTS) {
+        const PyFunctionObject *function = (PyFunctionObject *)object_at(facet->owner)->address;
+        return function != NULL && function->func_kwdefaults != facet->awaited_value;
+    }
+    return is_missing_yet(facet->awaits[0], facet->awaited_in[0], facet->name) ||
+           is_missing_yet(facet->awaits[1], facet->awaited_in[1], facet->name);
 }
 
 int facet_look(uint32_t id)
@@ -252,7 +259,7 @@ int facet_look(uint32_t id)
     Facet *facet = facet_at(id);
     if (is_awaited(facet))
         return 0; /* unknown until a later look */
-    facet->awaits = AWAITS_NOTHING;
+    facet->awaits[0] = facet->awaits[1] = AWAITS_NOTHING;
     facet->pins++; /* a look-up can run Python, and that a drain: the facet must not go meanwhile */
     int result = look(id);
     facet->pins--;

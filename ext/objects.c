@@ -110,9 +110,8 @@ void object_release(uint32_t id)
         return;
     if (object->address != NULL) {
         if (object->kind == OBJECT_DICT) {
-            if (provisional_facets != 0)
-                provisional_break_all(); /* they may count on its events */
-            unwatch_dict(object->address);
+            if (!provisional_keeps(object->address))
+                unwatch_dict(object->address);
         }
         if (object->type_watched)
             unwatch_type((PyTypeObject *)object->address);

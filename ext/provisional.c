@@ -12,7 +12,7 @@ uint32_t provisional_facets;
 /* Dicts that are watched only for provisional facets: borrowed, and forgotten when they die. */
 #define MAX_DICTS 64
 static PyObject *dicts[MAX_DICTS];
-static uint32_t n_dicts;
+uint32_t provisional_dicts;
 
 #define MAX_ITEMS 2000 /* of a dict that is looked through: a few microseconds */
 
@@ -21,12 +21,12 @@ static bool keep_watched(PyObject *dict)
 {
     if (object_of(dict) != NULL)
         return true;
-    for (uint32_t i = 0; i < n_dicts; i++)
+    for (uint32_t i = 0; i < provisional_dicts; i++)
         if (dicts[i] == dict)
             return true;
-    if (n_dicts == MAX_DICTS || misses_events(dict) || PyDict_Watch(dict_slot, dict) < 0)
+    if (provisional_dicts == MAX_DICTS || misses_events(dict) || PyDict_Watch(dict_slot, dict) < 0)
         return false;
-    dicts[n_dicts++] = dict;
+    dicts[provisional_dicts++] = dict;
     return true;
 }
 
@@ -209,9 +209,9 @@ static bool survives(Facet *facet, PyDict_WatchEvent event, const PyObject *dict
 void provisional_event(PyDict_WatchEvent event, PyObject *dict, PyObject *key, PyObject *value)
 {
     if (event == PyDict_EVENT_DEALLOCATED) {
-        for (uint32_t i = 0; i < n_dicts; i++)
+        for (uint32_t i = 0; i < provisional_dicts; i++)
             if (dicts[i] == dict)
-                dicts[i--] = dicts[--n_dicts];
+                dicts[i--] = dicts[--provisional_dicts];
         return; /* no chain has it any more: what is in a chain is kept by its class or namespace */
     }
     if (event == PyDict_EVENT_CLONED)
@@ -228,10 +228,22 @@ void provisional_event(PyDict_WatchEvent event, PyObject *dict, PyObject *key, P
     }
 }
 
+bool provisional_keeps(PyObject *dict)
+{
+    if (provisional_facets == 0)
+        return false;
+    if (provisional_dicts < MAX_DICTS) {
+        dicts[provisional_dicts++] = dict;
+        return true;
+    }
+    provisional_break_all();
+    return false;
+}
+
 void provisional_unwatch(void)
 {
-    while (n_dicts > 0) {
-        PyObject *dict = dicts[--n_dicts];
+    while (provisional_dicts > 0) {
+        PyObject *dict = dicts[--provisional_dicts];
         if (object_of(dict) == NULL)
             unwatch_dict(dict);
     }

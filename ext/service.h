@@ -16,7 +16,8 @@ typedef enum Change {
     CHANGE_CLEARED,   /* names no key */
     CHANGE_DESTROYED, /* the object died */
     CHANGE_CREATED,   /* a function of a watched code object was made */
-    CHANGE_MRO        /* the method resolution order of a type changed */
+    CHANGE_MRO,       /* the method resolution order of a type changed */
+    CHANGE_CLASS      /* a module got another class */
 } Change;
 
 typedef struct Service {

@@ -266,12 +266,17 @@ static int look_again(uint32_t id, PyObject *garbage)
              part = facet_at(part)->next_of_owner)
             facet_retires_handles(part, CAUSE_UNWATCHABLE);
     }
-    if (facet->known || facet->dead) {
+    bool lost = !facet->known && !facet->dead;
+    if (lost && facet->awaits[0] != AWAITS_NOTHING) {
+        facet->touched = dependents_add(&unfinished, id); /* it counts as touched, so that it stays */
+        service.unfinished |= facet->touched;
+        if (facet->touched)
+            return 0;
+    }
+    if (facet->provisional != PROVISIONAL_NOT) {
         provisional_settled(facet);
-    } else if (facet->awaits != AWAITS_NOTHING) {
-        /* It counts as touched, so that it stays; out of memory: broken until its next event. */
-        service.unfinished = facet->touched = dependents_add(&unfinished, id);
-        return 0;
+        if (lost)
+            facet_becomes_unknown(id); /* nothing says any more that it holds */
     }
     count_break(id);
     give_up_unstable(id);

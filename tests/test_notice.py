@@ -323,7 +323,7 @@ def test_a_thread_that_changes_while_another_drains_loses_nothing(log):
 
 
 def test_every_kind_of_change_has_a_name():
-    names = ["ADDED", "MODIFIED", "DELETED", "CLONED", "CLEARED", "DESTROYED", "CREATED", "MRO"]
+    names = ["ADDED", "MODIFIED", "DELETED", "CLONED", "CLEARED", "DESTROYED", "CREATED", "MRO", "CLASS"]
     assert sorted(change.name for change in Change) == sorted(names)
     assert len({int(change) for change in Change}) == len(names)
     assert repr(UNKNOWN) == "UNKNOWN"

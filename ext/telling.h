@@ -1,0 +1,29 @@
+/* Telling: what the callbacks share. Called inside CPython's updates: see event.h for what they may do. */
+#ifndef DW_TELLING_H
+#define DW_TELLING_H
+
+#include "action.h"
+#include "queue.h"
+
+static inline bool held(const Facet *facet) { return facet->recorded != NULL && facet->holds; }
+
+/* Queues the details where somebody wants them: a listener, or explain() because the facet just broke. */
+static ALWAYS_INLINE void tell(const Facet *facet, bool was_held, uint32_t object, Change change, PyObject *before,
+                               PyObject *value)
+{
+    bool broke = was_held && !facet->holds;
+    if (!broke && facet->listeners == 0)
+        return;
+    if (facet->listeners == 0)
+        before = NULL; /* it is the recorded value, which the facet keeps from now on: see take_detail */
+    queue_detail(facet->id, object, change, broke, NULL, before, value); /* its name is the facet's */
+    if (!broke)
+        service_schedule(); /* a break has done that */
+}
+
+/* An event of an object as a whole. key: owned by the caller, NULL if it names none. */
+void whole_event(uint32_t facet, uint32_t object, Change change, PyObject *key, PyObject *value);
+/* The MRO of this type may have been replaced, or of one that inherits from it: tells the facets of those where it was. */
+void check_mros(const Object *object);
+
+#endif

@@ -1,0 +1,76 @@
+#include "event.h"
+#include "provisional.h"
+#include "telling.h"
+
+/* Whether the value is the type's own, which comes first in any MRO that has the type at its head. */
+static bool is_own(const Facet *facet, const PyTypeObject *type)
+{
+    return facet->kind == FACET_ATTRIBUTE && facet->known && facet->provider != NO_ID &&
+           object_at(facet->provider)->address == type->tp_dict &&
+           PyTuple_GET_ITEM(type->tp_mro, 0) == (const PyObject *)type;
+}
+
+/* The MRO of the facet's type was replaced, as changing got other bases. */
+static void mro_event(Facet *facet, const Object *type, const PyTypeObject *changing)
+{
+    PyObject *before = facet->current;
+    bool was_held = held(facet);
+    if (facet->kind == FACET_EXISTENCE || is_own(facet, (PyTypeObject *)type->address))
+        return;
+    if (facet->kind == FACET_ANY)
+        whole_event(facet->id, type->id, CHANGE_MRO, NULL, NULL);
+    service.events++;
+    facet->changes++;
+    if (facet->kind != FACET_ATTRIBUTE || !was_held || !provisional_after_mro(facet, changing))
+        facet_becomes_unknown(facet->id); /* ANY and MRO too: the drain registers them along the new MRO */
+    if (facet->kind != FACET_ANY)
+        tell(facet, was_held, type->id, CHANGE_MRO, before, NULL);
+}
+
+void check_mros(const Object *object)
+{
+    DependentsWalk walk = dependents_walk(&object->whole);
+    while (dependents_next(&walk))
+        for (uint32_t i = 0; i < walk.count; i++) {
+            Facet *facet = facet_at(walk.ids[i]);
+            Object *type = object_at(facet->owner);
+            if (facet->dead || type->address == NULL)
+                continue;
+            PyObject *mro = ((PyTypeObject *)type->address)->tp_mro;
+            if (mro == type->mro)
+                continue;
+            type->mro = mro;
+            for (uint32_t id = type->first_facet; id != NO_ID; id = facet_at(id)->next_of_owner)
+                mro_event(facet_at(id), type, (PyTypeObject *)object->address);
+        }
+}
+
+/* The MRO of a type may be about to change: the event of a base comes before the MROs of its subclasses are new, and no
+ * further event comes until the type has a version tag again, which the drain sees to. */
+static void mro_may_change(const Object *type)
+{
+    for (uint32_t id = type->first_facet; id != NO_ID; id = facet_at(id)->next_of_owner) {
+        Facet *facet = facet_at(id);
+        if (facet->kind == FACET_EXISTENCE || is_own(facet, (PyTypeObject *)type->address))
+            continue;
+        if (facet->kind == FACET_ANY)
+            whole_event(id, type->id, CHANGE_MRO, NULL, NULL);
+        facet->changes++;
+        facet_becomes_unknown(id);
+    }
+}
+
+int on_type_event(PyTypeObject *type)
+{
+    const Object *object = object_of(type);
+    if (object == NULL)
+        return 0;
+    provisional_break_all();
+    for (DependentsWalk walk = dependents_walk(&object->whole); dependents_next(&walk);)
+        for (uint32_t i = 0; i < walk.count; i++) {
+            const Facet *facet = facet_at(walk.ids[i]);
+            if (facet->kind == FACET_MRO && !facet->dead && object_at(facet->owner)->address != NULL)
+                mro_may_change(object_at(facet->owner));
+        }
+    return 0;
+}

@@ -1,0 +1,27 @@
+"""What the documents show is so."""
+
+import doctest
+
+import pytest
+
+import depwatch
+from support import ROOT
+
+
+@pytest.mark.parametrize("document", sorted((ROOT / "docs").glob("*.md")), ids=lambda path: path.name)
+def test_the_examples_run_as_shown(document):
+    failed, run = doctest.testfile(
+        str(document), module_relative=False, optionflags=doctest.ELLIPSIS, encoding="utf-8"
+    )
+    assert (failed, run > 0) == (0, True)
+
+
+def test_every_reason_for_which_a_handle_is_retired_is_in_the_document():
+    text = (ROOT / "docs" / "host-contract.md").read_text()
+    words = {
+        "changed": "changed in place", "died": "its object died", "superseded": "another value was recorded",
+        "unstable": "broke too often", "lost": "nobody has the old value", "unwatchable": "then refused",
+        "ambiguous": "may equal any name", "class": "`module.__class__ = ...`",
+    }  # fmt: skip
+    assert set(words) == set(depwatch._core.CAUSES) - {"none"}
+    assert [cause for cause, phrase in words.items() if phrase not in text] == []
