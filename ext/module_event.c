@@ -4,13 +4,29 @@
 
 #include "telling.h"
 
-/* Attributes of this module may come from its new class. Whether they do is not known before the assignment is made. */
-static void class_event(PyObject *module)
+static bool is_text(PyObject *name, const char *text, size_t length)
 {
+    return PyUnicode_CheckExact(name) && PyUnicode_IS_COMPACT_ASCII(name) &&
+           PyUnicode_GET_LENGTH(name) == (Py_ssize_t)length && memcmp(PyUnicode_DATA(name), text, length) == 0;
+}
+
+#define IS(name, text) is_text(name, text, sizeof text - 1)
+
+/* ModuleType itself computes some attributes: __dict__, __annotations__, ... */
+static bool may_be_computed_by_module_type(PyObject *name)
+{
+    return PyUnicode_READ_CHAR(name, 0) == '_' && !IS(name, "__builtins__");
+}
+
+/* Attributes of this module may come from its new class. Whether they do is not known before the assignment is made; but
+ * with ModuleType itself they come from the dict. */
+static void class_event(PyObject *module, const PyObject *class)
+{
+    bool plain = class == (PyObject *)&PyModule_Type;
     const Object *dict = object_of(PyModule_GetDict(module));
     for (uint32_t id = dict == NULL ? NO_ID : dict->first_facet; id != NO_ID; id = facet_at(id)->next_of_owner) {
         Facet *facet = facet_at(id);
-        if (facet->kind != FACET_KEY || facet->dead)
+        if (facet->kind != FACET_KEY || facet->dead || (plain && !may_be_computed_by_module_type(facet->name)))
             continue;
         bool relied_on = facet->recorded != NULL || facet->cells != NULL;
         service.events++;
@@ -21,14 +37,6 @@ static void class_event(PyObject *module)
     }
 }
 
-static bool is_class_name(PyObject *name)
-{
-    static const char class_name[] = "__class__";
-    return PyUnicode_CheckExact(name) && PyUnicode_IS_COMPACT_ASCII(name) &&
-           PyUnicode_GET_LENGTH(name) == sizeof class_name - 1 &&
-           memcmp(PyUnicode_DATA(name), class_name, sizeof class_name - 1) == 0;
-}
-
 PyInterpreterState *audited;
 uint64_t classes_assigned;
 
@@ -36,11 +44,11 @@ int on_audit_event(const char *event, PyObject *arguments, void *Py_UNUSED(unuse
 {
     if (strcmp(event, "object.__setattr__") != 0 || PyTuple_GET_SIZE(arguments) != 3)
         return 0;
-    if (!is_class_name(PyTuple_GET_ITEM(arguments, 1)) || PyInterpreterState_Get() != audited)
+    if (!IS(PyTuple_GET_ITEM(arguments, 1), "__class__") || PyInterpreterState_Get() != audited)
         return 0;
     classes_assigned++;
     PyObject *module = PyTuple_GET_ITEM(arguments, 0);
     if (PyModule_Check(module))
-        class_event(module);
+        class_event(module, PyTuple_GET_ITEM(arguments, 2));
     return 0;
 }

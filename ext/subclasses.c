@@ -1,6 +1,6 @@
 #include "subclasses.h"
 
-#include "action.h"
+#include "facets.h"
 #include "watch.h"
 
 PyObject *table_of_object;
@@ -155,21 +155,6 @@ static int refuse_own_mro(PyTypeObject *type)
     return 0;
 }
 
-/* The MRO was replaced and no event told of it in time: the type watcher's comes before. */
-static void tell_parts(Object *type, PyObject *mro)
-{
-    if (type->mro == mro)
-        return;
-    type->mro = mro;
-    for (uint32_t id = type->first_facet; id != NO_ID; id = facet_at(id)->next_of_owner) {
-        Facet *facet = facet_at(id);
-        if (facet->kind == FACET_ANY)
-            facet_retires_handles(id, CAUSE_CHANGED);
-        if (facet->kind == FACET_ANY || facet->kind == FACET_ATTRIBUTE)
-            facet_becomes_unknown(id);
-    }
-}
-
 int look_bases(uint32_t id)
 {
     PyTypeObject *type = (PyTypeObject *)Py_XNewRef(object_at(facet_at(id)->owner)->address);
@@ -205,7 +190,7 @@ int look_bases(uint32_t id)
     if (result == 0) {
         facet_unlink_after(id, n_links);
         facet_at(id)->known = true;
-        tell_parts(object_at(facet_at(id)->owner), type->tp_mro);
+        Py_CLEAR(object_at(facet_at(id)->owner)->told_mro);
     }
     Py_XDECREF(family);
     Py_DECREF(type);

@@ -37,9 +37,10 @@ void check_mros(const Object *object)
             if (facet->dead || type->address == NULL)
                 continue;
             PyObject *mro = ((PyTypeObject *)type->address)->tp_mro;
-            if (mro == type->mro)
-                continue;
-            type->mro = mro;
+            if (mro == type->told_mro)
+                continue; /* a class leaves several bases at once */
+            if (type->told_mro == NULL && !service.shutting_down)
+                type->told_mro = Py_NewRef(mro);
             for (uint32_t id = type->first_facet; id != NO_ID; id = facet_at(id)->next_of_owner)
                 mro_event(facet_at(id), type, (PyTypeObject *)object->address);
         }

@@ -167,5 +167,5 @@ def test_bench_without_a_name_lists_the_benchmarks_without_making_anything(machi
 def test_help_names_every_command(machine):
     done = machine.dev("help")
     assert done.returncode == 0
-    for command in ("compare", "test", "bench", "lint", "python"):
+    for command in ("compare", "test", "fuzz", "bench", "lint", "python"):
         assert f"./dev {command}" in done.stdout

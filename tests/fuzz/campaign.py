@@ -1,8 +1,9 @@
-"""Many programs, made and shrunk by hypothesis, from one seed."""
+"""Many programs, made by hypothesis, from one seed."""
 
+import contextlib
 import gc
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import hypothesis
 from hypothesis import strategies as st
@@ -13,11 +14,15 @@ from support import without_automatic_drain
 
 BLOCK = 8  # steps in one draw: cheaper to draw than steps, and few enough to be shrunk one by one
 BLOCKS = st.binary(min_size=BLOCK * program.STEP, max_size=BLOCK * program.STEP)
-PROGRAMS = st.lists(BLOCKS, min_size=12, max_size=38).map(b"".join)
+MAX_BLOCKS = 38
+PROGRAMS = st.lists(BLOCKS, min_size=12, max_size=MAX_BLOCKS).map(b"".join)
+MAX_PROGRAM = MAX_BLOCKS * BLOCK * program.STEP  # bytes
 CHUNK = 100  # programs that hypothesis makes from one seed: it remembers them all
+STEPS_OF_CHUNK = 17_000  # about
 
 
-def settle_down() -> None:
+@contextlib.contextmanager
+def settled() -> Iterator[None]:
     """Full collections in programs must not look at all that hypothesis keeps.
 
     The tables of subclasses of static bases are found through the collector: let depwatch find them before.
@@ -28,11 +33,63 @@ def settle_down() -> None:
     depwatch.drain()
     gc.collect()
     gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
+@contextlib.contextmanager
+def without_collections() -> Iterator[None]:
+    """Collections at any time would make a failure depend on what ran before it."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 @without_automatic_drain
-def chunk(seed: int, counts: Counter[str], max_programs: int = CHUNK) -> None:
-    """CHUNK programs from this seed. Drains happen where the program says so, and nowhere else."""
+def one(steps: bytes, counts: Counter[str], watch: program.Watch | None = None) -> None:
+    """One program. Drains happen where it says so, and nowhere else."""
+    with without_collections():
+        program.run(steps, counts, watch)
+
+
+@without_automatic_drain
+def chunk(
+    seed: int, counts: Counter[str], max_programs: int = CHUNK, before: Callable[[bytes], None] = lambda steps: None
+) -> None:
+    """That many programs from this seed, and before(steps) before each. Raises what the first that fails raises.
+
+    Nothing is shrunk here, as after a failure the process is in no state to go on: see process.shrunk().
+    """
+    failed: list[Exception] = []
+
+    def run(steps: bytes) -> None:
+        if failed:  # hypothesis wants to see it once more
+            raise failed[0]
+        before(steps)
+        try:
+            program.run(steps, counts)
+        except Exception as error:
+            failed.append(error)
+            raise
+
+    with without_collections():
+        try:
+            each_program(seed, run, max_programs)
+        except Exception:
+            if failed:
+                raise failed[0] from None
+            raise
+
+
+def each_program(seed: int, run: Callable[[bytes], None], max_programs: int = CHUNK, shrink: bool = False) -> None:
+    """Call run with the programs of this seed until it raises; then, if asked to, with shorter ones that may raise too."""
+    phases = [hypothesis.Phase.generate, *([hypothesis.Phase.shrink] if shrink else [])]
 
     @hypothesis.seed(seed)
     @hypothesis.settings(
@@ -43,26 +100,20 @@ def chunk(seed: int, counts: Counter[str], max_programs: int = CHUNK) -> None:
         suppress_health_check=list(hypothesis.HealthCheck),
         print_blob=False,
         report_multiple_bugs=False,
-        phases=[phase for phase in hypothesis.Phase if phase is not hypothesis.Phase.explain],
+        phases=phases,
     )
     @hypothesis.given(PROGRAMS)
-    def run(steps: bytes) -> None:
-        program.run(steps, counts)
+    def each(steps: bytes) -> None:
+        run(steps)
 
-    collecting = gc.isenabled()
-    gc.disable()  # collections at any time would make a failure depend on what ran before it
-    try:
-        run()
-    finally:
-        if collecting:
-            gc.enable()
+    each()
 
 
 def run(steps: int, seed: int) -> Iterator[Counter[str]]:
     """The counts so far after each chunk, until that many steps are run. Chunk i has the seed `seed + i`."""
     counts: Counter[str] = Counter()
-    settle_down()
-    while counts["steps"] < steps:
-        chunk(seed, counts)
-        seed += 1
-        yield counts
+    with settled():
+        while counts["steps"] < steps:
+            chunk(seed, counts)
+            seed += 1
+            yield counts

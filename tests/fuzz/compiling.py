@@ -3,10 +3,10 @@
 from typing import Any
 
 import depwatch
-from fuzz import targets, values
-from fuzz.targets import Attribute, FunctionPart, Global, ModuleAttribute, Named, Target, Whole
+from fuzz import keys, targets, values
+from fuzz.targets import Attribute, Builtins, FunctionGlobal, FunctionPart, Global, ModuleAttribute, Named, Target, Whole, records_of
 from fuzz.values import GONE, MISSING
-from fuzz.world import MISSES_INSTANCE_STORES, NAMES, World
+from fuzz.world import MISSES_INSTANCE_STORES, NAMES, Space, World
 
 MAX_PIECES, MAX_OPEN = 8, 2
 LIMITS = (1, 2, 6, 6, 6, 100, 100, 65535)
@@ -26,11 +26,12 @@ class Assumption:
         else:
             self.key = values.key_of(value)
             if type(target) is FunctionPart and target.part == "kwdefaults" and value is not None:
-                self.items = tuple(value.items())  # the dict can change in place
-            if target.last_key is None or not values.same(value, target.last_key):
-                target.recordings += 1
-                target.last_key = self.key
-        self.recordings = target.recordings
+                self.items = targets.of_dict(value)  # the dict can change in place
+            records = target.records
+            if records.last_key is None or not values.same(value, records.last_key):
+                records.number += 1
+                records.last_key = self.key
+        self.recordings = target.records.number
 
     def holds(self, step: int) -> bool:
         now = self.target.now(step)
@@ -38,33 +39,41 @@ class Assumption:
             return targets.identical(now, self.key)
         if now is GONE or now is MISSING or not values.same(now, self.key):
             return False
-        return self.items is None or targets.identical(tuple(now.items()), self.items)
+        return self.items is None or targets.identical(targets.of_dict(now), self.items)
 
     def superseded(self) -> bool:
         """Another value was recorded on the same facet since."""
-        return self.recordings != self.target.recordings
+        return self.recordings != self.target.records.number
 
 
 class CellUse:
-    __slots__ = ("cell", "kind", "key", "recordings", "target")
+    """A cell, and what it is of."""
 
-    def __init__(self, target: Target, kind: str, cell: Any, key: Any) -> None:
+    __slots__ = ("_before", "_world", "cell", "key", "kind", "recordings", "target")
+
+    def __init__(self, world: World, target: Target, kind: str, cell: Any, key: Any) -> None:
         self.target, self.kind, self.cell, self.key = target, kind, cell, key
-        self.recordings = target.recordings
+        self.recordings = target.records.number
+        self._world = world
+        self._before = self._ends()
+
+    def _ends(self) -> tuple[int, int]:
+        """What lowers cells for good: keys that may equal any name, and another class of the module."""
+        return keys.Odd.made, self._world.module_classes if type(self.target) is ModuleAttribute else 0
+
+    def may_recover(self) -> bool:
+        return self._before == self._ends()
 
 
 class Piece:
     """One piece of optimized code."""
 
-    __slots__ = ("assumptions", "byte", "cells", "handle", "limit", "settled")
+    __slots__ = ("assumptions", "byte", "cells", "distinct", "handle", "limit")
 
     def __init__(self, handle: depwatch.Handle, limit: int, assumptions: list[Assumption], cells: list[CellUse]):
         self.handle, self.limit, self.assumptions, self.cells = handle, limit, assumptions, cells
         self.byte = 0  # at the last check
-        self.settled = True
-
-    def distinct(self) -> list[Assumption]:
-        return list({id(each.target): each for each in self.assumptions}.values())
+        self.distinct = tuple({id(each.target): each for each in assumptions}.values())
 
 
 class Open:
@@ -85,7 +94,7 @@ class Optimizer:
         self.count = count  # (what) -> None
         self.pieces: list[Piece] = []
         self.open: list[Open] = []
-        self._targets: dict[Any, Target] = {}
+        self._targets: dict[Any, Any] = {}
 
     def close(self) -> None:
         for each in self.open:
@@ -99,11 +108,12 @@ class Optimizer:
 
     # --- what to rely on --------------------------------------------------------------------------------------------
 
-    def _once(self, make: Any, owner: Any, *rest: Any) -> Any:
-        key = (make, id(owner), *rest)
+    def _once(self, make: Any, *of: Any) -> Any:
+        """The one of these; it keeps what it is of alive, so that the numbers stay theirs."""
+        key = (make, *map(id, of))
         found = self._targets.get(key)
         if found is None:
-            found = self._targets[key] = make(owner, *rest)
+            found = self._targets[key] = make(*of)
         return found
 
     def target(self, number: int, choice: int) -> Target:
@@ -111,9 +121,7 @@ class Optimizer:
         world, name = self.world, NAMES[choice % 4]
         kind, which = number % 16, choice >> 2
         if kind < 5:
-            target = self._once(Global, world.space(which), name)
-            target.how = number >> 4
-            return target  # type: ignore[no-any-return]
+            return self._global(world.space(which), name, number >> 4)
         if kind < 7:
             return self._once(ModuleAttribute, world.spaces[1], name)  # type: ignore[no-any-return]
         if kind < 12:
@@ -124,10 +132,20 @@ class Optimizer:
         places = (world.spaces, world.classes, world.functions)[choice % 3]
         return self._once(makers[choice % 3], places[which % len(places)])  # type: ignore[no-any-return]
 
+    def _global(self, space: Space, name: str, how: int) -> Target:
+        """As a function finds it, or as code that is run in the namespace does: not the same once builtins change."""
+        records = self._once(records_of, space, name)
+        if how % 3 == 0 and space.kind == "dict":
+            return self._once(FunctionGlobal, space, name, records, space.builtins_of_function())
+        target = self._once(Global, space, name, records)
+        target.by_module = how % 3 == 1 and space.kind == "module"
+        return target  # type: ignore[no-any-return]
+
     # --- reading ----------------------------------------------------------------------------------------------------
 
     def read(self, into: Open, target: Target) -> None:
         """Read it; the value must be what plain Python finds. What is missing or refused must be so for a reason."""
+        builtins = self._builtins(target)
         try:
             value = target.read(into.recorder)
         except (NameError, AttributeError):
@@ -141,9 +159,17 @@ class Optimizer:
             self._refused(target, error)
             return
         target.forget()
-        assumption = Assumption(target, value)
-        # Reading can run the program's code (keys that compare), so it may have changed by now: then commit says so.
-        into.assumptions.append(assumption)
+        # Reading can run the program's code (keys that are hashed), so it may have changed by now: then commit says so.
+        into.assumptions += [*builtins, Assumption(target, value)]
+
+    def _builtins(self, target: Target) -> list[Assumption]:
+        """What reading a name in a namespace records beside it, found or not."""
+        if type(target) is not Global:
+            return []
+        builtins = self._once(Builtins, target.space)
+        builtins.forget()
+        found = builtins.now(self.world.step)
+        return [] if found is MISSING or found is GONE else [Assumption(builtins, found)]
 
     def _refused(self, target: Target, error: depwatch.Unwatchable) -> None:
         space = getattr(target, "space", None) or getattr(target, "box", None)
@@ -154,6 +180,7 @@ class Optimizer:
             or (type(target) is ModuleAttribute and self.world.module_is_special())
             or ("__getattr__" in str(error) and target.find() is MISSING)
             or "version tags" in str(error)
+            or ("key of type" in str(error) and keys.Odd.made > 0)
         )
         assert expected, f"{target} was refused: {error}"
         self.count("refused")
@@ -163,6 +190,7 @@ class Optimizer:
             self.read(into, target)
             return
         kind = ("object", "f64", "i64", "guard")[number % 4]
+        builtins = self._builtins(target)
         try:
             if kind == "guard":
                 cell: Any = into.recorder.guard_cell(target.owner(), target.name)
@@ -180,7 +208,8 @@ class Optimizer:
         except depwatch.Unwatchable as error:
             self._refused(target, error)
         else:
-            into.cells.append(CellUse(target, kind, cell, key))
+            into.assumptions += builtins
+            into.cells.append(CellUse(self.world, target, kind, cell, key))
 
     def commit(self, of: Open) -> None:
         try:

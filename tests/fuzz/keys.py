@@ -4,29 +4,42 @@ from collections.abc import Callable
 from typing import Any
 
 
+class Odd:
+    """A key whose __eq__ is written in Python: it may say that it equals any name of its hash, or not."""
+
+    made = 0  # in this program
+    meddle: Callable[[], None] | None = None  # what the next comparison does
+    __slots__ = ()
+
+    @classmethod
+    def compared(cls) -> None:
+        if Odd.meddle is not None:
+            meddle, Odd.meddle = Odd.meddle, None
+            meddle()
+
+
 class Text(str):
     """A str subclass that compares as str does."""
 
     __slots__ = ()
 
 
-class Loud(str):
+class Loud(str, Odd):
     """A str subclass whose comparison runs Python, and that meddles while it is armed."""
 
-    meddle: Callable[[], None] | None = None
     __slots__ = ()
 
     def __eq__(self, other: object) -> bool:
-        if Loud.meddle is not None:
-            meddle, Loud.meddle = Loud.meddle, None
-            meddle()
+        self.compared()
         return str.__eq__(self, other)
 
     __hash__ = str.__hash__
 
 
-class Liar:
+class Liar(Odd):
     """No str at all, but it has the hash of one and says that it equals it."""
+
+    __slots__ = ("name",)
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -35,9 +48,7 @@ class Liar:
         return hash(self.name)
 
     def __eq__(self, other: Any) -> bool:
-        if Loud.meddle is not None:
-            meddle, Loud.meddle = Loud.meddle, None
-            meddle()
+        self.compared()
         return other == self.name if type(other) is not Liar else other.name == self.name
 
 
@@ -62,6 +73,7 @@ def key(name: str, number: int) -> Any:
         return built(name)
     if kind < 27:
         return Text(name)
+    Odd.made += 1
     return Loud(name) if kind < 31 else Liar(name)
 
 

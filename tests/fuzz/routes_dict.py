@@ -1,13 +1,14 @@
 """Every way to change a namespace that host-contract.md lists."""
 
 import builtins
+import collections
 import types
 from typing import Any
 from unittest import mock
 
 from fuzz import keys
 from fuzz.routes import route
-from fuzz.world import CATCH, DELETE, IMPORT, NAMES, STORE, STORE_AT_TOP, Space, World
+from fuzz.world import HELPERS, NAMES, Holder, OtherHolder, World
 
 
 def place(world: World, x: int) -> dict[Any, Any]:
@@ -31,8 +32,8 @@ def name(y: int) -> str:
 
 
 def keep_special(space: dict[Any, Any]) -> dict[Any, Any]:
-    """Emptying a namespace keeps what is no name of ours: its builtins, its module's spec."""
-    return {key: value for key, value in space.items() if type(key) is str and key.startswith("__")}
+    """Emptying a namespace keeps what is no name of ours: its builtins, its module's spec, what code needs to run."""
+    return {key: value for key, value in space.items() if type(key) is str and (key[:2] == "__" or key in HELPERS)}
 
 
 @route(8)
@@ -57,18 +58,6 @@ def store_by_an_int_of_the_same_hash(m: Any, x: int, y: int, z: int) -> None:
     where = own_place(m.world, x)
     with m.meddling(z):
         where[keys.SameHash(name(y)) if z & 1 else hash(name(y))] = m.world.value(z)
-
-
-@route(4)
-def store_global(m: Any, x: int, y: int, z: int) -> None:
-    m.world.space(x).function(STORE[name(y)])(m.world.value(z))
-
-
-@route(2)
-def store_name_in_exec(m: Any, x: int, y: int, z: int) -> None:
-    where = m.world.space(x).dict
-    where["VALUES"] = [m.world.value(z)]
-    exec(STORE_AT_TOP[name(y)], where)
 
 
 @route(3)
@@ -110,6 +99,17 @@ def update_from_pairs(m: Any, x: int, y: int, z: int) -> None:
     place(m.world, x).update([(name(y), m.world.value(z)), (name(y + 1), m.world.value(x))])
 
 
+class Mapping(dict):  # type: ignore[type-arg]
+    """A source that is no exact dict."""
+
+
+@route(1)
+def update_from_a_mapping(m: Any, x: int, y: int, z: int) -> None:
+    items = {name(y): m.world.value(z), name(z): m.world.value(y)}
+    kinds = (Mapping, collections.OrderedDict, collections.UserDict, types.MappingProxyType, collections.ChainMap)
+    place(m.world, x).update(kinds[z % len(kinds)](items))
+
+
 @route(1)
 def or_into(m: Any, x: int, y: int, z: int) -> None:
     where = place(m.world, x)
@@ -144,13 +144,6 @@ def popitem(m: Any, x: int, y: int, z: int) -> None:
     where = own_place(m.world, x)
     if next(reversed(where), "__") in NAMES:
         where.popitem()
-
-
-@route(1)
-def delete_global(m: Any, x: int, y: int, z: int) -> None:
-    space = m.world.space(x)
-    if name(y) in space.dict:
-        space.function(DELETE[name(y)])()
 
 
 @route(1, transient=True)
@@ -219,26 +212,6 @@ def copies_and_reads(m: Any, x: int, y: int, z: int) -> None:
 
 
 @route(1, transient=True)
-def except_variable(m: Any, x: int, y: int, z: int) -> None:
-    m.world.space(x).function(CATCH[name(y)])(ValueError(), ValueError)
-
-
-@route(1)
-def import_as(m: Any, x: int, y: int, z: int) -> None:
-    space = m.world.space(x)
-    where = {"__import__": __import__} if z & 1 else None
-    if where is None and "__import__" in space.fallback:
-        types.FunctionType(IMPORT[name(y)], space.dict)()
-
-
-@route(1)
-def exec_adds_builtins(m: Any, x: int, y: int, z: int) -> None:
-    where = m.world.spaces[2].dict
-    del where["__builtins__"]
-    exec("0", where)
-
-
-@route(1, transient=True)
 def grow(m: Any, x: int, y: int, z: int) -> None:
     """Many other keys, and away again: the table is resized."""
     where = own_place(m.world, x)
@@ -253,11 +226,27 @@ def renew_namespace(m: Any, x: int, y: int, z: int) -> None:
     m.world.renew_space(x)
 
 
-@route(6)
-def restore(m: Any, x: int, y: int, z: int) -> None:
-    """Put back what a compiled piece has read: assumptions heal."""
-    m.restore(x, y)
+@route(1)
+def replace_builtins(m: Any, x: int, y: int, z: int) -> None:
+    """Code that is run in the namespace finds other builtins; functions that exist keep theirs."""
+    where = m.world.spaces[0 if x & 1 else 3].dict
+    chosen = (m.world.fake_builtins, m.world.other_builtins, builtins, vars(builtins))[y % 4]
+    if z < 32:
+        where.pop("__builtins__", None)
+    else:
+        where["__builtins__"] = chosen
 
 
-def spaces_of(world: World) -> list[Space]:
-    return world.spaces
+@route(1)
+def dict_of_an_instance(m: Any, x: int, y: int, z: int) -> None:
+    """The namespace stays what it is, with or without the instance."""
+    space = m.world.spaces[2]
+    match z % 4:
+        case 0:
+            space.owner.__dict__ = {name(y): m.world.value(x)}
+        case 1:
+            del space.owner.__dict__
+        case 2:
+            space.owner.__dict__ = space.dict
+        case 3:
+            space.owner.__class__ = OtherHolder if type(space.owner) is Holder else Holder

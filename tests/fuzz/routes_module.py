@@ -25,11 +25,8 @@ def reload_with_the_same(m: Any, x: int, y: int, z: int) -> None:
 
 
 def _reload(m: Any) -> None:
-    module = m.world.spaces[1].owner
-    module.__name__ = MODULE
-    module.__spec__ = importlib.machinery.ModuleSpec(MODULE, LOADER)
-    sys.modules[MODULE] = module
-    importlib.reload(module)
+    m.world.publish_module()
+    importlib.reload(m.world.spaces[1].owner)
 
 
 @route(1)
@@ -44,3 +41,18 @@ def getattr_of_the_module(m: Any, x: int, y: int, z: int) -> None:
         space["__getattr__"] = lambda wanted: (_ for _ in ()).throw(AttributeError(wanted))
     else:
         space.pop("__getattr__", None)
+
+
+def computing(of: str) -> type:
+    """A class of modules that computes one of the names, and lets it be stored and deleted in vain."""
+    computed = property(lambda self: 1.5, lambda self, value: None, lambda self: None)
+    return type("Computing", (types.ModuleType,), {of: computed})
+
+
+COMPUTING = [computing(each) for each in NAMES]
+
+
+@route(1)
+def class_of_module(m: Any, x: int, y: int, z: int) -> None:
+    m.world.spaces[1].owner.__class__ = COMPUTING[y % 4] if z < 32 else types.ModuleType
+    m.world.module_classes += 1

@@ -3,8 +3,12 @@
 from typing import Any
 
 import depwatch
+from fuzz import values
 from fuzz.compiling import LIMITS, MAX_OPEN, Open
 from fuzz.routes import route
+from fuzz.targets import Whole
+from fuzz.values import MISSING
+from fuzz.world import NAMES
 
 
 @route(24)
@@ -79,7 +83,34 @@ def ask(m: Any, x: int, y: int, z: int) -> None:
         depwatch.dependents(dict_place)
 
 
+@route(6)
+def restore(m: Any, x: int, y: int, z: int) -> None:
+    """Put back what a compiled piece has read: assumptions heal."""
+    assumed = [each for piece in m.optimizer.pieces for each in piece.assumptions]
+    if not assumed:
+        return
+    assumption = assumed[(x + 256 * y) % len(assumed)]
+    if type(assumption.target) is not Whole:
+        value = values.value_of(assumption.key)
+        if value is not MISSING:
+            assumption.target.put(value)
+
+
 @route(1)
 def listen(m: Any, x: int, y: int, z: int) -> None:
-    """Somebody listens, and may change things in turn: at the drain."""
-    m.listen(x, y, z)
+    """Listen to a name of a namespace or class; every second listener changes another, at the drain, when it is told."""
+    owner = m.world.space(x).dict if x & 128 else m.world.classes[x % 8].item
+    other = m.world.spaces[3 if x & 1 else 0]
+
+    def told(event: depwatch.Event) -> None:
+        m.count("told")
+        if y & 64 and m.budget > 0 and other.dict is not None:
+            m.budget -= 1
+            other.dict[NAMES[z % 4]] = m.world.value(z)
+
+    try:
+        subscription = depwatch.subscribe(told, owner, NAMES[y % 4])
+    except depwatch.Unwatchable:
+        m.count("refused")
+    else:
+        m.world.closers.append(subscription.cancel)

@@ -54,7 +54,7 @@ def property_in_class(m: Any, x: int, y: int, z: int) -> None:
 @route(1)
 def special_method(m: Any, x: int, y: int, z: int) -> None:
     """A change of a slot of the type is a change of its dict."""
-    setattr(pick(m.world, x), ("__len__", "__call__", "__getattr__", "__getattribute__")[y % 3], lambda self, *rest: 1)
+    setattr(pick(m.world, x), ("__len__", "__call__", "__getattr__", "__getattribute__")[y % 4], lambda self, *rest: 1)
 
 
 @route(1)
@@ -94,45 +94,51 @@ BASES = {
     2: ((0,), (9, 0), (0, 9)),
     3: ((1,), (2,), (1, 2), (2, 1), (0,), (4,), (9, 1)),
     4: ((1, 2), (2, 1), (1,), (2,), (0,), (1, 9)),
+    6: ((3,), (4,), (9, 3), (1, 2)),
+    7: ((6, 2), (6,), (3, 2), (2, 6), (6, 9)),
 }
 
 
+def choose(x: int) -> int:
+    """A class whose bases may be changed, by a number."""
+    return tuple(BASES)[x % len(BASES)]
+
+
 def give_bases(world: World, number: int, y: int) -> None:
-    chosen = BASES[number][y % len(BASES[number])]
+    """Other bases than it has."""
+    cls = world.classes[number].item
+    choice = [tuple(world.foreign if each == 9 else world.classes[each].item for each in of) for of in BASES[number]]
+    other = [each for each in choice if each != cls.__bases__]
     try:
-        world.classes[number].item.__bases__ = tuple(
-            world.foreign if each == 9 else world.classes[each].item for each in chosen
-        )
+        cls.__bases__ = other[y % len(other)]
     except TypeError:
         pass  # no such order, a cycle, or another layout
 
 
-@route(3)
+@route(2)
 def bases(m: Any, x: int, y: int, z: int) -> None:
-    number = 1 + x % 4
+    number = choose(x)
+    cls = m.world.classes[number].item
     if z & 1:  # straight before: no version tag is assigned in between
-        setattr(m.world.classes[number].item, name(z >> 1), m.world.value(z))
-    give_bases(m.world, number, y)
+        setattr(cls, name(z >> 1), m.world.value(z))
+    if z % 16 == 2:
+        cls.__bases__ = cls.__bases__
+    else:
+        give_bases(m.world, number, y)
 
 
 @route(1, transient=True)
 def bases_twice(m: Any, x: int, y: int, z: int) -> None:
     """No drain in between: what was registered along the first is out of date at the second."""
-    give_bases(m.world, 1 + x % 4, y)
+    give_bases(m.world, choose(x), y)
     if z & 1:
         setattr(pick(m.world, z), name(z >> 1), m.world.value(z))
-    give_bases(m.world, 1 + (x if z & 2 else z) % 4, z >> 2)
-
-
-@route(1)
-def same_bases(m: Any, x: int, y: int, z: int) -> None:
-    cls = m.world.classes[1 + x % 4].item
-    cls.__bases__ = cls.__bases__
+    give_bases(m.world, choose(x if z & 2 else z), z >> 2)
 
 
 @route(1, transient=True)
 def bases_and_back(m: Any, x: int, y: int, z: int) -> None:
-    cls = m.world.classes[3 + x % 2].item
+    cls = m.world.classes[choose(x)].item
     before = cls.__bases__
     try:
         cls.__bases__ = (m.world.foreign, *before)

@@ -1,24 +1,40 @@
 """What compiled code can rely on, and what plain Python finds there now."""
 
+import operator
 import types
 from collections.abc import Callable
 from typing import Any
 
 import depwatch
+from depwatch.values import brief
 from fuzz.values import GONE, MISSING
 from fuzz.world import LOAD, Box, Space
 
 
-class Target:
-    """One facet. The same facet is always the same target, within one program."""
+class Records:
+    """What was recorded of one facet, or of the two that a name is to code and to a namespace."""
 
-    __slots__ = ("_found", "_step", "last_key", "recordings")
+    __slots__ = ("last_key", "number", "of")
+
+    def __init__(self, of: Any = None) -> None:
+        self.of = of  # kept, so that nothing else gets its address
+        self.last_key: Any = None  # of the value recorded last
+        self.number = 0  # how often it was another one
+
+
+def records_of(space: Space, name: str) -> Records:
+    return Records(space)
+
+
+class Target:
+    """One thing to rely on. The same thing is always the same target, within one program."""
+
+    __slots__ = ("_found", "_step", "records")
 
     def __init__(self) -> None:
         self._step = -1
         self._found: Any = MISSING
-        self.last_key: Any = None  # of the value recorded last
-        self.recordings = 0  # how often it was another one
+        self.records = Records()
 
     def now(self, step: int) -> Any:
         """What plain Python finds, looked up once a step."""
@@ -35,6 +51,9 @@ class Target:
     def read(self, recorder: depwatch.Recorder) -> Any:
         raise NotImplementedError
 
+    def put(self, value: Any) -> None:
+        """Store the value, so that plain Python finds it again."""
+
     def watchable(self) -> bool:
         """Whether a cell of it must be current after a drain."""
         return True
@@ -50,33 +69,80 @@ class Named(Target):
 
 
 class Global(Named):
-    __slots__ = ("how", "space")
+    """A name as code that is run in the namespace finds it."""
 
-    def __init__(self, space: Space, name: str) -> None:
+    __slots__ = ("by_module", "space")
+
+    def __init__(self, space: Space, name: str, records: Records) -> None:
         super().__init__()
-        self.space, self.name = space, name
-        self.how = 0
+        self.space, self.name, self.records = space, name, records
+        self.by_module = False
 
     def __repr__(self) -> str:
         return f"global {self.name} of a {self.space.kind}"
 
+    def fallback(self) -> dict[str, Any]:
+        return self.space.builtins()
+
     def find(self) -> Any:
-        if self.space.dict is None:
+        space = self.space.dict
+        if space is None:
             return GONE
-        if self.name in self.space.dict:
-            return self.space.dict[self.name]
-        return self.space.fallback.get(self.name, MISSING)
+        return space[self.name] if self.name in space else self.fallback().get(self.name, MISSING)
+
+    def put(self, value: Any) -> None:
+        space = self.space.dict
+        if space is None:
+            return
+        if self.name in space and self.fallback().get(self.name, MISSING) is value:
+            del space[self.name]
+        else:
+            space[self.name] = value
 
     def owner(self) -> Any:
-        """The function that loads it, or the dict."""
-        assert self.space.dict is not None
-        if self.how % 3 == 0 and self.space.kind == "dict":
-            return self.space.function(LOAD[self.name])
         return self.space.dict
 
     def read(self, recorder: depwatch.Recorder) -> Any:
-        of_module = self.how % 3 == 1 and self.space.kind == "module"
-        return recorder.read_global(self.space.owner if of_module else self.owner(), self.name)
+        return recorder.read_global(self.space.owner if self.by_module else self.owner(), self.name)
+
+
+class Builtins(Target):
+    """The "__builtins__" of a namespace: whoever reads a name in it relies on these, too."""
+
+    __slots__ = ("space",)
+
+    def __init__(self, space: Space) -> None:
+        super().__init__()
+        self.space = space
+
+    def __repr__(self) -> str:
+        return f"builtins of a {self.space.kind}"
+
+    def find(self) -> Any:
+        return GONE if self.space.dict is None else self.space.dict.get("__builtins__", MISSING)
+
+    def put(self, value: Any) -> None:
+        if self.space.dict is not None:
+            self.space.dict["__builtins__"] = value
+
+
+class FunctionGlobal(Global):
+    """A name as a function finds it, which keeps the builtins that it was made with."""
+
+    __slots__ = ("_fallback",)
+
+    def __init__(self, space: Space, name: str, records: Records, fallback: dict[str, Any]) -> None:
+        super().__init__(space, name, records)
+        self._fallback = fallback
+
+    def __repr__(self) -> str:
+        return f"global {self.name} of a function"
+
+    def fallback(self) -> dict[str, Any]:
+        return self._fallback
+
+    def owner(self) -> Any:
+        return self.space.function(LOAD[self.name])
 
 
 class ModuleAttribute(Named):
@@ -91,6 +157,10 @@ class ModuleAttribute(Named):
 
     def find(self) -> Any:
         return GONE if self.space.dict is None else getattr(self.space.owner, self.name, MISSING)
+
+    def put(self, value: Any) -> None:
+        if self.space.dict is not None:
+            self.space.dict[self.name] = value
 
     def watchable(self) -> bool:
         return type(self.space.owner) is types.ModuleType
@@ -121,6 +191,10 @@ class Attribute(Named):
                 return found[self.name]
         return MISSING
 
+    def put(self, value: Any) -> None:
+        if self.box.item is not None:
+            setattr(self.box.item, self.name, value)
+
     def owner(self) -> Any:
         return self.box.item
 
@@ -144,19 +218,28 @@ class FunctionPart(Target):
     def read(self, recorder: depwatch.Recorder) -> Any:
         return recorder.read_function(self.box.item, self.part)[0]
 
+    def put(self, value: Any) -> None:
+        if self.box.item is not None:
+            setattr(self.box.item, f"__{self.part}__", value)
 
-def _of_dict(mapping: dict[Any, Any]) -> tuple[Any, ...]:
-    return tuple(mapping.items())
+
+def of_dict(mapping: dict[Any, Any]) -> tuple[Any, ...]:
+    return (*mapping, *mapping.values())
 
 
 def _of_class(cls: type) -> tuple[Any, ...]:
     mro = type.__dict__["__mro__"].__get__(cls)
-    return tuple((base, *type.__dict__["__dict__"].__get__(base).items()) for base in mro if base is not object)
+    found: list[Any] = []
+    for base in mro:
+        if base is not object:
+            items = type.__dict__["__dict__"].__get__(base)
+            found += (base, *items, *items.values())
+    return tuple(found)
 
 
 def _of_function(function: types.FunctionType) -> tuple[Any, ...]:
     kwdefaults = function.__kwdefaults__
-    return (function.__code__, function.__defaults__, kwdefaults, *(kwdefaults or {}).items())
+    return (function.__code__, function.__defaults__, kwdefaults, *of_dict(kwdefaults or {}))
 
 
 class Whole(Target):
@@ -169,7 +252,7 @@ class Whole(Target):
         self.box, self.picture = box, picture
 
     def __repr__(self) -> str:
-        return f"the whole of {self.object()}"
+        return f"the whole of {brief(self.object())}"
 
     def object(self) -> Any:
         return self.box.dict if isinstance(self.box, Space) else self.box.item
@@ -184,18 +267,14 @@ class Whole(Target):
 
 
 def identical(a: Any, b: Any) -> bool:
-    """Whether two pictures show the same objects, in any order of the items."""
+    """Whether two pictures show the same objects in the same places."""
     if a is GONE or b is GONE:
         return a is b
-    return _identities(a) == _identities(b)
-
-
-def _identities(picture: Any) -> Any:
-    return [_identities(item) if type(item) is tuple else id(item) for item in picture]
+    return len(a) == len(b) and all(map(operator.is_, a, b))
 
 
 def whole_space(space: Space) -> Whole:
-    return Whole(space, _of_dict)
+    return Whole(space, of_dict)
 
 
 def whole_class(box: Box) -> Whole:

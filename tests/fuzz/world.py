@@ -1,12 +1,14 @@
 """What a program changes: four namespaces and their builtins, a family of classes, some functions."""
 
 import builtins
+import contextlib
 import importlib
 import importlib.machinery
 import sys
+import textwrap
 import types
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from fuzz import keys, values
@@ -16,14 +18,51 @@ NAMES = ("rate", "area", "size", "kind")
 MISSES_INSTANCE_STORES = sys.version_info[:3] == (3, 13, 0)  # gh-125608: such a dict is refused there
 
 
-class Space:
-    """A namespace: the dict, what holds it, and the builtins of functions that are made in it."""
+def references(held: Any) -> int:
+    """How many there are: a number to compare, as versions of CPython count the arguments of calls differently."""
+    return sys.getrefcount(held)
 
-    def __init__(self, kind: str, owner: Any, mapping: dict[str, Any] | None, fallback: dict[str, Any]) -> None:
+
+def _references_of_two() -> int:
+    """Of what one attribute and one variable hold."""
+    holder = types.SimpleNamespace(held={})
+    held = holder.held
+    return references(held)
+
+
+REFERENCES = _references_of_two()
+
+
+class Space:
+    """A namespace: the dict, and what holds it."""
+
+    def __init__(self, kind: str, owner: Any, mapping: dict[str, Any]) -> None:
         self.kind = kind  # "dict", "module" or "instance"
         self.owner = owner
-        self.dict = mapping  # None once it is gone
-        self.fallback = fallback
+        self.dict: dict[str, Any] | None = mapping  # None once it is gone
+
+    def builtins(self) -> dict[str, Any]:
+        """Those of code that is run in it now. Without "__builtins__" it has none: exec() and eval() add the usual ones."""
+        return self._builtins({})
+
+    def builtins_of_function(self) -> dict[str, Any]:
+        """Those of a function that is made in it now."""
+        return self._builtins(vars(builtins))
+
+    def _builtins(self, default: dict[str, Any]) -> dict[str, Any]:
+        assert self.dict is not None
+        found = self.dict.get("__builtins__", default)
+        return vars(found) if type(found) is types.ModuleType else found
+
+    def drop(self) -> None:
+        """Nobody of the world has it any more. It dies here if nobody else has it, and lives on unchanged if so."""
+        owner, mapping = self.owner, self.dict
+        if owner is None:
+            alone = references(mapping) == REFERENCES
+        else:  # which has the dict too; and an object that can be referred to weakly may wait for the collector
+            alone = references(owner) == REFERENCES and references(mapping) == REFERENCES + 1
+        if alone:
+            self.owner = self.dict = None
 
     def function(self, code: types.CodeType) -> types.FunctionType:
         """A function of this namespace. Its builtins are looked up now, as CPython does it."""
@@ -33,6 +72,10 @@ class Space:
 
 class Holder:
     """An instance with a dict."""
+
+
+class OtherHolder:
+    """Another, which an instance may become."""
 
 
 class Box:
@@ -51,22 +94,36 @@ class Box:
         self._item = None
 
 
-def _template(source: str) -> dict[str, types.CodeType]:
-    """Code objects of a function f, one for each name."""
+# What code that is run in a namespace finds in its builtins.
+VALUES: list[Any] = []  # what it stores
+_OURS = {"VALUES": VALUES, "nullcontext": contextlib.nullcontext, "getframe": sys._getframe}
+_USUAL = ("BaseException", "ExceptionGroup", "ValueError", "eval", "exec", "globals", "int", "locals", "vars")
+HELPERS = _OURS | {each: vars(builtins)[each] for each in (*_USUAL, "__build_class__", "__import__", "__name__")}
+
+
+def _with_names(source: str) -> Iterator[tuple[str, str]]:
+    for number, name in enumerate(NAMES):
+        yield name, source.replace("NAME", name).replace("OTHER", NAMES[(number + 1) % len(NAMES)])
+
+
+def code_at_top(source: str) -> dict[str, types.CodeType]:
+    """Code to be run in a namespace, for each name."""
+    return {name: compile(written, "<fuzz>", "exec") for name, written in _with_names(source)}
+
+
+def code_of_function(source: str, parameters: str = "") -> dict[str, types.CodeType]:
+    """Code of a function to which the names are globals, for each name."""
     codes = {}
-    for name in NAMES:
+    for name, written in _with_names(f"def f({parameters}):\n    global NAME, OTHER\n" + textwrap.indent(source, "    ")):
         space: dict[str, Any] = {}
-        exec(source.replace("NAME", name), space)
+        exec(written, space)
         codes[name] = space["f"].__code__
     return codes
 
 
-LOAD = _template("def f():\n    return NAME")
-STORE = _template("def f(value):\n    global NAME\n    NAME = value")
-DELETE = _template("def f():\n    global NAME\n    del NAME")
-CATCH = _template("def f(error, handled):\n    global NAME\n    try:\n        raise error\n    except handled as NAME:\n        pass")
-IMPORT = _template("def f():\n    global NAME\n    import keyword as NAME")
-STORE_AT_TOP = {name: compile(f"{name} = VALUES.pop()", "<fuzz>", "exec") for name in NAMES}
+LOAD = code_of_function("return NAME")
+STORE = code_of_function("NAME = value", "value")
+DELETE = code_of_function("del NAME")
 
 
 class Loader:
@@ -114,12 +171,15 @@ class World:
         self.step = 0
         self.transient = False  # this step changes something and changes it again
         self.module_classes = 0  # how often the module got another class
-        self.fake_builtins: dict[str, Any] = {"rate": 1.5, "area": Value()}
+        keys.Odd.made = 0
+        self.fake_builtins: dict[str, Any] = HELPERS | {"rate": 1.5, "area": Value()}
+        self.other_builtins: dict[str, Any] = HELPERS | {"rate": 2.5, "size": Value()}
+        vars(builtins).update(_OURS)
         self.spaces = [self.new_space(kind) for kind in ("dict", "module", "instance", "dict")]
         self.metaclass = type("Meta", (type,), {})
         self.foreign = type("Foreign", (), {"area": Value(), "__module__": "fuzz"})  # a base that comes and goes
         self.classes: list[Box] = []
-        for number in range(6):
+        for number in range(8):
             self.classes.append(Box(self.new_class(number)))
         # Some bases have other subclasses too. With its only subclass, a base loses its table of subclasses.
         self.siblings = [type("Sibling", (base,), {}) for base in (self.foreign, *(self.classes[i].item for i in (0, 2)))]
@@ -131,10 +191,10 @@ class World:
         LOADER.reloads = {"rate": 2.5, "size": Value()}
 
     def close(self) -> None:
-        keys.Loud.meddle = None
+        keys.Odd.meddle = None
         for close in self.closers:
             close()
-        for name in NAMES:
+        for name in (*NAMES, *_OURS):
             vars(builtins).pop(name, None)
         sys.meta_path.remove(FINDER)
         sys.modules.pop(MODULE, None)
@@ -153,22 +213,29 @@ class World:
         """Whether the class of the module has a say in its attributes."""
         return type(self.spaces[1].owner) is not types.ModuleType
 
+    def publish_module(self) -> None:
+        """Have the import system find the module, whatever happened to its name."""
+        module = self.spaces[1].owner
+        module.__name__ = MODULE
+        module.__spec__ = importlib.machinery.ModuleSpec(MODULE, LOADER)
+        sys.modules[MODULE] = module
+
     # --- namespaces -------------------------------------------------------------------------------------------------
 
     def new_space(self, kind: str) -> Space:
         if kind == "dict":
-            space = Space(kind, None, {"__builtins__": self.fake_builtins}, self.fake_builtins)
+            space = Space(kind, None, {"__builtins__": self.fake_builtins})
         elif kind == "module":
             module = types.ModuleType(MODULE)
             module.__spec__ = importlib.machinery.ModuleSpec(MODULE, LOADER)
             sys.modules[MODULE] = module
             exec("", vars(module))  # gives it "__builtins__"
-            space = Space(kind, module, vars(module), vars(builtins))
+            space = Space(kind, module, vars(module))
         else:
             holder = Holder()
             holder.rate = 1.5
             exec("", vars(holder))
-            space = Space(kind, holder, vars(holder), vars(builtins))
+            space = Space(kind, holder, vars(holder))
         assert space.dict is not None
         for name in NAMES[::2]:
             space.dict[name] = Value()
@@ -178,29 +245,21 @@ class World:
         return self.spaces[number % len(self.spaces)]
 
     def renew_space(self, number: int) -> None:
-        """Drop a namespace for a new one. If nobody else has the dict, it dies here."""
+        """Drop a namespace for a new one."""
         index = number % len(self.spaces)
         old = self.spaces[index]
         self.spaces[index] = self.new_space(old.kind)
-        mapping, owner = old.dict, old.owner
-        # The two variables here, the space, the object that owns it, and the argument of getrefcount itself.
-        alone = sys.getrefcount(mapping) == 3 if owner is None else False
-        if alone:
-            old.dict = None
-        del mapping, owner
+        old.drop()
 
     # --- classes ----------------------------------------------------------------------------------------------------
 
-    def alive(self, boxes: list[Box], number: int) -> Any:
-        return boxes[number % len(boxes)].item
-
     def new_class(self, number: int) -> type:
-        """0: a root. 1, 2: from it. 3: from 1. 4: from 1 and 2. 5: a root with slots and a metaclass."""
+        """0: a root. 1, 2: from it. 3: from 1. 4: from 1 and 2. 5: a root with slots and a metaclass. 6, 7: far below."""
         of = [box.item for box in self.classes]
-        bases: tuple[type, ...] = {0: (), 1: of[:1], 2: of[:1], 3: of[1:2], 4: of[1:3], 5: ()}[number]  # type: ignore[assignment]
+        bases = {0: (), 1: of[:1], 2: of[:1], 3: of[1:2], 4: of[1:3], 5: (), 6: of[3:4], 7: [*of[6:7], *of[2:3]]}[number]
         body: dict[str, Any] = {"__module__": "fuzz", NAMES[number % 4]: Value()}
         if number == 5:
-            body |= {"__slots__": ("slot",), "__doc__": "root with slots"}
+            body |= {"__slots__": ("slot", "kind"), "__doc__": "root with slots"}
             return self.metaclass("C5", (), body)
         try:
             return type(f"C{number}", tuple(bases), body)
