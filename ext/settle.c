@@ -236,6 +236,13 @@ static void give_up_unstable(uint32_t id)
     facet->limit = (uint16_t)limit;
 }
 
+/* Once: it is touched by that, and looked at again before the handles are told. */
+static void give_up_unwatchable(uint32_t id)
+{
+    if (facet_at(id)->cause != CAUSE_UNWATCHABLE)
+        facet_retires_handles(id, CAUSE_UNWATCHABLE);
+}
+
 /* Facets whose last change was not made yet when a drain looked: the next one looks again. */
 static Dependents unfinished;
 
@@ -261,10 +268,10 @@ static int look_again(uint32_t id, PyObject *garbage)
         if (PyErr_ExceptionMatches(PyExc_MemoryError))
             return -1;
         PyErr_Clear(); /* e.g. out of version tags: whoever relies on it must not go on */
-        facet_retires_handles(id, CAUSE_UNWATCHABLE);
+        give_up_unwatchable(id);
         for (uint32_t part = object_at(facet->owner)->first_facet; facet->kind == FACET_MRO && part != NO_ID;
              part = facet_at(part)->next_of_owner)
-            facet_retires_handles(part, CAUSE_UNWATCHABLE);
+            give_up_unwatchable(part);
     }
     bool lost = !facet->known && !facet->dead;
     if (lost && facet->awaits[0] != AWAITS_NOTHING) {

@@ -19,7 +19,7 @@ from fuzz.checks import Wrong
 from fuzz.program import Watch
 
 _HEAD = struct.Struct("QQQQ")  # steps, fired, fired needlessly, length of the program that follows
-MAX_SECONDS = 60  # for one program, which takes some milliseconds
+MAX_SECONDS = 20  # for one program, which takes some milliseconds
 _LIVE = ("steps", "fired", "fired needlessly")
 
 type Before = Callable[[bytes], None]

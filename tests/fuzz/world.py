@@ -182,7 +182,7 @@ class World:
         for number in range(8):
             self.classes.append(Box(self.new_class(number)))
         # Some bases have other subclasses too. With its only subclass, a base loses its table of subclasses.
-        self.siblings = [type("Sibling", (base,), {}) for base in (self.foreign, *(self.classes[i].item for i in (0, 2)))]
+        self.siblings = [type("Sibling", (base,), {}) for base in (self.foreign, *(self.classes[i].item for i in (0, 2, 3, 4)))]
         self.functions = [Box(_function(number)) for number in range(3)]
         self.codes = [_function(number).__code__ for number in range(4)]
         self.kept: list[Any] = []  # values that the program keeps, and may store again
