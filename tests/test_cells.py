@@ -13,6 +13,7 @@ from support import (
     Counted,
     at_once,
     byte_at,
+    dependents,
     f64_at,
     freeze,
     i64_at,
