@@ -9,7 +9,10 @@ from fuzz.targets import FunctionPart, ModuleAttribute, Whole
 from fuzz.values import GONE, MISSING
 
 RETIRED = 255
-FITS = {"f64": lambda value: type(value) is float, "i64": lambda value: type(value) is int and -(2**63) <= value < 2**63}
+FITS = {
+    "f64": lambda value: type(value) is float,
+    "i64": lambda value: type(value) is int and -(2**63) <= value < 2**63,
+}
 
 
 class Wrong(AssertionError):
@@ -45,6 +48,7 @@ def check(optimizer: Optimizer, drained: bool) -> None:
             optimizer.count("healed")
         piece.byte = byte
         for cell in piece.cells:
+            optimizer.count("cells checked")
             check_cell(cell, step, drained)
 
 
@@ -65,7 +69,9 @@ def check_cell(use: CellUse, step: int, drained: bool) -> None:
             raise Wrong(f"the guard of {use.target!r} is up, and the value is another")
         if restored and holds and not use.cell.holds and use.recordings == use.target.records.number:
             if not values.is_dead(use.key):
-                raise Wrong(f"after a drain the guard of {use.target!r} is down, and the value is the one that was read")
+                raise Wrong(
+                    f"after a drain the guard of {use.target!r} is down, and the value is the one that was read"
+                )
         return
     word: Any = use.cell.value
     if word is depwatch.UNKNOWN:
@@ -109,10 +115,14 @@ def check_retired(optimizer: Optimizer, piece: Piece) -> None:
         case "ambiguous":
             right = keys.Odd.made > 0
         case "class of the module":
-            right = any(type(each.target) is ModuleAttribute for each in assumptions) and optimizer.world.module_classes > 0
+            right = (
+                any(type(each.target) is ModuleAttribute for each in assumptions) and optimizer.world.module_classes > 0
+            )
         case "unwatchable":
             right = True
         case _:
             right = False
     if not right:
-        raise Wrong(f"retired without that reason: {reason!r}, relying on {[repr(each.target) for each in assumptions]}")
+        raise Wrong(
+            f"retired without that reason: {reason!r}, relying on {[repr(each.target) for each in assumptions]}"
+        )

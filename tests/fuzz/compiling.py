@@ -4,7 +4,17 @@ from typing import Any
 
 import depwatch
 from fuzz import keys, targets, values
-from fuzz.targets import Attribute, FunctionGlobal, FunctionPart, Global, ModuleAttribute, Named, Target, Whole, records_of
+from fuzz.targets import (
+    Attribute,
+    FunctionGlobal,
+    FunctionPart,
+    Global,
+    ModuleAttribute,
+    Named,
+    Target,
+    Whole,
+    records_of,
+)
 from fuzz.values import GONE, MISSING
 from fuzz.world import MISSES_INSTANCE_STORES, NAMES, Space, World
 

@@ -44,8 +44,13 @@ def getattr_of_the_module(m: Any, x: int, y: int, z: int) -> None:
 
 
 def computing(of: str) -> type:
-    """A class of modules that computes one of the names."""
-    return type("Computing", (types.ModuleType,), {of: property(lambda self: 1.5)})
+    """A class of modules that computes one of the names; storing and deleting it is left to the module's dict."""
+    made = property(
+        lambda self: 1.5,
+        lambda self, value: vars(self).__setitem__(of, value),
+        lambda self: vars(self).__delitem__(of),
+    )
+    return type("Computing", (types.ModuleType,), {of: made})
 
 
 COMPUTING = [computing(each) for each in NAMES]

@@ -52,8 +52,9 @@ class Space:
         owner, mapping = self.owner, self.dict
         if owner is None:
             alone = references(mapping) == REFERENCES
-        else:  # which has the dict too; and an object that can be referred to weakly may wait for the collector
-            alone = references(owner) == REFERENCES and references(mapping) == REFERENCES + 1
+        else:  # it may have another dict by now
+            has_it = getattr(owner, "__dict__", None) is mapping
+            alone = has_it and references(owner) == REFERENCES and references(mapping) == REFERENCES + 1
         if alone:
             self.owner = self.dict = None
 
@@ -107,7 +108,9 @@ def code_at_top(source: str) -> dict[str, types.CodeType]:
 def code_of_function(source: str, parameters: str = "") -> dict[str, types.CodeType]:
     """Code of a function to which the names are globals, for each name."""
     codes = {}
-    for name, written in _with_names(f"def f({parameters}):\n    global NAME, OTHER\n" + textwrap.indent(source, "    ")):
+    for name, written in _with_names(
+        f"def f({parameters}):\n    global NAME, OTHER\n" + textwrap.indent(source, "    ")
+    ):
         space: dict[str, Any] = {}
         exec(written, space)
         codes[name] = space["f"].__code__
@@ -175,7 +178,9 @@ class World:
         for number in range(8):
             self.classes.append(Box(self.new_class(number)))
         # Some bases have other subclasses too. With its only subclass, a base loses its table of subclasses.
-        self.siblings = [type("Sibling", (base,), {}) for base in (self.foreign, *(self.classes[i].item for i in (0, 2)))]
+        self.siblings = [
+            type("Sibling", (base,), {}) for base in (self.foreign, *(self.classes[i].item for i in (0, 2)))
+        ]
         self.functions = [Box(_function(number)) for number in range(3)]
         self.codes = [_function(number).__code__ for number in range(4)]
         self.kept: list[Any] = []  # values that the program keeps, and may store again
@@ -247,7 +252,9 @@ class World:
     def new_class(self, number: int) -> type:
         """0: a root. 1, 2: from it. 3: from 1. 4: from 1 and 2. 5: a root with slots and a metaclass. 6, 7: far below."""
         of = [box.item for box in self.classes]
-        bases = {0: (), 1: of[:1], 2: of[:1], 3: of[1:2], 4: of[1:3], 5: (), 6: of[3:4], 7: [*of[6:7], *of[2:3]]}[number]
+        bases = {0: (), 1: of[:1], 2: of[:1], 3: of[1:2], 4: of[1:3], 5: (), 6: of[3:4], 7: [*of[6:7], *of[2:3]]}[
+            number
+        ]
         body: dict[str, Any] = {"__module__": "fuzz", NAMES[number % 4]: Value()}
         if number == 5:
             body |= {"__slots__": ("slot", "kind"), "__doc__": "root with slots"}
