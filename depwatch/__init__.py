@@ -4,12 +4,16 @@
     rate = rec.read_global(price, "RATE")
     handle = rec.commit(machine_code)      # handle.broken_address: a byte, 0 while the code may run
 
-One service per interpreter: these are module functions. Importing takes no watcher slot and watches nothing.
+One service per process, of its main interpreter: these are module functions. Importing takes no watcher slot and
+watches nothing.
 """
 
 import atexit
 import os
 
+from depwatch import interpreter  # noqa: F401 (before all else: it refuses any but the main one)
+
+# isort: split
 from depwatch import _core, notice
 from depwatch.cells import GuardCell, ValueCell
 from depwatch.errors import DepwatchError, Released, Stale, Unstable, Unwatchable

@@ -7,7 +7,8 @@ from typing import Any
 from pyroaring import BitMap
 
 from depwatch import _core, naming, notice
-from depwatch.naming import check_name, is_a
+from depwatch.naming import check_name
+from depwatch.values import UNKNOWN, dict_of_module, is_a
 
 
 def id_of(obj: Any) -> int:
@@ -17,7 +18,7 @@ def id_of(obj: Any) -> int:
     Raises Unwatchable.
     """
     if is_a(obj, types.ModuleType):
-        obj = vars(obj)
+        obj = dict_of_module(obj)
     facet = _core.facet("existence", obj)
     facet.pin()
     return _core.owner_of(facet.id)[0]
@@ -32,7 +33,7 @@ def dependents(obj: Any, facet: str | None = None) -> BitMap:
     if facet is not None:
         check_name(facet)
     if is_a(obj, types.ModuleType):
-        obj = vars(obj)
+        obj = dict_of_module(obj)
     if is_a(obj, dict):
         facets = _core.facets_concerned(obj, facet)
     elif is_a(obj, type):
@@ -62,7 +63,9 @@ def advise(namespace: types.FunctionType | types.ModuleType | dict[str, Any], na
     It is watched from now on, so that later answers know more. Raises TypeError, Unwatchable.
     """
     notice.drain()
-    facet = naming.global_facet(namespace, name)
+    of_builtins = naming.builtins_facet(namespace)
+    builtins = UNKNOWN if of_builtins is None else of_builtins.history()[1]
+    facet = naming.global_facet(namespace, name, () if builtins is UNKNOWN else (builtins,))
     facet.pin()
     changes, now = facet.history()
     if type(now) in (int, float) and changes > 1:

@@ -1,22 +1,16 @@
 """From an object and a name to the facet that is meant, or to the reason why it cannot be watched."""
 
-import builtins
-import sys
 import types
 from typing import Any, Final
 
 from depwatch import _core
 from depwatch._core import FacetReference
 from depwatch.errors import Unwatchable
-from depwatch.values import brief
+from depwatch.values import along_mro, brief, dict_of_module, flags_of, is_a, mro_of, qualname_of
 
 IMMUTABLE_TYPE: Final = 1 << 8  # Py_TPFLAGS_IMMUTABLETYPE: static types have it too
 FUNCTION_PARTS: Final = ("code", "defaults", "kwdefaults", "existence")
-
-
-def is_a(obj: object, kind: type) -> bool:
-    """isinstance(), but by what the object is, not by what its __class__ says: never runs the program's code."""
-    return issubclass(type(obj), kind)
+KEPT_IN_THE_CLASS: Final = ("__name__", "__qualname__")  # not in its dict
 
 
 def check_name(name: object) -> str:
@@ -38,74 +32,113 @@ def exact_dict(namespace: object, what: str) -> dict[str, object]:
     return namespace
 
 
-def builtins_of(namespace: dict[str, object]) -> object:
-    """The builtins that a function made in this namespace gets, as CPython finds them."""
-    found: Any = namespace.get("__builtins__", builtins)
-    return vars(found) if is_a(found, types.ModuleType) else found
+def namespace_of(owner: Any) -> dict[str, object]:
+    """The dict of a module, or the dict itself. Raises TypeError, Unwatchable."""
+    if is_a(owner, types.ModuleType):
+        return dict_of_module(owner)
+    if is_a(owner, dict):
+        return exact_dict(owner, "the namespace")
+    raise refused(owner, "function, module or dict: pass what the global is looked up from")
 
 
-def global_facet(owner: Any, name: str) -> FacetReference:
-    """The facet [globals, builtins] of a name as a function sees it. Raises TypeError, Unwatchable."""
+def builtins_facet(owner: Any) -> FacetReference | None:
+    """The facet of the "__builtins__" of a namespace, which code that is run in it will get: other ones may know other
+    names. None for a function, which keeps those that it was made with. Raises TypeError, Unwatchable.
+    """
+    if is_a(owner, types.FunctionType):
+        return None
+    return _core.facet("key", namespace_of(owner), "__builtins__")
+
+
+def global_facet(owner: Any, name: str, builtins: tuple[Any, ...]) -> FacetReference:
+    """The facet [globals, builtins] of a name as code sees it. Raises TypeError, Unwatchable.
+
+    builtins: the value of builtins_facet(owner), or () where it has none. A function's are known.
+    """
     check_name(name)
     if is_a(owner, types.FunctionType):
         if name in owner.__code__.co_freevars:
             raise Unwatchable(
-                f"{name!r} is a closure cell of {owner.__qualname__}: CPython reports no change of a cell; pass the "
+                f"{name!r} is a closure cell of {brief(owner)}: CPython reports no change of a cell; pass the "
                 "value as an argument, or re-read it on every call"
             )
         namespace: object = owner.__globals__
-        fallback: object = owner.__builtins__
-    elif is_a(owner, types.ModuleType):
-        namespace = vars(owner)
-        fallback = builtins_of(vars(owner))
-    elif is_a(owner, dict):
-        namespace = owner
-        fallback = builtins_of(exact_dict(owner, "the namespace"))
+        builtins = (owner.__builtins__,)
     else:
-        raise refused(owner, "function, module or dict: pass what the global is looked up from")
-    return _core.facet(
-        "global",
-        exact_dict(namespace, f"the globals of {brief(owner)}"),
-        name,
-        exact_dict(fallback, f"the builtins of {brief(owner)}"),
-    )
+        namespace = namespace_of(owner)
+    fallback = None
+    if builtins:
+        found = dict_of_module(builtins[0]) if is_a(builtins[0], types.ModuleType) else builtins[0]
+        fallback = exact_dict(found, f"the builtins of {brief(owner)}")
+    return _core.facet("global", exact_dict(namespace, f"the globals of {brief(owner)}"), name, fallback)
 
 
 def module_facet(module: types.ModuleType, name: str) -> FacetReference:
-    """The facet of a module's attribute. Raises Unwatchable."""
+    """The facet of a module's attribute, as long as its class is as it is. Raises Unwatchable."""
     check_name(name)
     kind = type(module)
-    if kind.__getattribute__ is not types.ModuleType.__getattribute__:
+    if along_mro(kind, "__getattribute__")[0] is not types.ModuleType.__getattribute__:
         raise Unwatchable(
-            f"{name!r} of {brief(module)}: its class {kind.__qualname__} has a __getattribute__ of its own, which may "
-            "return anything; read it at run time"
+            f"{name!r} of {brief(module)}: its class {qualname_of(kind)} has a __getattribute__ of its own, which "
+            "may return anything; read it at run time"
         )
-    for base in kind.__mro__:
-        found = vars(base).get(name)
-        if found is not None and hasattr(type(found), "__get__") and hasattr(type(found), "__set__"):
+    for found in along_mro(kind, name):
+        if along_mro(type(found), "__get__") and (
+            along_mro(type(found), "__set__") or along_mro(type(found), "__delete__")
+        ):
             raise Unwatchable(
-                f"{name!r} of {brief(module)} is computed by a descriptor of {base.__qualname__}; read it at run time"
+                f"{name!r} of {brief(module)} is computed by a descriptor of {qualname_of(kind)}; read it at run time"
+            )
+        if not is_immutable(type(found)):
+            raise Unwatchable(
+                f"{name!r} of {brief(module)}: its class {qualname_of(kind)} has {brief(found)} of that name, which "
+                "can come to compute the attribute; read it at run time"
             )
     _core.see_module_classes()
-    return _core.facet("key", vars(module), name)
+    return _core.facet("key", dict_of_module(module), name)
+
+
+def no_module_attribute(module: types.ModuleType, name: str) -> Exception:
+    """Why a module's dict does not have this name."""
+    kind = type(module)
+    if "__getattr__" in dict_of_module(module) or along_mro(kind, "__getattr__"):
+        return Unwatchable(
+            f"{name!r} of {brief(module)} comes from the module's __getattr__, which may return something else each "
+            "time; read it at run time"
+        )
+    if along_mro(kind, name):
+        return Unwatchable(
+            f"{name!r} of {brief(module)} is an attribute of its class, not of the module; use "
+            f"read_type_attr({qualname_of(kind)}, {name!r})"
+        )
+    of = dict_of_module(module).get("__name__")
+    named = f"module {of!r}" if type(of) is str else "module"
+    return AttributeError(f"{named} has no attribute {name!r}", name=name, obj=module)
 
 
 def is_immutable(cls: type) -> bool:
-    return bool(cls.__flags__ & IMMUTABLE_TYPE) and all(base.__flags__ & IMMUTABLE_TYPE for base in cls.__mro__)
+    return bool(flags_of(cls) & IMMUTABLE_TYPE) and all(flags_of(base) & IMMUTABLE_TYPE for base in mro_of(cls))
 
 
 def attribute_facet(cls: type, name: str) -> FacetReference | None:
     """The facet of an attribute as found along the MRO; None where the class can never change. Raises Unwatchable."""
     check_name(name)
-    return None if is_immutable(cls) else _core.facet("attribute", cls, name)
+    if is_immutable(cls):
+        return None
+    if name in KEPT_IN_THE_CLASS and not along_mro(cls, name):
+        raise Unwatchable(
+            f"{name!r} of {brief(cls)} is kept in the class itself, where instances do not find it, and CPython 3.13+ "
+            "reports no change of it; read it at run time"
+        )
+    return _core.facet("attribute", cls, name)
 
 
 def no_attribute(owner: Any, name: str) -> Unwatchable:
     """Why attributes of this object are not watched."""
     if is_a(owner, type):
         return Unwatchable(
-            f"{name!r} of {brief(owner)}: its metaclass has a say in what {owner.__qualname__}.{name} is; use "
-            "read_type_attr for what instances find along the MRO"
+            f"{name!r} of {brief(owner)}: its metaclass has a say in what the class's attribute is; use read_type_attr "
+            "for what instances find along the MRO"
         )
     if is_a(owner, types.CellType):
         return Unwatchable(
@@ -130,15 +163,28 @@ def function_facet(function: Any, part: str) -> FacetReference:
             "the contents of closure cells change without any event"
         )
     if part in ("name", "qualname"):
-        raise Unwatchable(f"{part!r} of {brief(function)}: CPython {sys.version.split()[0]} reports no change of it")
+        raise Unwatchable(
+            f"{part!r} of {brief(function)}: it changes nothing that a call does, and CPython reports "
+            + ("no change of it" if part == "name" else "no change of it before 3.15")
+            + "; read it when you need it"
+        )
     raise ValueError(f"a function has no part {part!r}; there are {', '.join(FUNCTION_PARTS)}")
 
 
 def whole_facet(obj: Any) -> FacetReference | None:
     """The facet that every change of the object concerns; None where it can never change. Raises Unwatchable."""
     if is_a(obj, types.ModuleType):
-        obj = vars(obj)
+        obj = dict_of_module(obj)
     return None if is_a(obj, type) and is_immutable(obj) else _core.facet("any", obj)
+
+
+def check_whole(obj: object) -> None:
+    """Raises Unwatchable where an object has more to it than CPython reports changes of."""
+    if is_a(obj, dict) and type(obj) is not dict:
+        raise Unwatchable(
+            f"{brief(obj)}: CPython reports changes of its items, but not of what a subclass of dict has besides "
+            "(order, default_factory, attributes); depend on an exact dict, or read it at run time"
+        )
 
 
 def named_facets(obj: Any, names: tuple[str, ...]) -> list[FacetReference]:
@@ -147,7 +193,7 @@ def named_facets(obj: Any, names: tuple[str, ...]) -> list[FacetReference]:
         whole = whole_facet(obj)
         return [] if whole is None else [whole]
     if is_a(obj, types.ModuleType):
-        obj = vars(obj)
+        obj = dict_of_module(obj)
     if is_a(obj, dict):
         return [_core.facet("key", obj, check_name(name)) for name in names]
     if is_a(obj, type):

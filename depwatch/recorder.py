@@ -1,6 +1,8 @@
 """The compiler's side: reading is recording, and committing can refuse."""
 
 import types
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final, final
 
 from depwatch import _core, cells, naming, notice
@@ -8,7 +10,7 @@ from depwatch._core import FacetReference
 from depwatch.cells import CellKind, GuardCell, ValueCell
 from depwatch.errors import Released, Stale, Unstable, Unwatchable
 from depwatch.handle import Callback, Handle
-from depwatch.values import UNKNOWN, brief
+from depwatch.values import UNKNOWN, along_mro, brief, is_a, name_of
 
 MAX_UNSTABLE_AFTER: Final = 65535  # breaks that a facet can count
 
@@ -48,42 +50,59 @@ class Recorder:
         except Unstable as error:
             raise Unstable(f"{naming.describe(facet.id)}: {error}") from None
 
+    @contextmanager
+    def _assuming(self, facet: FacetReference | None) -> Iterator[tuple[Any, ...]]:
+        """Read the facet: what is read inside rests on it. Where that fails, nothing does, and it is taken back."""
+        assumptions = self._open()
+        value = () if facet is None else self._read(facet)
+        try:
+            yield value
+        except BaseException:
+            if facet is not None and value:
+                assumptions.forget(facet)
+            raise
+
+    @contextmanager
+    def _global(self, owner: Any, name: str) -> Iterator[FacetReference]:
+        with self._assuming(naming.builtins_facet(owner)) as builtins:
+            yield naming.global_facet(owner, name, builtins)
+
+    @contextmanager
+    def _module_attribute(self, module: types.ModuleType, name: str) -> Iterator[FacetReference]:
+        with self._assuming(naming.whole_facet(type(module))):  # which may come to compute the attribute
+            yield naming.module_facet(module, name)
+
     def read_global(self, owner: types.FunctionType | types.ModuleType | dict[str, Any], name: str) -> Any:
         """The value of a global now, with the assumption that it stays.
 
-        owner: the function that loads it (its globals, then its builtins), or a namespace: a module or a dict.
+        owner: the function that loads it (its globals, then the builtins that it was made with), or a namespace, a
+        module or a dict: its items, then its "__builtins__", with the assumption that these stay, too. A namespace that
+        has no "__builtins__" has no builtins: only exec() and eval() give it the usual ones.
         Raises NameError like Python; Unstable; Unwatchable; TypeError.
         """
         self._open()
-        if value := self._read(naming.global_facet(owner, name)):
-            return value[0]
-        raise NameError(f"name {name!r} is not defined", name=name)
+        with self._global(owner, name) as facet:
+            if value := self._read(facet):
+                return value[0]
+            raise NameError(f"name {name!r} is not defined", name=name)
 
     def read_attr(self, module: types.ModuleType, name: str) -> Any:
         """The value of a module's attribute now, with the assumption that it stays.
 
-        What is watched is the entry in the module's dict: CPython does not report `module.__class__ = ...`.
+        What is watched is the entry in the module's dict. `module.__class__ = ...` retires the handle: an audit hook is
+        added at the first such read. Where the module's class is not ModuleType itself, the handle depends on the whole
+        class too, as by depend_on().
         Raises AttributeError like Python; Unwatchable for anything but modules, and for a name that only the module's
         __getattr__ knows; Unstable.
         """
         self._open()
         naming.check_name(name)
-        if not naming.is_a(module, types.ModuleType):
+        if not is_a(module, types.ModuleType):
             raise naming.no_attribute(module, name)
-        if value := self._read(naming.module_facet(module, name)):
-            return value[0]
-        bases = type(module).__mro__
-        if "__getattr__" in vars(module) or any("__getattr__" in vars(base) for base in bases):
-            raise Unwatchable(
-                f"{name!r} of {brief(module)} comes from the module's __getattr__, which may return something else "
-                "each time; read it at run time"
-            )
-        if any(name in vars(base) for base in bases):
-            raise Unwatchable(
-                f"{name!r} of {brief(module)} is an attribute of its class, not of the module; use "
-                f"read_type_attr({type(module).__qualname__}, {name!r})"
-            )
-        raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}", name=name, obj=module)
+        with self._module_attribute(module, name) as facet:
+            if value := self._read(facet):
+                return value[0]
+            raise naming.no_module_attribute(module, name)
 
     def read_type_attr(self, cls: type, name: str) -> Any:
         """What instances find along the MRO now, unbound (like inspect.getattr_static), assumed to stay.
@@ -92,16 +111,12 @@ class Recorder:
         Unwatchable; TypeError.
         """
         self._open()
-        if not naming.is_a(cls, type):
+        if not is_a(cls, type):
             raise naming.refused(cls, "class")
         facet = naming.attribute_facet(cls, name)
-        if facet is None:
-            value = next(((vars(base)[name],) for base in cls.__mro__ if name in vars(base)), ())
-        else:
-            value = self._read(facet)
-        if value:
+        if value := along_mro(cls, name) if facet is None else self._read(facet):
             return value[0]
-        raise AttributeError(f"type object {cls.__name__!r} has no attribute {name!r}", name=name, obj=cls)
+        raise self._missing(cls, name)
 
     def read_function(self, function: types.FunctionType, *parts: str) -> tuple[Any, ...]:
         """These parts of a function now ("code", "defaults", "kwdefaults", "existence"), assumed to stay.
@@ -115,66 +130,88 @@ class Recorder:
         return tuple(self._read(naming.function_facet(function, part))[0] for part in parts)
 
     def depend_on(self, obj: object) -> None:
-        """Assume that nothing at all of this dict, module, type, function or code object changes.
+        """Assume that an object stays as it is. No value could come back: any change retires the handle.
 
-        There is no value that could come back: any change retires the handle. Raises Unwatchable.
+        dict         its items; only of an exact dict, as a subclass has more (order, attributes) that sends no event
+        module       its dict
+        type         what look-ups find in it: attributes along the MRO, and the MRO; not __name__, __qualname__ and the
+                     metaclass. A static type cannot change, and nothing is recorded
+        function     code, defaults, kwdefaults and what is in that dict; not name, annotations, attributes and what is
+                     in closure cells
+        code object  existence, as of each of these
+
+        Raises Unwatchable.
         """
         self._open()
+        naming.check_whole(obj)
         facet = naming.whole_facet(obj)
         if facet is not None:
             self._read(facet)
 
-    def _cell_facet(self, owner: Any, name: str) -> FacetReference:
-        if naming.is_a(owner, types.ModuleType):
-            return naming.module_facet(owner, name)
-        if naming.is_a(owner, type):
-            facet = naming.attribute_facet(owner, name)
-            if facet is None:
+    @contextmanager
+    def _cell_facet(self, owner: Any, name: str) -> Iterator[FacetReference]:
+        if is_a(owner, types.ModuleType):
+            with self._module_attribute(owner, name) as facet:
+                yield facet
+        elif is_a(owner, type):
+            attribute = naming.attribute_facet(owner, name)
+            if attribute is None:
                 raise Unwatchable(f"{brief(owner)} is immutable: {name!r} never changes and needs no cell")
-            return facet
-        if naming.is_a(owner, types.FunctionType) or naming.is_a(owner, dict):
-            return naming.global_facet(owner, name)
-        raise naming.no_attribute(owner, name)
+            yield attribute
+        elif is_a(owner, types.FunctionType) or is_a(owner, dict):
+            with self._global(owner, name) as facet:
+                yield facet
+        else:
+            raise naming.no_attribute(owner, name)
 
     def _missing(self, owner: Any, name: str) -> Exception:
-        if naming.is_a(owner, types.FunctionType) or naming.is_a(owner, dict):
+        if is_a(owner, types.FunctionType) or is_a(owner, dict):
             return NameError(f"name {name!r} is not defined", name=name)
-        return AttributeError(f"{brief(owner)} has no attribute {name!r}", name=name, obj=owner)
+        if is_a(owner, types.ModuleType):
+            return naming.no_module_attribute(owner, name)
+        return AttributeError(f"type object {name_of(owner)!r} has no attribute {name!r}", name=name, obj=owner)
 
     def value_cell(self, owner: Any, name: str, kind: CellKind) -> ValueCell:
         """A word that depwatch keeps current: no assumption, a change is patched and invalidates nothing.
 
         owner: a function or dict (a global), a module or a type (an attribute). kind: "object" (a borrowed PyObject*),
         "f64" (an exact float) or "i64" (an exact int that fits). Shared by all handles that ask for the same.
-        Raises TypeError if the value now does not fit; NameError or AttributeError like Python; Unwatchable.
+        What says where the value is found is no part of the word but an assumption of the handle: the "__builtins__" of
+        a dict, and the class of a module, as read_global() and read_attr() say. Once it is broken, the word means
+        nothing.
+        Raises TypeError if the value now does not fit; NameError or AttributeError like Python; Unwatchable; Unstable.
         """
         self._open()
         if kind not in cells.KINDS:
             raise ValueError(f"there is no kind of cell {kind!r}; there are {', '.join(cells.KINDS)}")
-        facet = self._cell_facet(owner, name)
-        cell = ValueCell(name, kind, facet.cell(kind))
-        if cell.value is UNKNOWN:
-            _, now = facet.history()
-            if now is UNKNOWN:
-                raise self._missing(owner, name)
-            raise TypeError(f"{naming.describe(facet.id)} is {brief(now)}, which does not fit a cell of kind {kind!r}")
-        self._cells.append(cell)
-        return cell
+        with self._cell_facet(owner, name) as facet:
+            cell = ValueCell(name, kind, facet.cell(kind))
+            if cell.value is UNKNOWN:
+                _, now = facet.history()
+                if now is UNKNOWN:
+                    raise self._missing(owner, name)
+                described = naming.describe(facet.id)
+                raise TypeError(f"{described} is {brief(now)}, which does not fit a cell of kind {kind!r}")
+            self._cells.append(cell)
+            return cell
 
     def guard_cell(self, owner: Any, name: str) -> GuardCell:
         """A byte that turns 0 the moment the value changes, and 1 again when the change is undone.
 
-        The facet is no assumption of the handle: the code tests the byte instead. Raises like value_cell, and Unstable.
+        The facet is no assumption of the handle: the code tests the byte instead; but what says where the value is
+        found is one, as for value_cell. Raises like value_cell.
         """
-        self._open()
-        facet = self._cell_facet(owner, name)
-        value = self._read(facet)
-        if not value:
-            raise self._missing(owner, name)
-        cell = GuardCell(name, value[0], facet.cell("guard"))
-        self._open().forget_last()
-        self._cells.append(cell)
-        return cell
+        assumptions = self._open()
+        with self._cell_facet(owner, name) as facet:
+            value = self._read(facet)
+            if not value:
+                raise self._missing(owner, name)
+            try:
+                cell = GuardCell(name, value[0], facet.cell("guard"))
+            finally:
+                assumptions.forget(facet)
+            self._cells.append(cell)
+            return cell
 
     def commit(
         self,

@@ -1,10 +1,37 @@
-"""Values in words: short, and without running any code of the observed program (no __repr__, no __getattr__)."""
+"""Values: what they are, whatever they say of themselves, and in short words."""
 
 import types
 from collections.abc import Callable
-from typing import Final, final
+from typing import Any, Final, final
 
 MAX_LENGTH: Final = 60  # characters of a repr that are shown
+
+# What CPython itself goes by. A class, or its metaclass, may say something else under these names.
+flags_of: Final[Callable[[type], int]] = vars(type)["__flags__"].__get__
+mro_of: Final[Callable[[type], tuple[type, ...]]] = vars(type)["__mro__"].__get__
+dict_of_class: Final[Callable[[type], types.MappingProxyType[str, Any]]] = vars(type)["__dict__"].__get__
+dict_of_module: Final[Callable[[types.ModuleType], dict[str, Any]]] = vars(types.ModuleType)["__dict__"].__get__
+name_of: Final[Callable[[type], str]] = vars(type)["__name__"].__get__
+_qualname_of: Final[Callable[[type], str]] = vars(type)["__qualname__"].__get__
+_exact: Final = str.__str__  # a name may be of a subclass of str, which has a say when it is formatted
+
+
+def qualname_of(cls: type) -> str:
+    return _exact(_qualname_of(cls))
+
+
+def is_a(obj: object, kind: type) -> bool:
+    """isinstance(), but by what the object is, not by what its __class__ says."""
+    return issubclass(type(obj), kind)
+
+
+def along_mro(cls: type, name: str) -> tuple[Any, ...]:
+    """(value,) of the first class along the MRO that has the name in its dict, or ()."""
+    for base in mro_of(cls) or ():  # None while it is being made
+        names = dict_of_class(base)
+        if name in names:
+            return (names[name],)
+    return ()
 
 
 @final
@@ -33,7 +60,7 @@ def _items(value: list[object] | tuple[object, ...] | dict[object, object] | set
 
 
 def _code(value: types.CodeType) -> str:
-    return f"<code of {value.co_qualname}, line {value.co_firstlineno}>"
+    return f"<code of {_exact(value.co_qualname)}, line {value.co_firstlineno}>"
 
 
 # By exact type: a subclass may override anything.
@@ -51,21 +78,20 @@ _BRIEF: Final[dict[type, Callable[..., str]]] = {
     dict: _items,
     set: _items,
     frozenset: _items,
-    types.FunctionType: lambda value: f"<function {value.__qualname__}>",
+    types.FunctionType: lambda value: f"<function {_exact(value.__qualname__)}>",
     types.BuiltinFunctionType: lambda value: f"<built-in {value.__name__}>",
     types.CodeType: _code,
 }
-_qualname_of = type.__dict__["__qualname__"].__get__  # what a metaclass cannot override
 
 
-def brief(value: object) -> str:
+def brief(value: Any) -> str:
     """The value in at most about 80 characters. Never raises, never runs the program's code."""
     kind = type(value)
     if kind in _BRIEF:
         return _BRIEF[kind](value)
     if issubclass(kind, type):
-        return f"<class {_qualname_of(value)}>"
+        return f"<class {qualname_of(value)}>"
     if kind is types.ModuleType:
-        name = object.__getattribute__(value, "__dict__").get("__name__")
+        name = dict_of_module(value).get("__name__")
         return f"<module {name}>" if type(name) is str else "<module>"
-    return f"<{_qualname_of(kind)} object>"
+    return f"<{qualname_of(kind)} object>"

@@ -196,10 +196,15 @@ cdef class Assumptions:
         self.count += 1
         return owned
 
-    def forget_last(self):
-        """Take back the last assumption."""
-        self.count -= 1
-        facet_unread(self.items[self.count].facet)
+    def forget(self, FacetReference reference not None):
+        """Take back the last assumption about this facet; not simply the last one, as a drain may have come between."""
+        for i in range(self.count, 0, -1):
+            if self.items[i - 1].facet == reference.id:
+                self.count -= 1
+                for j in range(i - 1, self.count):
+                    self.items[j] = self.items[j + 1]
+                facet_unread(reference.id)
+                return
 
     def facet(self, uint32_t index):
         """The facet ID of an assumption, for messages."""

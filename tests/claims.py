@@ -1,7 +1,7 @@
 """A claim: what depwatch says of one value, beside what Python finds there now. No claim may ever be stale."""
 
 import depwatch
-from support import UNKNOWN, same
+from support import UNKNOWN, same, seen_in
 
 MISSING = object()
 _mro = type.__dict__["__mro__"].__get__
@@ -61,15 +61,14 @@ class Claims:
         return self._add("read_type_attr", cls, name, truth, f"{cls.__name__}.{name} {len(self.all)}")
 
     def of_global(self, owner, name):
-        """owner: a function, or a dict that has its __builtins__."""
-        globals_ = owner if isinstance(owner, dict) else owner.__globals__
-        builtins = globals_["__builtins__"] if isinstance(owner, dict) else owner.__builtins__
-        builtins = builtins if isinstance(builtins, dict) else vars(builtins)
+        """owner: a function, or a dict for one that is made there: only functions keep their builtins."""
+        function = seen_in(owner) if isinstance(owner, dict) else owner
+        globals_, builtins = function.__globals__, function.__builtins__
 
         def truth():
             return globals_[name] if name in globals_ else builtins.get(name, MISSING)
 
-        return self._add("read_global", owner, name, truth, f"global {name} {len(self.all)}")
+        return self._add("read_global", function, name, truth, f"global {name} {len(self.all)}")
 
     def of_module(self, module, name):
         def truth():

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import sysconfig
 import textwrap
+import types
 from pathlib import Path
 
 import depwatch
@@ -54,6 +55,11 @@ class Log(list):
 def namespace(builtins=None, **values):
     """A dict of globals whose builtins hold nothing but what is given."""
     return {"__builtins__": {} if builtins is None else builtins} | values
+
+
+def seen_in(globals_):
+    """A function that sees these globals and keeps the builtins that they have now; a dict may get other ones."""
+    return types.FunctionType(seen_in.__code__, globals_)
 
 
 def freeze(owner, *names, name="frozen", unstable_after=6):

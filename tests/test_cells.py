@@ -13,11 +13,13 @@ from support import (
     Counted,
     at_once,
     byte_at,
+    dependents,
     f64_at,
     freeze,
     i64_at,
     namespace,
     object_at,
+    seen_in,
     without_automatic_drain,
 )
 
@@ -111,7 +113,7 @@ def test_a_subclass_does_not_fit(log, kind, value):
 def test_a_deletion_lowers_the_guard_at_once_and_a_new_value_is_there_after_the_drain(log, kind, change):
     first, second, *_ = VALUES[kind]
     globals_ = namespace(X=first)
-    cell, handle = value_cell(log, globals_, "X", kind)
+    cell, handle = value_cell(log, seen_in(globals_), "X", kind)
     if change == "delete":
         del globals_["X"]
     else:
@@ -255,12 +257,34 @@ def test_a_retired_handle_keeps_its_cells_until_it_is_released(log):
 
 def test_the_end_of_the_namespace_lowers_the_guards(log):
     globals_ = namespace(X=1)
-    value, handle = value_cell(log, globals_, "X", "i64")
-    guard, _ = guard_cell(log, globals_, "X")
+    value, handle = value_cell(log, seen_in(globals_), "X", "i64")
+    guard, _ = guard_cell(log, seen_in(globals_), "X")
     globals_ = None
     assert (state(value), byte_at(guard.address)) == (None, 0)
     assert log.drained() == []
     assert (state(value), byte_at(guard.address), handle.valid) == (None, 0, True)
+
+
+@without_automatic_drain
+def test_what_listeners_read_for_the_same_compilation_while_a_guard_is_made_is_not_taken_back(log):
+    """Each drain in the making of the guard has an event to tell, as the listener makes the next."""
+    globals_, told, read = namespace(X=1, **{f"N{i}": i for i in range(8)}), namespace(Y=0), []
+    recorder = depwatch.Recorder("r")
+
+    def listener(event):
+        read.append(f"N{len(read)}")
+        told["Y"] = object()
+        if len(read) < 6:
+            recorder.read_global(seen_in(globals_), read[-1])
+
+    subscription = depwatch.subscribe(listener, told, "Y")
+    told["Y"] = 1
+    recorder.guard_cell(seen_in(globals_), "X")
+    subscription.cancel()
+    handle = log.commit(recorder)
+    assert len(read) >= 2
+    assert dependents(globals_, "X") == set()
+    assert [name for name in read[:5] if dependents(globals_, name) != {handle.id}] == []
 
 
 def test_a_recorder_without_commit_keeps_its_cells_current():

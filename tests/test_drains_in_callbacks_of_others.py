@@ -45,7 +45,7 @@ def test_a_drain_before_the_write_does_not_take_the_old_value_for_the_new_one(ot
             class Derived(Base):
                 pass
 
-            builtins, empty = {{"B": 1, "Z": 1}}, {{}}
+            builtins, empty = {{"B": 1, "Z": 1}}, {{"__builtins__": vars(__import__("builtins"))}}
             namespace = {{"X": 1, "Y": 1, "__builtins__": builtins}}
             READS = {{
                 "X": lambda: namespace.get("X"), "B": lambda: namespace.get("B", 1),

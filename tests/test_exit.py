@@ -405,7 +405,7 @@ else:
     print(len(orders), "orders")
     sys.exit(0)
 
-namespace, kept, told, changes = {"X": 0}, [], [], 0
+namespace, kept, told, changes = {"X": 0, "__builtins__": __builtins__}, [], [], 0
 
 class Owner:
     pass

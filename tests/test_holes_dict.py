@@ -7,7 +7,7 @@ import pytest
 
 import depwatch
 from claims import Claims
-from support import freeze, without_automatic_drain
+from support import freeze, seen_in, without_automatic_drain
 
 # --- builtins that are exchanged -------------------------------------------------------------------------------------
 
@@ -15,7 +15,10 @@ from support import freeze, without_automatic_drain
 @pytest.mark.parametrize("kind", ["dict", "module"])
 @without_automatic_drain
 def test_other_builtins_in_a_namespace_change_what_its_names_mean(log, kind):
-    """A function keeps the builtins that it was made with; a namespace is asked each time code is run in it."""
+    """A function keeps the builtins that it was made with; a namespace is asked each time code is run in it.
+
+    Y is a global of its own, but the other builtins could show if it were deleted: broken too often, never too rarely.
+    """
     module = types.ModuleType("module")
     names = vars(module)
     names["__builtins__"] = first = {"X": "first"}
@@ -24,30 +27,106 @@ def test_other_builtins_in_a_namespace_change_what_its_names_mean(log, kind):
     x, y = (log.commit(freeze(owner, name, name=name)) for name in "XY")
     names["__builtins__"] = {"X": "second"}
     assert eval("X, Y", names) == ("second", "global")
-    assert (x.valid, y.valid) == (False, True)
-    assert log.drained() == [("invalidated", "X")]
+    assert (x.broken, y.broken) == (1, 1)
+    assert sorted(log.drained()) == [("invalidated", "X"), ("invalidated", "Y")]
     names["__builtins__"] = first
     depwatch.drain()
     assert (x.valid, y.valid) == (True, True)
-    assert log.drained() == [("resumed", "X")]
+    assert sorted(log.drained()) == [("resumed", "X"), ("resumed", "Y")]
 
 
+@pytest.mark.parametrize("kind", ["dict", "module"])
 @without_automatic_drain
-def test_builtins_in_a_namespace_that_had_none_change_what_its_names_mean(log):
-    names = {}
-    handle = log.commit(freeze(names, "len"))
-    names["__builtins__"] = {"len": "mine"}
-    assert eval("len", names) == "mine"
+def test_other_builtins_behind_a_deleted_global_are_not_taken_for_the_first(log, kind):
+    value = object()
+    module = types.ModuleType("module")
+    names = vars(module)
+    first = {"X": value}
+    names.update(__builtins__=first, X=value)
+    handle = log.commit(freeze(names if kind == "dict" else module, "X"))
+    names["__builtins__"] = {"X": "second"}
+    depwatch.drain()
+    del names["X"]
+    assert (eval("X", names), first["X"]) == ("second", value)
+    assert not handle.valid
+    assert log.drained() == [("invalidated", "frozen")]
     assert not handle.valid
 
 
 @without_automatic_drain
-def test_the_usual_builtins_that_exec_puts_into_a_namespace_change_no_meaning(log):
-    names = {}
-    handle = log.commit(freeze(names, "len"))
-    exec("pass", names)
+def test_cells_of_a_namespace_belong_to_a_handle_that_depends_on_its_builtins(log):
+    first = {"X": 1}
+    names = {"__builtins__": first}
+    recorder = depwatch.Recorder("cells")
+    cell, guard = recorder.value_cell(names, "X", "object"), recorder.guard_cell(names, "X")
+    handle = log.commit(recorder)
+    assert (cell.value, guard.holds, handle.valid) == (1, True, True)
+    names["X"] = 2  # patched
     assert log.drained() == []
-    assert handle.valid
+    assert (cell.value, guard.holds, handle.valid) == (2, False, True)
+    names["__builtins__"] = {"X": 3}
+    assert handle.broken == 1
+    assert log.drained() == [("invalidated", "cells")]
+    names["__builtins__"] = first
+    assert (handle.valid, log.drained()) == (True, [("resumed", "cells")])
+
+
+@without_automatic_drain
+def test_a_function_keeps_the_builtins_that_it_was_made_with(log):
+    names = {"__builtins__": {"X": "first"}}
+    function = seen_in(names)
+    handle = log.commit(freeze(function, "X"))
+    names["__builtins__"] = {"X": "second"}
+    del names["__builtins__"]
+    assert function.__builtins__ == {"X": "first"}
+    assert (log.drained(), handle.valid) == ([], True)
+    assert "1 assumption hold" in depwatch.explain(handle)
+
+
+@pytest.mark.parametrize("kind", ["dict", "module"])
+@without_automatic_drain
+def test_a_namespace_without_builtins_has_none_until_there_are_some(log, kind):
+    module = types.ModuleType("module")
+    names = vars(module)
+    owner = names if kind == "dict" else module
+    names["X"] = "global"
+    handle = log.commit(freeze(owner, "X"))
+    readings = [("read_global", ())] if kind == "module" else [
+        ("read_global", ()), ("value_cell", ("object",)), ("guard_cell", ())
+    ]  # fmt: skip
+    for read, arguments in readings:
+        with pytest.raises(NameError, match="'len'"):
+            getattr(depwatch.Recorder("r"), read)(owner, "len", *arguments)
+    exec("pass", names)  # puts the usual ones there
+    assert (log.drained(), handle.valid) == ([], True)
+    assert depwatch.Recorder("r").read_global(owner, "len") is len
+    names["__builtins__"] = {"X": "builtin", "len": "mine"}
+    assert (log.drained(), handle.valid) == ([], True)
+    del names["X"]
+    assert (handle.broken, log.drained()) == (1, [("invalidated", "frozen")])
+
+
+@without_automatic_drain
+def test_a_read_that_fails_leaves_nothing_that_could_invalidate(log):
+    names = {"__builtins__": {}, "X": "text"}
+    recorder = depwatch.Recorder("r")
+    for read, arguments in (("read_global", ()), ("value_cell", ("object",)), ("guard_cell", ())):
+        with pytest.raises(NameError):
+            getattr(recorder, read)(names, "missing", *arguments)
+    with pytest.raises(TypeError, match="does not fit"):
+        recorder.value_cell(names, "X", "f64")
+    handle = log.commit(recorder)
+    assert depwatch.explain(handle).endswith("valid: 0 assumptions hold")
+    names["__builtins__"] = {"missing": 1}
+    assert (log.drained(), handle.valid) == ([], True)
+
+
+def test_the_builtins_are_what_is_named_where_they_changed_before_commit():
+    names = {"__builtins__": {"X": 1}}
+    recorder = freeze(names, "X")
+    names["__builtins__"] = {"X": 1}
+    with pytest.raises(depwatch.Stale, match="'__builtins__'"):
+        recorder.commit()
 
 
 # --- keys with a mind of their own -----------------------------------------------------------------------------------
@@ -92,14 +171,16 @@ def test_a_name_that_a_key_may_or_may_not_equal_is_refused(log, at_first):
 ], ids=["OrderedDict", "defaultdict"])  # fmt: skip
 @without_automatic_drain
 def test_a_whole_dict_with_state_that_sends_no_event_is_refused(log, mapping, change):
-    recorder = depwatch.Recorder("r")
-    try:
-        recorder.depend_on(mapping)
-        handle = log.commit(recorder)
-    except depwatch.Unwatchable:
-        return
+    """Its keys may be subscribed to: a change of an item sends an event as in any dict."""
+    with pytest.raises(depwatch.Unwatchable, match=r"subclass of dict.*depend on"):
+        depwatch.Recorder("r").depend_on(mapping)
+    subscriptions = [depwatch.subscribe(log.event, mapping), depwatch.subscribe(log.event, mapping, "a")]
     change(mapping)
-    assert not handle.valid
+    assert log.drained() == []
+    mapping["a"] = 5
+    assert len(log.drained()) == 2
+    for subscription in subscriptions:
+        subscription.cancel()
 
 
 # --- a watch that CPython takes back ---------------------------------------------------------------------------------

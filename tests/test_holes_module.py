@@ -2,24 +2,23 @@
 
 import types
 
+import pyroaring
 import pytest
 
 import depwatch
-from support import without_automatic_drain
+from support import UNKNOWN, without_automatic_drain
 
 READS = [("read_attr", ()), ("value_cell", ("object",)), ("guard_cell", ())]
 
 
+@pytest.mark.parametrize("other", ["__set__", "__delete__"])
 @pytest.mark.parametrize("read, arguments", READS)
-def test_a_descriptor_with_get_and_delete_comes_before_the_dict_and_is_refused(read, arguments):
-    """A data descriptor has __set__ or __delete__."""
-
+def test_a_descriptor_with_get_and_set_or_delete_comes_before_the_dict_and_is_refused(read, arguments, other):
     class Computed:
         def __get__(self, module, owner=None):
             return "computed"
 
-        def __delete__(self, module):
-            raise AttributeError
+    setattr(Computed, other, lambda *arguments: None)
 
     class Module(types.ModuleType):
         X = Computed()
@@ -70,3 +69,46 @@ def test_the_whole_of_a_module_that_lies_about_its_dict_is_its_real_dict(log):
         return
     module.X = "changed"
     assert not handle.valid
+
+
+@without_automatic_drain
+def test_everything_that_takes_a_module_takes_its_real_dict(log):
+    class Module(types.ModuleType):
+        __dict__ = property(lambda self: {"__builtins__": {}, "X": "made up"})
+
+    module = Module("module")
+    module.X = "real"
+    names = types.ModuleType.__dict__["__dict__"].__get__(module)
+    exec("", names)
+    recorder = depwatch.Recorder("r")
+    assert [recorder.read_global(module, name) for name in ("X", "len")] == ["real", len]
+    cell = recorder.value_cell(module, "X", "object")
+    handle = log.commit(recorder)
+    assert depwatch.id_of(module) == depwatch.id_of(names)
+    assert depwatch.dependents(module, "X") == depwatch.dependents(names, "X") == pyroaring.BitMap([handle.id])
+    assert [depwatch.advise(module, "X") for _ in range(2)] == [depwatch.Advice.FREEZE] * 2
+    subscriptions = [depwatch.subscribe(log.event, module), depwatch.subscribe(log.event, module, "X")]
+    module.X = "changed"
+    assert (handle.broken, cell.value) == (1, "changed")
+    events = [("MODIFIED", "X", "real", "changed"), ("MODIFIED", "X", UNKNOWN, "changed"), ("invalidated", "r")]
+    assert sorted(log.drained(), key=str) == events
+    for subscription in subscriptions:
+        subscription.cancel()
+
+
+@pytest.mark.parametrize("read, arguments", READS)
+def test_a_class_of_modules_whose_metaclass_lies_is_not_asked(read, arguments):
+    class Lying(type):
+        __flags__ = 1 << 8  # Py_TPFLAGS_IMMUTABLETYPE
+        __mro__ = (types.ModuleType, object)
+        __dict__ = {}
+        __getattribute__ = None
+
+    class Module(types.ModuleType, metaclass=Lying):
+        X = property(lambda self: "computed")
+
+    module = Module("module")
+    types.ModuleType.__dict__["__dict__"].__get__(module)["X"] = "in the dict"
+    assert module.X == "computed"
+    with pytest.raises(depwatch.Unwatchable, match=r"X.*descriptor of .*Module"):
+        getattr(depwatch.Recorder("r"), read)(module, "X", *arguments)

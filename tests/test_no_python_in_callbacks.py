@@ -8,7 +8,7 @@ import types
 import pytest
 
 import depwatch
-from support import ROOT, UNKNOWN, Counted, compiler, freeze, namespace, without_automatic_drain
+from support import ROOT, UNKNOWN, Counted, compiler, freeze, namespace, seen_in, without_automatic_drain
 
 EXT = ROOT / "ext"
 IN_CALLBACKS = [
@@ -187,7 +187,7 @@ def test_breaking_and_healing_allocate_nothing(counting, log):
 @without_automatic_drain
 def test_deleting_adding_and_clearing_allocate_no_more_than_unwatched(same_as_unwatched, counting, log):
     globals_ = namespace(X=OLD, Y=OLD)
-    handle = log.commit(freeze(globals_, "X", "Y"))
+    handle = log.commit(freeze(seen_in(globals_), "X", "Y"))
     same_as_unwatched(globals_, "X", DELETE, OLD, DELETE)
     assert handle.broken == 1
     assert counting.clear(globals_)[0] == 0

@@ -11,7 +11,7 @@ import pytest
 
 import depwatch
 from depwatch import Change
-from support import UNKNOWN, freeze, freeze_attribute, here, namespace, store_at_once, without_automatic_drain
+from support import UNKNOWN, freeze, freeze_attribute, here, namespace, seen_in, store_at_once, without_automatic_drain
 
 
 @pytest.fixture
@@ -522,7 +522,8 @@ def test_stats_count_what_is_there_and_what_happened(log):
     names = {"objects", "facets", "handles", "dependencies", "events", "breaks", "restores"}
     assert names | {"details_queued", "details_dropped"} <= set(before)
     globals_ = namespace(X=1, Y=2)
-    handles = [freeze(globals_, "X", "Y").commit(), freeze(globals_, "X").commit()]
+    function = seen_in(globals_)
+    handles = [freeze(function, "X", "Y").commit(), freeze(function, "X").commit()]
     subscription = depwatch.subscribe(log.event, globals_, "Y")
     after = depwatch.stats()
     grown = {name: after[name] - before[name] for name in ("facets", "handles", "dependencies", "events")}

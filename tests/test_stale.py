@@ -129,6 +129,7 @@ def test_every_kind_of_facet_can_be_stale(log):
 
     module = types.ModuleType("module")
     module.X = 1
+    exec("", vars(module))  # gives it "__builtins__"
     mapping = {"X": 1}
 
     def reads(method, *arguments):

@@ -242,11 +242,13 @@ def test_a_method_in_the_class_of_a_module_gives_way_to_the_dict(log):
     recorder = depwatch.Recorder("r")
     assert recorder.read_attr(module, "X") == module.X == "in the dict"
     handle = log.commit(recorder)
-    Module.X = "a plain value"
-    assert (module.X, handle.valid, log.drained()) == ("in the dict", True, [])
     del module.X
-    assert module.X == "a plain value"
+    assert module.X() == "method"
     assert (handle.broken, log.drained()) == (1, [("invalidated", "r")])
+    module.X = "in the dict"
+    assert (handle.valid, log.drained()) == (False, [("resumed", "r")])
+    Module.X = "a plain value"
+    assert (module.X, handle.retired, log.drained()) == ("in the dict", True, [("retired", "r")])  # too often
     assert claims.settled() == []
 
 

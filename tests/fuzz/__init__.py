@@ -1,4 +1,4 @@
-"""The differential fuzzer: random programs change what compiled code relies on; depwatch must say what plain Python finds.
+"""Random programs change what compiled code relies on; depwatch must say what plain Python finds: a differential fuzzer.
 
 values      what programs store, and how a value is recognised without keeping it alive
 keys        what programs store it by

@@ -4,17 +4,7 @@ from typing import Any
 
 import depwatch
 from fuzz import keys, targets, values
-from fuzz.targets import (
-    Attribute,
-    FunctionGlobal,
-    FunctionPart,
-    Global,
-    ModuleAttribute,
-    Named,
-    Target,
-    Whole,
-    records_of,
-)
+from fuzz.targets import Attribute, Builtins, FunctionPart, Global, ModuleAttribute, Named, Target, Whole
 from fuzz.values import GONE, MISSING
 from fuzz.world import MISSES_INSTANCE_STORES, NAMES, Space, World
 
@@ -37,11 +27,10 @@ class Assumption:
             self.key = values.key_of(value)
             if type(target) is FunctionPart and target.part == "kwdefaults" and value is not None:
                 self.items = targets.of_dict(value)  # the dict can change in place
-            records = target.records
-            if records.last_key is None or not values.same(value, records.last_key):
-                records.number += 1
-                records.last_key = self.key
-        self.recordings = target.records.number
+            if target.last_key is None or not values.same(value, target.last_key):
+                target.recordings += 1
+                target.last_key = self.key
+        self.recordings = target.recordings
 
     def holds(self, step: int) -> bool:
         now = self.target.now(step)
@@ -53,7 +42,7 @@ class Assumption:
 
     def superseded(self) -> bool:
         """Another value was recorded on the same facet since."""
-        return self.recordings != self.target.records.number
+        return self.recordings != self.target.recordings
 
 
 class CellUse:
@@ -63,7 +52,7 @@ class CellUse:
 
     def __init__(self, target: Target, kind: str, cell: Any, key: Any) -> None:
         self.target, self.kind, self.cell, self.key = target, kind, cell, key
-        self.recordings = target.records.number
+        self.recordings = target.recordings
         self._odd = keys.Odd.made
 
     def may_recover(self) -> bool:
@@ -139,13 +128,18 @@ class Optimizer:
         return self._once(makers[choice % 3], places[which % len(places)])  # type: ignore[no-any-return]
 
     def _global(self, space: Space, name: str, how: int) -> Target:
-        """As a function finds it, or as code that is run in the namespace does: not the same once builtins change."""
-        records = self._once(records_of, space, name)
-        if how % 3 == 0 and space.kind == "dict":
-            return self._once(FunctionGlobal, space, name, records, space.builtins())
-        target = self._once(Global, space, name, records)
-        target.by_module = how % 3 == 1 and space.kind == "module"
+        by_function = how % 3 == 0 and space.kind == "dict"
+        target = self._once(Global, space, name, space.builtins() if by_function else space.builtins_given())
+        target.how = "function" if by_function else "module" if how % 3 == 1 and space.kind == "module" else "dict"
         return target  # type: ignore[no-any-return]
+
+    def _rests_on(self, target: Target) -> list[Assumption]:
+        """What is assumed beside the target itself, or its cell: a namespace goes on giving these builtins."""
+        if type(target) is not Global or target.how == "function" or target.fallback is None:
+            return []
+        builtins = self._once(Builtins, target.space)
+        builtins.forget()
+        return [Assumption(builtins, builtins.find())]
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
@@ -166,7 +160,7 @@ class Optimizer:
         target.forget()
         assumption = Assumption(target, value)
         # Reading can run the program's code (keys that compare), so it may have changed by now: then commit says so.
-        into.assumptions.append(assumption)
+        into.assumptions += (assumption, *self._rests_on(target))
 
     def _refused(self, target: Target, error: depwatch.Unwatchable) -> None:
         space = getattr(target, "space", None) or getattr(target, "box", None)
@@ -205,6 +199,7 @@ class Optimizer:
             self._refused(target, error)
         else:
             into.cells.append(CellUse(target, kind, cell, key))
+            into.assumptions += self._rests_on(target)
 
     def commit(self, of: Open) -> None:
         try:

@@ -4,7 +4,6 @@ import contextlib
 import gc
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import depwatch
 from depwatch import _core

@@ -5,7 +5,7 @@ from typing import Any
 
 from fuzz.routes import route
 from fuzz.routes_dict import name, place
-from fuzz.world import DELETE, MODULE, NAMES, STORE, VALUES, Space, code_at_top, code_of_function
+from fuzz.world import DELETE, MODULE, STORE, VALUES, Space, code_at_top, code_of_function
 
 BINDINGS = (
     "NAME = VALUES.pop()",

@@ -1,4 +1,4 @@
-"""A shorter program that fails in the same way. Each try is a process of its own: one that fails leaves things behind."""
+"""A shorter program that fails in the same way. Each try is a process: one that fails leaves things behind."""
 
 import time
 from collections.abc import Callable

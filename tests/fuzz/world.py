@@ -47,6 +47,11 @@ class Space:
         found = self.dict.get("__builtins__", builtins)
         return vars(found) if type(found) is types.ModuleType else found
 
+    def builtins_given(self) -> dict[str, Any] | None:
+        """Those, or None while it has none: only code that is run in it will give it the usual ones."""
+        assert self.dict is not None
+        return self.builtins() if "__builtins__" in self.dict else None
+
     def drop(self) -> None:
         """Nobody of the world has it any more. It dies here if nobody else has it, and lives on unchanged if so."""
         owner, mapping = self.owner, self.dict
@@ -83,6 +88,11 @@ class Box:
     def item(self) -> Any:
         """The class or function, or None once it is dead."""
         return self._item if self._item is not None else self._weak()
+
+    def builtins_given(self) -> dict[str, Any] | None:
+        """Those, or None while it has none: only code that is run in it will give it the usual ones."""
+        assert self.dict is not None
+        return self.builtins() if "__builtins__" in self.dict else None
 
     def drop(self) -> None:
         self._item = None
@@ -227,10 +237,12 @@ class World:
             module = types.ModuleType(MODULE)
             module.__spec__ = importlib.machinery.ModuleSpec(MODULE, LOADER)
             sys.modules[MODULE] = module
+            exec("", vars(module))  # gives it "__builtins__"
             space = Space(kind, module, vars(module))
         else:
             holder = Holder()
             holder.rate = 1.5
+            exec("", vars(holder))
             space = Space(kind, holder, vars(holder))
         assert space.dict is not None
         for name in NAMES[::2]:
@@ -250,7 +262,7 @@ class World:
     # --- classes ----------------------------------------------------------------------------------------------------
 
     def new_class(self, number: int) -> type:
-        """0: a root. 1, 2: from it. 3: from 1. 4: from 1 and 2. 5: a root with slots and a metaclass. 6, 7: far below."""
+        """0, 5: roots, 5 with slots and a metaclass. 1, 2: from 0. 3: from 1. 4: from 1 and 2. 6, 7: far below."""
         of = [box.item for box in self.classes]
         bases = {0: (), 1: of[:1], 2: of[:1], 3: of[1:2], 4: of[1:3], 5: (), 6: of[3:4], 7: [*of[6:7], *of[2:3]]}[
             number
