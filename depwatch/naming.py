@@ -98,6 +98,27 @@ def module_facet(module: types.ModuleType, name: str) -> FacetReference:
     return _core.facet("key", dict_of_module(module), name)
 
 
+def check_plain_class(module: types.ModuleType, name: str) -> None:
+    """Raises Unwatchable where a module's class can come to compute its attributes: a cell could not follow that."""
+    if not is_immutable(type(module)):
+        raise Unwatchable(
+            f"a cell of {name!r} of {brief(module)}: its class {qualname_of(type(module))} can come to compute the "
+            "attribute; use read_attr, which depends on the class too"
+        )
+
+
+def no_own_name(namespace: dict[str, object], name: str) -> Exception:
+    """Why a dict has no cell of this name."""
+    found: Any = namespace.get("__builtins__")
+    builtins = dict_of_module(found) if is_a(found, types.ModuleType) else found
+    if type(builtins) is dict and name in builtins:
+        return Unwatchable(
+            f"a cell of {name!r} of {brief(namespace)}: the name is in its builtins, which can be exchanged; pass the "
+            "function that loads it, which keeps its builtins"
+        )
+    return NameError(f"name {name!r} is not defined", name=name)
+
+
 def no_module_attribute(module: types.ModuleType, name: str) -> Exception:
     """Why a module's dict does not have this name."""
     kind = type(module)

@@ -148,25 +148,26 @@ class Recorder:
         if facet is not None:
             self._read(facet)
 
-    @contextmanager
-    def _cell_facet(self, owner: Any, name: str) -> Iterator[FacetReference]:
+    def _cell_facet(self, owner: Any, name: str) -> FacetReference:
+        """One that tells of all that a cell may have to follow: a cell rests on no assumption beside it."""
         if is_a(owner, types.ModuleType):
-            with self._module_attribute(owner, name) as facet:
-                yield facet
-        elif is_a(owner, type):
+            facet = naming.module_facet(owner, name)
+            naming.check_plain_class(owner, name)
+            return facet
+        if is_a(owner, type):
             attribute = naming.attribute_facet(owner, name)
             if attribute is None:
                 raise Unwatchable(f"{brief(owner)} is immutable: {name!r} never changes and needs no cell")
-            yield attribute
-        elif is_a(owner, types.FunctionType) or is_a(owner, dict):
-            with self._global(owner, name) as facet:
-                yield facet
-        else:
-            raise naming.no_attribute(owner, name)
+            return attribute
+        if is_a(owner, types.FunctionType) or is_a(owner, dict):
+            return naming.global_facet(owner, name, ())
+        raise naming.no_attribute(owner, name)
 
     def _missing(self, owner: Any, name: str) -> Exception:
-        if is_a(owner, types.FunctionType) or is_a(owner, dict):
+        if is_a(owner, types.FunctionType):
             return NameError(f"name {name!r} is not defined", name=name)
+        if is_a(owner, dict):
+            return naming.no_own_name(owner, name)
         if is_a(owner, types.ModuleType):
             return naming.no_module_attribute(owner, name)
         return AttributeError(f"type object {name_of(owner)!r} has no attribute {name!r}", name=name, obj=owner)
@@ -176,42 +177,38 @@ class Recorder:
 
         owner: a function or dict (a global), a module or a type (an attribute). kind: "object" (a borrowed PyObject*),
         "f64" (an exact float) or "i64" (an exact int that fits). Shared by all handles that ask for the same.
-        What says where the value is found is no part of the word but an assumption of the handle: the "__builtins__" of
-        a dict, and the class of a module, as read_global() and read_attr() say. Once it is broken, the word means
-        nothing.
-        Raises TypeError if the value now does not fit; NameError or AttributeError like Python; Unwatchable; Unstable.
+        Of a dict, its own items only, as its "__builtins__" can be exchanged: for those pass a function.
+        Raises TypeError if the value now does not fit; NameError or AttributeError like Python; Unwatchable.
         """
         self._open()
         if kind not in cells.KINDS:
             raise ValueError(f"there is no kind of cell {kind!r}; there are {', '.join(cells.KINDS)}")
-        with self._cell_facet(owner, name) as facet:
-            cell = ValueCell(name, kind, facet.cell(kind))
-            if cell.value is UNKNOWN:
-                _, now = facet.history()
-                if now is UNKNOWN:
-                    raise self._missing(owner, name)
-                described = naming.describe(facet.id)
-                raise TypeError(f"{described} is {brief(now)}, which does not fit a cell of kind {kind!r}")
-            self._cells.append(cell)
-            return cell
+        facet = self._cell_facet(owner, name)
+        cell = ValueCell(name, kind, facet.cell(kind))
+        if cell.value is UNKNOWN:
+            _, now = facet.history()
+            if now is UNKNOWN:
+                raise self._missing(owner, name)
+            raise TypeError(f"{naming.describe(facet.id)} is {brief(now)}, which does not fit a cell of kind {kind!r}")
+        self._cells.append(cell)
+        return cell
 
     def guard_cell(self, owner: Any, name: str) -> GuardCell:
         """A byte that turns 0 the moment the value changes, and 1 again when the change is undone.
 
-        The facet is no assumption of the handle: the code tests the byte instead; but what says where the value is
-        found is one, as for value_cell. Raises like value_cell.
+        The facet is no assumption of the handle: the code tests the byte instead. Raises like value_cell, and Unstable.
         """
         assumptions = self._open()
-        with self._cell_facet(owner, name) as facet:
-            value = self._read(facet)
-            if not value:
-                raise self._missing(owner, name)
-            try:
-                cell = GuardCell(name, value[0], facet.cell("guard"))
-            finally:
-                assumptions.forget(facet)
-            self._cells.append(cell)
-            return cell
+        facet = self._cell_facet(owner, name)
+        value = self._read(facet)
+        if not value:
+            raise self._missing(owner, name)
+        try:
+            cell = GuardCell(name, value[0], facet.cell("guard"))
+        finally:
+            assumptions.forget(facet)
+        self._cells.append(cell)
+        return cell
 
     def commit(
         self,

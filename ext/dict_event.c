@@ -100,6 +100,7 @@ static void ambiguous_event(const Object *object, Change change, Py_hash_t hash)
                 service.events++;
                 facet->changes++;
                 facet_is_abandoned(facet, CAUSE_AMBIGUOUS);
+                facet_awaits_clarity(facet);
                 tell(facet, was_held, object->id, change, before, NULL);
             }
     }

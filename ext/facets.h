@@ -52,7 +52,8 @@ typedef enum Awaits {
     AWAITS_NOTHING,
     AWAITS_NAME,      /* in the dict awaited_in */
     AWAITS_NO_NAME,
-    AWAITS_KWDEFAULTS /* awaited_value, in the function that has the facet */
+    AWAITS_KWDEFAULTS, /* awaited_value, in the function that has the facet */
+    AWAITS_CLARITY    /* nothing tells when the change is made: never looked at again; a new facet is, once this one is free */
 } Awaits;
 
 typedef enum Reference { REFERENCE_BORROWED, REFERENCE_STRONG, REFERENCE_WEAK } Reference;
@@ -128,6 +129,14 @@ static inline void facet_awaits(Facet *facet, Awaits what, uint32_t dict)
     bool other = facet->awaits[0] != AWAITS_NOTHING && facet->awaited_in[0] != dict;
     facet->awaits[other] = (uint8_t)what;
     facet->awaited_in[other] = dict;
+}
+
+static inline void facet_awaits_clarity(Facet *facet)
+{
+    facet->awaits[0] = AWAITS_CLARITY;
+    facet->awaited_in[0] = NO_ID;
+    facet->breaks = 0; /* nothing to remember: it may go */
+    facet->counted = true;
 }
 
 /* What a facet's dependents assumed, or NULL when nothing is recorded or the value is gone. Borrowed. */

@@ -246,6 +246,8 @@ static bool is_missing_yet(Awaits what, uint32_t dict, PyObject *name)
  * somebody else runs Python, inside CPython's update, and that looks here. */
 static bool is_awaited(const Facet *facet)
 {
+    if (facet->awaits[0] == AWAITS_CLARITY)
+        return true;
     if (facet->awaits[0] == AWAITS_KWDEFAULTS) {
         const PyFunctionObject *function = (PyFunctionObject *)object_at(facet->owner)->address;
         return function != NULL && function->func_kwdefaults != facet->awaited_value;
@@ -257,6 +259,11 @@ static bool is_awaited(const Facet *facet)
 int facet_look(uint32_t id)
 {
     Facet *facet = facet_at(id);
+    if (facet->awaits[0] == AWAITS_CLARITY) {
+        PyErr_SetString(Unwatchable_error, "a key that may equal any name was stored in its dict, or deleted, and nothing tells "
+                                           "when that is done; read it again once nobody listens to it any more");
+        return -1;
+    }
     if (is_awaited(facet))
         return 0; /* unknown until a later look */
     facet->awaits[0] = facet->awaits[1] = AWAITS_NOTHING;

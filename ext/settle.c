@@ -264,7 +264,8 @@ static int look_again(uint32_t id, PyObject *garbage)
         facet->kept = false;
         facet->pins--;
     }
-    if (!facet->known && !facet->dead && facet_look(id) < 0) {
+    bool unclear = facet->awaits[0] == AWAITS_CLARITY;
+    if (!facet->known && !facet->dead && !unclear && facet_look(id) < 0) {
         if (PyErr_ExceptionMatches(PyExc_MemoryError))
             return -1;
         PyErr_Clear(); /* e.g. out of version tags: whoever relies on it must not go on */
@@ -274,7 +275,7 @@ static int look_again(uint32_t id, PyObject *garbage)
             give_up_unwatchable(part);
     }
     bool lost = !facet->known && !facet->dead;
-    if (lost && facet->awaits[0] != AWAITS_NOTHING) {
+    if (lost && !unclear && facet->awaits[0] != AWAITS_NOTHING) {
         facet->touched = dependents_add(&unfinished, id); /* it counts as touched, so that it stays */
         service.unfinished |= facet->touched;
         if (facet->touched)

@@ -189,5 +189,5 @@ def python(script, *arguments, status=0, stderr=None, **options):
     )
     assert done.returncode == status, f"status {done.returncode}\n{done.stdout}\n{done.stderr}"
     if status == 0 or stderr is not None:
-        assert done.stderr == (stderr or "")
+        assert done.stderr == (stderr or ""), done.stderr
     return done.stdout

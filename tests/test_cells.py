@@ -140,7 +140,7 @@ def test_while_the_guard_is_down_the_word_is_no_stale_pointer(log):
 @without_automatic_drain
 def test_only_modified_is_trusted_in_the_callback(log):
     globals_ = namespace({"X": 1.0})
-    cell, _ = value_cell(log, globals_, "X", "f64")
+    cell, _ = value_cell(log, seen_in(globals_), "X", "f64")
     globals_["X"] = 2.0  # ADDED: its insertion can still fail
     assert state(cell) is None
     depwatch.drain()
@@ -152,7 +152,7 @@ def test_only_modified_is_trusted_in_the_callback(log):
 def test_a_shadowed_store_leaves_the_cell_alone(log):
     names = {"X": 1.0}
     globals_ = namespace(names, X=2.0)
-    cell, _ = value_cell(log, globals_, "X", "f64")
+    cell, _ = value_cell(log, seen_in(globals_), "X", "f64")
     names["X"] = 3.0
     assert state(cell) == 2.0
     del globals_["X"]

@@ -340,7 +340,7 @@ def depwatch_part():
         recorder = depwatch.Recorder(name)
         recorder.read_global(namespace, name)
         recorder.read_type_attr(Class, "x")
-        recorder.guard_cell(namespace, name)
+        recorder.guard_cell(eval(f"lambda: {name}", namespace), name)
         return recorder.commit(on_invalidate=told.append, on_retire=told.append)
     kept.extend(compiled(name) for name in ("X", "len"))
     kept.append(depwatch.subscribe(told.append, namespace))

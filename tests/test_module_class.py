@@ -33,23 +33,20 @@ def made(kind=types.ModuleType):
 
 
 class Reading:
-    """A module's attribute, assumed by a handle and held in two cells."""
+    """A module's attribute, assumed by a handle and, where the class is ModuleType itself, held in two cells."""
 
     def __init__(self, log, module):
         recorder = depwatch.Recorder("r")
         assert recorder.read_attr(module, "X") == module.X == "in the dict"
-        self.guard = recorder.guard_cell(module, "X")
-        self.cell = recorder.value_cell(module, "X", "object")
+        self.cells = []
+        if type(module) is types.ModuleType:
+            self.cells = [recorder.guard_cell(module, "X"), recorder.value_cell(module, "X", "object")]
         self.handle = log.commit(recorder)
         assert self.claimed()
 
-    def may_start(self):
-        """Whether the code may start. Where it may not, what its cells say means nothing."""
-        return self.handle.valid
-
     def claimed(self):
-        """Whether any of them says that the attribute is what it was; all three or none."""
-        claims = {self.handle.valid, self.guard.holds, self.cell.value == "in the dict"}
+        """Whether any of them says that the attribute is what it was; all or none."""
+        claims = {self.handle.valid, *(cell._reference.guard == 1 for cell in self.cells)}
         assert len(claims) == 1
         return claims.pop()
 
@@ -87,9 +84,9 @@ def test_a_class_of_modules_that_comes_to_compute_the_attribute_is_seen_at_once(
     reading = Reading(log, module)
     change(kind)
     assert getattr(module, "X") != "in the dict"  # noqa: B009
-    assert not reading.may_start()
+    assert not reading.claimed()
     assert log.drained() == [("retired", "r")]
-    assert not reading.may_start()
+    assert not reading.claimed()
     with pytest.raises(depwatch.Unwatchable):
         depwatch.Recorder("again").read_attr(module, "X")
 
@@ -106,24 +103,13 @@ def test_a_class_of_modules_that_computes_another_attribute_changes_nothing_that
     assert (reading.handle.retired, log.drained()) == (True, [("retired", "r")])  # too often, but never stale
 
 
-@pytest.mark.parametrize("read, arguments", [("value_cell", ("object",)), ("guard_cell", ())])
-@without_automatic_drain
-def test_cells_of_a_module_belong_to_a_handle_that_depends_on_its_class(log, read, arguments):
-    kind = types.new_class("Kind", (Plain,))
-    recorder = depwatch.Recorder("cells")
-    getattr(recorder, read)(made(kind), "X", *arguments)
-    handle = log.commit(recorder)
-    assert handle.valid
-    kind.X = property(lambda self: "computed")
-    assert (handle.retired, log.drained()) == (True, [("retired", "cells")])
-
-
 @pytest.mark.parametrize("read, arguments", [("read_attr", ()), ("value_cell", ("object",)), ("guard_cell", ())])
 @without_automatic_drain
 def test_an_attribute_that_is_refused_leaves_no_dependency_on_the_class(log, read, arguments):
     kind = types.new_class("Kind", (Plain,), exec_body=lambda names: names.update(X=property(lambda self: 1)))
     recorder = depwatch.Recorder("r")
-    for name, error in (("X", depwatch.Unwatchable), ("missing", AttributeError)):
+    missing = AttributeError if read == "read_attr" else depwatch.Unwatchable
+    for name, error in (("X", depwatch.Unwatchable), ("missing", missing)):
         with pytest.raises(error, match=name):
             getattr(recorder, read)(made(kind), name, *arguments)
     handle = log.commit(recorder)
@@ -159,3 +145,13 @@ def test_a_global_is_read_from_the_dict_whatever_the_class_of_its_module(log):
     assert (handle.valid, log.drained()) == (True, [])
     vars(module)["X"] = "other"
     assert (handle.broken, log.drained()) == (1, [("invalidated", "r")])
+
+
+@pytest.mark.parametrize("use", [
+    lambda recorder, module: recorder.guard_cell(module, "X"),
+    lambda recorder, module: recorder.value_cell(module, "X", "object"),
+], ids=["guard_cell", "value_cell"])  # fmt: skip
+def test_a_cell_of_a_module_whose_class_can_come_to_compute_it_is_refused(use):
+    """The handle can depend on the class; a cell cannot follow it."""
+    with pytest.raises(depwatch.Unwatchable, match="can come to compute the attribute; use read_attr"):
+        use(depwatch.Recorder("r"), made(Plain))

@@ -3,7 +3,7 @@
 import pytest
 
 import depwatch
-from support import Counted, freeze, freeze_attribute, namespace, store_at_once, without_automatic_drain
+from support import Counted, freeze, freeze_attribute, namespace, seen_in, store_at_once, without_automatic_drain
 
 
 def break_and_heal(globals_, times, old, new="new"):
@@ -43,15 +43,16 @@ def test_a_facet_is_given_up_at_exactly_the_limit(log, limit):
 
 def test_reading_a_facet_that_has_been_given_up_raises_unstable_with_number_limit_and_remedy(log):
     globals_ = namespace(X="old", Y=1)
-    log.commit(freeze(globals_, "X"))
+    function = seen_in(globals_)
+    log.commit(freeze(function, "X"))
     break_and_heal(globals_, 6, "old")
     recorder = depwatch.Recorder("again")
     with pytest.raises(depwatch.Unstable, match=r"'X'.*6 times.*limit is 6.*value cell"):
-        recorder.read_global(globals_, "X")
+        recorder.read_global(function, "X")
     with pytest.raises(depwatch.Unstable):
-        recorder.guard_cell(globals_, "X")
-    assert recorder.read_global(globals_, "Y") == 1
-    cell = recorder.value_cell(globals_, "X", "object")
+        recorder.guard_cell(function, "X")
+    assert recorder.read_global(function, "Y") == 1
+    cell = recorder.value_cell(function, "X", "object")
     assert cell.value == "old"
     log.clear()
     handle = log.commit(recorder)

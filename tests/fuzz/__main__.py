@@ -16,7 +16,9 @@ POLL = 0.1  # seconds between two looks at the processes
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--steps", type=click.IntRange(1), default=100_000, show_default=True, help="Steps to run; at least these.")
+@click.option(
+    "--steps", type=click.IntRange(1), default=100_000, show_default=True, help="Steps to run; at least these."
+)
 @click.option("--seed", type=click.IntRange(0), help="Of the first chunk. Chosen and printed if not given.")
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Processes at a time.")
 @click.option("--program", "program_hex", metavar="HEX", help="Run this one program, as a failure prints it.")

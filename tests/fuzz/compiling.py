@@ -4,7 +4,7 @@ from typing import Any
 
 import depwatch
 from fuzz import keys, targets, values
-from fuzz.targets import Attribute, Builtins, FunctionGlobal, FunctionPart, Global, ModuleAttribute, Named, Target, Whole, records_of
+from fuzz.targets import Attribute, Builtins, FunctionPart, Global, ModuleAttribute, Named, Target, Whole
 from fuzz.values import GONE, MISSING
 from fuzz.world import MISSES_INSTANCE_STORES, NAMES, Space, World
 
@@ -27,11 +27,10 @@ class Assumption:
             self.key = values.key_of(value)
             if type(target) is FunctionPart and target.part == "kwdefaults" and value is not None:
                 self.items = targets.of_dict(value)  # the dict can change in place
-            records = target.records
-            if records.last_key is None or not values.same(value, records.last_key):
-                records.number += 1
-                records.last_key = self.key
-        self.recordings = target.records.number
+            if target.last_key is None or not values.same(value, target.last_key):
+                target.recordings += 1
+                target.last_key = self.key
+        self.recordings = target.recordings
 
     def holds(self, step: int) -> bool:
         now = self.target.now(step)
@@ -43,7 +42,7 @@ class Assumption:
 
     def superseded(self) -> bool:
         """Another value was recorded on the same facet since."""
-        return self.recordings != self.target.records.number
+        return self.recordings != self.target.recordings
 
 
 class CellUse:
@@ -53,16 +52,16 @@ class CellUse:
 
     def __init__(self, world: World, target: Target, kind: str, cell: Any, key: Any) -> None:
         self.target, self.kind, self.cell, self.key = target, kind, cell, key
-        self.recordings = target.records.number
+        self.recordings = target.recordings
         self._world = world
-        self._before = self._ends()
-
-    def _ends(self) -> tuple[int, int]:
-        """What lowers cells for good: keys that may equal any name, and another class of the module."""
-        return keys.Odd.made, self._world.module_classes if type(self.target) is ModuleAttribute else 0
+        self._before = world.module_classes
 
     def may_recover(self) -> bool:
-        return self._before == self._ends()
+        """A key that may equal any name, now or while such a one is about, and another class of the module lower it for
+        good.
+        """
+        of_module = type(self.target) is ModuleAttribute
+        return keys.Odd.made == 0 and (not of_module or self._before == self._world.module_classes)
 
 
 class Piece:
@@ -133,19 +132,24 @@ class Optimizer:
         return self._once(makers[choice % 3], places[which % len(places)])  # type: ignore[no-any-return]
 
     def _global(self, space: Space, name: str, how: int) -> Target:
-        """As a function finds it, or as code that is run in the namespace does: not the same once builtins change."""
-        records = self._once(records_of, space, name)
-        if how % 3 == 0 and space.kind == "dict":
-            return self._once(FunctionGlobal, space, name, records, space.builtins_of_function())
-        target = self._once(Global, space, name, records)
-        target.by_module = how % 3 == 1 and space.kind == "module"
+        by_function = how % 3 == 0 and space.kind == "dict"
+        target = self._once(Global, space, name, space.builtins() if by_function else space.builtins_given())
+        target.how = "function" if by_function else "module" if how % 3 == 1 and space.kind == "module" else "dict"
         return target  # type: ignore[no-any-return]
+
+    def _rests_on(self, target: Target) -> list[Assumption]:
+        """What is assumed beside the target itself, or its cell: a namespace goes on giving these builtins."""
+        if type(target) is not Global or target.how == "function" or target.fallback is None:
+            return []
+        builtins = self._once(Builtins, target.space)
+        builtins.forget()
+        return [Assumption(builtins, builtins.find())]
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
     def read(self, into: Open, target: Target) -> None:
         """Read it; the value must be what plain Python finds. What is missing or refused must be so for a reason."""
-        builtins = self._builtins(target)
+        beside = self._rests_on(target)  # found or not
         try:
             value = target.read(into.recorder)
         except (NameError, AttributeError):
@@ -159,17 +163,9 @@ class Optimizer:
             self._refused(target, error)
             return
         target.forget()
-        # Reading can run the program's code (keys that are hashed), so it may have changed by now: then commit says so.
-        into.assumptions += [*builtins, Assumption(target, value)]
-
-    def _builtins(self, target: Target) -> list[Assumption]:
-        """What reading a name in a namespace records beside it, found or not."""
-        if type(target) is not Global:
-            return []
-        builtins = self._once(Builtins, target.space)
-        builtins.forget()
-        found = builtins.now(self.world.step)
-        return [] if found is MISSING or found is GONE else [Assumption(builtins, found)]
+        assumption = Assumption(target, value)
+        # Reading can run the program's code (keys that compare), so it may have changed by now: then commit says so.
+        into.assumptions += (assumption, *beside)
 
     def _refused(self, target: Target, error: depwatch.Unwatchable) -> None:
         space = getattr(target, "space", None) or getattr(target, "box", None)
@@ -179,8 +175,9 @@ class Optimizer:
             or "changes each time it is looked up" in str(error)
             or (type(target) is ModuleAttribute and self.world.module_is_special())
             or ("__getattr__" in str(error) and target.find() is MISSING)
+            or ("which can be exchanged" in str(error) and target.find() is MISSING)
             or "version tags" in str(error)
-            or ("key of type" in str(error) and keys.Odd.made > 0)
+            or (("key of type" in str(error) or "a key that may equal" in str(error)) and keys.Odd.made > 0)
         )
         assert expected, f"{target} was refused: {error}"
         self.count("refused")
@@ -189,8 +186,9 @@ class Optimizer:
         if not isinstance(target, Named):
             self.read(into, target)
             return
+        if type(target) is Global and target.how != "function":  # a cell of a dict is of its own items
+            target = self._once(Global, target.space, target.name, None)
         kind = ("object", "f64", "i64", "guard")[number % 4]
-        builtins = self._builtins(target)
         try:
             if kind == "guard":
                 cell: Any = into.recorder.guard_cell(target.owner(), target.name)
@@ -208,7 +206,6 @@ class Optimizer:
         except depwatch.Unwatchable as error:
             self._refused(target, error)
         else:
-            into.assumptions += builtins
             into.cells.append(CellUse(self.world, target, kind, cell, key))
 
     def commit(self, of: Open) -> None:

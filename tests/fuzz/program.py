@@ -4,17 +4,34 @@ import contextlib
 import gc
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import depwatch
 from depwatch import _core
-from fuzz import keys, routes_capi, routes_code, routes_dict, routes_function, routes_module, routes_optimizer, routes_type, values
+from fuzz import (
+    keys,
+    routes_capi,
+    routes_code,
+    routes_dict,
+    routes_function,
+    routes_module,
+    routes_optimizer,
+    routes_type,
+    values,
+)
 from fuzz.checks import Wrong, check
 from fuzz.compiling import Optimizer
 from fuzz.routes import ROUTES, Route
 from fuzz.world import NAMES, World
 
-ROOMS = (routes_dict, routes_code, routes_capi, routes_type, routes_function, routes_module, routes_optimizer)  # imported for their routes
+ROOMS = (
+    routes_dict,
+    routes_code,
+    routes_capi,
+    routes_type,
+    routes_function,
+    routes_module,
+    routes_optimizer,
+)  # imported for their routes
 STEP = 4  # bytes
 MAX_DRAINS = 100  # in a row: what listeners change is settled by the next one
 

@@ -29,7 +29,9 @@ class Bar:
         self._progress = Progress(
             TextColumn("{task.completed:,.0f} of {task.total:,.0f} steps"),
             BarColumn(),
-            TextColumn("{task.fields[rate]:,.0f} steps/s, {task.fields[fired]:,} fired, {task.fields[needless]:.2%} needless"),
+            TextColumn(
+                "{task.fields[rate]:,.0f} steps/s, {task.fields[fired]:,} fired, {task.fields[needless]:.2%} needless"
+            ),
             TimeElapsedColumn(),
             console=console,
             auto_refresh=False,

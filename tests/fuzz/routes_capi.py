@@ -14,8 +14,7 @@ _OBJECT = ctypes.py_object
 
 def _function(called: str, *arguments: Any) -> Any:
     """A function of the C API that returns 0 or -1, with an exception that ctypes then raises."""
-    found = ctypes.PYFUNCTYPE(ctypes.c_int, *arguments)((called, ctypes.pythonapi))
-    return found
+    return ctypes.PYFUNCTYPE(ctypes.c_int, *arguments)((called, ctypes.pythonapi))
 
 
 SET_ITEM = _function("PyDict_SetItem", _OBJECT, _OBJECT, _OBJECT)

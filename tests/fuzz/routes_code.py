@@ -5,7 +5,7 @@ from typing import Any
 
 from fuzz.routes import route
 from fuzz.routes_dict import name, place
-from fuzz.world import DELETE, MODULE, NAMES, STORE, VALUES, Space, code_at_top, code_of_function
+from fuzz.world import DELETE, MODULE, STORE, VALUES, Space, code_at_top, code_of_function
 
 BINDINGS = (
     "NAME = VALUES.pop()",
@@ -45,7 +45,9 @@ AGAIN_AT_TOP = [code_at_top(source) for source in REBINDINGS]
 AGAIN_IN_FUNCTIONS = [code_of_function(source) for source in REBINDINGS]
 THROUGH_VIEWS = [code_at_top(source) for source in WRITTEN]
 STAR = compile(f"from {MODULE} import *", "<fuzz>", "exec")
-SHORT_LIVED = compile("(lambda: 0)(); [each for each in ()]; (each for each in ()); (lambda: (yield))()", "<fuzz>", "exec")
+SHORT_LIVED = compile(
+    "(lambda: 0)(); [each for each in ()]; (each for each in ()); (lambda: (yield))()", "<fuzz>", "exec"
+)
 
 
 def execute(space: Space, code: types.CodeType, *values: Any) -> None:

@@ -250,3 +250,10 @@ def dict_of_an_instance(m: Any, x: int, y: int, z: int) -> None:
             space.owner.__dict__ = space.dict
         case 3:
             space.owner.__class__ = OtherHolder if type(space.owner) is Holder else Holder
+
+
+@route(1, transient=True)
+def exec_adds_builtins(m: Any, x: int, y: int, z: int) -> None:
+    where = m.world.spaces[2].dict
+    where.pop("__builtins__", None)
+    exec("0", where)

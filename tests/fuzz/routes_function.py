@@ -50,7 +50,7 @@ def kwdefaults_in_place(m: Any, x: int, y: int, z: int) -> None:
         case 3:
             found.clear()
         case 4:
-            found["b"] = found["b"] if "b" in found else y
+            found["b"] = found.get("b", y)
 
 
 @route(1)
@@ -81,7 +81,7 @@ def wrap(m: Any, x: int, y: int, z: int) -> None:
 
 @route(1)
 def short_lived(m: Any, x: int, y: int, z: int) -> None:
-    list(value for value in (lambda: y, Value()))
+    list(map(lambda value: value, (lambda: y, Value())))
     function = pick(m.world, x)
     type(function)(function.__code__, {}, closure=function.__closure__)
 

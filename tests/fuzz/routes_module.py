@@ -44,9 +44,13 @@ def getattr_of_the_module(m: Any, x: int, y: int, z: int) -> None:
 
 
 def computing(of: str) -> type:
-    """A class of modules that computes one of the names, and lets it be stored and deleted in vain."""
-    computed = property(lambda self: 1.5, lambda self, value: None, lambda self: None)
-    return type("Computing", (types.ModuleType,), {of: computed})
+    """A class of modules that computes one of the names; storing and deleting it is left to the module's dict."""
+    made = property(
+        lambda self: 1.5,
+        lambda self, value: vars(self).__setitem__(of, value),
+        lambda self: vars(self).__delitem__(of),
+    )
+    return type("Computing", (types.ModuleType,), {of: made})
 
 
 COMPUTING = [computing(each) for each in NAMES]
@@ -54,5 +58,5 @@ COMPUTING = [computing(each) for each in NAMES]
 
 @route(1)
 def class_of_module(m: Any, x: int, y: int, z: int) -> None:
-    m.world.spaces[1].owner.__class__ = COMPUTING[y % 4] if z < 16 else types.ModuleType
+    m.world.spaces[1].owner.__class__ = COMPUTING[y % 4] if z < 4 else types.ModuleType
     m.world.module_classes += 1

@@ -98,7 +98,7 @@ def restore(m: Any, x: int, y: int, z: int) -> None:
 
 @route(1)
 def listen(m: Any, x: int, y: int, z: int) -> None:
-    """Listen to a name of a namespace or class; every second listener changes another, at the drain, when it is told."""
+    """Listen to a name of a namespace or class; every second listener changes another when it is told."""
     owner = m.world.space(x).dict if x & 128 else m.world.classes[x % 8].item
     other = m.world.spaces[3 if x & 1 else 0]
 

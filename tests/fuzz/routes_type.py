@@ -1,6 +1,9 @@
 """Every way to change what instances find in a class."""
 
 import abc
+import contextlib
+import dataclasses
+import enum
 import gc
 from typing import Any
 
@@ -151,19 +154,15 @@ def bases_and_back(m: Any, x: int, y: int, z: int) -> None:
 def static_base(m: Any, x: int, y: int, z: int) -> None:
     """From 3.15 on a root class may leave `object`."""
     cls = m.world.classes[0].item
-    try:
+    with contextlib.suppress(TypeError):
         cls.__bases__ = (m.world.foreign,) if z & 1 else (object,)
-    except TypeError:
-        pass
 
 
 @route(1)
 def metaclass(m: Any, x: int, y: int, z: int) -> None:
     cls = pick(m.world, x)
-    try:
+    with contextlib.suppress(TypeError):
         cls.__class__ = m.world.metaclass if z & 1 else type
-    except TypeError:
-        pass
 
 
 @route(1)
@@ -200,12 +199,10 @@ def instances(m: Any, x: int, y: int, z: int) -> None:
     cls, other = pick(m.world, x), pick(m.world, y)
     if cls.__abstractmethods__ if "__abstractmethods__" in vars(cls) else False:
         return
-    try:
+    with contextlib.suppress(TypeError, AttributeError):
         made = object.__new__(cls)
         object.__setattr__(made, name(y), z)
         object.__setattr__(made, "__class__", other)
-    except (TypeError, AttributeError):
-        pass
 
 
 @route(1)
@@ -225,3 +222,39 @@ def wear_out(m: Any, x: int, y: int, z: int) -> None:
         cls.worn = number
         cls.worn
     del cls.worn
+
+
+class Named:
+    """A descriptor that changes a base of the class that it is put into."""
+
+    def __init__(self, base: type, of: str, value: Any) -> None:
+        self._change = (base, of, value)
+
+    def __set_name__(self, owner: type, given: str) -> None:
+        setattr(*self._change)
+
+
+@route(1)
+def set_name(m: Any, x: int, y: int, z: int) -> None:
+    """Making a class runs code of what is in it."""
+    with contextlib.suppress(TypeError):
+        type("Passing", (pick(m.world, x),), {"named": Named(pick(m.world, z), name(y), m.world.value(z))})
+
+
+@route(1)
+def decorate(m: Any, x: int, y: int, z: int) -> None:
+    """What the library does to classes, or makes of them."""
+    cls = pick(m.world, x)
+    match z % 4:
+        case 0:
+            cls.__annotations__ = {name(y): int}
+            with contextlib.suppress(ValueError, TypeError):  # values that are no defaults; fields out of order
+                dataclasses.dataclass(eq=False, repr=False)(cls)
+        case 1:
+            with contextlib.suppress(TypeError, ValueError):  # no such mixin
+                enum.Enum("Made", {name(y): z}, type=cls)
+        case 2:
+            abc.update_abstractmethods(cls)
+        case 3:
+            with contextlib.suppress(TypeError):
+                abc.ABCMeta("Made", (cls,), {name(y): abc.abstractmethod(lambda self: z)})

@@ -11,30 +11,16 @@ from fuzz.values import GONE, MISSING
 from fuzz.world import LOAD, Box, Space
 
 
-class Records:
-    """What was recorded of one facet, or of the two that a name is to code and to a namespace."""
-
-    __slots__ = ("last_key", "number", "of")
-
-    def __init__(self, of: Any = None) -> None:
-        self.of = of  # kept, so that nothing else gets its address
-        self.last_key: Any = None  # of the value recorded last
-        self.number = 0  # how often it was another one
-
-
-def records_of(space: Space, name: str) -> Records:
-    return Records(space)
-
-
 class Target:
     """One thing to rely on. The same thing is always the same target, within one program."""
 
-    __slots__ = ("_found", "_step", "records")
+    __slots__ = ("_found", "_step", "last_key", "recordings")
 
     def __init__(self) -> None:
         self._step = -1
         self._found: Any = MISSING
-        self.records = Records()
+        self.last_key: Any = None  # of the value recorded last
+        self.recordings = 0  # how often it was another one
 
     def now(self, step: int) -> Any:
         """What plain Python finds, looked up once a step."""
@@ -68,46 +54,8 @@ class Named(Target):
         raise NotImplementedError
 
 
-class Global(Named):
-    """A name as code that is run in the namespace finds it."""
-
-    __slots__ = ("by_module", "space")
-
-    def __init__(self, space: Space, name: str, records: Records) -> None:
-        super().__init__()
-        self.space, self.name, self.records = space, name, records
-        self.by_module = False
-
-    def __repr__(self) -> str:
-        return f"global {self.name} of a {self.space.kind}"
-
-    def fallback(self) -> dict[str, Any]:
-        return self.space.builtins()
-
-    def find(self) -> Any:
-        space = self.space.dict
-        if space is None:
-            return GONE
-        return space[self.name] if self.name in space else self.fallback().get(self.name, MISSING)
-
-    def put(self, value: Any) -> None:
-        space = self.space.dict
-        if space is None:
-            return
-        if self.name in space and self.fallback().get(self.name, MISSING) is value:
-            del space[self.name]
-        else:
-            space[self.name] = value
-
-    def owner(self) -> Any:
-        return self.space.dict
-
-    def read(self, recorder: depwatch.Recorder) -> Any:
-        return recorder.read_global(self.space.owner if self.by_module else self.owner(), self.name)
-
-
 class Builtins(Target):
-    """The "__builtins__" of a namespace: whoever reads a name in it relies on these, too."""
+    """Which builtins a namespace gives to the code that is run in it."""
 
     __slots__ = ("space",)
 
@@ -116,7 +64,7 @@ class Builtins(Target):
         self.space = space
 
     def __repr__(self) -> str:
-        return f"builtins of a {self.space.kind}"
+        return f"the builtins of a {self.space.kind}"
 
     def find(self) -> Any:
         return GONE if self.space.dict is None else self.space.dict.get("__builtins__", MISSING)
@@ -126,23 +74,43 @@ class Builtins(Target):
             self.space.dict["__builtins__"] = value
 
 
-class FunctionGlobal(Global):
-    """A name as a function finds it, which keeps the builtins that it was made with."""
+class Global(Named):
+    """A name as code finds it that has these builtins, or none."""
 
-    __slots__ = ("_fallback",)
+    __slots__ = ("fallback", "how", "space")
 
-    def __init__(self, space: Space, name: str, records: Records, fallback: dict[str, Any]) -> None:
-        super().__init__(space, name, records)
-        self._fallback = fallback
+    def __init__(self, space: Space, name: str, fallback: dict[str, Any] | None) -> None:
+        super().__init__()
+        self.space, self.name, self.fallback = space, name, fallback
+        self.how = "dict"  # it is read: by a function, the dict or the module
 
     def __repr__(self) -> str:
-        return f"global {self.name} of a function"
+        return f"global {self.name} of a {self.space.kind}"
 
-    def fallback(self) -> dict[str, Any]:
-        return self._fallback
+    def find(self) -> Any:
+        space = self.space.dict
+        if space is None:
+            return GONE
+        if self.name in space:
+            return space[self.name]
+        return MISSING if self.fallback is None else self.fallback.get(self.name, MISSING)
+
+    def put(self, value: Any) -> None:
+        space = self.space.dict
+        if space is None:
+            return
+        if self.name in space and self.fallback is not None and self.fallback.get(self.name, MISSING) is value:
+            del space[self.name]
+        else:
+            space[self.name] = value
 
     def owner(self) -> Any:
-        return self.space.function(LOAD[self.name])
+        if self.how == "function":
+            return self.space.function(LOAD[self.name])
+        return self.space.dict  # as the owner of a cell, a module means its attribute
+
+    def read(self, recorder: depwatch.Recorder) -> Any:
+        return recorder.read_global(self.space.owner if self.how == "module" else self.owner(), self.name)
 
 
 class ModuleAttribute(Named):

@@ -54,13 +54,19 @@ class Space:
         found = self.dict.get("__builtins__", default)
         return vars(found) if type(found) is types.ModuleType else found
 
+    def builtins_given(self) -> dict[str, Any] | None:
+        """Those, or None while it has none: only code that is run in it will give it the usual ones."""
+        assert self.dict is not None
+        return self.builtins() if "__builtins__" in self.dict else None
+
     def drop(self) -> None:
         """Nobody of the world has it any more. It dies here if nobody else has it, and lives on unchanged if so."""
         owner, mapping = self.owner, self.dict
         if owner is None:
             alone = references(mapping) == REFERENCES
-        else:  # which has the dict too; and an object that can be referred to weakly may wait for the collector
-            alone = references(owner) == REFERENCES and references(mapping) == REFERENCES + 1
+        else:  # it may have another dict by now
+            has_it = getattr(owner, "__dict__", None) is mapping
+            alone = has_it and references(owner) == REFERENCES and references(mapping) == REFERENCES + 1
         if alone:
             self.owner = self.dict = None
 
@@ -90,6 +96,11 @@ class Box:
         """The class or function, or None once it is dead."""
         return self._item if self._item is not None else self._weak()
 
+    def builtins_given(self) -> dict[str, Any] | None:
+        """Those, or None while it has none: only code that is run in it will give it the usual ones."""
+        assert self.dict is not None
+        return self.builtins() if "__builtins__" in self.dict else None
+
     def drop(self) -> None:
         self._item = None
 
@@ -114,7 +125,9 @@ def code_at_top(source: str) -> dict[str, types.CodeType]:
 def code_of_function(source: str, parameters: str = "") -> dict[str, types.CodeType]:
     """Code of a function to which the names are globals, for each name."""
     codes = {}
-    for name, written in _with_names(f"def f({parameters}):\n    global NAME, OTHER\n" + textwrap.indent(source, "    ")):
+    for name, written in _with_names(
+        f"def f({parameters}):\n    global NAME, OTHER\n" + textwrap.indent(source, "    ")
+    ):
         space: dict[str, Any] = {}
         exec(written, space)
         codes[name] = space["f"].__code__
@@ -254,9 +267,11 @@ class World:
     # --- classes ----------------------------------------------------------------------------------------------------
 
     def new_class(self, number: int) -> type:
-        """0: a root. 1, 2: from it. 3: from 1. 4: from 1 and 2. 5: a root with slots and a metaclass. 6, 7: far below."""
+        """0, 5: roots, 5 with slots and a metaclass. 1, 2: from 0. 3: from 1. 4: from 1 and 2. 6, 7: far below."""
         of = [box.item for box in self.classes]
-        bases = {0: (), 1: of[:1], 2: of[:1], 3: of[1:2], 4: of[1:3], 5: (), 6: of[3:4], 7: [*of[6:7], *of[2:3]]}[number]
+        bases = {0: (), 1: of[:1], 2: of[:1], 3: of[1:2], 4: of[1:3], 5: (), 6: of[3:4], 7: [*of[6:7], *of[2:3]]}[
+            number
+        ]
         body: dict[str, Any] = {"__module__": "fuzz", NAMES[number % 4]: Value()}
         if number == 5:
             body |= {"__slots__": ("slot", "kind"), "__doc__": "root with slots"}
