@@ -228,7 +228,7 @@ static void give_up_unstable(uint32_t id)
             uint32_t own = handle_at(walk.ids[i])->unstable_after;
             if (own <= facet->breaks) {
                 *handle_byte(walk.ids[i]) = HANDLE_RETIRED;
-                facet->cause = CAUSE_UNSTABLE;
+                facet->cause = facet->cause == CAUSE_NONE ? CAUSE_UNSTABLE : facet->cause; /* or they are retired already */
             } else if (own < limit) {
                 limit = own;
             }
@@ -303,6 +303,8 @@ static int tell_handles(uint32_t id, PyObject *notices)
             HandleState state = handle_state(handle);
             if (state == handle_at(handle)->told || handle_at(handle)->queued)
                 continue;
+            if (facet->cause == CAUSE_UNSTABLE && facet->breaks < handle_at(handle)->unstable_after)
+                continue; /* it puts up with this facet: if it is retired, another will say why */
             if (append(notices, Py_BuildValue("iIiIi", (int)NOTICE_HANDLE, handle, (int)state, id,
                                               (int)facet->cause)) < 0)
                 return -1;

@@ -40,9 +40,13 @@ def store_by_type_setattr(m: Any, x: int, y: int, z: int) -> None:
 
 @route(1)
 def store_straight_into_the_dict(m: Any, x: int, y: int, z: int) -> None:
-    """What C extensions do: no type event, and the type's own cache is stale; the dict tells."""
+    """What careless C extensions do: no type event, and CPython's own cache is stale; the dict tells.
+
+    That cache borrows what it has: the old value must live on, or CPython crashes.
+    """
     cls = pick(m.world, x)
     (found,) = (each for each in gc.get_referents(vars(cls)) if type(each) is dict)
+    m.world.cached.append(found.get(name(y)))
     found[name(y)] = m.world.value(z)
 
 

@@ -41,10 +41,6 @@ class Space:
         self.owner = owner
         self.dict: dict[str, Any] | None = mapping  # None once it is gone
 
-    def builtins(self) -> dict[str, Any]:
-        """Those of code that is run in it now. Without "__builtins__" it has none: exec() and eval() add the usual ones."""
-        return self._builtins({})
-
     def builtins_of_function(self) -> dict[str, Any]:
         """Those of a function that is made in it now."""
         return self._builtins(vars(builtins))
@@ -57,7 +53,7 @@ class Space:
     def builtins_given(self) -> dict[str, Any] | None:
         """Those, or None while it has none: only code that is run in it will give it the usual ones."""
         assert self.dict is not None
-        return self.builtins() if "__builtins__" in self.dict else None
+        return self._builtins({}) if "__builtins__" in self.dict else None
 
     def drop(self) -> None:
         """Nobody of the world has it any more. It dies here if nobody else has it, and lives on unchanged if so."""
@@ -95,11 +91,6 @@ class Box:
     def item(self) -> Any:
         """The class or function, or None once it is dead."""
         return self._item if self._item is not None else self._weak()
-
-    def builtins_given(self) -> dict[str, Any] | None:
-        """Those, or None while it has none: only code that is run in it will give it the usual ones."""
-        assert self.dict is not None
-        return self.builtins() if "__builtins__" in self.dict else None
 
     def drop(self) -> None:
         self._item = None
@@ -198,6 +189,7 @@ class World:
         self.siblings = [type("Sibling", (base,), {}) for base in (self.foreign, *(self.classes[i].item for i in (0, 2, 3, 4)))]
         self.functions = [Box(_function(number)) for number in range(3)]
         self.codes = [_function(number).__code__ for number in range(4)]
+        self.cached: list[Any] = []  # values that CPython's cache of attributes may still have
         self.kept: list[Any] = []  # values that the program keeps, and may store again
         self.closers: list[Callable[[], None]] = []
         sys.meta_path.insert(0, FINDER)
