@@ -58,5 +58,5 @@ COMPUTING = [computing(each) for each in NAMES]
 
 @route(1)
 def class_of_module(m: Any, x: int, y: int, z: int) -> None:
-    m.world.spaces[1].owner.__class__ = COMPUTING[y % 4] if z < 4 else types.ModuleType
+    m.world.spaces[1].owner.__class__ = COMPUTING[y % 4] if z < 10 else types.ModuleType
     m.world.module_classes += 1
