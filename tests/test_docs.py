@@ -10,9 +10,7 @@ from support import ROOT
 
 @pytest.mark.parametrize("document", sorted((ROOT / "docs").glob("*.md")), ids=lambda path: path.name)
 def test_the_examples_run_as_shown(document):
-    failed, run = doctest.testfile(
-        str(document), module_relative=False, optionflags=doctest.ELLIPSIS, encoding="utf-8"
-    )
+    failed, run = doctest.testfile(str(document), module_relative=False, optionflags=doctest.ELLIPSIS, encoding="utf-8")
     assert (failed, run > 0) == (0, True)
 
 

@@ -86,7 +86,7 @@ SABOTAGE = {
     "nothing is drained": (
         "from fuzz import program; from types import SimpleNamespace as Made; program._core = Made("
         "counters=program._core.counters, unsettled=lambda: False); depwatch.drain = lambda: 0",
-        "wrong: after a drain ",
+        "wrong: ",
     ),
     "reasons are made up": (
         "from depwatch import notice; notice._REASONS = dict.fromkeys(notice._REASONS, 'died')",

@@ -1,13 +1,12 @@
 """Globals: the chain [globals, builtins]. Only the dict that provides the value matters."""
 
 import builtins
-import operator
 import types
 
 import pytest
 
 import depwatch
-from support import UNKNOWN, Counted, at_once, dependents, freeze, namespace, seen_in, without_automatic_drain
+from support import UNKNOWN, Counted, dependents, freeze, namespace, seen_in, without_automatic_drain
 
 
 def function_in(globals_):

@@ -59,7 +59,16 @@ PYTHON_SYMBOLS = {
     "PyType_HasFeature": "reads a field",
     "PyType_IsSubtype": "walks the MRO",
 }  # fmt: skip
-OTHER_SYMBOLS = {"memcmp", "memset", "memcpy", "memmove", "strcmp", "__assert_fail", "__stack_chk_fail", "_GLOBAL_OFFSET_TABLE_"}
+OTHER_SYMBOLS = {
+    "memcmp",
+    "memset",
+    "memcpy",
+    "memmove",
+    "strcmp",
+    "__assert_fail",
+    "__stack_chk_fail",
+    "_GLOBAL_OFFSET_TABLE_",
+}
 # Defined in other files of ours: data that callbacks read and write, and one function whose address is handed on.
 OUR_SYMBOLS = {
     "service", "queue", "object_pool", "facet_pool", "handle_pool", "handle_bytes", "objects_by_address", "dict_slot",

@@ -1,4 +1,4 @@
-"""Random programs change what compiled code relies on; depwatch must say what plain Python finds: a differential fuzzer.
+"""Random programs change what compiled code relies on; depwatch must say what plain Python finds: differential fuzzing.
 
 values      what programs store, and how a value is recognised without keeping it alive
 keys        what programs store it by

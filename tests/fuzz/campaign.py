@@ -88,7 +88,7 @@ def chunk(
 
 
 def each_program(seed: int, run: Callable[[bytes], None], max_programs: int = CHUNK, shrink: bool = False) -> None:
-    """Call run with the programs of this seed until it raises; then, if asked to, with shorter ones that may raise too."""
+    """Call run with the programs of this seed until it raises; then, if asked to, with shorter ones that may, too."""
     phases = [hypothesis.Phase.generate, *([hypothesis.Phase.shrink] if shrink else [])]
 
     @hypothesis.seed(seed)

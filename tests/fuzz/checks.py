@@ -120,7 +120,9 @@ def check_retired(optimizer: Optimizer, piece: Piece) -> None:
         case "ambiguous":
             right = keys.Odd.made > 0
         case "class of the module":
-            right = optimizer.world.module_classes > 0 and any(of_module(each.target) for each in (*assumptions, *piece.cells))
+            right = optimizer.world.module_classes > 0 and any(
+                of_module(each.target) for each in (*assumptions, *piece.cells)
+            )
         case "unwatchable":
             right = True
         case _:

@@ -133,7 +133,9 @@ class Optimizer:
 
     def _global(self, space: Space, name: str, how: int) -> Target:
         by_function = how % 3 == 0 and space.kind == "dict"
-        target = self._once(Global, space, name, space.builtins_of_function() if by_function else space.builtins_given())
+        target = self._once(
+            Global, space, name, space.builtins_of_function() if by_function else space.builtins_given()
+        )
         target.how = "function" if by_function else "module" if how % 3 == 1 and space.kind == "module" else "dict"
         return target  # type: ignore[no-any-return]
 

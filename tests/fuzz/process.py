@@ -153,7 +153,7 @@ class _Again(Exception):
 
 
 def shrunk(found: Result) -> Result:
-    """The same trouble from a program that hypothesis has shrunk; as it was found if the program alone gives no trouble.
+    """The same trouble from a program that hypothesis has shrunk; as it was found if that alone gives no trouble.
 
     The chunk is made once more, without running what gave no trouble; each try is a process of its own.
     """

@@ -116,10 +116,8 @@ def give_bases(world: World, number: int, y: int) -> None:
     cls = world.classes[number].item
     choice = [tuple(world.foreign if each == 9 else world.classes[each].item for each in of) for of in BASES[number]]
     other = [each for each in choice if each != cls.__bases__]
-    try:
+    with contextlib.suppress(TypeError):  # no such order, a cycle, or another layout
         cls.__bases__ = other[y % len(other)]
-    except TypeError:
-        pass  # no such order, a cycle, or another layout
 
 
 @route(2)

@@ -85,7 +85,7 @@ class Global(Named):
         self.how = "dict"  # it is read: by a function, the dict or the module
 
     def __repr__(self) -> str:
-        return f"global {self.name} of a {self.space.kind}"
+        return f"global {self.name} of a {'function' if self.how == 'function' else self.space.kind}"
 
     def find(self) -> Any:
         space = self.space.dict

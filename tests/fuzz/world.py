@@ -186,7 +186,9 @@ class World:
         for number in range(8):
             self.classes.append(Box(self.new_class(number)))
         # Some bases have other subclasses too. With its only subclass, a base loses its table of subclasses.
-        self.siblings = [type("Sibling", (base,), {}) for base in (self.foreign, *(self.classes[i].item for i in (0, 2, 3, 4)))]
+        self.siblings = [
+            type("Sibling", (base,), {}) for base in (self.foreign, *(self.classes[i].item for i in (0, 2, 3, 4)))
+        ]
         self.functions = [Box(_function(number)) for number in range(3)]
         self.codes = [_function(number).__code__ for number in range(4)]
         self.cached: list[Any] = []  # values that CPython's cache of attributes may still have
