@@ -511,3 +511,16 @@ def test_a_module_with_getattr_is_watched_for_the_names_that_it_has(log):
     del module.X
     assert log.drained() == [("invalidated", "r")]
     assert not handle.valid
+
+
+@without_automatic_drain
+def test_a_name_that_can_be_watched_no_longer_retires_its_handle_once(log, monkeypatch):
+    """It is gone from the namespace, and the builtins have a key that may or may not equal it."""
+    monkeypatch.setattr(Odd, "__hash__", lambda self: hash("X"))
+    globals_ = namespace({Odd(): 1}, X=1)
+    handle = log.commit(freeze(seen_in(globals_), "X"))
+    del globals_["X"]
+    assert handle.broken == 1
+    assert log.drained() == [("retired", "frozen")]
+    assert "can no longer be watched" in handle.reason
+    assert depwatch.drain() == 0

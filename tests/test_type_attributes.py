@@ -464,3 +464,21 @@ def test_many_classes_share_a_base_and_only_those_concerned_break(log):
     Base.x = 3
     assert [handle.broken for handle in handles] == [0] * 20 + [1] * 30
     assert sorted(log.drained()) == [("invalidated", f"C{i}") for i in range(20, 50)]
+
+
+@without_automatic_drain
+def test_new_bases_are_seen_after_an_unreported_change_has_freed_the_memory_of_the_old_mro(log):
+    """Before 3.15, `Root.__bases__ = (object,)` makes all MROs anew, unreported; the next may lie where one was."""
+    for _ in range(100):
+        Root = type("Root", (), {})
+        A, B = type("A", (Root,), {"x": "a"}), type("B", (Root,), {"x": "b"})
+        C = type("C", (A,), {})
+        handle = log.commit(freeze_attribute(C, "x"))
+        Root.__bases__ = (object,)
+        C.__bases__ = (B,)
+        assert handle.broken == 1
+        C.__bases__ = (A,)
+        Root.__bases__ = (object,)
+        C.__bases__ = (B,)
+        assert handle.broken == 1
+        handle.release()

@@ -186,3 +186,23 @@ def test_a_limit_out_of_range_names_value_and_range(wrong):
 def test_a_limit_that_is_no_int_is_a_type_error(wrong):
     with pytest.raises(TypeError, match="unstable_after"):
         depwatch.Recorder("r", wrong)
+
+
+@without_automatic_drain
+def test_each_handle_is_told_its_own_reason_where_one_of_them_gives_the_facet_up(log):
+    globals_ = namespace(X=1)
+    patient, impatient = (
+        freeze(seen_in(globals_), "X", unstable_after=60000),
+        freeze(seen_in(globals_), "X", unstable_after=1),
+    )
+
+    def function(*, keyword=1):
+        pass
+
+    patient.depend_on(function)
+    handles = [log.commit(recorder) for recorder in (patient, impatient)]
+    globals_["X"] = 2
+    function.__kwdefaults__["keyword"] = 2
+    assert log.drained() == [("retired", "frozen")] * 2
+    assert "anything in <function" in handles[0].reason
+    assert "broke too often" in handles[1].reason
