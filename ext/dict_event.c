@@ -1,4 +1,5 @@
 #include "event.h"
+#include "meanwhile.h"
 #include "provisional.h"
 #include "subclasses.h"
 #include "telling.h"
@@ -173,7 +174,7 @@ static inline bool stays_broken(const Facet *facet, PyObject *value)
 int on_dict_event(PyDict_WatchEvent event, PyObject *dict, PyObject *key, PyObject *value)
 {
     Object *object = object_of(dict);
-    if ((provisional_facets | provisional_dicts) != 0)
+    if ((meanwhile_needed | meanwhile_dicts) != 0)
         provisional_event(event, dict, key, value);
     if (object == NULL)
         return 0;

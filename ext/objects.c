@@ -1,7 +1,7 @@
 #include "objects.h"
 
 #include "event.h"
-#include "provisional.h"
+#include "meanwhile.h"
 #include "watch.h"
 
 Pool object_pool = POOL_OF(Object);
@@ -110,7 +110,7 @@ void object_release(uint32_t id)
         return;
     if (object->address != NULL) {
         if (object->kind == OBJECT_DICT) {
-            if (!provisional_keeps(object->address))
+            if (!meanwhile_keeps(object->address))
                 unwatch_dict(object->address);
         }
         if (object->type_watched)

@@ -1,34 +1,16 @@
 #include "provisional.h"
 
 #include "action.h"
+#include "meanwhile.h"
 #include "subclasses.h"
-#include "watch.h"
 
 /* Beyond these limits facets break instead. */
 #define MAX_FACETS 64
 static Facet *facets[MAX_FACETS];
-uint32_t provisional_facets;
-
-/* Dicts that are watched only for provisional facets: borrowed, and forgotten when they die. */
-#define MAX_DICTS 64
-static PyObject *dicts[MAX_DICTS];
-uint32_t provisional_dicts;
 
 #define MAX_ITEMS 2000 /* of a dict that is looked through: a few microseconds */
 
-/* Watching another dict than the one whose event it is takes effect at once, on every version. */
-static bool keep_watched(PyObject *dict)
-{
-    if (object_of(dict) != NULL)
-        return true;
-    for (uint32_t i = 0; i < provisional_dicts; i++)
-        if (dicts[i] == dict)
-            return true;
-    if (provisional_dicts == MAX_DICTS || misses_events(dict) || PyDict_Watch(dict_slot, dict) < 0)
-        return false;
-    dicts[provisional_dicts++] = dict;
-    return true;
-}
+static bool keep_watched(PyObject *dict) { return object_of(dict) != NULL || meanwhile_watch(dict); }
 
 typedef enum Look { LOOK_MISSING, LOOK_FOUND, LOOK_GIVEN_UP } Look;
 
@@ -120,13 +102,13 @@ static bool keep_bases_watched(PyObject *mro, const PyTypeObject *changing)
 
 static bool has_room(const Facet *facet)
 {
-    return !service.shutting_down && (facet->provisional != PROVISIONAL_NOT || provisional_facets < MAX_FACETS);
+    return !service.shutting_down && (facet->provisional != PROVISIONAL_NOT || meanwhile_needed < MAX_FACETS);
 }
 
 static void hold_provisionally(Facet *facet, Provisional how)
 {
     if (facet->provisional == PROVISIONAL_NOT)
-        facets[provisional_facets++] = facet;
+        facets[meanwhile_needed++] = facet;
     facet->provisional = (uint8_t)how;
     facet_loses_place(facet);
 }
@@ -166,7 +148,7 @@ void provisional_settled(Facet *facet)
     uint32_t i = 0;
     while (facets[i] != facet)
         i++;
-    facets[i] = facets[--provisional_facets];
+    facets[i] = facets[--meanwhile_needed];
 }
 
 static void break_one(Facet *facet)
@@ -177,8 +159,8 @@ static void break_one(Facet *facet)
 
 void provisional_break_all(void)
 {
-    while (provisional_facets > 0)
-        break_one(facets[provisional_facets - 1]);
+    while (meanwhile_needed > 0)
+        break_one(facets[meanwhile_needed - 1]);
 }
 
 /* Whether the facet's name is looked up in dict, now or once the drain has looked again. */
@@ -209,9 +191,7 @@ static bool survives(Facet *facet, PyDict_WatchEvent event, const PyObject *dict
 void provisional_event(PyDict_WatchEvent event, PyObject *dict, PyObject *key, PyObject *value)
 {
     if (event == PyDict_EVENT_DEALLOCATED) {
-        for (uint32_t i = 0; i < provisional_dicts; i++)
-            if (dicts[i] == dict)
-                dicts[i--] = dicts[--provisional_dicts];
+        meanwhile_forget(dict);
         return; /* no chain has it any more: what is in a chain is kept by its class or namespace */
     }
     if (event == PyDict_EVENT_CLONED)
@@ -220,31 +200,10 @@ void provisional_event(PyDict_WatchEvent event, PyObject *dict, PyObject *key, P
         return; /* a class that gets a subclass */
     bool left_base = key != NULL && PyLong_CheckExact(key);
     const PyTypeObject *changing = left_base ? type_of_key(key) : NULL;
-    for (uint32_t i = provisional_facets; i-- > 0;) { /* breaking one moves the last into its place */
+    for (uint32_t i = meanwhile_needed; i-- > 0;) { /* breaking one moves the last into its place */
         Facet *facet = facets[i];
         if (left_base ? facet->kind == FACET_ATTRIBUTE && !provisional_after_mro(facet, changing)
                       : is_in_chain(facet, dict) && !survives(facet, event, dict, key, value))
             break_one(facet);
-    }
-}
-
-bool provisional_keeps(PyObject *dict)
-{
-    if (provisional_facets == 0)
-        return false;
-    if (provisional_dicts < MAX_DICTS) {
-        dicts[provisional_dicts++] = dict;
-        return true;
-    }
-    provisional_break_all();
-    return false;
-}
-
-void provisional_unwatch(void)
-{
-    while (provisional_dicts > 0) {
-        PyObject *dict = dicts[--provisional_dicts];
-        if (object_of(dict) == NULL)
-            unwatch_dict(dict);
     }
 }

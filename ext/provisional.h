@@ -19,18 +19,12 @@ bool provisional_after_removal(Facet *facet, const PyObject *dict);
  * the new one. */
 bool provisional_after_mro(Facet *facet, const PyTypeObject *changing);
 
-/* How many there are, and how many dicts are watched for nothing else. */
-extern uint32_t provisional_facets, provisional_dicts;
-
 /* An event of any watched dict, before it is handled, with what CPython gives. */
 void provisional_event(PyDict_WatchEvent event, PyObject *dict, PyObject *key, PyObject *value);
 /* Any other event that may concern look-up chains. */
 void provisional_break_all(void);
 
-/* Safe points only: the drain has looked at the facet / at all of them. */
+/* Safe points only: the drain has looked at the facet. */
 void provisional_settled(Facet *facet);
-void provisional_unwatch(void);
-/* Nobody else needs the dict's events any more. True: it stays watched until the drain has looked at all of them. */
-bool provisional_keeps(PyObject *dict);
 
 #endif

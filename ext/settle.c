@@ -6,8 +6,10 @@
 #include "commit.h"
 #include "handles.h"
 #include "lookup.h"
+#include "meanwhile.h"
 #include "provisional.h"
 #include "values.h"
+#include "watch.h"
 
 Service service = {.first_touched = NO_ID, .first_retired = NO_ID};
 PyObject *Unknown_value, *drain_callable;
@@ -415,6 +417,13 @@ static int settle_batch(LookedAt *batch, PyObject *notices, PyObject *garbage)
     return 0;
 }
 
+static void unwatch_meanwhile(void)
+{
+    for (PyObject *dict = meanwhile_take(); dict != NULL; dict = meanwhile_take())
+        if (object_of(dict) == NULL)
+            unwatch_dict(dict);
+}
+
 int settle(PyObject *notices, PyObject *garbage, LookedAt *looked_at)
 {
     int result = 0;
@@ -428,8 +437,8 @@ int settle(PyObject *notices, PyObject *garbage, LookedAt *looked_at)
     }
     for (uint32_t i = 0; i < looked_at->n && result < 0; i++)
         facet_touch(looked_at->facets[i]); /* nothing is lost: the next drain goes on */
-    if (provisional_facets == 0)
-        provisional_unwatch();
+    if (meanwhile_needed == 0)
+        unwatch_meanwhile();
     service.settling--;
     if (service_has_news())
         service_schedule();

@@ -253,7 +253,7 @@ def decorate(m: Any, x: int, y: int, z: int) -> None:
             with contextlib.suppress(ValueError, TypeError):  # values that are no defaults; fields out of order
                 dataclasses.dataclass(eq=False, repr=False)(cls)
         case 1:
-            with contextlib.suppress(TypeError, ValueError):  # no such mixin
+            with contextlib.suppress(TypeError, ValueError, AttributeError):  # no such mixin
                 enum.Enum("Made", {name(y): z}, type=cls)
         case 2:
             abc.update_abstractmethods(cls)
