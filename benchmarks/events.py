@@ -246,7 +246,9 @@ def intact_assumption(samples: int) -> list[Row]:
 
 def whole_processes(rounds: int) -> list[Row]:
     """Rows where a process is either this or that: only imported, or with a function watcher."""
-    results: dict[str, list[dict[str, Any]]] = {name: [] for name in ("plain", "imported", "noop", "used", "heard")}
+    results: dict[str, list[dict[str, Any]]] = {
+        name: [] for name in ("plain", "imported", "noop", "used", "heard", "audited")
+    }
     for _ in range(rounds):
         for variant, taken in results.items():
             command = [sys.executable, str(PROGRAMS / "costs.py"), variant]
@@ -268,6 +270,9 @@ def whole_processes(rounds: int) -> list[Row]:
     rows.append(compare(case, "ns", column("used", "function"), column("noop", "function"), 1.15))
     case = "the same, a lifecycle callback hears of both, by drains in between"
     rows.append(compare(case, "ns", column("heard", "function"), column("noop", "function"), None))
+    for name, what in (("audit event", "an audit event (id())"), ("call", "a call"), ("store", "a store")):
+        case = f"{what} once an attribute of a module was read"
+        rows.append(compare(case, "ns", column("audited", name), column("imported", name), None, note="base: imported"))
     return rows
 
 

@@ -6,6 +6,7 @@ python costs.py VARIANT: function watchers belong to a whole process, so each va
     noop       depwatch imported; a function watcher that does nothing
     used       depwatch watches a function, a dict and a type, none of which the measured code touches
     heard      a callback that does nothing hears of every function of the process
+    audited    depwatch has read an attribute of a module, and so added its audit hook
 """
 
 import gc
@@ -36,6 +37,11 @@ def nest(repeat):
 
         def nested():
             pass
+
+
+def identify(repeat):
+    for _ in repeat:
+        id(nothing)  # raises an audit event
 
 
 def hear(event, function, attribute, new_value):
@@ -74,6 +80,8 @@ def main(variant):
     handle = use_depwatch() if variant == "used" else None
     if variant == "heard":
         depwatch.set_lifecycle_callback(hear)
+    if variant == "audited":
+        depwatch.Recorder("audited").read_attr(measure, "Row")
     if variant == "noop":
         noop.watch_functions()
     gc.disable()
@@ -82,6 +90,7 @@ def main(variant):
         "store": lambda: noop.time_stores(target, "X", a, b, N),
         "call": lambda: per_iteration(call),
         "function": lambda: per_iteration(nest),
+        "audit event": lambda: per_iteration(identify),
     }
     samples = measure.interleave(variants, SAMPLES)
     assert handle is None or handle.valid
