@@ -7,6 +7,7 @@ import pytest
 
 import depwatch
 from claims import Claims
+from host.versions import HOST
 from support import UNKNOWN, freeze, seen_in, without_automatic_drain
 
 # --- builtins that are exchanged -------------------------------------------------------------------------------------
@@ -195,6 +196,11 @@ def store(holder, value):
     holder.X = value
 
 
+@pytest.mark.xfail(
+    HOST.watch_in_own_callback_is_undone,
+    strict=True,
+    reason="3.12 writes the watcher bits of before the store back, and nobody can see it: docs/host-contract.md says so",
+)
 @without_automatic_drain
 def test_a_dict_first_watched_by_the_destructor_of_a_value_that_is_replaced_in_it_stays_watched(log):
     """3.12's specialised store into the dict of an object writes the old watcher bits back after the destructor."""
