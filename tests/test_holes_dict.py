@@ -199,7 +199,7 @@ def store(holder, value):
 @pytest.mark.xfail(
     HOST.watch_in_own_callback_is_undone,
     strict=True,
-    reason="3.12 writes the watcher bits of before the store back, and nobody can see it: docs/host-contract.md says so",
+    reason="3.12 writes the watcher bits of before the store back, unseen: docs/host-contract.md says so",
 )
 @without_automatic_drain
 def test_a_dict_first_watched_by_the_destructor_of_a_value_that_is_replaced_in_it_stays_watched(log):
