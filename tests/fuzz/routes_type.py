@@ -154,7 +154,7 @@ def bases_and_back(m: Any, x: int, y: int, z: int) -> None:
 
 @route(1)
 def static_base(m: Any, x: int, y: int, z: int) -> None:
-    """From 3.15 on a root class may leave `object`, and come back. Before, it gets the same again: new MROs, unreported."""
+    """From 3.15 on a root class may leave `object`, and come back. Before, it gets the same: new MROs, unreported."""
     cls = m.world.classes[0].item
     try:
         cls.__bases__ = (m.world.foreign,) if cls.__bases__ == (object,) else (object,)
