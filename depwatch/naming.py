@@ -77,6 +77,8 @@ def module_facet(module: types.ModuleType, name: str) -> FacetReference:
     """The facet of a module's attribute, as long as its class is as it is. Raises Unwatchable."""
     check_name(name)
     kind = type(module)
+    if name == "__builtins__":  # that key is watched as what it is to code: whatever class the module gets
+        raise Unwatchable(f"{name!r} of {brief(module)} as an attribute: read the global that you need from it")
     if along_mro(kind, "__getattribute__")[0] is not types.ModuleType.__getattribute__:
         raise Unwatchable(
             f"{name!r} of {brief(module)}: its class {qualname_of(kind)} has a __getattribute__ of its own, which "

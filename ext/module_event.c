@@ -13,10 +13,7 @@ static bool is_text(PyObject *name, const char *text, size_t length)
 #define IS(name, text) is_text(name, text, sizeof text - 1)
 
 /* ModuleType itself computes some attributes: __dict__, __annotations__, ... */
-static bool may_be_computed_by_module_type(PyObject *name)
-{
-    return PyUnicode_READ_CHAR(name, 0) == '_' && !IS(name, "__builtins__");
-}
+static bool may_be_computed_by_module_type(PyObject *name) { return PyUnicode_READ_CHAR(name, 0) == '_'; }
 
 /* Attributes of this module may come from its new class. Whether they do is not known before the assignment is made; but
  * with ModuleType itself they come from the dict. */
@@ -26,7 +23,9 @@ static void class_event(PyObject *module, const PyObject *class)
     const Object *dict = object_of(PyModule_GetDict(module));
     for (uint32_t id = dict == NULL ? NO_ID : dict->first_facet; id != NO_ID; id = facet_at(id)->next_of_owner) {
         Facet *facet = facet_at(id);
-        if (facet->kind != FACET_KEY || facet->dead || (plain && !may_be_computed_by_module_type(facet->name)))
+        if (facet->kind != FACET_KEY || facet->dead || IS(facet->name, "__builtins__")) /* no attribute: see naming.py */
+            continue;
+        if (plain && !may_be_computed_by_module_type(facet->name))
             continue;
         bool relied_on = facet->recorded != NULL || facet->cells != NULL;
         service.events++;

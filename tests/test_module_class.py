@@ -155,3 +155,16 @@ def test_a_cell_of_a_module_whose_class_can_come_to_compute_it_is_refused(use):
     """The handle can depend on the class; a cell cannot follow it."""
     with pytest.raises(depwatch.Unwatchable, match="can come to compute the attribute; use read_attr"):
         use(depwatch.Recorder("r"), made(Plain))
+
+
+@without_automatic_drain
+def test_another_class_of_a_module_does_not_concern_its_globals(log):
+    module = made()
+    exec("", vars(module))
+    recorder = depwatch.Recorder("r")
+    assert recorder.read_global(module, "X") == "in the dict"
+    handle = log.commit(recorder)
+    module.__class__ = Computed
+    assert (handle.valid, log.drained()) == (True, [])
+    with pytest.raises(depwatch.Unwatchable, match="read the global"):
+        depwatch.Recorder("r").read_attr(made(), "__builtins__")

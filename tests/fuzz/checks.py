@@ -5,7 +5,7 @@ from typing import Any
 import depwatch
 from fuzz import keys, values
 from fuzz.compiling import CellUse, Optimizer, Piece
-from fuzz.targets import Builtins, FunctionPart, ModuleAttribute, Target, Whole
+from fuzz.targets import FunctionPart, ModuleAttribute, Whole
 from fuzz.values import GONE, MISSING
 
 RETIRED = 255
@@ -93,11 +93,6 @@ REASONS = {  # the first that fits: one has the word of another in it
 }
 
 
-def of_module(target: Target) -> bool:
-    """Its attributes, and names in it: its "__builtins__" are an attribute too."""
-    return type(target) is ModuleAttribute or (type(target) is Builtins and target.space.kind == "module")
-
-
 def check_retired(optimizer: Optimizer, piece: Piece) -> None:
     """A handle is retired for a documented reason only, and that must be so."""
     reason = piece.handle.reason or ""
@@ -109,8 +104,7 @@ def check_retired(optimizer: Optimizer, piece: Piece) -> None:
         case "changed":
             right = any(type(each.target) is Whole or type(each.target) is FunctionPart for each in assumptions)
         case "died":
-            # The "__builtins__" of a namespace with a cell are an assumption, too.
-            right = any(each.target.now(step) is GONE for each in (*assumptions, *piece.cells))
+            right = any(each.target.now(step) is GONE for each in assumptions)
         case "superseded":
             right = any(each.superseded() for each in assumptions)
         case "unstable":
@@ -121,7 +115,7 @@ def check_retired(optimizer: Optimizer, piece: Piece) -> None:
             right = keys.Odd.made > 0
         case "class of the module":
             right = optimizer.world.module_classes > 0 and any(
-                of_module(each.target) for each in (*assumptions, *piece.cells)
+                type(each.target) is ModuleAttribute for each in assumptions
             )
         case "unwatchable":
             right = True
