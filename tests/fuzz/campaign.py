@@ -74,14 +74,14 @@ def chunk(
         before(steps)
         try:
             program.run(steps, counts)
-        except Exception as error:
+        except Exception as error:  # whatever it is, it is raised again below
             failed.append(error)
             raise
 
     with without_collections():
         try:
             each_program(seed, run, max_programs)
-        except Exception:
+        except Exception:  # hypothesis may have put its own around it: raise what the program raised
             if failed:
                 raise failed[0] from None
             raise

@@ -122,14 +122,14 @@ class Optimizer:
         if kind < 5:
             return self._global(world.space(which), name, number >> 4)
         if kind < 7:
-            return self._once(ModuleAttribute, world.spaces[1], name)  # type: ignore[no-any-return]
+            return self._once(ModuleAttribute, world.spaces[1], name)
         if kind < 12:
-            return self._once(Attribute, world.classes[which % len(world.classes)], name)  # type: ignore[no-any-return]
+            return self._once(Attribute, world.classes[which % len(world.classes)], name)
         if kind < 14:
-            return self._once(FunctionPart, world.functions[which % 3], PARTS[choice % 3])  # type: ignore[no-any-return]
+            return self._once(FunctionPart, world.functions[which % 3], PARTS[choice % 3])
         makers = (targets.whole_space, targets.whole_class, targets.whole_function)
         places = (world.spaces, world.classes, world.functions)[choice % 3]
-        return self._once(makers[choice % 3], places[which % len(places)])  # type: ignore[no-any-return]
+        return self._once(makers[choice % 3], places[which % len(places)])
 
     def _global(self, space: Space, name: str, how: int) -> Target:
         by_function = how % 3 == 0 and space.kind == "dict"
@@ -137,7 +137,7 @@ class Optimizer:
             Global, space, name, space.builtins_of_function() if by_function else space.builtins_given()
         )
         target.how = "function" if by_function else "module" if how % 3 == 1 and space.kind == "module" else "dict"
-        return target  # type: ignore[no-any-return]
+        return target
 
     def _rests_on(self, target: Target) -> list[Assumption]:
         """What is assumed beside the target itself, or its cell: a namespace goes on giving these builtins."""

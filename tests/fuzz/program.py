@@ -126,7 +126,7 @@ class Machine:
             keys.Odd.meddle = None
 
     def meddle(self, number: int) -> None:
-        self.world.spaces[0 if number & 16 else 3].dict[NAMES[(number >> 5) % 4]] = values.Value()  # type: ignore[index]
+        self.world.spaces[0 if number & 16 else 3].dict[NAMES[(number >> 5) % 4]] = values.Value()
         if number & 64:
             setattr(self.world.classes[number % 8].item, NAMES[number % 4], values.Value())
 
@@ -139,7 +139,7 @@ def run(program: bytes, counts: Counter[str], watch: Watch | None = None) -> Non
         finally:
             gc.collect()
         settle()
-    except Exception as error:
+    except Exception as error:  # only to say which program it was
         error.add_note(render(program))
         raise
 

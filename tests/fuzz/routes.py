@@ -18,7 +18,7 @@ ROUTES: list[Route] = []
 
 def route(weight: int = 2, transient: bool = False) -> Callable[[Change], Change]:
     def add(change: Change) -> Change:
-        ROUTES.append(Route(change.__name__.replace("_", " "), change, weight, transient))  # type: ignore[attr-defined]
+        ROUTES.append(Route(change.__name__.replace("_", " "), change, weight, transient))
         return change
 
     return add

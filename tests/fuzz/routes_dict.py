@@ -99,7 +99,7 @@ def update_from_pairs(m: Any, x: int, y: int, z: int) -> None:
     place(m.world, x).update([(name(y), m.world.value(z)), (name(y + 1), m.world.value(x))])
 
 
-class Mapping(dict):  # type: ignore[type-arg]
+class Mapping(dict):
     """A source that is no exact dict."""
 
 
