@@ -1,7 +1,8 @@
 #include "blocks.h"
 
-#include <stdlib.h>
 #include <string.h>
+
+#include "pages.h"
 
 char *block_chunks[BLOCK_CHUNKS];
 
@@ -12,7 +13,7 @@ static struct {
     size_t in_use; /* bytes */
 } blocks;
 
-_Static_assert(BLOCK_LARGEST <= (BLOCK_UNIT << BLOCK_CHUNK_BITS), "a block lies in one chunk");
+_Static_assert((BLOCK_UNIT << BLOCK_CHUNK_BITS) == PAGES_PIECE && BLOCK_LARGEST <= PAGES_PIECE, "a block lies in a piece");
 
 static void put_on_list(BlockRef ref, unsigned class)
 {
@@ -36,7 +37,7 @@ static void put_units(BlockRef ref, uint32_t units)
 
 static bool add_chunk(void)
 {
-    char *chunk = blocks.n_chunks == BLOCK_CHUNKS ? NULL : aligned_alloc(64, (size_t)BLOCK_UNIT << BLOCK_CHUNK_BITS);
+    char *chunk = blocks.n_chunks == BLOCK_CHUNKS ? NULL : pages_take(blocks.n_chunks != 0);
     if (chunk == NULL)
         return false;
     put_units(blocks.fresh, blocks.end - blocks.fresh);

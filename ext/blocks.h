@@ -13,7 +13,7 @@
 typedef uint32_t BlockRef; /* in units of 8 bytes, below 2^31; 0: none */
 
 #define BLOCK_UNIT 8u          /* bytes */
-#define BLOCK_CHUNK_BITS 17    /* units in a chunk: 1 MiB */
+#define BLOCK_CHUNK_BITS 18    /* units in a chunk: 2 MiB, a piece of pages.h */
 #define BLOCK_CHUNKS (1u << (31 - BLOCK_CHUNK_BITS))
 #define BLOCK_LARGEST 262144u  /* bytes */
 #define BLOCK_CLASSES 56u

@@ -31,6 +31,10 @@ static ALWAYS_INLINE void byte_change(uint8_t *byte, ByteChange change)
         *byte -= *byte != BYTE_RETIRED;
 }
 
+/* Safe points only. A chunk for the bytes of 2^16 IDs, all 0; NULL when out of memory. */
+uint8_t *bytes_take(void);
+void bytes_give(uint8_t *chunk); /* once no native code holds an address in it: that of a live handle stays */
+
 /* Whether dense sets are changed 32 bytes at a time from now on: by default where the CPU can. Safe points only. */
 bool bytes_use_avx2(bool use);
 

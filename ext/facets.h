@@ -105,7 +105,7 @@ extern Pool facet_pool;
 
 static inline Facet *facet_at(uint32_t id)
 {
-    return (Facet *)facet_pool.chunks[id >> POOL_BITS] + (id & POOL_MASK); /* pool_at with a constant size */
+    return POOL_AT(Facet, &facet_pool, id);
 }
 
 static inline bool facet_has_value(const Facet *facet) { return facet->kind < FACET_ANY; }

@@ -25,7 +25,7 @@ bool graph_reserve(Graph *graph, uint32_t n_facets, uint32_t n_handles)
         return false;
     graph->bytes = bytes;
     for (; graph->n_chunks < n_chunks; graph->n_chunks++)
-        if ((bytes[graph->n_chunks] = calloc(1, (size_t)1 << BYTE_CHUNK_BITS)) == NULL)
+        if ((bytes[graph->n_chunks] = bytes_take()) == NULL)
             return false;
     return true;
 }
@@ -112,7 +112,7 @@ void graph_free(Graph *graph)
     pool_free(&graph->sets);
     pool_free(&graph->lists);
     for (uint32_t i = 0; i < graph->n_chunks; i++)
-        free(graph->bytes[i]);
+        bytes_give(graph->bytes[i]);
     free(graph->bytes);
     gathering_free(&graph->gathering);
     *graph = (Graph)GRAPH_EMPTY;

@@ -41,8 +41,8 @@ bool graph_remove(Graph *graph, const uint32_t *handles, uint32_t n);
 /* The facets of n handles, as graph_add takes them: fills offsets (n + 1) and returns facets (malloc'ed), or NULL. */
 uint32_t *graph_facets(const Graph *graph, const uint32_t *handles, uint32_t n, uint64_t *offsets);
 
-static inline Dependents *graph_set(const Graph *graph, uint32_t facet) { return pool_at(&graph->sets, facet); }
-static inline FacetList *graph_list(const Graph *graph, uint32_t handle) { return pool_at(&graph->lists, handle); }
+static inline Dependents *graph_set(const Graph *graph, uint32_t facet) { return POOL_AT(Dependents, &graph->sets, facet); }
+static inline FacetList *graph_list(const Graph *graph, uint32_t handle) { return POOL_AT(FacetList, &graph->lists, handle); }
 
 /* What an event does: one assumption more, or less, is broken for each dependent of the facet. */
 static inline void graph_break(Graph *graph, uint32_t facet)

@@ -1,7 +1,5 @@
 #include "handles.h"
 
-#include <stdlib.h>
-
 Pool handle_pool = POOL_OF(Handle);
 uint8_t *handle_bytes[BYTE_CHUNKS];
 uint64_t dependency_count;
@@ -12,7 +10,7 @@ uint32_t handle_new(uint16_t unstable_after)
     if (id == NO_ID)
         return NO_ID;
     uint8_t **chunk = &handle_bytes[id >> BYTE_CHUNK_BITS];
-    if (*chunk == NULL && (*chunk = malloc((size_t)1 << BYTE_CHUNK_BITS)) == NULL) {
+    if (*chunk == NULL && (*chunk = bytes_take()) == NULL) {
         pool_give(&handle_pool, id);
         return NO_ID;
     }

@@ -33,7 +33,7 @@ extern Pool handle_pool;
 extern uint8_t *handle_bytes[BYTE_CHUNKS]; /* owned chunks */
 extern uint64_t dependency_count;
 
-static inline Handle *handle_at(uint32_t id) { return pool_at(&handle_pool, id); }
+static inline Handle *handle_at(uint32_t id) { return POOL_AT(Handle, &handle_pool, id); }
 static inline uint8_t *handle_byte(uint32_t id) { return byte_at(handle_bytes, id); }
 
 static inline HandleState handle_state(uint32_t id)

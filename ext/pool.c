@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pages.h"
+
 uint32_t pool_take(Pool *pool)
 {
     uint32_t id = pool->first_free;
@@ -15,7 +17,7 @@ uint32_t pool_take(Pool *pool)
     }
     if (pool->used == NO_ID)
         return NO_ID;
-    if ((pool->used >> POOL_BITS) == pool->n_chunks) {
+    if ((pool->used >> pool->bits) == pool->n_chunks) {
         /* The directory doubles: it is realloc'ed only when n_chunks is a power of two. */
         if ((pool->n_chunks & (pool->n_chunks - 1)) == 0) {
             size_t capacity = pool->n_chunks ? 2 * (size_t)pool->n_chunks : 1;
@@ -24,11 +26,9 @@ uint32_t pool_take(Pool *pool)
                 return NO_ID;
             pool->chunks = chunks;
         }
-        size_t bytes = pool->item_size << POOL_BITS; /* a multiple of 64, as aligned_alloc wants */
-        char *chunk = aligned_alloc(64, bytes);
+        char *chunk = pages_take(pool->n_chunks != 0); /* a pool of few items takes few pages */
         if (chunk == NULL)
             return NO_ID;
-        memset(chunk, 0, bytes);
         pool->chunks[pool->n_chunks++] = chunk;
     }
     pool->live++;
@@ -38,9 +38,9 @@ uint32_t pool_take(Pool *pool)
 void pool_free(Pool *pool)
 {
     for (uint32_t i = 0; i < pool->n_chunks; i++)
-        free(pool->chunks[i]);
+        pages_give(pool->chunks[i]);
     free(pool->chunks);
-    *pool = (Pool){.first_free = NO_ID, .item_size = pool->item_size};
+    *pool = (Pool){.first_free = NO_ID, .bits = pool->bits, .item_size = pool->item_size};
 }
 
 void pool_give(Pool *pool, uint32_t id)

@@ -18,12 +18,12 @@ BlockRef __real_block_take(unsigned class);
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t n, size_t size);
 void *__real_realloc(void *old, size_t size);
-void *__real_aligned_alloc(size_t alignment, size_t size);
+void *__real_pages_take(bool huge);
 BlockRef __wrap_block_take(unsigned class) { return fails() ? 0 : __real_block_take(class); }
 void *__wrap_malloc(size_t size) { return fails() ? NULL : __real_malloc(size); }
 void *__wrap_calloc(size_t n, size_t size) { return fails() ? NULL : __real_calloc(n, size); }
 void *__wrap_realloc(void *old, size_t size) { return fails() ? NULL : __real_realloc(old, size); }
-void *__wrap_aligned_alloc(size_t alignment, size_t size) { return fails() ? NULL : __real_aligned_alloc(alignment, size); }
+void *__wrap_pages_take(bool huge) { return fails() ? NULL : __real_pages_take(huge); }
 
 static uint8_t expected[FACETS][HANDLES]; /* the naive twin */
 static bool added[HANDLES];

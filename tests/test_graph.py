@@ -132,9 +132,10 @@ def test_the_graph_does_what_its_naive_twin_does():
 def test_no_failed_allocation_changes_the_graph_or_loses_an_edge(tmp_path):
     """tests/scarce.c lets each allocation of the index fail in turn, with the sanitizers of the compiler."""
     command, flags = compiler()
-    sources = ["graph", "edges", "facet_list", "dependents", "containers", "walk", "bytes", "blocks", "pool", "gathering"]
+    sources = ["graph", "edges", "facet_list", "dependents", "containers", "walk", "bytes", "byte_chunks",
+               "blocks", "pages", "pool", "gathering"]  # fmt: skip
     program = tmp_path / "scarce"
-    wrapped = [f"-Wl,--wrap={name}" for name in ("block_take", "malloc", "calloc", "realloc", "aligned_alloc")]
+    wrapped = [f"-Wl,--wrap={name}" for name in ("block_take", "malloc", "calloc", "realloc", "pages_take")]
     kept = [flag for flag in flags if flag.startswith(("-I", "-D"))]
     subprocess.run(
         [*command, *kept, "-std=gnu11", "-O1", "-g", "-w", "-fsanitize=undefined", "-fno-sanitize-recover", f"-I{ROOT}/ext",
