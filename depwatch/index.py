@@ -2,6 +2,7 @@
 
 import enum
 import types
+from array import array
 from typing import Any
 
 from pyroaring import BitMap
@@ -32,18 +33,23 @@ def dependents(obj: Any, facet: str | None = None) -> BitMap:
     notice.drain()
     if facet is not None:
         check_name(facet)
+    return BitMap.deserialize(_core.handles_of(_concerned(obj, facet)))
+
+
+def _concerned(obj: Any, facet: str | None = None) -> array[int]:
+    """The IDs of the facets that a change of this facet of obj concerns; of any change, without facet."""
     if is_a(obj, types.ModuleType):
         obj = dict_of_module(obj)
     if is_a(obj, dict):
-        facets = _core.facets_concerned(obj, facet)
-    elif is_a(obj, type):
+        return _core.facets_concerned(obj, facet)
+    if is_a(obj, type):
         facets = _core.facets_concerned(_core.dict_of_type(obj), facet)
-        facets |= _core.parts_of(obj) if facet is None else set()
-    else:
-        facets = {
-            part for part in _core.parts_of(obj) if facet in (None, kind := _core.owner_of(part)[2]) or kind == "any"
-        }
-    return BitMap.union(*(BitMap(_core.handles_of(id)) for id in facets)) if facets else BitMap()
+        return facets if facet is not None else facets + _core.parts_of(obj)
+    parts = _core.parts_of(obj)
+    if facet is None:
+        return parts
+    kinds = {facet, "any"}
+    return array("I", [part for part in parts if _core.owner_of(part)[2] in kinds])
 
 
 class Advice(enum.Enum):

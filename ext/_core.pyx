@@ -5,11 +5,12 @@ The package `depwatch` is written on top of this; nothing here is public. Facet 
 runs at safe points, under the GIL; what runs inside CPython's callbacks is in event.c and action.c.
 """
 
-import array
 import sys
 
 cimport cython
 
+from cpython cimport array
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.mem cimport PyMem_Free, PyMem_Realloc
 from cpython.object cimport PyTypeObject
 from cpython.ref cimport Py_INCREF
@@ -42,7 +43,9 @@ FUNCTION_ATTRIBUTES = {
 cdef dict KIND_NAMES = {kind: name for name, kind in KINDS.items()}
 cdef dict CELL_KINDS = {"object": CELL_OBJECT, "f64": CELL_F64, "i64": CELL_I64, "guard": CELL_GUARD}
 
-RETIRED = HANDLE_RETIRED
+cdef array.array IDS = array.array("I"), ADDRESSES = array.array("Q")
+
+RETIRED = BYTE_RETIRED
 UNKNOWN = None  # set by set_up
 
 
@@ -142,6 +145,17 @@ def waits(uint32_t id):
     return facet.recorded != NULL and not facet.holds
 
 
+cdef int check_offsets(const uint64_t[::1] offsets, size_t total, str what) except -1:
+    """Whether they cut an array of that many items into pieces."""
+    cdef Py_ssize_t i
+    if len(offsets) == 0 or len(offsets) > NO_ID or offsets[0] != 0 or offsets[len(offsets) - 1] != total:
+        raise ValueError(f"offsets must go from 0 to the number of {what}, which is {total}: one more than there are handles")
+    for i in range(1, len(offsets)):
+        if offsets[i] < offsets[i - 1]:
+            raise ValueError(f"offsets[{i}] is {offsets[i]}, less than the one before ({offsets[i - 1]}): they must ascend")
+    return 0
+
+
 # --- assumptions ------------------------------------------------------------------------------------------------------
 
 
@@ -223,6 +237,31 @@ cdef class Assumptions:
         self.close()
         return None
 
+    def commit_many(self, const uint64_t[::1] offsets not None, const uint32_t[::1] reads not None, handles, dict kept):
+        """Make many handles, the i-th with what was read as number reads[offsets[i]] to reads[offsets[i + 1] - 1], and enter
+        handles (the Handles) in kept for each, in one step. Their IDs, ascending, as an array of uint32; or the index of
+        an assumption that is no longer as it was read. Raises ValueError for offsets or numbers out of range.
+        """
+        cdef uint32_t witness = NO_ID
+        cdef Py_ssize_t i, n = len(offsets) - 1
+        cdef array.array made
+        check_offsets(offsets, len(reads), "reads")
+        for i in range(len(reads)):
+            if reads[i] >= self.count:
+                raise ValueError(f"reads[{i}] is {reads[i]}; this recorder has read {self.count} facets, from number 0 on")
+        made = array.clone(IDS, n, False)
+        if n and not handles_commit(self.items, <uint32_t>n, &offsets[0], &reads[0] if len(reads) else NULL,
+                                    <uint16_t>min(self.unstable_after, 0xffffu), made.data.as_uints, &witness):
+            return witness
+        try:
+            for i in range(n):
+                kept[made.data.as_uints[i]] = handles
+        except MemoryError:
+            for i in range(n):
+                handle_release(made.data.as_uints[i])
+            raise
+        return made
+
 
 cdef extern from *:
     """
@@ -298,25 +337,45 @@ def release(uint32_t handle):
     handle_release(handle)
 
 
+def release_all(const uint32_t[::1] handles not None):
+    for i in range(len(handles)):
+        handle_release(handles[i])
+
+
+def byte_addresses(const uint32_t[::1] handles not None):
+    """byte_address() of each, as an array of uint64."""
+    cdef array.array found = array.clone(ADDRESSES, len(handles), False)
+    for i in range(len(handles)):
+        found.data.as_ulonglongs[i] = <uintptr_t>handle_byte(handles[i])
+    return found
+
+
 def facets_of_handle(uint32_t handle):
-    """The IDs of the facets that a handle depends on, ascending; empty once it is purged."""
-    return [handle_at(handle).facets[i] for i in range(handle_at(handle).n_facets)]
+    """The IDs of the facets that a handle depends on, ascending, as an array of uint32; empty once it is purged."""
+    cdef const FacetList* facets = &handle_at(handle).facets
+    cdef array.array found = array.clone(IDS, facet_list_count(facets), False)
+    facet_list_read(facets, found.data.as_uints)
+    return found
 
 
 # --- the index --------------------------------------------------------------------------------------------------------
 
 
-cdef void collect(const Dependents* facets, set into):
-    cdef DependentsWalk walk = dependents_walk(facets)
+cdef int collect(const Dependents* facets, array.array into) except -1:
+    cdef DependentsWalk walk
+    dependents_walk(&walk, facets)
     while dependents_next(&walk):
-        for i in range(walk.count):
-            into.add(walk.ids[i])
+        array.extend_buffer(into, <char*>walk.ids, walk.count)
+    return 0
 
 
 def facets_concerned(address_owner, str name=None):
-    """The IDs of the facets that an event of this object (of this key, if name is given) concerns."""
+    """The IDs of the facets that an event of this object (of this key, if name is given) concerns, as an array of uint32.
+
+    In no order; one that several keys concern comes several times.
+    """
     cdef uint32_t id = object_find(<void*>address_owner)
-    cdef set facets = set()
+    cdef array.array facets = array.clone(IDS, 0, False)
     cdef Object* object
     cdef KeySlot* slot
     if id == NO_ID:
@@ -340,24 +399,51 @@ def dict_of_type(cls):
 
 
 def parts_of(owner):
-    """The IDs of the facets that are parts of this object."""
+    """The IDs of the facets that are parts of this object, as an array of uint32."""
     cdef uint32_t id = object_find(<void*>owner)
-    facets = set()
+    cdef array.array facets = array.clone(IDS, 0, False)
     if id != NO_ID:
         id = object_at(id).first_facet
         while id != NO_ID:
-            facets.add(id)
+            array.extend_buffer(facets, <char*>&id, 1)
             id = facet_at(id).next_of_owner
     return facets
 
 
-def handles_of(uint32_t facet):
-    """The handle IDs that depend on a facet, ascending, as an array of uint32."""
-    cdef DependentsWalk walk = dependents_walk(&facet_at(facet).handles)
-    handles = array.array("I")
-    while dependents_next(&walk):
-        handles.frombytes((<const char*>walk.ids)[:walk.count * sizeof(uint32_t)])
-    return handles
+def retire_dependents(const uint32_t[::1] facets not None):
+    """Retire all handles that depend on any of these facets, at once."""
+    cdef DependentsWalk walk
+    for i in range(len(facets)):
+        dependents_walk(&walk, &facet_at(facets[i]).handles)
+        while dependents_next(&walk):
+            for j in range(walk.count):
+                handle_retire(walk.ids[j])
+
+
+cdef Gathering gathering
+
+
+def handles_of(const uint32_t[::1] facets not None):
+    """The IDs of the handles that depend on any of these facets, in the portable Roaring format.
+
+    Raises IndexError for what is no facet ID.
+    """
+    cdef uint32_t n = <uint32_t>len(facets)
+    cdef bytes portable
+    for i in range(n):
+        if facets[i] >= facet_pool.used:
+            raise IndexError(f"{facets[i]} is no facet ID: they are below {facet_pool.used}")
+    if not gathering_reserve(&gathering, handle_pool.used):
+        raise MemoryError()
+    if n:
+        gathering_add_facets(&gathering, &handles_of_facets, &facets[0], n)
+    try:
+        portable = PyBytes_FromStringAndSize(NULL, <Py_ssize_t>gathering_size(&gathering))
+    except MemoryError:
+        gathering_empty(&gathering)
+        raise
+    gathering_write(&gathering, <uint8_t*>PyBytes_AS_STRING(portable))
+    return portable
 
 
 # --- the drain's first half -------------------------------------------------------------------------------------------

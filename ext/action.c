@@ -52,7 +52,7 @@ void facet_retires_handles(uint32_t id, Cause cause)
     if (dependents_empty(&facet->handles))
         return;
     facet->cause = (uint8_t)cause;
-    handles_retire(&facet->handles);
+    handles_change(&facet->handles, BYTE_RETIRES);
     facet_touch(id);
 }
 
@@ -97,6 +97,6 @@ void facet_dies(uint32_t id)
         cell->word.i64 = 0;
     }
     facet->cause = CAUSE_DIED;
-    handles_retire(&facet->handles);
+    handles_change(&facet->handles, BYTE_RETIRES);
     facet_touch(id);
 }

@@ -25,10 +25,10 @@ static inline void facet_flips(Facet *facet, bool holds)
         facet->counted = false;
         facet->conservative = false;
         service.restores++;
-        handles_mend(&facet->handles);
+        handles_change(&facet->handles, BYTE_MENDS);
     } else {
         service.breaks++;
-        handles_break(&facet->handles);
+        handles_change(&facet->handles, BYTE_BREAKS);
     }
     for (Cell *cell = facet->cells; cell != NULL; cell = cell->next)
         if (cell->kind == CELL_GUARD)

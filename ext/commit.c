@@ -6,6 +6,12 @@
 #include "handles.h"
 #include "service.h"
 
+#define AHEAD 16 /* facets that are fetched early */
+
+const DependentsOf handles_of_facets = {.facets = &facet_pool, .offset = offsetof(Facet, handles)};
+
+static FacetList *list_of(uint32_t handle, void *Py_UNUSED(context)) { return &handle_at(handle)->facets; }
+
 static bool is_stale(const Assumption *assumption)
 {
     const Facet *facet = facet_at(assumption->facet);
@@ -13,11 +19,30 @@ static bool is_stale(const Assumption *assumption)
     return !as_read || (facet_has_value(facet) && !(facet->recorded != NULL && facet->holds));
 }
 
+/* Too low does no harm: the drain finds out which handles give the facet up. */
+static void lower_limit(uint32_t id, uint16_t unstable_after)
+{
+    Facet *facet = facet_at(id);
+    if (unstable_after < facet->limit)
+        facet->limit = unstable_after;
+}
+
 static int by_id(const void *a, const void *b)
 {
     uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
     return (x > y) - (x < y);
 }
+
+static void sort_ids(uint32_t *ids, uint32_t n)
+{
+    for (uint32_t i = 1; i < n; i++)
+        if (ids[i - 1] > ids[i]) {
+            qsort(ids, n, sizeof *ids, by_id);
+            return;
+        }
+}
+
+/* --- one handle ---------------------------------------------------------------------------------------------------- */
 
 /* The facets of the assumptions, ascending, each once; *n becomes their number. NULL when out of memory. */
 static uint32_t *facets_of(const Assumption *assumptions, uint32_t *n)
@@ -27,7 +52,7 @@ static uint32_t *facets_of(const Assumption *assumptions, uint32_t *n)
         return NULL;
     for (uint32_t i = 0; i < *n; i++)
         facets[i] = assumptions[i].facet;
-    qsort(facets, *n, sizeof *facets, by_id);
+    sort_ids(facets, *n);
     for (uint32_t i = 0; i < *n; i++)
         if (unique == 0 || facets[unique - 1] != facets[i])
             facets[unique++] = facets[i];
@@ -42,19 +67,15 @@ uint32_t handle_commit(const Assumption *assumptions, uint32_t n, uint16_t unsta
             return NO_ID;
     uint32_t *facets = facets_of(assumptions, &n), added = 0;
     uint32_t id = facets == NULL ? NO_ID : handle_new(unstable_after);
-    if (id == NO_ID)
+    if (id == NO_ID || !facet_list_set(&handle_at(id)->facets, facets, n))
         goto no_memory;
-    for (; added < n; added++)
+    for (; added < n; added++) {
         if (!dependents_add(&facet_at(facets[added])->handles, id))
             goto no_memory;
-    for (uint32_t i = 0; i < n; i++) {
-        Facet *facet = facet_at(facets[i]);
-        if (unstable_after < facet->limit)
-            facet->limit = unstable_after;
+        lower_limit(facets[added], unstable_after);
     }
-    handle_at(id)->facets = facets;
-    handle_at(id)->n_facets = n;
     dependency_count += n;
+    free(facets);
     return id;
 no_memory:
     while (added > 0)
@@ -66,10 +87,81 @@ no_memory:
     return NO_ID;
 }
 
+/* --- many ---------------------------------------------------------------------------------------------------------- */
+
+/* The facet of each read, in their order, or NULL: see handles_commit. */
+static uint32_t *facets_read(const Assumption *assumptions, uint64_t n, const uint32_t *reads, uint16_t unstable_after,
+                             uint32_t *witness)
+{
+    uint32_t *facets = malloc((n + 1) * sizeof *facets);
+    if (facets == NULL) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    for (uint64_t i = 0; i < n; i++) {
+        if (i + 2 * AHEAD < n)
+            __builtin_prefetch(&assumptions[reads[i + 2 * AHEAD]]);
+        if (i + AHEAD < n) {
+            const Facet *soon = facet_at(assumptions[reads[i + AHEAD]].facet);
+            __builtin_prefetch(soon, 1);
+            __builtin_prefetch(&soon->generation, 1);
+        }
+        const Assumption *assumption = &assumptions[reads[i]];
+        if (is_stale(assumption)) {
+            *witness = reads[i];
+            free(facets);
+            return NULL;
+        }
+        lower_limit(assumption->facet, unstable_after);
+        facets[i] = assumption->facet;
+    }
+    return facets;
+}
+
+static bool new_handles(uint32_t *handles, uint32_t n, uint16_t unstable_after)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if ((handles[i] = handle_new(unstable_after)) == NO_ID) {
+            while (i > 0)
+                handle_free(handles[--i]);
+            return false;
+        }
+    sort_ids(handles, n); /* reused ones come in any order */
+    return true;
+}
+
+bool handles_commit(const Assumption *assumptions, uint32_t n, const uint64_t *offsets, const uint32_t *reads,
+                    uint16_t unstable_after, uint32_t *handles, uint32_t *witness)
+{
+    *witness = NO_ID;
+    Edges edges;
+    uint32_t *facets = facets_read(assumptions, offsets[n], reads, unstable_after, witness);
+    bool made = facets != NULL && edges_of(&edges, n, offsets, facets);
+    free(facets);
+    if (!made) {
+        if (*witness == NO_ID && !PyErr_Occurred())
+            PyErr_NoMemory();
+        return false;
+    }
+    if (!new_handles(handles, n, unstable_after)) {
+        made = false;
+    } else if (!(made = edges_list(&edges, n, list_of, NULL, handles) && edges_add(&edges, &handles_of_facets, handles))) {
+        for (uint32_t i = 0; i < n; i++)
+            handle_free(handles[i]);
+    }
+    dependency_count += made ? edges.n : 0;
+    edges_free(&edges);
+    if (!made)
+        PyErr_NoMemory();
+    return made;
+}
+
+/* --- the end ------------------------------------------------------------------------------------------------------- */
+
 void handle_retire(uint32_t id)
 {
     Handle *handle = handle_at(id);
-    *handle_byte(id) = HANDLE_RETIRED;
+    *handle_byte(id) = BYTE_RETIRED;
     if (handle->queued)
         return;
     handle->queued = true;
@@ -84,15 +176,51 @@ void handle_release(uint32_t id)
     handle_retire(id);
 }
 
-void handle_purge(uint32_t id)
+/* Perhaps nobody needs it now. */
+static void touch_if_idle(uint32_t id)
 {
-    Handle *handle = handle_at(id);
-    for (uint32_t i = 0; i < handle->n_facets; i++) {
-        dependents_remove(&facet_at(handle->facets[i])->handles, id);
-        facet_touch(handle->facets[i]); /* perhaps nobody needs it now */
-    }
-    dependency_count -= handle->n_facets;
-    free(handle->facets);
-    handle->facets = NULL;
-    handle->n_facets = 0;
+    const Facet *facet = facet_at(id);
+    if (dependents_empty(&facet->handles) && facet->readers == 0)
+        facet_touch(id);
+}
+
+/* Edge by edge: for few, or when there is no memory to sort them. */
+static void purge_each(const uint32_t *handles, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        for (FacetWalk walk = facet_list_walk(&handle_at(handles[i])->facets); facet_list_next(&walk);) {
+            dependents_remove(&facet_at(walk.facet)->handles, handles[i]);
+            touch_if_idle(walk.facet);
+            dependency_count--;
+        }
+}
+
+#define FEW 4 /* handles */
+
+static bool purge_sorted(const uint32_t *handles, uint32_t n)
+{
+    Edges edges = {0};
+    uint64_t *offsets = n <= FEW ? NULL : malloc(((size_t)n + 1) * sizeof *offsets);
+    uint32_t *facets = offsets == NULL ? NULL : edges_facets(n, list_of, NULL, handles, offsets);
+    bool found = facets != NULL && edges_of(&edges, n, offsets, facets);
+    free(facets);
+    free(offsets);
+    if (!found)
+        return false;
+    edges_remove(&edges, &handles_of_facets, handles);
+    for (uint32_t i = 0; i < edges.n; i++)
+        if (i == 0 || edges.edges[i - 1].facet != edges.edges[i].facet)
+            touch_if_idle(edges.edges[i].facet);
+    dependency_count -= edges.n;
+    edges_free(&edges);
+    return true;
+}
+
+void handles_purge(uint32_t *handles, uint32_t n)
+{
+    sort_ids(handles, n);
+    if (!purge_sorted(handles, n))
+        purge_each(handles, n);
+    for (uint32_t i = 0; i < n; i++)
+        facet_list_clear(&handle_at(handles[i])->facets);
 }

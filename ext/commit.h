@@ -1,23 +1,33 @@
-/* Committing: a compilation's assumptions become the dependencies of a handle. Safe points only. */
+/* Committing: a compilation's assumptions become the dependencies of handles, until those are purged. Safe points only. */
 #ifndef DW_COMMIT_H
 #define DW_COMMIT_H
 
 #include <Python.h>
+#include <stdbool.h>
 #include <stdint.h>
+
+#include "edges.h"
 
 typedef struct Assumption {
     uint32_t facet;
     uint32_t generation; /* of the recording that was read: see facet_read */
 } Assumption;
 
+extern const DependentsOf handles_of_facets; /* the reverse side of the index */
+
 /* A valid handle that depends on all n facets. NO_ID: either *witness < n is the first that is no longer as it was
  * read, or an exception is set. */
 uint32_t handle_commit(const Assumption *assumptions, uint32_t n, uint16_t unstable_after, uint32_t *witness);
+/* Many handles at once, handles[0] to handles[n - 1], ascending: the i-th depends on the facets of
+ * assumptions[reads[offsets[i]]] to assumptions[reads[offsets[i + 1] - 1]], in any order. None is made when false: either
+ * *witness != NO_ID is one that is no longer as it was read, or an exception is set. */
+bool handles_commit(const Assumption *assumptions, uint32_t n, const uint64_t *offsets, const uint32_t *reads,
+                    uint16_t unstable_after, uint32_t *handles, uint32_t *witness);
 /* Retired for good, at once; its edges are purged at the drain. */
 void handle_retire(uint32_t handle);
 /* Also gives up the handle itself: its ID is free again after the drain. */
 void handle_release(uint32_t handle);
-/* Takes the handle out of every facet. */
-void handle_purge(uint32_t handle);
+/* Takes n handles out of every facet; sorts them. */
+void handles_purge(uint32_t *handles, uint32_t n);
 
 #endif

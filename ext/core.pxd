@@ -16,10 +16,30 @@ cdef extern from "dependents.h":
     ctypedef struct DependentsWalk:
         const uint32_t* ids
         uint32_t count
-    DependentsWalk dependents_walk(const Dependents*) noexcept nogil
+    void dependents_walk(DependentsWalk*, const Dependents*) noexcept nogil
     bint dependents_next(DependentsWalk*) noexcept nogil
     uint32_t dependents_count(const Dependents*) noexcept nogil
     bint dependents_empty(const Dependents*) noexcept nogil
+
+cdef extern from "facet_list.h":
+    ctypedef struct FacetList:
+        pass
+    uint32_t facet_list_count(const FacetList*) noexcept nogil
+    void facet_list_read(const FacetList*, uint32_t* facets) noexcept nogil
+
+cdef extern from "edges.h":
+    ctypedef struct DependentsOf:
+        const Pool* facets
+        size_t offset
+
+cdef extern from "gathering.h":
+    ctypedef struct Gathering:
+        pass
+    bint gathering_reserve(Gathering*, uint32_t n) noexcept nogil
+    void gathering_add_facets(Gathering*, const DependentsOf*, const uint32_t* facets, uint32_t n) noexcept nogil
+    size_t gathering_size(Gathering*) noexcept nogil
+    void gathering_write(Gathering*, uint8_t* bytes) noexcept nogil
+    void gathering_empty(Gathering*) noexcept nogil
 
 cdef extern from "audit.h":
     int audit_module_classes() except -1
@@ -30,13 +50,12 @@ cdef extern from "pool.h":
         uint32_t used
 
 cdef extern from "handles.h":
-    const int HANDLE_VALID, HANDLE_INVALID, HANDLE_GONE, HANDLE_RETIRED
+    const int HANDLE_VALID, HANDLE_INVALID, HANDLE_GONE, BYTE_RETIRED
     Pool handle_pool
     uint64_t dependency_count
     uint8_t* handle_byte(uint32_t) noexcept nogil
     ctypedef struct Handle:
-        uint32_t* facets
-        uint32_t n_facets
+        FacetList facets
     Handle* handle_at(uint32_t) noexcept nogil
 
 cdef extern from "keys.h":
@@ -106,6 +125,9 @@ cdef extern from "commit.h":
         uint32_t facet
         uint32_t generation
     uint32_t handle_commit(const Assumption*, uint32_t n, uint16_t unstable_after, uint32_t* witness) except? 0x7fffffff
+    const DependentsOf handles_of_facets
+    bint handles_commit(const Assumption*, uint32_t n, const uint64_t* offsets, const uint32_t* reads,
+                        uint16_t unstable_after, uint32_t* handles, uint32_t* witness) except? False
     void handle_retire(uint32_t) noexcept
     void handle_release(uint32_t) noexcept
 

@@ -77,43 +77,44 @@ static Py_hash_t hash_without_python(PyObject *key)
 static void clear_event(Object *object)
 {
     object->keys_are = KEYS_UNKNOWN;
+    DependentsWalk walk;
     for (uint32_t i = 0; object->keys.slots != NULL && i <= object->keys.mask; i++)
-        for (DependentsWalk walk = dependents_walk(&object->keys.slots[i].facets); dependents_next(&walk);)
-            for (uint32_t j = 0; j < walk.count; j++)
-                chain_event(walk.ids[j], object, CHANGE_CLEARED, NULL);
+        FOR_EACH_DEPENDENT(facet, walk, &object->keys.slots[i].facets)
+            chain_event(facet, object, CHANGE_CLEARED, NULL);
 }
 
 /* An event whose key may equal any name, or any of this hash. Nothing tells whether it did, now or when the change is
  * made: so nobody goes on relying on such a name. */
 static void ambiguous_event(const Object *object, Change change, Py_hash_t hash)
 {
+    DependentsWalk walk;
     for (uint32_t i = 0; object->keys.slots != NULL && i <= object->keys.mask; i++) {
         const KeySlot *slot = &object->keys.slots[i];
         if (hash != ANY_HASH && slot->hash != hash)
             continue;
-        for (DependentsWalk walk = dependents_walk(&slot->facets); dependents_next(&walk);)
-            for (uint32_t j = 0; j < walk.count; j++) {
-                Facet *facet = facet_at(walk.ids[j]);
-                PyObject *before = facet->current;
-                bool was_held = held(facet);
-                if (facet->dead)
-                    continue;
-                service.events++;
-                facet->changes++;
-                facet_is_abandoned(facet, CAUSE_AMBIGUOUS);
-                facet_awaits_clarity(facet);
-                tell(facet, was_held, object->id, change, before, NULL);
-            }
+        FOR_EACH_DEPENDENT(id, walk, &slot->facets) {
+            Facet *facet = facet_at(id);
+            PyObject *before = facet->current;
+            bool was_held = held(facet);
+            if (facet->dead)
+                continue;
+            service.events++;
+            facet->changes++;
+            facet_is_abandoned(facet, CAUSE_AMBIGUOUS);
+            facet_awaits_clarity(facet);
+            tell(facet, was_held, object->id, change, before, NULL);
+        }
     }
 }
 
 static void str_key_event(const Object *object, Change change, PyObject *key, PyObject *value)
 {
     const KeySlot *slot = keys_find(&object->keys, key);
-    for (DependentsWalk walk = slot == NULL ? (DependentsWalk){0} : dependents_walk(&slot->facets);
-         dependents_next(&walk);)
-        for (uint32_t i = 0; i < walk.count; i++)
-            named_event(walk.ids[i], object, change, value);
+    DependentsWalk walk;
+    if (slot == NULL)
+        return;
+    FOR_EACH_DEPENDENT(facet, walk, &slot->facets)
+        named_event(facet, object, change, value);
 }
 
 static void key_event(Object *object, Change change, PyObject *key, PyObject *value)
@@ -156,9 +157,9 @@ static NOT_INLINE int dict_event(Object *object, PyDict_WatchEvent event, PyObje
     }
     if (object->subclasses_table && change == CHANGE_DELETED)
         subclasses_event(key);
-    for (DependentsWalk walk = dependents_walk(&object->whole); dependents_next(&walk);)
-        for (uint32_t i = 0; i < walk.count; i++)
-            whole_event(walk.ids[i], object->id, change, key, value);
+    DependentsWalk walk;
+    FOR_EACH_DEPENDENT(facet, walk, &object->whole)
+        whole_event(facet, object->id, change, key, value);
     return 0;
 }
 

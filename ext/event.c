@@ -45,9 +45,9 @@ static void end_facet(uint32_t id, uint32_t object)
 
 static void end_facets(const Dependents *facets, uint32_t object)
 {
-    for (DependentsWalk walk = dependents_walk(facets); dependents_next(&walk);)
-        for (uint32_t i = 0; i < walk.count; i++)
-            end_facet(walk.ids[i], object);
+    DependentsWalk walk;
+    FOR_EACH_DEPENDENT(facet, walk, facets)
+        end_facet(facet, object);
 }
 
 void object_dies(uint32_t id)

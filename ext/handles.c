@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 Pool handle_pool = POOL_OF(Handle);
-uint8_t *handle_bytes[1u << (31 - HANDLE_CHUNK_BITS)];
+uint8_t *handle_bytes[BYTE_CHUNKS];
 uint64_t dependency_count;
 
 uint32_t handle_new(uint16_t unstable_after)
@@ -11,8 +11,8 @@ uint32_t handle_new(uint16_t unstable_after)
     uint32_t id = pool_take(&handle_pool);
     if (id == NO_ID)
         return NO_ID;
-    uint8_t **chunk = &handle_bytes[id >> HANDLE_CHUNK_BITS];
-    if (*chunk == NULL && (*chunk = malloc((size_t)1 << HANDLE_CHUNK_BITS)) == NULL) {
+    uint8_t **chunk = &handle_bytes[id >> BYTE_CHUNK_BITS];
+    if (*chunk == NULL && (*chunk = malloc((size_t)1 << BYTE_CHUNK_BITS)) == NULL) {
         pool_give(&handle_pool, id);
         return NO_ID;
     }
@@ -23,6 +23,6 @@ uint32_t handle_new(uint16_t unstable_after)
 
 void handle_free(uint32_t id)
 {
-    free(handle_at(id)->facets);
+    facet_list_clear(&handle_at(id)->facets);
     pool_give(&handle_pool, id);
 }

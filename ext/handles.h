@@ -1,8 +1,7 @@
 /* Handles: one piece of optimized code each. No Python.h.
  *
- * The byte of a handle counts its broken assumptions: 0 = may run, 255 = retired. Bytes lie dense in chunks of 2^16
- * that never move, because native code holds their addresses. The forward side of the index (handle -> facets) is
- * here too.
+ * The byte of a handle counts its broken assumptions: see bytes.h. A retired handle is in quarantine: its ID means
+ * nobody else until its edges are purged and it is released.
  */
 #ifndef DW_HANDLES_H
 #define DW_HANDLES_H
@@ -10,62 +9,44 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "bytes.h"
 #include "dependents.h"
+#include "facet_list.h"
 #include "ids.h"
 #include "pool.h"
-
-#define HANDLE_CHUNK_BITS 16
-#define HANDLE_RETIRED 255
 
 typedef enum HandleState { HANDLE_VALID, HANDLE_INVALID, HANDLE_GONE } HandleState;
 
 typedef struct Handle {
-    uint32_t *facets;        /* owned: the facets it depends on, ascending */
-    uint32_t n_facets;
-    uint32_t next_retired;   /* list of handles whose edges wait to be purged */
+    uint32_t next_retired;   /* first, because Pool threads its free list through these 4 bytes: list of handles whose
+                                edges wait to be purged */
     uint16_t unstable_after; /* breaks of one facet after which this handle gives it up */
-    uint8_t told;            /* HandleState last delivered to Python */
-    bool released;
-    bool queued;             /* is on the retired list */
+    uint8_t told : 6;        /* HandleState last delivered to Python */
+    bool released : 1;
+    bool queued : 1;         /* is on the retired list */
+    FacetList facets;        /* that it depends on */
 } Handle;
 
+_Static_assert(sizeof(Handle) == 16, "four handles to a cache line");
+
 extern Pool handle_pool;
-extern uint8_t *handle_bytes[1u << (31 - HANDLE_CHUNK_BITS)]; /* owned chunks */
+extern uint8_t *handle_bytes[BYTE_CHUNKS]; /* owned chunks */
 extern uint64_t dependency_count;
 
 static inline Handle *handle_at(uint32_t id) { return pool_at(&handle_pool, id); }
-
-static inline uint8_t *handle_byte(uint32_t id)
-{
-    return &handle_bytes[id >> HANDLE_CHUNK_BITS][id & ((1u << HANDLE_CHUNK_BITS) - 1)];
-}
+static inline uint8_t *handle_byte(uint32_t id) { return byte_at(handle_bytes, id); }
 
 static inline HandleState handle_state(uint32_t id)
 {
     uint8_t byte = *handle_byte(id);
-    return byte == 0 ? HANDLE_VALID : byte == HANDLE_RETIRED ? HANDLE_GONE : HANDLE_INVALID;
+    return byte == 0 ? HANDLE_VALID : byte == BYTE_RETIRED ? HANDLE_GONE : HANDLE_INVALID;
 }
 
-/* What an event does to all dependents at once: stores only. A retired byte stays retired. */
-static inline void byte_break(uint8_t *byte) { *byte += *byte != HANDLE_RETIRED; }
-static inline void byte_mend(uint8_t *byte) { *byte -= *byte != HANDLE_RETIRED; }
-static inline void byte_retire(uint8_t *byte) { *byte = HANDLE_RETIRED; }
-
-static inline void for_each_byte(const Dependents *handles, void (*change)(uint8_t *))
+/* What an event does to all dependents at once. */
+static ALWAYS_INLINE void handles_change(const Dependents *handles, ByteChange change)
 {
-    uint32_t only = dependents_only(handles);
-    if (only != NO_ID) {
-        change(handle_byte(only));
-        return;
-    }
-    for (DependentsWalk walk = dependents_walk(handles); dependents_next(&walk);)
-        for (uint32_t i = 0; i < walk.count; i++)
-            change(handle_byte(walk.ids[i]));
+    bytes_change(handle_bytes, handles, change);
 }
-
-static inline void handles_break(const Dependents *handles) { for_each_byte(handles, byte_break); }
-static inline void handles_mend(const Dependents *handles) { for_each_byte(handles, byte_mend); }
-static inline void handles_retire(const Dependents *handles) { for_each_byte(handles, byte_retire); }
 
 /* A new valid handle without dependencies; NO_ID when out of memory. Safe points only. */
 uint32_t handle_new(uint16_t unstable_after);

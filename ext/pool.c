@@ -35,6 +35,14 @@ uint32_t pool_take(Pool *pool)
     return pool->used++;
 }
 
+void pool_free(Pool *pool)
+{
+    for (uint32_t i = 0; i < pool->n_chunks; i++)
+        free(pool->chunks[i]);
+    free(pool->chunks);
+    *pool = (Pool){.first_free = NO_ID, .item_size = pool->item_size};
+}
+
 void pool_give(Pool *pool, uint32_t id)
 {
     memcpy(pool_at(pool, id), &pool->first_free, sizeof pool->first_free);

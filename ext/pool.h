@@ -34,5 +34,6 @@ static inline void *pool_at(const Pool *pool, uint32_t id)
 
 uint32_t pool_take(Pool *pool); /* a zeroed item; NO_ID when out of memory */
 void pool_give(Pool *pool, uint32_t id);
+void pool_free(Pool *pool); /* all items; the pool can be used again */
 
 #endif

@@ -225,16 +225,16 @@ static void give_up_unstable(uint32_t id)
     if (facet->breaks < facet->limit || dependents_empty(&facet->handles))
         return;
     uint32_t limit = UINT16_MAX;
-    for (DependentsWalk walk = dependents_walk(&facet->handles); dependents_next(&walk);)
-        for (uint32_t i = 0; i < walk.count; i++) {
-            uint32_t own = handle_at(walk.ids[i])->unstable_after;
-            if (own <= facet->breaks) {
-                *handle_byte(walk.ids[i]) = HANDLE_RETIRED;
-                facet->cause = facet->cause == CAUSE_NONE ? CAUSE_UNSTABLE : facet->cause; /* or they are retired already */
-            } else if (own < limit) {
-                limit = own;
-            }
+    DependentsWalk walk;
+    FOR_EACH_DEPENDENT(handle, walk, &facet->handles) {
+        uint32_t own = handle_at(handle)->unstable_after;
+        if (own <= facet->breaks) {
+            *handle_byte(handle) = BYTE_RETIRED;
+            facet->cause = facet->cause == CAUSE_NONE ? CAUSE_UNSTABLE : facet->cause; /* or they are retired already */
+        } else if (own < limit) {
+            limit = own;
         }
+    }
     facet->limit = (uint16_t)limit;
 }
 
@@ -250,11 +250,11 @@ static Dependents unfinished;
 
 static void take_unfinished(void)
 {
-    for (DependentsWalk walk = dependents_walk(&unfinished); dependents_next(&walk);)
-        for (uint32_t i = 0; i < walk.count; i++) {
-            facet_at(walk.ids[i])->touched = false;
-            facet_touch(walk.ids[i]);
-        }
+    DependentsWalk walk;
+    FOR_EACH_DEPENDENT(facet, walk, &unfinished) {
+        facet_at(facet)->touched = false;
+        facet_touch(facet);
+    }
     dependents_clear(&unfinished);
     service.unfinished = false;
 }
@@ -299,54 +299,69 @@ static int look_again(uint32_t id, PyObject *garbage)
 static int tell_handles(uint32_t id, PyObject *notices)
 {
     Facet *facet = facet_at(id);
-    for (DependentsWalk walk = dependents_walk(&facet->handles); dependents_next(&walk);)
-        for (uint32_t i = 0; i < walk.count; i++) {
-            uint32_t handle = walk.ids[i];
-            HandleState state = handle_state(handle);
-            if (state == handle_at(handle)->told || handle_at(handle)->queued)
-                continue;
-            if (facet->cause == CAUSE_UNSTABLE && facet->breaks < handle_at(handle)->unstable_after)
-                continue; /* it puts up with this facet: if it is retired, another will say why */
-            if (append(notices, Py_BuildValue("iIiIi", (int)NOTICE_HANDLE, handle, (int)state, id,
-                                              (int)facet->cause)) < 0)
-                return -1;
-            handle_at(handle)->told = (uint8_t)state;
-            if (state == HANDLE_GONE)
-                handle_retire(handle);
-        }
+    DependentsWalk walk;
+    FOR_EACH_DEPENDENT(handle, walk, &facet->handles) {
+        HandleState state = handle_state(handle);
+        if (state == handle_at(handle)->told || handle_at(handle)->queued)
+            continue;
+        if (facet->cause == CAUSE_UNSTABLE && facet->breaks < handle_at(handle)->unstable_after)
+            continue; /* it puts up with this facet: if it is retired, another will say why */
+        if (append(notices, Py_BuildValue("iIiIi", (int)NOTICE_HANDLE, handle, (int)state, id, (int)facet->cause)) < 0)
+            return -1;
+        handle_at(handle)->told = (uint8_t)state & 0x3f;
+        if (state == HANDLE_GONE)
+            handle_retire(handle);
+    }
     facet->cause = CAUSE_NONE;
     return 0;
 }
 
-/* The list has the last one first. */
-static void order_retired(void)
+/* Takes the retired handles off their list, in the order in which they were retired: the list has the last one first.
+ * A copy, malloc'ed, *n of them; NULL when out of memory. */
+static uint32_t *take_retired(uint32_t *n)
 {
-    uint32_t reversed = NO_ID;
-    for (uint32_t id = service.first_retired, next; id != NO_ID; id = next) {
-        next = handle_at(id)->next_retired;
-        handle_at(id)->next_retired = reversed;
-        reversed = id;
+    *n = 0;
+    for (uint32_t id = service.first_retired; id != NO_ID; id = handle_at(id)->next_retired)
+        ++*n;
+    uint32_t *handles = malloc((*n + 1) * sizeof *handles);
+    if (handles == NULL)
+        return NULL;
+    for (uint32_t i = *n, id = service.first_retired; i > 0; id = handle_at(id)->next_retired)
+        handles[--i] = id;
+    service.first_retired = NO_ID;
+    return handles;
+}
+
+static void leave_retired(const uint32_t *handles, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        handle_at(handles[i])->next_retired = service.first_retired;
+        service.first_retired = handles[i];
     }
-    service.first_retired = reversed;
 }
 
 static int purge_retired(PyObject *notices)
 {
-    order_retired();
-    while (service.first_retired != NO_ID) {
-        uint32_t id = service.first_retired;
-        Handle *handle = handle_at(id);
-        bool released = handle->released;
-        if (append(notices, Py_BuildValue("iIi", (int)NOTICE_PURGED, id, (int)released)) < 0)
-            return -1;
-        service.first_retired = handle->next_retired;
+    uint32_t n, told = 0, *handles = take_retired(&n);
+    if (handles == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    for (; told < n; told++)
+        if (append(notices, Py_BuildValue("iIi", (int)NOTICE_PURGED, handles[told],
+                                          (int)handle_at(handles[told])->released)) < 0)
+            break;
+    leave_retired(&handles[told], n - told);
+    handles_purge(handles, told);
+    for (uint32_t i = 0; i < told; i++) {
+        Handle *handle = handle_at(handles[i]);
         handle->queued = false;
         handle->told = HANDLE_GONE;
-        handle_purge(id);
-        if (released)
-            handle_free(id);
+        if (handle->released)
+            handle_free(handles[i]);
     }
-    return 0;
+    free(handles);
+    return told == n ? 0 : -1;
 }
 
 /* --- a batch ------------------------------------------------------------------------------------------------------ */

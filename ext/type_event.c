@@ -29,21 +29,20 @@ static void mro_event(Facet *facet, const Object *type, const PyTypeObject *chan
 
 void check_mros(const Object *object)
 {
-    DependentsWalk walk = dependents_walk(&object->whole);
-    while (dependents_next(&walk))
-        for (uint32_t i = 0; i < walk.count; i++) {
-            Facet *facet = facet_at(walk.ids[i]);
-            Object *type = object_at(facet->owner);
-            if (facet->dead || type->address == NULL)
-                continue;
-            PyObject *mro = ((PyTypeObject *)type->address)->tp_mro;
-            if (mro == type->told_mro)
-                continue; /* a class leaves several bases at once */
-            if (type->told_mro == NULL && !service.shutting_down)
-                type->told_mro = Py_NewRef(mro);
-            for (uint32_t id = type->first_facet; id != NO_ID; id = facet_at(id)->next_of_owner)
-                mro_event(facet_at(id), type, (PyTypeObject *)object->address);
-        }
+    DependentsWalk walk;
+    FOR_EACH_DEPENDENT(one, walk, &object->whole) {
+        const Facet *facet = facet_at(one);
+        Object *type = object_at(facet->owner);
+        if (facet->dead || type->address == NULL)
+            continue;
+        PyObject *mro = ((PyTypeObject *)type->address)->tp_mro;
+        if (mro == type->told_mro)
+            continue; /* a class leaves several bases at once */
+        if (type->told_mro == NULL && !service.shutting_down)
+            type->told_mro = Py_NewRef(mro);
+        for (uint32_t id = type->first_facet; id != NO_ID; id = facet_at(id)->next_of_owner)
+            mro_event(facet_at(id), type, (PyTypeObject *)object->address);
+    }
 }
 
 /* The MRO of a type may be about to change: the event of a base comes before the MROs of its subclasses are new, and no
@@ -67,11 +66,11 @@ int on_type_event(PyTypeObject *type)
     if (object == NULL)
         return 0;
     provisional_break_all();
-    for (DependentsWalk walk = dependents_walk(&object->whole); dependents_next(&walk);)
-        for (uint32_t i = 0; i < walk.count; i++) {
-            const Facet *facet = facet_at(walk.ids[i]);
-            if (facet->kind == FACET_MRO && !facet->dead && object_at(facet->owner)->address != NULL)
-                mro_may_change(object_at(facet->owner));
-        }
+    DependentsWalk walk;
+    FOR_EACH_DEPENDENT(id, walk, &object->whole) {
+        const Facet *facet = facet_at(id);
+        if (facet->kind == FACET_MRO && !facet->dead && object_at(facet->owner)->address != NULL)
+            mro_may_change(object_at(facet->owner));
+    }
     return 0;
 }

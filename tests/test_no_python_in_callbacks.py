@@ -13,7 +13,7 @@ from support import ROOT, UNKNOWN, Counted, compiler, freeze, namespace, seen_in
 EXT = ROOT / "ext"
 IN_CALLBACKS = [
     "event.c", "dict_event.c", "type_event.c", "function_event.c", "module_event.c", "action.c", "provisional.c",
-    "meanwhile.c",
+    "meanwhile.c", "bytes.c", "walk.c",
 ]  # with all that they inline from the headers  # fmt: skip
 
 # What object code that runs inside a callback may refer to, and why it does no harm there.
@@ -69,10 +69,12 @@ OTHER_SYMBOLS = {
     "__assert_fail",
     "__stack_chk_fail",
     "_GLOBAL_OFFSET_TABLE_",
+    "__cpu_model",  # data: what the CPU can, read when the library is loaded
+    "__cpu_indicator_init",  # sets it, once
 }
 # Defined in other files of ours: data that callbacks read and write, and one function whose address is handed on.
 OUR_SYMBOLS = {
-    "service", "queue", "object_pool", "facet_pool", "handle_pool", "handle_bytes", "objects_by_address", "dict_slot",
+    "service", "queue", "object_pool", "facet_pool", "handle_pool", "handle_bytes", "objects_by_address", "dict_slot", "block_chunks",
     "table_of_object", "service_pending",
 }  # fmt: skip
 

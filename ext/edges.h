@@ -1,0 +1,53 @@
+/* Edges: many dependencies at once, in or out of the index. No Python.h.
+ *
+ * Sorted by facet, so that each set is touched once and in the order of memory, a few sets ahead being fetched. That is
+ * several times faster than edge by edge, where each waits for memory.
+ */
+#ifndef DW_EDGES_H
+#define DW_EDGES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dependents.h"
+#include "facet_list.h"
+#include "pool.h"
+
+/* Where the sets of dependents are: in the items of a pool. */
+typedef struct DependentsOf {
+    const Pool *facets;
+    size_t offset; /* bytes, in an item */
+} DependentsOf;
+
+static inline Dependents *dependents_of(const DependentsOf *sets, uint32_t facet)
+{
+    return (Dependents *)((char *)pool_at(sets->facets, facet) + sets->offset);
+}
+
+typedef struct Edge {
+    uint32_t facet;
+    uint32_t index; /* of its handle among those of the batch */
+} Edge;
+
+typedef struct Edges {
+    Edge *edges;   /* owned; by facet, then index; each once */
+    uint32_t n;
+    Edge *scratch; /* owned; as many */
+} Edges;
+
+/* All safe points only. False: out of memory.
+ *
+ * The edges of n handles: handle i depends on facets[offsets[i]] to facets[offsets[i + 1] - 1], in any order. */
+bool edges_of(Edges *edges, uint32_t n, const uint64_t *offsets, const uint32_t *facets);
+void edges_free(Edges *edges);
+/* handles[index], ascending, become dependents. Out of memory: none are, as none of them was before. */
+bool edges_add(Edges *edges, const DependentsOf *sets, const uint32_t *handles);
+void edges_remove(Edges *edges, const DependentsOf *sets, const uint32_t *handles);
+/* Gives each of the n handles the list of its facets: list_of(context, handles[index]). Out of memory: all are empty. */
+typedef FacetList *ListOf(uint32_t handle, void *context);
+bool edges_list(Edges *edges, uint32_t n, ListOf *list_of, void *context, const uint32_t *handles);
+/* The other way round, as edges_of takes them: fills offsets (n + 1) and returns the facets, malloc'ed; or NULL. */
+uint32_t *edges_facets(uint32_t n, ListOf *list_of, void *context, const uint32_t *handles, uint64_t *offsets);
+
+#endif
