@@ -81,7 +81,8 @@ static bool insert(Vector **slot, uint32_t handle)
             return false;
     Vector *vector = *slot;
     /* Handles mostly come in ascending order. */
-    uint32_t at = vector->count == 0 || vector->handles[vector->count - 1] < handle ? vector->count : find(vector, handle);
+    bool is_last = vector->count == 0 || vector->handles[vector->count - 1] < handle;
+    uint32_t at = is_last ? vector->count : find(vector, handle);
     if (at < vector->count && vector->handles[at] == handle)
         return true;
     memmove(vector->handles + at + 1, vector->handles + at, (vector->count - at) * sizeof *vector->handles);
