@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -294,8 +295,10 @@ def as_data(measured: Measured) -> dict[str, Any]:
             "workload": "see benchmarks/structures/workload.py; the same seed each time",
             "times": "in C: CPU time of the thread; in Python: perf_counter_ns; a process for each structure in Python",
             "memory": "in C: what malloc reports for each block and a word; in Python: growth of resident memory",
+            "load": "processes that wanted a CPU in the last 1, 5 and 15 minutes: they share the caches",
             "left out": f"the structures in Python above {PURE_UP_TO} handles",
         },
+        "load": [round(load, 1) for load in os.getloadavg()],
         "workload": {str(size): shares for size, shares in measured.distributions.items()},
         "structures": {
             str(size): {
