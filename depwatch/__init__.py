@@ -18,7 +18,8 @@ from depwatch import _core, notice
 from depwatch.cells import GuardCell, ValueCell
 from depwatch.errors import DepwatchError, Released, Stale, Unstable, Unwatchable
 from depwatch.handle import Handle
-from depwatch.index import Advice, advise, dependents, id_of, stats
+from depwatch.handles import Handles
+from depwatch.index import Advice, advise, dependents, dependents_of, id_of, invalidate, stats
 from depwatch.lifecycle import (
     DestroyedFunction,
     FunctionAttribute,
@@ -42,6 +43,7 @@ __all__ = [
     "FunctionEvent",
     "GuardCell",
     "Handle",
+    "Handles",
     "Recorder",
     "Released",
     "Stale",
@@ -51,10 +53,12 @@ __all__ = [
     "ValueCell",
     "advise",
     "dependents",
+    "dependents_of",
     "drain",
     "explain",
     "get_lifecycle_callback",
     "id_of",
+    "invalidate",
     "set_lifecycle_callback",
     "stats",
     "subscribe",

@@ -10,6 +10,11 @@ from depwatch.errors import Released
 type Callback = Callable[[Handle], object]
 
 
+def check_reason(reason: str) -> None:
+    if not isinstance(reason, str):
+        raise TypeError(f"the reason must be a str, not {type(reason).__qualname__}")
+
+
 @final
 class Handle:
     """A committed piece of optimized code. Made by Recorder.commit; kept until release()."""
@@ -84,8 +89,7 @@ class Handle:
         Cost: one store now; edges are purged at the next drain. Raises TypeError unless reason is a str; Released.
         Source: Truffle, Assumption.invalidate(String).
         """
-        if not isinstance(reason, str):
-            raise TypeError(f"the reason must be a str, not {type(reason).__qualname__}")
+        check_reason(reason)
         first = not self.retired
         if first:
             self.reason = reason
@@ -101,6 +105,17 @@ class Handle:
         self._released = True
         _core.release(handle)
 
-    def _purged(self) -> None:
+    # --- what notice asks of whatever holds a handle ID: a Handle, or the Handles that were made together
+
+    def _of(self, number: int) -> "Handle":
+        return self
+
+    def _is_released(self, number: int) -> bool:
+        return self._released
+
+    def _retired(self, number: int, reason: str) -> None:
+        self.reason = reason
+
+    def _purged(self, number: int) -> None:
         for cell in self._cells:
             cell._release()

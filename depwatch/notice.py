@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, final
 from depwatch import _core, lifecycle
 from depwatch._core import FacetReference
 from depwatch.handle import Handle
+from depwatch.handles import Handles
 from depwatch.naming import check_name, describe, named_facets
 from depwatch.values import UNKNOWN, brief
 
@@ -59,7 +60,7 @@ class Break(NamedTuple):
         return told if self.old == brief(UNKNOWN) else f"{self.old}, {told}"
 
 
-kept: dict[int, Handle] = {}  # by ID: all that are neither retired nor released: dropping a Handle must not unwatch
+kept: dict[int, Handle | Handles] = {}  # by ID: all that are neither retired nor released: dropping a Handle must not unwatch
 _listeners: dict[int, list["Subscription"]] = {}  # by facet
 _breaks: dict[int, Break] = {}  # by facet: what broke it last
 
@@ -168,28 +169,27 @@ def _detail(notice: tuple[Any, ...]) -> list[_Delivery]:
 
 def _state(notice: tuple[Any, ...]) -> list[_Delivery]:
     _, number, state, facet, cause = notice
-    handle = kept.get(number)
-    if handle is None or handle.released:
+    holder = kept.get(number)
+    if holder is None or holder._is_released(number):
         return []
     if _STATES[state] == "retired":
-        handle.reason = f"{describe(facet)} {_REASONS[_CAUSES[cause]]}"
-        if facet in _breaks:
-            handle.reason += f": {_breaks[facet]}"
+        reason = f"{describe(facet)} {_REASONS[_CAUSES[cause]]}"
+        holder._retired(number, f"{reason}: {_breaks[facet]}" if facet in _breaks else reason)
         return []  # told when it is purged, like one that was retired by hand
-    callback = handle.callbacks.get(_STATES[state])
-    return [] if callback is None else [(callback, (handle,))]
+    callback = holder.callbacks.get(_STATES[state])
+    return [] if callback is None else [(callback, (holder._of(number),))]
 
 
 def _purge(notice: tuple[Any, ...]) -> list[_Delivery]:
     _, number, released = notice
-    handle = kept.pop(number, None)
-    if handle is None:
+    holder = kept.pop(number, None)
+    if holder is None:
         return []
     if released:
-        handle._purged()
+        holder._purged(number)
         return []
-    callback = handle.callbacks.get("retired")
-    return [] if callback is None else [(callback, (handle,))]
+    callback = holder.callbacks.get("retired")
+    return [] if callback is None else [(callback, (holder._of(number),))]
 
 
 def _digest(notices: list[tuple[Any, ...]]) -> list[_Delivery]:

@@ -1,7 +1,8 @@
 """The compiler's side: reading is recording, and committing can refuse."""
 
 import types
-from collections.abc import Iterator
+from array import array
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, final
 
@@ -10,9 +11,21 @@ from depwatch._core import FacetReference
 from depwatch.cells import CellKind, GuardCell, ValueCell
 from depwatch.errors import Released, Stale, Unstable, Unwatchable
 from depwatch.handle import Callback, Handle
+from depwatch.handles import Handles, SharedCells
 from depwatch.values import UNKNOWN, along_mro, brief, is_a, name_of
 
 MAX_UNSTABLE_AFTER: Final = 65535  # breaks that a facet can count
+
+
+def _callbacks(
+    on_invalidate: Callback | None, on_resume: Callback | None, on_retire: Callback | None
+) -> dict[str, Callback]:
+    given = {"invalid": on_invalidate, "valid": on_resume, "retired": on_retire}
+    callbacks = {state: callback for state, callback in given.items() if callback is not None}
+    for callback in callbacks.values():
+        if not callable(callback):
+            raise TypeError(f"a callback must be callable, not {brief(callback)}")
+    return callbacks
 
 
 @final
@@ -225,18 +238,59 @@ class Recorder:
         """
         assumptions = self._open()
         self._assumptions = None
-        given = {"invalid": on_invalidate, "valid": on_resume, "retired": on_retire}
-        callbacks = {state: callback for state, callback in given.items() if callback is not None}
-        for callback in callbacks.values():
-            if not callable(callback):
-                raise TypeError(f"a callback must be callable, not {brief(callback)}")
+        callbacks = _callbacks(on_invalidate, on_resume, on_retire)
         handle = Handle(self.name, artifact, self._cells, callbacks)
         witness = assumptions.commit(handle, notice.kept)
         if witness is not None:
-            stale = naming.describe(assumptions.facet(witness))
+            stale = self._stale(assumptions, witness)
             assumptions.close()
-            raise Stale(f"{stale} changed since it was read for {self.name!r}; compile again")
+            raise stale
         return handle
+
+    @property
+    def reads(self) -> int:
+        """How many facets were read so far; one read can record several (a global: the builtins behind it, too).
+
+        They are numbered in the order of reading: those of a read lie between this number before and after it.
+        """
+        return 0 if self._assumptions is None else self._assumptions.count
+
+    def commit_many(
+        self,
+        offsets: array[int],
+        reads: array[int],
+        artifacts: Sequence[Any] | None = None,
+        *,
+        on_invalidate: Callback | None = None,
+        on_resume: Callback | None = None,
+        on_retire: Callback | None = None,
+    ) -> Handles:
+        """The handles of many pieces of finished code at once, for optimizers that compile in batches.
+
+        The i-th depends on what was read as numbers reads[offsets[i]:offsets[i + 1]] (see `reads`), in any order; one may
+        come twice. offsets: uint64 ("Q"), one more than there are handles; reads: uint32 ("I"). artifacts: one for each.
+        The callbacks get the handle concerned. The recorder stays open; the cells asked for since the last commit are
+        shared by these handles.
+
+        Cost: about 50 ns for each number, against some microseconds for each commit(). Raises Stale, naming the first
+        facet that is not as it was read: then no handle is made. Raises ValueError for arrays that do not fit together.
+        """
+        assumptions = self._open()
+        callbacks = _callbacks(on_invalidate, on_resume, on_retire)
+        n = max(0, len(offsets) - 1)
+        if artifacts is not None and len(artifacts) != n:
+            raise ValueError(f"there are {len(artifacts)} artifacts and {n} handles; give one for each, or none")
+        handles = Handles(self.name, artifacts, SharedCells(self._cells, n), callbacks)
+        witness = assumptions.commit_many(offsets, reads, handles, notice.kept)
+        if witness is not None:
+            raise self._stale(assumptions, witness)
+        if n:
+            self._cells.clear()
+        return handles
+
+    def _stale(self, assumptions: _core.Assumptions, witness: int) -> Stale:
+        stale = naming.describe(assumptions.facet(witness))
+        return Stale(f"{stale} changed since it was read for {self.name!r}; compile again")
 
     def close(self) -> None:
         """Drop what was recorded, without a handle. Idempotent."""

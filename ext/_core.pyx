@@ -164,7 +164,8 @@ cdef class Assumptions:
     """What one compilation has read. Facets stay watched as long as it lives or until it is committed or closed."""
 
     cdef Assumption* items       # owned
-    cdef uint32_t count, capacity
+    cdef readonly uint32_t count
+    cdef uint32_t capacity
     cdef readonly unsigned unstable_after  # breaks
 
     def __cinit__(self, unsigned unstable_after):
@@ -239,8 +240,8 @@ cdef class Assumptions:
 
     def commit_many(self, const uint64_t[::1] offsets not None, const uint32_t[::1] reads not None, handles, dict kept):
         """Make many handles, the i-th with what was read as number reads[offsets[i]] to reads[offsets[i + 1] - 1], and enter
-        handles (the Handles) in kept for each, in one step. Their IDs, ascending, as an array of uint32; or the index of
-        an assumption that is no longer as it was read. Raises ValueError for offsets or numbers out of range.
+        handles (the Handles, which get their IDs) in kept for each, in one step. Returns None, or the index of an
+        assumption that is no longer as it was read. Raises ValueError for offsets or numbers out of range.
         """
         cdef uint32_t witness = NO_ID
         cdef Py_ssize_t i, n = len(offsets) - 1
@@ -260,7 +261,8 @@ cdef class Assumptions:
             for i in range(n):
                 handle_release(made.data.as_uints[i])
             raise
-        return made
+        handles.ids = made
+        return None
 
 
 cdef extern from *:
@@ -410,14 +412,34 @@ def parts_of(owner):
     return facets
 
 
-def retire_dependents(const uint32_t[::1] facets not None):
-    """Retire all handles that depend on any of these facets, at once."""
+def retire_dependents(const uint32_t[::1] facets not None, dict kept, str reason):
+    """Retire all handles that depend on any of these facets, at once, and give those in kept the reason.
+
+    The IDs of those that were not retired before, as an array of uint32.
+    """
     cdef DependentsWalk walk
-    for i in range(len(facets)):
-        dependents_walk(&walk, &facet_at(facets[i]).handles)
-        while dependents_next(&walk):
-            for j in range(walk.count):
-                handle_retire(walk.ids[j])
+    cdef array.array retired = array.clone(IDS, 0, False)
+    drain_begins()  # they are told why before anybody is told that
+    try:
+        for i in range(len(facets)):
+            dependents_walk(&walk, &facet_at(facets[i]).handles)
+            while dependents_next(&walk):
+                for j in range(walk.count):
+                    if handle_byte(walk.ids[j])[0] != BYTE_RETIRED:
+                        array.extend_buffer(retired, <char*>&walk.ids[j], 1)
+                        handle_retire(walk.ids[j])
+        for number in retired:
+            kept[number]._retired(number, reason)
+    finally:
+        drain_ends()
+    return retired
+
+
+def check_index():
+    """Whether the index is as it must be: raises AssertionError. Cost: each dependency is looked up."""
+    cdef const char* wrong = index_wrong()
+    if wrong != NULL:
+        raise AssertionError(wrong.decode())
 
 
 cdef Gathering gathering
@@ -545,3 +567,6 @@ def counters():
         "dict_slots": taken & 1, "type_slots": taken >> 1 & 1, "function_slots": taken >> 2 & 1,
         "code_slots": taken >> 3 & 1,
     }
+
+
+include "graph.pxi"

@@ -224,3 +224,8 @@ void handles_purge(uint32_t *handles, uint32_t n)
     for (uint32_t i = 0; i < n; i++)
         facet_list_clear(&handle_at(handles[i])->facets);
 }
+
+const char *index_wrong(void)
+{
+    return edges_wrong(&handles_of_facets, facet_pool.used, list_of, NULL, handle_pool.used, dependency_count);
+}

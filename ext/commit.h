@@ -29,5 +29,7 @@ void handle_retire(uint32_t handle);
 void handle_release(uint32_t handle);
 /* Takes n handles out of every facet; sorts them. */
 void handles_purge(uint32_t *handles, uint32_t n);
+/* What is wrong with the index of facets and handles, or NULL. Cost: looks up every dependency. */
+const char *index_wrong(void);
 
 #endif

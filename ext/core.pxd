@@ -21,6 +21,14 @@ cdef extern from "dependents.h":
     uint32_t dependents_count(const Dependents*) noexcept nogil
     bint dependents_empty(const Dependents*) noexcept nogil
 
+cdef extern from "audit.h":
+    int audit_module_classes() except -1
+
+cdef extern from "pool.h":
+    ctypedef struct Pool:
+        uint32_t live
+        uint32_t used
+
 cdef extern from "facet_list.h":
     ctypedef struct FacetList:
         pass
@@ -41,16 +49,30 @@ cdef extern from "gathering.h":
     void gathering_write(Gathering*, uint8_t* bytes) noexcept nogil
     void gathering_empty(Gathering*) noexcept nogil
 
-cdef extern from "audit.h":
-    int audit_module_classes() except -1
+cdef extern from "bytes.h":
+    const int BYTE_RETIRED
+    uint8_t* byte_at(uint8_t**, uint32_t) noexcept nogil
+    bint bytes_use_avx2(bint) noexcept
 
-cdef extern from "pool.h":
-    ctypedef struct Pool:
-        uint32_t live
-        uint32_t used
+cdef extern from "graph.h":
+    ctypedef struct Graph:
+        Pool sets, lists
+        uint8_t** bytes
+        uint64_t n_edges
+    void graph_begin(Graph*) noexcept nogil
+    bint graph_reserve(Graph*, uint32_t n_facets, uint32_t n_handles) noexcept nogil
+    bint graph_add(Graph*, const uint32_t*, uint32_t n, const uint64_t* offsets, const uint32_t* facets) noexcept nogil
+    bint graph_remove(Graph*, const uint32_t*, uint32_t n) noexcept nogil
+    uint32_t* graph_facets(const Graph*, const uint32_t*, uint32_t n, uint64_t* offsets) noexcept nogil
+    FacetList* graph_list(const Graph*, uint32_t) noexcept nogil
+    void graph_break(Graph*, uint32_t) noexcept nogil
+    void graph_mend(Graph*, uint32_t) noexcept nogil
+    uint8_t* graph_union(Graph*, const uint32_t* facets, uint32_t n, size_t* size) noexcept nogil
+    const char* graph_wrong(const Graph*) noexcept nogil
+    void graph_free(Graph*) noexcept nogil
 
 cdef extern from "handles.h":
-    const int HANDLE_VALID, HANDLE_INVALID, HANDLE_GONE, BYTE_RETIRED
+    const int HANDLE_VALID, HANDLE_INVALID, HANDLE_GONE
     Pool handle_pool
     uint64_t dependency_count
     uint8_t* handle_byte(uint32_t) noexcept nogil
@@ -128,6 +150,7 @@ cdef extern from "commit.h":
     const DependentsOf handles_of_facets
     bint handles_commit(const Assumption*, uint32_t n, const uint64_t* offsets, const uint32_t* reads,
                         uint16_t unstable_after, uint32_t* handles, uint32_t* witness) except? False
+    const char* index_wrong() noexcept
     void handle_retire(uint32_t) noexcept
     void handle_release(uint32_t) noexcept
 

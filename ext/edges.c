@@ -185,3 +185,35 @@ uint32_t *edges_facets(uint32_t n, ListOf *list_of, void *context, const uint32_
         facet_list_read(list_of(handles[i], context), &facets[offsets[i]]);
     return facets;
 }
+
+/* --- checking ------------------------------------------------------------------------------------------------------ */
+
+static const char *list_wrong(uint32_t handle, const FacetList *list, const DependentsOf *sets, uint32_t n_facets)
+{
+    uint32_t n = 0, last = 0;
+    for (FacetWalk walk = facet_list_walk(list); facet_list_next(&walk); last = walk.facet) {
+        if (walk.facet >= n_facets || (n++ > 0 && walk.facet <= last))
+            return "the facets of a handle are not ascending, or no facets";
+        if (!dependents_has(dependents_of(sets, walk.facet), handle))
+            return "a facet does not know a handle that depends on it";
+    }
+    return NULL;
+}
+
+const char *edges_wrong(const DependentsOf *sets, uint32_t n_facets, ListOf *list_of, void *context, uint32_t n_handles,
+                        uint64_t n_edges)
+{
+    uint64_t forward = 0, reverse = 0;
+    const char *wrong = NULL;
+    for (uint32_t i = 0; i < n_facets && wrong == NULL; i++) {
+        wrong = dependents_wrong(dependents_of(sets, i));
+        reverse += dependents_count(dependents_of(sets, i));
+    }
+    for (uint32_t i = 0; i < n_handles && wrong == NULL; i++) {
+        wrong = list_wrong(i, list_of(i, context), sets, n_facets);
+        forward += facet_list_count(list_of(i, context));
+    }
+    if (wrong == NULL && (forward != reverse || forward != n_edges))
+        wrong = "the two sides of the index, or their count, have different numbers of edges";
+    return wrong;
+}

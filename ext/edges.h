@@ -50,4 +50,9 @@ bool edges_list(Edges *edges, uint32_t n, ListOf *list_of, void *context, const 
 /* The other way round, as edges_of takes them: fills offsets (n + 1) and returns the facets, malloc'ed; or NULL. */
 uint32_t *edges_facets(uint32_t n, ListOf *list_of, void *context, const uint32_t *handles, uint64_t *offsets);
 
+/* What is wrong with an index of so many facets, handles and edges, or NULL: every set and list must be well made, and the
+ * two sides must agree. Out of memory is wrong, too. */
+const char *edges_wrong(const DependentsOf *sets, uint32_t n_facets, ListOf *list_of, void *context, uint32_t n_handles,
+                        uint64_t n_edges);
+
 #endif

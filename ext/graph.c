@@ -99,29 +99,8 @@ GraphMemory graph_memory(const Graph *graph)
 
 const char *graph_wrong(const Graph *graph)
 {
-    uint64_t forward = 0, reverse = 0;
-    const char *wrong = NULL;
-    for (uint32_t i = 0; i < graph->sets.used && wrong == NULL; i++) {
-        wrong = dependents_wrong(graph_set(graph, i));
-        reverse += dependents_count(graph_set(graph, i));
-    }
-    for (uint32_t i = 0; i < graph->lists.used && wrong == NULL; i++) {
-        uint32_t n = facet_list_count(graph_list(graph, i));
-        uint32_t *facets = malloc((n + 1) * sizeof *facets);
-        if (facets == NULL)
-            return "no memory to check the graph";
-        facet_list_read(graph_list(graph, i), facets);
-        for (uint32_t j = 0; j < n && wrong == NULL; j++)
-            if ((j > 0 && facets[j] <= facets[j - 1]) || facets[j] >= graph->sets.used)
-                wrong = "the facets of a handle are not ascending, or no facets";
-            else if (!dependents_has(graph_set(graph, facets[j]), i))
-                wrong = "a facet does not know a handle that depends on it";
-        forward += n;
-        free(facets);
-    }
-    if (wrong == NULL && (forward != reverse || forward != graph->n_edges))
-        wrong = "the two sides of the index have different numbers of edges";
-    return wrong;
+    DependentsOf sets = sets_of(graph);
+    return edges_wrong(&sets, graph->sets.used, list_of, (void *)graph, graph->lists.used, graph->n_edges);
 }
 
 void graph_free(Graph *graph)

@@ -28,6 +28,8 @@ typedef struct Graph {
         .sets = POOL_OF(Dependents), .lists = POOL_OF(FacetList)                                                      \
     }
 
+static inline void graph_begin(Graph *graph) { *graph = (Graph)GRAPH_EMPTY; }
+
 /* All return false when out of memory; the graph is then as it was.
  *
  * Facets are numbered 0 to n_facets - 1, handles 0 to n_handles - 1. Grows only. */
