@@ -12,6 +12,7 @@ import numpy as np
 from structures.workload import U32, Workload
 
 BATCHES = 31
+ROUNDS = 3  # of questions that take milliseconds: as long as others have the memory, an answer is another one
 HOT_FACETS = 1000
 COLD_FACETS = 1000  # in a batch
 EVICTED_FACETS = 100  # few, as each brings back something that others need
@@ -108,6 +109,9 @@ class Targets:
         )
 
 
+Question = Callable[[Structure, Workload, Targets], Mapping[str, list[float]]]
+
+
 def cycle(facets: U32, count: int) -> U32:
     """Exactly that many: again from the beginning where there are too few."""
     return np.resize(facets, count)
@@ -126,13 +130,20 @@ def ask_all(structures: Sequence[Structure], workload: Workload, tell: Callable[
         samples[INSERT] = [1000 * workload.edges / ns]
         samples[REVERSE] = [reverse / workload.edges]
         samples[WHOLE] = [(reverse + forward) / workload.edges]
-    Question = Callable[[Structure, Workload, Targets], Mapping[str, list[float]]]
-    events: list[Question] = [hot_events, cold_events, evicted_events]
-    more: list[Question] = [many_dependents, unions, false_invalidations, removal]
-    for question in events + more:
-        for structure in structures if question in events else others:
-            tell(f"{structure.name}: {question.__doc__}")
-            answers[structure.name].samples |= question(structure, workload, targets)
+
+    def ask(question: Question, structure: Structure) -> None:
+        tell(f"{structure.name}: {question.__doc__}")
+        for name, samples in question(structure, workload, targets).items():
+            answers[structure.name].samples.setdefault(name, []).extend(samples)
+
+    for i in range(ROUNDS):
+        for question in (hot_events, cold_events, evicted_events):
+            for structure in structures:
+                if i == 0 or not structure.scans:  # a scan takes so long that once is enough
+                    ask(question, structure)
+    for question in (many_dependents, unions, false_invalidations, removal):
+        for structure in others:
+            ask(question, structure)
     for structure in structures:
         structure.close()
         answers[structure.name].counts = {
