@@ -17,6 +17,7 @@ from depwatch import interpreter  # noqa: F401 (before all else: it refuses any 
 from depwatch import _core, notice
 from depwatch.cells import GuardCell, ValueCell
 from depwatch.errors import DepwatchError, Released, Stale, Unstable, Unwatchable
+from depwatch.graph import FacetDescription, Graph, restore, snapshot
 from depwatch.handle import Handle
 from depwatch.handles import Handles
 from depwatch.index import Advice, advise, dependents, dependents_of, id_of, invalidate, stats
@@ -39,8 +40,10 @@ __all__ = [
     "DepwatchError",
     "DestroyedFunction",
     "Event",
+    "FacetDescription",
     "FunctionAttribute",
     "FunctionEvent",
+    "Graph",
     "GuardCell",
     "Handle",
     "Handles",
@@ -59,7 +62,9 @@ __all__ = [
     "get_lifecycle_callback",
     "id_of",
     "invalidate",
+    "restore",
     "set_lifecycle_callback",
+    "snapshot",
     "stats",
     "subscribe",
     "subscribe_created",

@@ -35,7 +35,7 @@ class Handles(Sequence[Handle]):
     nobody asked for costs its byte, its facets and an entry in a dict.
     """
 
-    __slots__ = ("_artifacts", "_cells", "_made", "_reasons", "_released", "callbacks", "ids", "name")
+    __slots__ = ("__weakref__", "_artifacts", "_cells", "_made", "_reasons", "_released", "callbacks", "ids", "name")
 
     def __init__(
         self,
@@ -90,6 +90,11 @@ class Handles(Sequence[Handle]):
         if not self._released:
             self._released = True
             _core.release_all(array("I", [number for i, number in enumerate(self.ids) if i not in self._made]))
+
+    @property
+    def released(self) -> bool:
+        """Whether release() was called."""
+        return self._released
 
     @property
     def broken_addresses(self) -> array[int]:

@@ -1,6 +1,7 @@
 """Notice: what happened, told to Python at a safe point. drain() settles the core, then calls listeners and on_*."""
 
 import enum
+from array import array
 from collections.abc import Callable
 from typing import Any, NamedTuple, final
 
@@ -248,7 +249,7 @@ def explain(handle: Handle) -> str:
     name = f"handle {handle.id} ({handle.name!r})"
     if handle.retired:
         return f"{name} is retired: {handle.reason}"
-    facets = _core.facets_of_handle(handle.id)
+    _, facets = _core.facets_of_handles(array("I", [handle.id]))
     if handle.valid:
         return f"{name} is valid: {len(facets)} assumption{'' if len(facets) == 1 else 's'} hold"
     lines = [

@@ -352,12 +352,26 @@ def byte_addresses(const uint32_t[::1] handles not None):
     return found
 
 
-def facets_of_handle(uint32_t handle):
-    """The IDs of the facets that a handle depends on, ascending, as an array of uint32; empty once it is purged."""
-    cdef const FacetList* facets = &handle_at(handle).facets
-    cdef array.array found = array.clone(IDS, facet_list_count(facets), False)
-    facet_list_read(facets, found.data.as_uints)
-    return found
+def facets_of_handles(const uint32_t[::1] handles not None):
+    """(offsets, facets): the i-th handle depends on facets[offsets[i]:offsets[i + 1]], ascending; on none once purged."""
+    cdef array.array offsets = array.clone(ADDRESSES, len(handles) + 1, True)
+    cdef uint64_t* ends = <uint64_t*>offsets.data.as_ulonglongs
+    if len(handles) == 0:
+        return offsets, array.clone(IDS, 0, False)
+    facets = handles_facets(&handles[0], <uint32_t>len(handles), ends)
+    return offsets, take_facets(facets, ends[len(handles)])
+
+
+cdef array.array take_facets(uint32_t* facets, uint64_t n):
+    """An array of these, which are freed."""
+    cdef array.array taken = array.clone(IDS, 0, False)
+    if facets == NULL:
+        raise MemoryError()
+    try:
+        array.extend_buffer(taken, <char*>facets, <Py_ssize_t>n)
+        return taken
+    finally:
+        free(facets)
 
 
 # --- the index --------------------------------------------------------------------------------------------------------

@@ -225,6 +225,11 @@ void handles_purge(uint32_t *handles, uint32_t n)
         facet_list_clear(&handle_at(handles[i])->facets);
 }
 
+uint32_t *handles_facets(const uint32_t *handles, uint32_t n, uint64_t *offsets)
+{
+    return edges_facets(n, list_of, NULL, handles, offsets);
+}
+
 const char *index_wrong(void)
 {
     return edges_wrong(&handles_of_facets, facet_pool.used, list_of, NULL, handle_pool.used, dependency_count);

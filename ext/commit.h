@@ -29,6 +29,8 @@ void handle_retire(uint32_t handle);
 void handle_release(uint32_t handle);
 /* Takes n handles out of every facet; sorts them. */
 void handles_purge(uint32_t *handles, uint32_t n);
+/* The facets of n handles: fills offsets (n + 1) and returns the facets, malloc'ed; or NULL. */
+uint32_t *handles_facets(const uint32_t *handles, uint32_t n, uint64_t *offsets);
 /* What is wrong with the index of facets and handles, or NULL. Cost: looks up every dependency. */
 const char *index_wrong(void);
 

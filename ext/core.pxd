@@ -151,6 +151,7 @@ cdef extern from "commit.h":
     bint handles_commit(const Assumption*, uint32_t n, const uint64_t* offsets, const uint32_t* reads,
                         uint16_t unstable_after, uint32_t* handles, uint32_t* witness) except? False
     const char* index_wrong() noexcept
+    uint32_t* handles_facets(const uint32_t*, uint32_t n, uint64_t* offsets) noexcept
     void handle_retire(uint32_t) noexcept
     void handle_release(uint32_t) noexcept
 

@@ -39,7 +39,7 @@ static uint64_t inline_word(const uint32_t *ids, uint32_t n)
     uint64_t word = DEPENDENTS_INLINE | (n == 4 ? DEPENDENTS_ARRAY : 0) | DEPENDENTS_GAPS | ids[0];
     for (uint32_t i = 1; i < n; i++) {
         uint32_t gap = ids[i] - ids[i - 1] - 1;
-        if (gap >> bits != 0)
+        if (gap >= (1u << bits) - 1) /* all bits set: they would read as one ID, see dependents_only */
             return 0;
         word |= (uint64_t)gap << (32 + bits * (i - 1));
     }

@@ -66,19 +66,12 @@ cdef class EdgeTable:
 
     def facets(self, const uint32_t[::1] handles not None):
         """(offsets, facets) of these handles, as add() takes them; each one's ascending."""
-        cdef array.array offsets = array.clone(ADDRESSES, len(handles) + 1, True), found
+        cdef array.array offsets = array.clone(ADDRESSES, len(handles) + 1, True)
         cdef uint64_t* ends = <uint64_t*>offsets.data.as_ulonglongs
         if len(handles) == 0:
             return offsets, array.clone(IDS, 0, False)
-        cdef uint32_t* facets = graph_facets(&self.graph, &handles[0], <uint32_t>len(handles), ends)
-        if facets == NULL:
-            raise MemoryError()
-        try:
-            found = array.clone(IDS, 0, False)
-            array.extend_buffer(found, <char*>facets, <Py_ssize_t>ends[len(handles)])
-            return offsets, found
-        finally:
-            free(facets)
+        facets = graph_facets(&self.graph, &handles[0], <uint32_t>len(handles), ends)
+        return offsets, take_facets(facets, ends[len(handles)])
 
     def breaks(self, uint32_t facet):
         graph_break(&self.graph, facet)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import depwatch
+from depwatch import _core
 from life import Life
 from support import Log, compiler
 
@@ -28,21 +29,30 @@ settings.load_profile("suite")
 
 @pytest.fixture(autouse=True)
 def nothing_left_behind(monkeypatch):
-    """Each test starts settled; the handles that it did not release are released afterwards, and then none is left."""
-    commit, committed = depwatch.Recorder.commit, []
+    """Each test starts settled; the handles that it did not release are released afterwards, and then none is left.
 
-    def tracked(recorder, *arguments, **callbacks):
-        handle = commit(recorder, *arguments, **callbacks)
-        committed.append(weakref.ref(handle))
-        return handle
+    Both sides of the index agree before and after that.
+    """
+    committed = []
 
-    monkeypatch.setattr(depwatch.Recorder, "commit", tracked)
+    def tracked(commit):
+        def commit_and_note(recorder, *arguments, **callbacks):
+            made = commit(recorder, *arguments, **callbacks)
+            committed.append(weakref.ref(made))
+            return made
+
+        return commit_and_note
+
+    for name in ("commit", "commit_many"):
+        monkeypatch.setattr(depwatch.Recorder, name, tracked(getattr(depwatch.Recorder, name)))
     before = depwatch.stats()["handles"]
     yield
-    for handle in filter(None, (reference() for reference in committed)):
-        if not handle.released:
-            handle.release()
+    _core.check_index()
+    for made in filter(None, (reference() for reference in committed)):
+        if not made.released:
+            made.release()
     assert depwatch.stats()["handles"] == before
+    _core.check_index()
 
 
 @pytest.fixture

@@ -172,3 +172,30 @@ class Model:
     def drop_guard(self, guard):
         if not guard.superseded:
             self.facets[guard.facet].guards.remove(guard)
+
+
+class GraphModel:
+    """Which handle depends on which facets, the naive way: the twin of depwatch.Graph."""
+
+    def __init__(self):
+        self.facets = {}  # by handle: a set of facets
+        self.broken = {}  # by handle: how many of its assumptions are broken
+
+    def add(self, handle, facets):
+        self.facets[handle] = set(facets)
+        self.broken[handle] = 0
+
+    def remove(self, handle):
+        self.facets.pop(handle, None)
+        self.broken.pop(handle, None)
+
+    def dependents(self, facets):
+        return {handle for handle, own in self.facets.items() if own & set(facets)}
+
+    def breaks(self, facet):
+        for handle in self.dependents([facet]):
+            self.broken[handle] = min(255, self.broken[handle] + 1)
+
+    def mends(self, facet):
+        for handle in self.dependents([facet]):
+            self.broken[handle] -= self.broken[handle] != 255

@@ -2,12 +2,15 @@
 
 import random
 import sys
+from array import array
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 import depwatch
+from depwatch import _core
 from model import MISSING, Model
 from support import (
     UNKNOWN,
@@ -274,6 +277,10 @@ class Machine(RuleBasedStateMachine):
     # --- what must be so
 
     @invariant()
+    def both_sides_of_the_index_agree(self):
+        _core.check_index()
+
+    @invariant()
     def a_valid_handle_may_run(self):
         """At any moment, drained or not."""
         for handle in self.committed:
@@ -343,11 +350,27 @@ def fits(value, kind):
     return type(value) is int and -(2**63) <= value < 2**63
 
 
+def handles_up_to(last):
+    """Handles without dependencies, so that the next ones have IDs after the last."""
+    recorder = depwatch.Recorder("filler")
+    n = max(0, last - depwatch.stats()["handles"])
+    made = recorder.commit_many(array("Q", [0] * (n + 1)), array("I"))
+    recorder.close()
+    return made
+
+
+@pytest.mark.parametrize("last", [0, 2**16 - 8, 2**17 - 8])
 @without_automatic_drain
-def test_the_index_does_what_its_naive_twin_does():
-    examples = 25 if hasattr(sys, "gettotalrefcount") else 100  # debug builds are slow
+def test_the_index_does_what_its_naive_twin_does(last):
+    """With handle IDs from 0 on, and around multiples of 2**16."""
+    filler = handles_up_to(last)
+    examples = 10 if hasattr(sys, "gettotalrefcount") else 40  # debug builds are slow
     suite = settings(settings.get_profile("suite"), max_examples=examples, stateful_step_count=60)
-    run_state_machine_as_test(Machine, settings=suite)
+    try:
+        run_state_machine_as_test(Machine, settings=suite)
+    finally:
+        filler.release()
+        depwatch.drain()
 
 
 # --- exact sets of every size ----------------------------------------------------------------------------------------
@@ -357,7 +380,7 @@ def test_dependents_are_exact_at_every_size_and_in_any_order_of_removal():
     numbers = random.Random(0)
     globals_ = namespace(X=1)
     handles = []
-    for size in [*range(1, 20), 62, 63, 126, 127, 254, 1023, 1024, 1025, 2600]:
+    for size in [*range(1, 20), 62, 63, 64, 65, 126, 127, 254, 1023, 1024, 1025, 2600, 4095, 4096, 4097, 5000]:
         handles += [freeze(globals_, "X", unstable_after=1000).commit() for _ in range(size - len(handles))]
         assert dependents(globals_, "X") == {handle.id for handle in handles}
     numbers.shuffle(handles)
