@@ -14,7 +14,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median, quantiles
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -46,14 +49,34 @@ class Row:
     value: Spread
     base: Spread | None = None  # the same thing under a watcher that does nothing
     ratio: Spread | None = None  # of samples taken next to each other
-    bound: float | None = None  # of the ratio, or of the value where there is no ratio
+    bound: float | None = None  # of the ratio, or of the value where there is no ratio: at most
     note: str = ""
+    at_least: float | None = None  # the same, from below
 
     @property
     def passed(self) -> bool | None:
-        if self.bound is None:
+        if self.bound is None and self.at_least is None:
             return None
-        return (self.ratio or self.value).median <= self.bound
+        measured = (self.ratio or self.value).median
+        return (self.bound is None or measured <= self.bound) and (self.at_least is None or measured >= self.at_least)
+
+    @property
+    def bounds(self) -> str:
+        signs = (("≥", self.at_least), ("≤", self.bound))
+        return ", ".join(
+            f"{sign} {figure(bound)}" + (" ×" if self.ratio else "") for sign, bound in signs if bound is not None
+        )
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table of another shape than that of rows: a line for each thing, a column for each case."""
+
+    title: str
+    corner: str  # what the lines are
+    columns: list[str]
+    lines: dict[str, list[str]]
+    caption: str = ""
 
 
 Sampler = Callable[[], float]
@@ -141,8 +164,12 @@ def spread_text(spread: Spread | None) -> str:
     return f"{figure(spread.median)} [dim]({figure(spread.p10)}-{figure(spread.p90)})[/dim]"
 
 
+def shown(path: Path) -> Path:
+    """The path as it is printed: within the checkout, if it is there."""
+    return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
+
+
 def print_table(title: str, rows: list[Row]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(title=title, title_justify="left", caption_justify="left")
@@ -153,34 +180,67 @@ def print_table(title: str, rows: list[Row]) -> None:
     for name in ("case", "value", "base", "ratio", "bound", ""):
         table.add_column(name, justify="left" if name == "case" else "right")
     for row in rows:
-        bound = "" if row.bound is None else f"≤ {figure(row.bound)}" + (" ×" if row.ratio else "")
         verdict = {None: "", True: "pass", False: "[bold red]MISS[/bold red]"}[row.passed]
         case = row.case + (f"\n  [dim]{row.note}[/dim]" if row.note else "")
         value = f"{spread_text(row.value)} {row.unit}".strip()
-        table.add_row(case, value, spread_text(row.base), spread_text(row.ratio), bound, verdict)
-    # Not a terminal (a log): wide enough to keep each row on a line.
+        table.add_row(case, value, spread_text(row.base), spread_text(row.ratio), row.bounds, verdict)
+    wide_console().print(table)
+
+
+def print_grid(grid: Grid) -> None:
+    from rich.table import Table
+
+    table = Table(title=grid.title, title_justify="left", caption=grid.caption or None, caption_justify="left")
+    table.add_column(grid.corner)
+    for column in grid.columns:
+        table.add_column(column, justify="right")
+    for name, cells in grid.lines.items():
+        table.add_row(name, *cells)
+    wide_console().print(table)
+
+
+def wide_console() -> Console:
+    """Where the tables go. Not a terminal (a log): wide enough to keep each row on a line."""
+    from rich.console import Console
+
     console = Console()
-    Console(width=max(console.width, 150) if not console.is_terminal else None).print(table)
+    return console if console.is_terminal else Console(width=max(console.width, 150))
 
 
-def write_json(benchmark: str, rows: list[Row]) -> Path:
-    described = machine()
-    path = RESULTS / f"{benchmark}-{described['python']}.json"
-    RESULTS.mkdir(exist_ok=True)
+def result_path(benchmark: str, ending: str, folder: Path = RESULTS) -> Path:
+    """Where a result goes: a file for each version of Python."""
+    folder.mkdir(exist_ok=True)
+    return folder / f"{benchmark}-{machine()['python']}.{ending}"
+
+
+def write_json(benchmark: str, rows: list[Row], more: Mapping[str, Any], folder: Path = RESULTS) -> Path:
+    path = result_path(benchmark, "json", folder)
     data = {
         "benchmark": benchmark,
-        "machine": described,
+        "machine": machine(),
         "rows": [asdict(row) | {"passed": row.passed} for row in rows],
     }
-    path.write_text(json.dumps(data, indent=1) + "\n")
+    path.write_text(json.dumps(data | dict(more), indent=1) + "\n")
     return path
 
 
-def finish(benchmark: str, title: str, rows: list[Row], *, check: bool, write: bool) -> int:
-    """Print, write, and return the exit status: 1 for a missed bound if the caller asked to check."""
+def finish(
+    benchmark: str,
+    title: str,
+    rows: list[Row],
+    *,
+    check: bool,
+    write: bool,
+    more: Mapping[str, Any] | None = None,
+    folder: Path = RESULTS,
+) -> int:
+    """Print, write, and return the exit status: 1 for a missed bound if the caller asked to check.
+
+    more: what else is to be in the JSON.
+    """
     print_table(title, rows)
     if write:
-        print(f"written: {write_json(benchmark, rows).relative_to(ROOT)}")
+        print(f"written: {shown(write_json(benchmark, rows, more or {}, folder))}")
     missed = [row.case for row in rows if row.passed is False]
     if missed:
         print(f"missed {len(missed)}: " + "; ".join(missed))
