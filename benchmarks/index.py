@@ -15,9 +15,11 @@ from typing import Any
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from measure import RESULTS, Grid, Row, Spread, figure, finish, print_grid, result_path, shown
-from structures.callgrind import instructions
+from structures.callgrind import instructions, whole_event
 from structures.flips import FIRST, MEMSET, flips
 from structures.growth import growth
+from structures.live import COMMIT, IDLE, PURGE, live
+from structures.live import UNITS as LIVE_UNITS
 from structures.native import Native
 from structures.plot import plot
 from structures.process import apart, here
@@ -93,9 +95,11 @@ class Measured:
     distributions: dict[int, dict[str, float]]
     answers: dict[int, dict[str, Answers]]
     flips: dict[str, dict[str, list[float]]]
+    live: dict[str, list[float]]  # through depwatch itself, at the largest size up to a million
     growth: dict[str, list[float]]
     growth_sizes: tuple[int, int]
     instructions: dict[str, float | None]
+    whole_event: float | None  # instructions
 
 
 def measure(options: Options) -> Measured:
@@ -105,7 +109,7 @@ def measure(options: Options) -> Measured:
     small, large = (10**4, MILLION) if MILLION in options.sizes else (options.sizes[0], options.sizes[-1])
     kept: dict[int, Workload] = {}
     run = here if options.quick else apart  # starting processes takes longer than measuring so little in them
-    steps = len(options.sizes) * (2 + len(IN_PYTHON)) + len(FLIPS) + 2
+    steps = len(options.sizes) * (2 + len(IN_PYTHON)) + len(FLIPS) + 3
     columns = (SpinnerColumn(), TimeElapsedColumn(), TextColumn("{task.completed}/{task.total} {task.description}"))
     with Progress(*columns, transient=True) as progress:
         task = progress.add_task("", total=steps)
@@ -131,6 +135,7 @@ def measure(options: Options) -> Measured:
             for name in IN_PYTHON:
                 if size <= PURE_UP_TO:
                     answers[size] |= step(title, measure_in_python, name, workload)
+        through = step("depwatch itself", live, kept[large])
         grown = step("growth", growth, kept[small], kept[large])
         flipped = {}
         for density, (handles, count, _) in FLIPS.items():
@@ -138,7 +143,8 @@ def measure(options: Options) -> Measured:
             flipped[density] = step(f"{density} of all handles", flips, handles // less, count // less)
         progress.update(task, description="counting instructions")
         counted = {name: instructions(name) for name in ((OURS,) if options.quick else (OURS, "sorted vector"))}
-    return Measured(distributions, answers, flipped, grown, (small, large), counted)
+        whole = None if options.quick else whole_event()
+    return Measured(distributions, answers, flipped, through, grown, (small, large), counted, whole)
 
 
 # --- tables -------------------------------------------------------------------------------------------------------
@@ -257,6 +263,24 @@ def rows_at(size: int, answers: dict[str, Answers]) -> list[Row]:
     return rows
 
 
+# What the bounds of the index mean for the one that is live; to the rest of it, nothing is bound.
+LIVE_BOUNDS = {COMMIT: (None, 12.0), PURGE: (100.0, None)}
+
+
+def live_rows(measured: Measured) -> list[Row]:
+    """Through depwatch itself: what a handle costs beside the index is in it."""
+    bounded = measured.growth_sizes[1] == MILLION
+    rows = []
+    for question, unit in LIVE_UNITS.items():
+        taken, idle = measured.live[question], measured.live.get(question + IDLE)
+        bound, at_least = LIVE_BOUNDS.get(question, (None, None)) if bounded else (None, None)
+        case = question if question.startswith(" ") else f"depwatch itself: {question}"
+        base = None if idle is None else Spread.of(idle)
+        ratio = None if idle is None else Spread.of([a / b for a, b in zip(taken, idle, strict=True)])
+        rows.append(Row(case, unit, Spread.of(taken), base, ratio, bound=bound, at_least=at_least))
+    return rows
+
+
 def flip_rows(measured: Measured, quick: bool) -> list[Row]:
     rows = []
     for density, taken in measured.flips.items():
@@ -281,6 +305,11 @@ def other_rows(measured: Measured) -> list[Row]:
             rows.append(Row(case, "", Spread.of([count]), bound=40, note=note))
         else:
             rows.append(Row(f"  {name}", "", Spread.of([count])))
+    if measured.whole_event is not None:
+        note = "looking the object and the key up, comparing values, queueing who did it: all of the callback"
+        rows.append(
+            Row("  depwatch itself, a store that breaks or mends", "", Spread.of([measured.whole_event]), note=note)
+        )
     small, large = measured.growth_sizes
     ratios = [b / a for a, b in zip(measured.growth["small"], measured.growth["large"], strict=True)]
     case = f"growth of the event with one dependent, hot, from {small:,} to {large:,} handles"
@@ -344,7 +373,8 @@ def main() -> int:
         print_grid(side_by_side(size, answers))
     print_grid(growth_grid(measured))
     size = MILLION if MILLION in measured.answers else max(measured.answers)
-    rows = rows_at(size, measured.answers[size]) + flip_rows(measured, options.quick) + other_rows(measured)
+    rows = rows_at(size, measured.answers[size]) + flip_rows(measured, options.quick)
+    rows += other_rows(measured) + live_rows(measured)
     if options.folder is not None:
         path = result_path("index", "svg", options.folder)
         plot(path, "An event with one dependent, cold", "ns", cold_lines(measured))

@@ -1,4 +1,4 @@
-"""The graph of an index by itself: which handle depends on which facet, without the objects. For replays and reports."""
+"""The graph of an index by itself: which handle depends on which facet, without objects. For replays and reports."""
 
 import struct
 import sys
@@ -14,7 +14,7 @@ from depwatch.values import brief
 
 MAX_NUMBER: Final = 2**31 - 65537  # of a handle or a facet, here and in the live index
 _MAGIC: Final = b"DWGRAPH\x01"
-_HEADER: Final = struct.Struct("<8sIIQQI")  # magic, handles, facets described, edges, bytes of names, CRC-32 of the rest
+_HEADER: Final = struct.Struct("<8sIIQQI")  # magic, handles, described facets, edges, bytes of names, CRC-32
 _KINDS: Final = tuple(_core.KINDS)
 _NAMED: Final = frozenset({"key", "global", "attribute"})
 
@@ -32,7 +32,7 @@ class Graph:
     """Handles and the facets that they depend on, by number, exact in both directions; broken assumptions are counted.
 
     It has the live index's structures and their cost, but no object is watched: a replay says what happens. Numbers are
-    from 0 to 2**31 - 65537; memory grows with the largest: 8 bytes for a facet, 9 for a handle, beside the dependencies.
+    from 0 to 2**31 - 65537; memory grows with the largest: 8 bytes for a facet, 9 for a handle, beside dependencies.
     """
 
     __slots__ = ("_edges", "_handles", "described")
@@ -57,8 +57,8 @@ class Graph:
     def add(self, handles: Iterable[int], offsets: Iterable[int], facets: Iterable[int]) -> None:
         """Add handles at once: the i-th depends on facets[offsets[i]:offsets[i + 1]], in any order.
 
-        handles: ascending, none of them there yet. Cost: about 50 ns a dependency; least for arrays of types "I", "Q" and
-        "I", which are taken as they are. Raises ValueError, and then adds nothing.
+        handles: ascending, none of them there yet. Cost: about 50 ns a dependency; least for arrays of types "I", "Q"
+        and "I", which are taken as they are. Raises ValueError, and then adds nothing.
         """
         numbers, ends, depended = _array("I", handles), _array("Q", offsets), _array("I", facets)
         for what, given in (("handles", numbers), ("facets", depended)):
@@ -95,7 +95,7 @@ class Graph:
             self._edges.breaks(facet)
 
     def mends(self, facet: int) -> None:
-        """The facet holds again: one broken assumption less for each. Only after breaks(), and with the same dependents."""
+        """The facet holds again: one broken assumption less for each. Only after breaks(), with the same dependents."""
         if 0 <= facet < self._edges.n_facets:
             self._edges.mends(facet)
 
@@ -125,7 +125,7 @@ def snapshot() -> bytes:
     Names and object IDs only, no values. 4 bytes a dependency, 12 a handle, about 20 a facet.
     """
     notice.drain()
-    handles = array("I", sorted(notice.kept))
+    handles = array("I", [number for number, holder in enumerate(notice.kept) if holder is not None])
     offsets, facets = _core.facets_of_handles(handles)
     described = {}
     for facet in BitMap(facets):
@@ -135,7 +135,7 @@ def snapshot() -> bytes:
 
 
 def restore(data: bytes) -> Graph:
-    """The Graph that snapshot() or Graph.to_bytes() gave. Raises ValueError for anything else, TypeError unless bytes."""
+    """The Graph that snapshot() or Graph.to_bytes() gave. Raises ValueError for other bytes, TypeError for all else."""
     if not isinstance(data, (bytes, bytearray, memoryview)):
         raise TypeError(f"a snapshot is bytes, not {brief(data)}")
     view = memoryview(data).cast("B")
@@ -168,7 +168,7 @@ def _describe(
     start = 0
     for number, object_id, kind, end in zip(numbers, objects, kinds, ends, strict=True):
         if kind >= len(_KINDS) or not start <= end <= len(names):
-            raise ValueError(f"facet {number} of the snapshot is of kind {kind}, its name ends at {end}: it was changed")
+            raise ValueError(f"facet {number} of the snapshot has kind {kind} and a name up to {end}: it was changed")
         # What cannot be decoded raises a ValueError, too.
         name = names[start:end].decode("utf-8", "surrogatepass") if _KINDS[kind] in _NAMED else None
         yield number, FacetDescription(object_id, _KINDS[kind], name)

@@ -116,6 +116,6 @@ class Handle:
     def _retired(self, number: int, reason: str) -> None:
         self.reason = reason
 
-    def _purged(self, number: int) -> None:
+    def _purged(self) -> None:
         for cell in self._cells:
             cell._release()

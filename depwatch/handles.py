@@ -141,5 +141,5 @@ class Handles(Sequence[Handle]):
         else:
             self._reasons[index] = reason
 
-    def _purged(self, number: int) -> None:
+    def _purged(self) -> None:
         self._cells._release()

@@ -61,11 +61,12 @@ class Break(NamedTuple):
         return told if self.old == brief(UNKNOWN) else f"{self.old}, {told}"
 
 
-kept: dict[int, Handle | Handles] = {}  # by ID: all that are neither retired nor released: dropping a Handle must not unwatch
+# By ID, all that are neither retired nor released, for dropping a Handle must not unwatch; None: there is no such.
+kept: list[Handle | Handles | None] = []
 _listeners: dict[int, list["Subscription"]] = {}  # by facet
 _breaks: dict[int, Break] = {}  # by facet: what broke it last
 
-_DETAIL, _HANDLE, _LIFE = _core.NOTICES["detail"], _core.NOTICES["handle"], _core.NOTICES["life"]
+_DETAIL, _HANDLE, _RETIRED, _RELEASED = (_core.NOTICES[kind] for kind in ("detail", "handle", "retired", "released"))
 _STATES = {state: name for name, state in _core.STATES.items()}
 _CAUSES = {cause: name for name, cause in _core.CAUSES.items()}
 _REASONS = {
@@ -170,7 +171,7 @@ def _detail(notice: tuple[Any, ...]) -> list[_Delivery]:
 
 def _state(notice: tuple[Any, ...]) -> list[_Delivery]:
     _, number, state, facet, cause = notice
-    holder = kept.get(number)
+    holder = kept[number]
     if holder is None or holder._is_released(number):
         return []
     if _STATES[state] == "retired":
@@ -181,16 +182,18 @@ def _state(notice: tuple[Any, ...]) -> list[_Delivery]:
     return [] if callback is None else [(callback, (holder._of(number),))]
 
 
-def _purge(notice: tuple[Any, ...]) -> list[_Delivery]:
-    _, number, released = notice
-    holder = kept.pop(number, None)
-    if holder is None:
-        return []
-    if released:
-        holder._purged(number)
-        return []
-    callback = holder.callbacks.get("retired")
-    return [] if callback is None else [(callback, (holder._of(number),))]
+def _retired(notice: tuple[Any, ...]) -> list[_Delivery]:
+    _, number = notice
+    holder, kept[number] = kept[number], None
+    callback = None if holder is None else holder.callbacks.get("retired")
+    return [] if holder is None or callback is None else [(callback, (holder._of(number),))]
+
+
+def _released(notice: tuple[Any, ...]) -> None:
+    for number in array("I", notice[1]):
+        if (holder := kept[number]) is not None:
+            kept[number] = None
+            holder._purged()
 
 
 def _digest(notices: list[tuple[Any, ...]]) -> list[_Delivery]:
@@ -201,10 +204,12 @@ def _digest(notices: list[tuple[Any, ...]]) -> list[_Delivery]:
             deliveries += _detail(notice)
         elif notice[0] == _HANDLE:
             deliveries += _state(notice)
-        elif notice[0] == _LIFE:
-            deliveries += lifecycle.deliveries(notice)
+        elif notice[0] == _RETIRED:
+            deliveries += _retired(notice)
+        elif notice[0] == _RELEASED:
+            _released(notice)
         else:
-            deliveries += _purge(notice)
+            deliveries += lifecycle.deliveries(notice)
     deliveries.reverse()
     return deliveries
 
@@ -233,7 +238,7 @@ def shut_down() -> None:
     drain()
     lifecycle.shut_down()
     _core.shut_down()
-    kept.clear()
+    kept[:] = [None] * len(kept)
     _listeners.clear()
     _breaks.clear()
 

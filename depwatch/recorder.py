@@ -267,10 +267,10 @@ class Recorder:
     ) -> Handles:
         """The handles of many pieces of finished code at once, for optimizers that compile in batches.
 
-        The i-th depends on what was read as numbers reads[offsets[i]:offsets[i + 1]] (see `reads`), in any order; one may
-        come twice. offsets: uint64 ("Q"), one more than there are handles; reads: uint32 ("I"). artifacts: one for each.
-        The callbacks get the handle concerned. The recorder stays open; the cells asked for since the last commit are
-        shared by these handles.
+        The i-th depends on what was read as numbers reads[offsets[i]:offsets[i + 1]] (see `reads`), in any order; one
+        may come twice. offsets: uint64 ("Q"), one more than there are handles; reads: uint32 ("I"). artifacts: one for
+        each. The callbacks get the handle concerned. The recorder stays open; the cells asked for since the last commit
+        are shared by these handles.
 
         Cost: about 50 ns for each number, against some microseconds for each commit(). Raises Stale, naming the first
         facet that is not as it was read: then no handle is made. Raises ValueError for arrays that do not fit together.

@@ -34,7 +34,7 @@ CAUSES = {
 }
 STATES = {"valid": HANDLE_VALID, "invalid": HANDLE_INVALID, "retired": HANDLE_GONE}
 NOTICES = {
-    "detail": NOTICE_DETAIL, "handle": NOTICE_HANDLE, "purged": NOTICE_PURGED, "life": NOTICE_LIFE,
+    "detail": NOTICE_DETAIL, "handle": NOTICE_HANDLE, "retired": NOTICE_RETIRED, "released": NOTICE_RELEASED, "life": NOTICE_LIFE,
 }
 FUNCTION_ATTRIBUTES = {
     "CODE": ATTRIBUTE_CODE, "GLOBALS": ATTRIBUTE_GLOBALS, "DEFAULTS": ATTRIBUTE_DEFAULTS,
@@ -156,6 +156,14 @@ cdef int check_offsets(const uint64_t[::1] offsets, size_t total, str what) exce
     return 0
 
 
+cdef int make_room(list kept, Py_ssize_t n) except -1:
+    """For n handles more: entering them cannot fail then."""
+    cdef Py_ssize_t missing = <Py_ssize_t>handle_pool.used + n - len(kept)
+    if missing > 0:
+        kept.extend([None] * missing)
+    return 0
+
+
 # --- assumptions ------------------------------------------------------------------------------------------------------
 
 
@@ -166,6 +174,7 @@ cdef class Assumptions:
     cdef Assumption* items       # owned
     cdef readonly uint32_t count
     cdef uint32_t capacity
+    cdef uint64_t generations  # of the service, before the earliest read
     cdef readonly unsigned unstable_after  # breaks
 
     def __cinit__(self, unsigned unstable_after):
@@ -197,6 +206,7 @@ cdef class Assumptions:
     def read(self, FacetReference reference not None):
         """Read the facet and record its value: (value,), or () if it is missing. Raises Unstable, Unwatchable."""
         cdef uint32_t generation = 0
+        cdef uint64_t generations = service.generations  # reading can run Python, and that can read here too
         value = facet_read(reference.id, self.unstable_after, &generation)
         if value == NULL:
             return ()
@@ -208,6 +218,8 @@ cdef class Assumptions:
             facet_unread(reference.id)
             raise
         self.items[self.count] = Assumption(reference.id, generation)
+        if self.count == 0 or generations < self.generations:
+            self.generations = generations
         self.count += 1
         return owned
 
@@ -225,11 +237,12 @@ cdef class Assumptions:
         """The facet ID of an assumption, for messages."""
         return self.items[index].facet
 
-    def commit(self, handle, dict kept):
-        """Make all that was read the dependencies of handle (a Handle), give it its ID and enter it in kept, in one step
+    def commit(self, handle, list kept):
+        """Make all that was read the dependencies of handle (a Handle), give it its ID and put it in kept[ID], in one step
         that no drain comes between. Returns None, or the index of the first assumption that is no longer as it was read.
         """
         cdef uint32_t witness = 0
+        make_room(kept, 1)
         number = handle_commit(self.items, self.count, <uint16_t>min(self.unstable_after, 0xffffu), &witness)
         if number == NO_ID:
             return witness
@@ -238,9 +251,9 @@ cdef class Assumptions:
         self.close()
         return None
 
-    def commit_many(self, const uint64_t[::1] offsets not None, const uint32_t[::1] reads not None, handles, dict kept):
+    def commit_many(self, const uint64_t[::1] offsets not None, const uint32_t[::1] reads not None, handles, list kept):
         """Make many handles, the i-th with what was read as number reads[offsets[i]] to reads[offsets[i + 1] - 1], and enter
-        handles (the Handles, which get their IDs) in kept for each, in one step. Returns None, or the index of an
+        handles (the Handles, which get their IDs) in kept[ID] for each, in one step. Returns None, or the index of an
         assumption that is no longer as it was read. Raises ValueError for offsets or numbers out of range.
         """
         cdef uint32_t witness = NO_ID
@@ -251,16 +264,12 @@ cdef class Assumptions:
             if reads[i] >= self.count:
                 raise ValueError(f"reads[{i}] is {reads[i]}; this recorder has read {self.count} facets, from number 0 on")
         made = array.clone(IDS, n, False)
-        if n and not handles_commit(self.items, <uint32_t>n, &offsets[0], &reads[0] if len(reads) else NULL,
+        make_room(kept, n)
+        if n and not handles_commit(self.items, self.generations, <uint32_t>n, &offsets[0], &reads[0] if len(reads) else NULL,
                                     <uint16_t>min(self.unstable_after, 0xffffu), made.data.as_uints, &witness):
             return witness
-        try:
-            for i in range(n):
-                kept[made.data.as_uints[i]] = handles
-        except MemoryError:
-            for i in range(n):
-                handle_release(made.data.as_uints[i])
-            raise
+        for i in range(n):
+            kept[made.data.as_uints[i]] = handles
         handles.ids = made
         return None
 
@@ -426,8 +435,8 @@ def parts_of(owner):
     return facets
 
 
-def retire_dependents(const uint32_t[::1] facets not None, dict kept, str reason):
-    """Retire all handles that depend on any of these facets, at once, and give those in kept the reason.
+def retire_dependents(const uint32_t[::1] facets not None, list kept, str reason):
+    """Retire all handles that depend on any of these facets, at once, and give their holders, in kept[ID], the reason.
 
     The IDs of those that were not retired before, as an array of uint32.
     """

@@ -49,6 +49,7 @@ void facet_retires_handles(uint32_t id, Cause cause)
 {
     Facet *facet = facet_at(id);
     facet->generation++;
+    service.generations++;
     if (dependents_empty(&facet->handles))
         return;
     facet->cause = (uint8_t)cause;

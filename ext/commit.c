@@ -12,19 +12,18 @@ const DependentsOf handles_of_facets = {.facets = &facet_pool, .offset = offseto
 
 static FacetList *list_of(uint32_t handle, void *Py_UNUSED(context)) { return &handle_at(handle)->facets; }
 
-static bool is_stale(const Assumption *assumption)
+/* Whether it is still as when its generation was read. */
+static bool still_holds(uint32_t id)
 {
-    const Facet *facet = facet_at(assumption->facet);
-    bool as_read = facet->generation == assumption->generation && !facet->dead && facet->known;
-    return !as_read || (facet_has_value(facet) && !(facet->recorded != NULL && facet->holds));
+    const Facet *facet = facet_at(id);
+    if (facet->dead || !facet->known)
+        return false;
+    return !facet_has_value(facet) || (facet->recorded != NULL && facet->holds);
 }
 
-/* Too low does no harm: the drain finds out which handles give the facet up. */
-static void lower_limit(uint32_t id, uint16_t unstable_after)
+static bool is_stale(const Assumption *assumption)
 {
-    Facet *facet = facet_at(id);
-    if (unstable_after < facet->limit)
-        facet->limit = unstable_after;
+    return facet_at(assumption->facet)->generation != assumption->generation || !still_holds(assumption->facet);
 }
 
 static int by_id(const void *a, const void *b)
@@ -40,6 +39,12 @@ static void sort_ids(uint32_t *ids, uint32_t n)
             qsort(ids, n, sizeof *ids, by_id);
             return;
         }
+}
+
+static void puts_up_with(uint16_t unstable_after)
+{
+    if (unstable_after < service.unstable_after)
+        service.unstable_after = unstable_after;
 }
 
 /* --- one handle ---------------------------------------------------------------------------------------------------- */
@@ -69,12 +74,11 @@ uint32_t handle_commit(const Assumption *assumptions, uint32_t n, uint16_t unsta
     uint32_t id = facets == NULL ? NO_ID : handle_new(unstable_after);
     if (id == NO_ID || !facet_list_set(&handle_at(id)->facets, facets, n))
         goto no_memory;
-    for (; added < n; added++) {
+    for (; added < n; added++)
         if (!dependents_add(&facet_at(facets[added])->handles, id))
             goto no_memory;
-        lower_limit(facets[added], unstable_after);
-    }
     dependency_count += n;
+    puts_up_with(unstable_after);
     free(facets);
     return id;
 no_memory:
@@ -89,33 +93,33 @@ no_memory:
 
 /* --- many ---------------------------------------------------------------------------------------------------------- */
 
-/* The facet of each read, in their order, or NULL: see handles_commit. */
-static uint32_t *facets_read(const Assumption *assumptions, uint64_t n, const uint32_t *reads, uint16_t unstable_after,
-                             uint32_t *witness)
+/* The facet of each read, in their order; NULL when out of memory. */
+static uint32_t *facets_read(const Assumption *assumptions, uint64_t n, const uint32_t *reads)
 {
     uint32_t *facets = malloc((n + 1) * sizeof *facets);
-    if (facets == NULL) {
-        PyErr_NoMemory();
-        return NULL;
-    }
-    for (uint64_t i = 0; i < n; i++) {
-        if (i + 2 * AHEAD < n)
-            __builtin_prefetch(&assumptions[reads[i + 2 * AHEAD]]);
-        if (i + AHEAD < n) {
-            const Facet *soon = facet_at(assumptions[reads[i + AHEAD]].facet);
-            __builtin_prefetch(soon, 1);
-            __builtin_prefetch(&soon->generation, 1);
-        }
-        const Assumption *assumption = &assumptions[reads[i]];
-        if (is_stale(assumption)) {
-            *witness = reads[i];
-            free(facets);
-            return NULL;
-        }
-        lower_limit(assumption->facet, unstable_after);
-        facets[i] = assumption->facet;
+    for (uint64_t i = 0; facets != NULL && i < n; i++) {
+        if (i + AHEAD < n)
+            __builtin_prefetch(&assumptions[reads[i + AHEAD]]);
+        facets[i] = assumptions[reads[i]].facet;
     }
     return facets;
+}
+
+/* The first read whose facet has another generation than the one that was read, or NO_ID. */
+static uint32_t other_generation(const Assumption *assumptions, uint64_t n, const uint32_t *reads)
+{
+    for (uint64_t i = 0; i < n; i++)
+        if (facet_at(assumptions[reads[i]].facet)->generation != assumptions[reads[i]].generation)
+            return reads[i];
+    return NO_ID;
+}
+
+static uint32_t read_of(const Assumption *assumptions, uint64_t n, const uint32_t *reads, uint32_t facet)
+{
+    for (uint64_t i = 0; i < n; i++)
+        if (assumptions[reads[i]].facet == facet)
+            return reads[i];
+    return NO_ID;
 }
 
 static bool new_handles(uint32_t *handles, uint32_t n, uint16_t unstable_after)
@@ -130,28 +134,34 @@ static bool new_handles(uint32_t *handles, uint32_t n, uint16_t unstable_after)
     return true;
 }
 
-bool handles_commit(const Assumption *assumptions, uint32_t n, const uint64_t *offsets, const uint32_t *reads,
-                    uint16_t unstable_after, uint32_t *handles, uint32_t *witness)
+bool handles_commit(const Assumption *assumptions, uint64_t generations, uint32_t n, const uint64_t *offsets,
+                    const uint32_t *reads, uint16_t unstable_after, uint32_t *handles, uint32_t *witness)
 {
-    *witness = NO_ID;
+    /* Where nothing was recorded anew since the first read, each facet has the generation that was read. */
+    *witness = generations == service.generations ? NO_ID : other_generation(assumptions, offsets[n], reads);
+    if (*witness != NO_ID)
+        return false;
     Edges edges;
-    uint32_t *facets = facets_read(assumptions, offsets[n], reads, unstable_after, witness);
+    uint32_t *facets = facets_read(assumptions, offsets[n], reads), refused = NO_ID;
     bool made = facets != NULL && edges_of(&edges, n, offsets, facets);
     free(facets);
     if (!made) {
-        if (*witness == NO_ID && !PyErr_Occurred())
-            PyErr_NoMemory();
+        PyErr_NoMemory();
         return false;
     }
     if (!new_handles(handles, n, unstable_after)) {
         made = false;
-    } else if (!(made = edges_list(&edges, n, list_of, NULL, handles) && edges_add(&edges, &handles_of_facets, handles))) {
+    } else if (!(made = edges_list(&edges, n, list_of, NULL, handles) &&
+                        edges_add(&edges, &handles_of_facets, handles, still_holds, &refused))) {
         for (uint32_t i = 0; i < n; i++)
             handle_free(handles[i]);
     }
     dependency_count += made ? edges.n : 0;
+    puts_up_with(unstable_after);
     edges_free(&edges);
-    if (!made)
+    if (refused != NO_ID)
+        *witness = read_of(assumptions, offsets[n], reads, refused);
+    else if (!made)
         PyErr_NoMemory();
     return made;
 }

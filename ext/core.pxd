@@ -148,7 +148,7 @@ cdef extern from "commit.h":
         uint32_t generation
     uint32_t handle_commit(const Assumption*, uint32_t n, uint16_t unstable_after, uint32_t* witness) except? 0x7fffffff
     const DependentsOf handles_of_facets
-    bint handles_commit(const Assumption*, uint32_t n, const uint64_t* offsets, const uint32_t* reads,
+    bint handles_commit(const Assumption*, uint64_t generations, uint32_t n, const uint64_t* offsets, const uint32_t* reads,
                         uint16_t unstable_after, uint32_t* handles, uint32_t* witness) except? False
     const char* index_wrong() noexcept
     uint32_t* handles_facets(const uint32_t*, uint32_t n, uint64_t* offsets) noexcept
@@ -161,7 +161,7 @@ cdef extern from "service.h":
     ctypedef struct Service:
         bint scheduled, shutting_down
         PyObject* hearer
-        uint64_t events, breaks, restores, conservative, needless
+        uint64_t generations, events, breaks, restores, conservative, needless
     Service service
     void service_schedule() noexcept
 
@@ -180,7 +180,7 @@ cdef extern from "watch.h":
     unsigned watch_slots_taken() noexcept
 
 cdef extern from "settle.h":
-    const int NOTICE_DETAIL, NOTICE_HANDLE, NOTICE_PURGED, NOTICE_LIFE
+    const int NOTICE_DETAIL, NOTICE_HANDLE, NOTICE_RETIRED, NOTICE_RELEASED, NOTICE_LIFE
     PyObject* Unknown_value
     PyObject* drain_callable
     bint service_unsettled() noexcept

@@ -3,8 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "blocks.h"
-
 #define AHEAD 12       /* sets that are fetched early */
 #define FEW 48         /* edges that are sorted by insertion */
 #define DIGIT_BITS 11u /* at most: the ends of all buckets stay in the first-level cache */
@@ -94,11 +92,8 @@ static inline void fetch(const Edges *edges, uint32_t i, const DependentsOf *set
 {
     if (i + 2 * AHEAD < edges->n)
         __builtin_prefetch(dependents_of(sets, edges->edges[i + 2 * AHEAD].facet), 1);
-    if (i + AHEAD < edges->n) {
-        uint64_t word = dependents_of(sets, edges->edges[i + AHEAD].facet)->word;
-        if (word != 0 && !(word & DEPENDENTS_INLINE))
-            __builtin_prefetch(block_at((uint32_t)word & NO_ID), 1);
-    }
+    if (i + AHEAD < edges->n)
+        dependents_fetch_block(dependents_of(sets, edges->edges[i + AHEAD].facet));
 }
 
 /* The handles of the facet at edge i, and how many. */
@@ -126,14 +121,21 @@ static void remove_first(const Edges *edges, uint32_t n, const DependentsOf *set
     }
 }
 
-bool edges_add(Edges *edges, const DependentsOf *sets, const uint32_t *handles)
+bool edges_add(Edges *edges, const DependentsOf *sets, const uint32_t *handles, MayAdd *may, uint32_t *refused)
 {
     uint32_t length;
+    *refused = NO_ID;
     for (uint32_t i = 0; i < edges->n; i += length) {
         const uint32_t *run = run_at(edges, i, handles, &length);
         for (uint32_t j = i; j < i + length; j++)
             fetch(edges, j, sets);
-        if (!dependents_add_many(dependents_of(sets, edges->edges[i].facet), run, length)) {
+        uint32_t facet = edges->edges[i].facet;
+        if (may != NULL && !may(facet)) {
+            *refused = facet;
+            remove_first(edges, i, sets, handles);
+            return false;
+        }
+        if (!dependents_add_many(dependents_of(sets, facet), run, length)) {
             remove_first(edges, i + length, sets, handles);
             return false;
         }

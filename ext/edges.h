@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "blocks.h"
 #include "dependents.h"
 #include "facet_list.h"
 #include "pool.h"
@@ -23,6 +24,13 @@ typedef struct DependentsOf {
 static inline Dependents *dependents_of(const DependentsOf *sets, uint32_t facet)
 {
     return (Dependents *)((char *)pool_at(sets->facets, facet) + sets->offset);
+}
+
+/* For loops over many sets: fetches the block of one that is soon read, whose word has been fetched before. */
+static inline void dependents_fetch_block(const Dependents *set)
+{
+    if (set->word != 0 && !(set->word & DEPENDENTS_INLINE))
+        __builtin_prefetch(block_at((uint32_t)set->word & NO_ID), 1);
 }
 
 typedef struct Edge {
@@ -41,8 +49,10 @@ typedef struct Edges {
  * The edges of n handles: handle i depends on facets[offsets[i]] to facets[offsets[i + 1] - 1], in any order. */
 bool edges_of(Edges *edges, uint32_t n, const uint64_t *offsets, const uint32_t *facets);
 void edges_free(Edges *edges);
-/* handles[index], ascending, become dependents. Out of memory: none are, as none of them was before. */
-bool edges_add(Edges *edges, const DependentsOf *sets, const uint32_t *handles);
+/* handles[index], ascending, become dependents. False: none are, as none of them was before, because may(facet) is false
+ * for *refused, while it is in the cache (NULL: it may); or, *refused being NO_ID, out of memory. */
+typedef bool MayAdd(uint32_t facet);
+bool edges_add(Edges *edges, const DependentsOf *sets, const uint32_t *handles, MayAdd *may, uint32_t *refused);
 void edges_remove(Edges *edges, const DependentsOf *sets, const uint32_t *handles);
 /* Gives each of the n handles the list of its facets: list_of(context, handles[index]). Out of memory: all are empty. */
 typedef FacetList *ListOf(uint32_t handle, void *context);

@@ -93,14 +93,16 @@ uint32_t facet_new(FacetKind kind, uint32_t owner, uint32_t fallback, PyObject *
     Object *object = object_at(owner);
     *facet_at(id) = (Facet){.next_touched = NO_ID,
                             .next_of_owner = object->first_facet,
+                            .previous_of_owner = NO_ID,
                             .id = id,
                             .owner = owner,
                             .fallback = fallback,
                             .provider = NO_ID,
                             .kind = (uint8_t)kind,
                             .holds = true,
-                            .limit = UINT16_MAX,
                             .name = Py_XNewRef(name)};
+    if (object->first_facet != NO_ID)
+        facet_at(object->first_facet)->previous_of_owner = id;
     object->first_facet = id;
     object->uses++;
     if (fallback != NO_ID)
@@ -143,10 +145,13 @@ PyObject *facet_forget(Facet *facet)
 
 static void leave_owner(uint32_t id)
 {
-    uint32_t *link = &object_at(facet_at(id)->owner)->first_facet;
-    while (*link != id)
-        link = &facet_at(*link)->next_of_owner;
-    *link = facet_at(id)->next_of_owner;
+    uint32_t next = facet_at(id)->next_of_owner, previous = facet_at(id)->previous_of_owner;
+    if (next != NO_ID)
+        facet_at(next)->previous_of_owner = previous;
+    if (previous != NO_ID)
+        facet_at(previous)->next_of_owner = next;
+    else
+        object_at(facet_at(id)->owner)->first_facet = next;
 }
 
 static void facet_free(uint32_t id)

@@ -83,11 +83,12 @@ typedef struct Facet {
     /* The rest. */
     uint32_t owner;         /* object ID */
     uint32_t fallback;      /* object ID of the builtins; NO_ID but for FACET_GLOBAL */
-    uint32_t next_of_owner;
-    uint32_t generation;    /* of what is recorded: a recorder that read another generation is stale */
+    uint32_t next_of_owner;     /* the facets of an object: a list in both directions, as an object may have thousands */
+    uint32_t previous_of_owner; /* NO_ID: the first */
+    uint32_t generation;    /* of what is recorded: a recorder that read another generation is stale. Changes with
+                               service.generations */
     uint32_t readers;       /* recorders that have read it and not yet committed */
     uint32_t pins;          /* Python references, drains at work, and the user who was given the object's ID */
-    uint16_t limit;         /* the smallest unstable_after of its handles */
     uint32_t n_links;
     uint32_t *links;        /* owned: object IDs where this facet is registered */
     PyObject *name;         /* owned, interned; NULL for parts of functions and whole objects */

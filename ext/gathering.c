@@ -15,7 +15,9 @@ bool gathering_reserve(Gathering *gathering, uint32_t n)
     uint32_t n_chunks = (n >> 16) + 1;
     if (n_chunks <= gathering->n_chunks)
         return true;
-    uint64_t *words = calloc(n_chunks, CONTAINER_WORDS * sizeof *words);
+    /* Written, so that the system gives the pages now and not in the middle of a union. */
+    size_t bytes = n_chunks * CONTAINER_WORDS * sizeof(uint64_t);
+    uint64_t *words = malloc(bytes);
     uint64_t *touched = calloc(n_chunks, TOUCHED_WORDS * sizeof *touched);
     uint32_t *counts = calloc(n_chunks, sizeof *counts);
     if (words == NULL || touched == NULL || counts == NULL) {
@@ -24,30 +26,29 @@ bool gathering_reserve(Gathering *gathering, uint32_t n)
         free(counts);
         return false;
     }
+    memset(words, 0, bytes);
     gathering_free(gathering); /* it is empty: there is nothing to copy */
-    *gathering = (Gathering){.words = words, .touched = touched, .counts = counts, .n_chunks = n_chunks, .first = n_chunks};
+    *gathering = (Gathering){.words = words, .touched = touched, .counts = counts, .n_chunks = n_chunks};
     return true;
-}
-
-static inline void has_chunk(Gathering *gathering, uint32_t chunk)
-{
-    gathering->first = chunk < gathering->first ? chunk : gathering->first;
-    gathering->end = chunk >= gathering->end ? chunk + 1 : gathering->end;
 }
 
 static inline void add_id(Gathering *gathering, uint32_t id)
 {
-    gathering->words[id >> 6] |= UINT64_C(1) << (id & 63);
+    uint64_t *word = &gathering->words[id >> 6], old = *word;
+    *word |= UINT64_C(1) << (id & 63);
+    gathering->counts[id >> 16] += *word != old;
     gathering->touched[id >> 12] |= UINT64_C(1) << (id >> 6 & 63);
-    has_chunk(gathering, id >> 16);
 }
 
 static void add_bitset(Gathering *gathering, uint32_t chunk, const uint64_t *words)
 {
     uint64_t *into = &gathering->words[(size_t)chunk * CONTAINER_WORDS];
-    has_chunk(gathering, chunk);
-    for (uint32_t i = 0; i < CONTAINER_WORDS; i++)
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < CONTAINER_WORDS; i++) {
         into[i] |= words[i];
+        count += count_bits(into[i]);
+    }
+    gathering->counts[chunk] = count;
     memset(&gathering->touched[(size_t)chunk * TOUCHED_WORDS], 0xff, TOUCHED_WORDS * sizeof(uint64_t));
 }
 
@@ -64,7 +65,8 @@ static void add_containers(Gathering *gathering, const Containers *containers)
     }
 }
 
-void gathering_add(Gathering *gathering, const Dependents *set)
+/* Arrays and containers. */
+static NOT_INLINE void add_block(Gathering *gathering, const Dependents *set)
 {
     if (set->word >> 61 == 1) {
         add_containers(gathering, containers_at((uint32_t)set->word & NO_ID));
@@ -75,27 +77,30 @@ void gathering_add(Gathering *gathering, const Dependents *set)
         add_id(gathering, id);
 }
 
+static inline void add_set(Gathering *gathering, const Dependents *set)
+{
+    uint32_t few[DEPENDENTS_FEW];
+    if (set->word & DEPENDENTS_INLINE)
+        for (uint32_t i = 0, n = dependents_few(set->word, few); i < n; i++)
+            add_id(gathering, few[i]);
+    else if (set->word != 0)
+        add_block(gathering, set);
+}
+
 void gathering_add_facets(Gathering *gathering, const DependentsOf *sets, const uint32_t *facets, uint32_t n)
 {
+    for (uint32_t i = 0; i < n && i < 2 * AHEAD; i++)
+        __builtin_prefetch(dependents_of(sets, facets[i]));
     for (uint32_t i = 0; i < n; i++) {
+        if (i + 2 * AHEAD < n)
+            __builtin_prefetch(dependents_of(sets, facets[i + 2 * AHEAD]));
         if (i + AHEAD < n)
-            __builtin_prefetch(dependents_of(sets, facets[i + AHEAD]));
-        gathering_add(gathering, dependents_of(sets, facets[i]));
+            dependents_fetch_block(dependents_of(sets, facets[i + AHEAD]));
+        add_set(gathering, dependents_of(sets, facets[i]));
     }
 }
 
 /* --- giving out ---------------------------------------------------------------------------------------------------- */
-
-static uint32_t count_chunk(const Gathering *gathering, uint32_t chunk)
-{
-    const uint64_t *touched = &gathering->touched[(size_t)chunk * TOUCHED_WORDS];
-    const uint64_t *words = &gathering->words[(size_t)chunk * CONTAINER_WORDS];
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < TOUCHED_WORDS; i++)
-        for (uint64_t left = touched[i]; left != 0; left &= left - 1)
-            count += count_bits(words[i * 64 + (uint32_t)__builtin_ctzll(left)]);
-    return count;
-}
 
 static size_t bytes_of(uint32_t count)
 {
@@ -105,15 +110,13 @@ static size_t bytes_of(uint32_t count)
 /* A cookie and the number of containers; then for each its key and count, and where it is. */
 static size_t header_size(uint32_t containers) { return 8 + (size_t)containers * 8; }
 
-size_t gathering_size(Gathering *gathering)
+size_t gathering_size(const Gathering *gathering)
 {
     size_t bytes = 0;
     uint32_t containers = 0;
-    for (uint32_t chunk = gathering->first; chunk < gathering->end; chunk++) {
-        uint32_t count = count_chunk(gathering, chunk);
-        gathering->counts[chunk] = count;
-        containers += count != 0;
-        bytes += bytes_of(count);
+    for (uint32_t chunk = 0; chunk < gathering->n_chunks; chunk++) {
+        containers += gathering->counts[chunk] != 0;
+        bytes += bytes_of(gathering->counts[chunk]);
     }
     return header_size(containers) + bytes;
 }
@@ -149,31 +152,30 @@ static uint8_t *write_chunk(Gathering *gathering, uint32_t chunk, uint8_t *to)
 void gathering_write(Gathering *gathering, uint8_t *bytes)
 {
     uint32_t containers = 0;
-    for (uint32_t chunk = gathering->first; chunk < gathering->end; chunk++)
+    for (uint32_t chunk = 0; chunk < gathering->n_chunks; chunk++)
         containers += gathering->counts[chunk] != 0;
-    size_t place = header_size(containers);
     uint8_t *key = put32(put32(bytes, COOKIE), containers), *offset = key + (size_t)containers * 4;
-    uint8_t *to = bytes + place;
-    for (uint32_t chunk = gathering->first; chunk < gathering->end; chunk++) {
+    uint8_t *to = bytes + header_size(containers);
+    for (uint32_t chunk = 0; chunk < gathering->n_chunks; chunk++) {
         uint32_t count = gathering->counts[chunk];
         if (count == 0)
             continue;
         key = put16(put16(key, chunk), count - 1);
         offset = put32(offset, (uint32_t)(to - bytes));
         to = write_chunk(gathering, chunk, to);
+        gathering->counts[chunk] = 0;
     }
-    gathering->first = gathering->n_chunks;
-    gathering->end = 0;
 }
 
 void gathering_empty(Gathering *gathering)
 {
-    for (uint32_t chunk = gathering->first; chunk < gathering->end; chunk++) {
+    for (uint32_t chunk = 0; chunk < gathering->n_chunks; chunk++) {
+        if (gathering->counts[chunk] == 0)
+            continue;
         memset(&gathering->words[(size_t)chunk * CONTAINER_WORDS], 0, CONTAINER_WORDS * sizeof(uint64_t));
         memset(&gathering->touched[(size_t)chunk * TOUCHED_WORDS], 0, TOUCHED_WORDS * sizeof(uint64_t));
+        gathering->counts[chunk] = 0;
     }
-    gathering->first = gathering->n_chunks;
-    gathering->end = 0;
 }
 
 void gathering_free(Gathering *gathering)

@@ -17,17 +17,15 @@
 typedef struct Gathering {
     uint64_t *words;   /* owned; 1024 for each 2^16 handles, all 0 between two unions */
     uint64_t *touched; /* owned; a bit for each word */
-    uint32_t *counts;  /* owned; of IDs, by 2^16 handles: filled by gathering_size */
+    uint32_t *counts;  /* owned; of IDs, by 2^16 handles */
     uint32_t n_chunks;
-    uint32_t first, end; /* chunks that have IDs lie in between */
 } Gathering;
 
 /* Safe points only. Room for the IDs below n. False: out of memory. */
 bool gathering_reserve(Gathering *gathering, uint32_t n);
-void gathering_add(Gathering *gathering, const Dependents *set);
 void gathering_add_facets(Gathering *gathering, const DependentsOf *sets, const uint32_t *facets, uint32_t n);
 /* The bytes that the union takes, for gathering_write; that also empties it. */
-size_t gathering_size(Gathering *gathering);
+size_t gathering_size(const Gathering *gathering);
 void gathering_write(Gathering *gathering, uint8_t *bytes);
 void gathering_empty(Gathering *gathering);
 void gathering_free(Gathering *gathering);

@@ -36,7 +36,8 @@ bool graph_add(Graph *graph, const uint32_t *handles, uint32_t n, const uint64_t
     Edges edges;
     if (!edges_of(&edges, n, offsets, facets))
         return false;
-    bool added = edges_add(&edges, &sets, handles);
+    uint32_t refused;
+    bool added = edges_add(&edges, &sets, handles, NULL, &refused);
     if (added && !edges_list(&edges, n, list_of, graph, handles)) {
         edges_remove(&edges, &sets, handles);
         added = false;

@@ -1,6 +1,8 @@
+#define PY_SSIZE_T_CLEAN
 #include "settle.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "action.h"
 #include "commit.h"
@@ -11,7 +13,7 @@
 #include "values.h"
 #include "watch.h"
 
-Service service = {.first_touched = NO_ID, .first_retired = NO_ID};
+Service service = {.first_touched = NO_ID, .first_retired = NO_ID, .unstable_after = UINT16_MAX};
 PyObject *Unknown_value, *drain_callable;
 
 /* How many drains in a row may ask for another one while events keep coming. Beyond that, the next event asks: CPython
@@ -222,20 +224,14 @@ static void count_break(uint32_t id)
 static void give_up_unstable(uint32_t id)
 {
     Facet *facet = facet_at(id);
-    if (facet->breaks < facet->limit || dependents_empty(&facet->handles))
+    if (facet->breaks < service.unstable_after || dependents_empty(&facet->handles))
         return;
-    uint32_t limit = UINT16_MAX;
     DependentsWalk walk;
-    FOR_EACH_DEPENDENT(handle, walk, &facet->handles) {
-        uint32_t own = handle_at(handle)->unstable_after;
-        if (own <= facet->breaks) {
+    FOR_EACH_DEPENDENT(handle, walk, &facet->handles)
+        if (handle_at(handle)->unstable_after <= facet->breaks) {
             *handle_byte(handle) = BYTE_RETIRED;
             facet->cause = facet->cause == CAUSE_NONE ? CAUSE_UNSTABLE : facet->cause; /* or they are retired already */
-        } else if (own < limit) {
-            limit = own;
         }
-    }
-    facet->limit = (uint16_t)limit;
 }
 
 /* Once: it is touched by that, and looked at again before the handles are told. */
@@ -340,20 +336,40 @@ static void leave_retired(const uint32_t *handles, uint32_t n)
     }
 }
 
+/* Appends what is to be told of the end of these handles, all of it or nothing. */
+static int tell_purged(const uint32_t *handles, uint32_t n, PyObject *notices)
+{
+    uint32_t n_released = 0;
+    PyObject *told = PyList_New(0), *ids = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)n * 4);
+    int result = told == NULL || ids == NULL ? -1 : 0;
+    for (uint32_t i = 0; i < n && result == 0; i++) {
+        if (handle_at(handles[i])->released)
+            memcpy(PyBytes_AS_STRING(ids) + 4 * (size_t)n_released++, &handles[i], 4);
+        else
+            result = append(told, Py_BuildValue("iI", (int)NOTICE_RETIRED, handles[i]));
+    }
+    if (result == 0 && n_released != 0)
+        result = append(told, Py_BuildValue("iy#", (int)NOTICE_RELEASED, PyBytes_AS_STRING(ids), 4 * (Py_ssize_t)n_released));
+    if (result == 0)
+        result = PyList_SetSlice(notices, PyList_GET_SIZE(notices), PyList_GET_SIZE(notices), told);
+    Py_XDECREF(told);
+    Py_XDECREF(ids);
+    return result;
+}
+
 static int purge_retired(PyObject *notices)
 {
-    uint32_t n, told = 0, *handles = take_retired(&n);
+    uint32_t n, *handles = take_retired(&n);
     if (handles == NULL) {
         PyErr_NoMemory();
         return -1;
     }
-    for (; told < n; told++)
-        if (append(notices, Py_BuildValue("iIi", (int)NOTICE_PURGED, handles[told],
-                                          (int)handle_at(handles[told])->released)) < 0)
-            break;
-    leave_retired(&handles[told], n - told);
-    handles_purge(handles, told);
-    for (uint32_t i = 0; i < told; i++) {
+    int result = n == 0 ? 0 : tell_purged(handles, n, notices);
+    if (result < 0)
+        leave_retired(handles, n);
+    else
+        handles_purge(handles, n);
+    for (uint32_t i = 0; i < n && result == 0; i++) {
         Handle *handle = handle_at(handles[i]);
         handle->queued = false;
         handle->told = HANDLE_GONE;
@@ -361,7 +377,7 @@ static int purge_retired(PyObject *notices)
             handle_free(handles[i]);
     }
     free(handles);
-    return told == n ? 0 : -1;
+    return result;
 }
 
 /* --- a batch ------------------------------------------------------------------------------------------------------ */

@@ -16,7 +16,8 @@ extern PyObject *drain_callable; /* borrowed: what the pending call runs */
 typedef enum NoticeKind {
     NOTICE_DETAIL, /* (kind, facet, object, change, broke, key, old, new, filename, line) */
     NOTICE_HANDLE, /* (kind, handle, HandleState, facet, Cause): it is now in this state, because of that facet */
-    NOTICE_PURGED, /* (kind, handle, released): its edges are gone; if released, so is its ID */
+    NOTICE_RETIRED, /* (kind, handle): its edges are gone */
+    NOTICE_RELEASED, /* (kind, bytes of uint32): the edges and the IDs of these handles are gone */
     NOTICE_LIFE    /* (kind, hearer, change, function, FunctionAttribute, new value); function is (id, qualname, code) of
                       a dead one */
 } NoticeKind;

@@ -20,6 +20,7 @@ PROGRAM = "instructions.c"  # has main(): not part of the library
 # Of ext/: the index, and what it is linked with.
 INDEX_SOURCES = (
     "blocks.c",
+    "byte_chunks.c",
     "bytes.c",
     "containers.c",
     "dependents.c",
@@ -27,6 +28,7 @@ INDEX_SOURCES = (
     "facet_list.c",
     "gathering.c",
     "graph.c",
+    "pages.c",
     "pool.c",
     "walk.c",
 )
