@@ -171,7 +171,7 @@ def _detail(notice: tuple[Any, ...]) -> list[_Delivery]:
 
 def _state(notice: tuple[Any, ...]) -> list[_Delivery]:
     _, number, state, facet, cause = notice
-    holder = kept[number]
+    holder = kept[number] if number < len(kept) else None
     if holder is None or holder._is_released(number):
         return []
     if _STATES[state] == "retired":
@@ -184,16 +184,23 @@ def _state(notice: tuple[Any, ...]) -> list[_Delivery]:
 
 def _retired(notice: tuple[Any, ...]) -> list[_Delivery]:
     _, number = notice
-    holder, kept[number] = kept[number], None
+    holder = _let_go(number)
     callback = None if holder is None else holder.callbacks.get("retired")
     return [] if holder is None or callback is None else [(callback, (holder._of(number),))]
 
 
 def _released(notice: tuple[Any, ...]) -> None:
     for number in array("I", notice[1]):
-        if (holder := kept[number]) is not None:
-            kept[number] = None
+        if (holder := _let_go(number)) is not None:
             holder._purged()
+
+
+def _let_go(number: int) -> Handle | Handles | None:
+    """Who holds this handle; not any more. A package that was imported anew does not know those of the one before."""
+    if number >= len(kept):
+        return None
+    holder, kept[number] = kept[number], None
+    return holder
 
 
 def _digest(notices: list[tuple[Any, ...]]) -> list[_Delivery]:

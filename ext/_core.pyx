@@ -452,7 +452,8 @@ def retire_dependents(const uint32_t[::1] facets not None, list kept, str reason
                         array.extend_buffer(retired, <char*>&walk.ids[j], 1)
                         handle_retire(walk.ids[j])
         for number in retired:
-            kept[number]._retired(number, reason)
+            if number < len(kept) and kept[number] is not None:
+                kept[number]._retired(number, reason)
     finally:
         drain_ends()
     return retired
