@@ -49,7 +49,7 @@ void facet_retires_handles(uint32_t id, Cause cause)
 {
     Facet *facet = facet_at(id);
     facet->generation++;
-    service.generations++;
+    service.generations += facet->readers != 0; /* without readers, nobody knows the generation before */
     if (dependents_empty(&facet->handles))
         return;
     facet->cause = (uint8_t)cause;

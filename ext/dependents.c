@@ -29,7 +29,7 @@ static uint32_t array_limit(uint32_t first, uint32_t last)
 }
 
 /* The inline word of n ascending IDs, or 0 where they do not fit. */
-static uint64_t inline_word(const uint32_t *ids, uint32_t n)
+static inline uint64_t inline_word(const uint32_t *ids, uint32_t n)
 {
     if (n == 0 || n > DEPENDENTS_FEW)
         return 0;
@@ -116,10 +116,23 @@ static bool add_to_array(Dependents *set, const uint32_t *others, uint32_t m, co
     return true;
 }
 
+/* Most often one ID comes to none or to one before it. */
+static bool add_one(Dependents *set, uint32_t id)
+{
+    uint32_t only = dependents_only(set);
+    if (set->word == 0)
+        set->word = inline_word(&id, 1);
+    else if (only < id) /* not NO_ID */
+        set->word = inline_word((uint32_t[]){only, id}, 2);
+    else
+        return false;
+    return true;
+}
+
 bool dependents_add_many(Dependents *set, const uint32_t *ids, uint32_t n)
 {
     uint32_t few[DEPENDENTS_FEW], merged[DEPENDENTS_FEW], m = 0;
-    if (n == 0)
+    if (n == 0 || (n == 1 && add_one(set, ids[0])))
         return true;
     if (is_containers(set))
         return add_to_containers(set, block_of(set), ids, n);
@@ -138,13 +151,7 @@ bool dependents_add_many(Dependents *set, const uint32_t *ids, uint32_t n)
     return true;
 }
 
-bool dependents_add(Dependents *set, uint32_t id)
-{
-    if (set->word != 0)
-        return dependents_add_many(set, &id, 1);
-    set->word = inline_word(&id, 1);
-    return true;
-}
+bool dependents_add(Dependents *set, uint32_t id) { return dependents_add_many(set, &id, 1); }
 
 /* --- removing ------------------------------------------------------------------------------------------------------ */
 

@@ -85,8 +85,8 @@ typedef struct Facet {
     uint32_t fallback;      /* object ID of the builtins; NO_ID but for FACET_GLOBAL */
     uint32_t next_of_owner;     /* the facets of an object: a list in both directions, as an object may have thousands */
     uint32_t previous_of_owner; /* NO_ID: the first */
-    uint32_t generation;    /* of what is recorded: a recorder that read another generation is stale. Changes with
-                               service.generations */
+    uint32_t generation;    /* of what is recorded: a recorder that read another generation is stale: see
+                               also service.generations */
     uint32_t readers;       /* recorders that have read it and not yet committed */
     uint32_t pins;          /* Python references, drains at work, and the user who was given the object's ID */
     uint32_t n_links;

@@ -30,7 +30,7 @@ typedef struct Service {
     bool shutting_down;        /* the interpreter ends: no reference is taken any more */
     PyObject *hearer;          /* owned or NULL: who hears of every function of the process */
     uint16_t unstable_after;   /* the smallest of all handles ever */
-    uint64_t generations;      /* changes of any facet's generation */
+    uint64_t generations;      /* changes of the generation of facets that had readers */
     uint64_t events;           /* events that concerned a facet, once for each facet */
     uint64_t breaks;           /* facets that stopped to hold */
     uint64_t restores;         /* facets that hold again */

@@ -122,6 +122,20 @@ def test_a_facet_that_changed_since_it_was_read_refuses_them_all():
     assert depwatch.stats()["handles"] - before["handles"] == 1
 
 
+def test_a_value_that_another_recorder_has_read_since_refuses_them_all():
+    globals_ = namespace(X=1, Y=2)
+    recorder, numbers = read_all(globals_, "X", "Y")
+    globals_["X"] = 3
+    other, _ = read_all(globals_, "X")  # X is assumed to be 3 from now on, and holds
+    assert depwatch.stats()["breaks"] >= 1
+    with pytest.raises(depwatch.Stale, match="global 'X'"):
+        commit(recorder, numbers, "Y", "X")
+    assert len(commit(recorder, numbers, "Y", "Y")) == 2
+    fresh, fresh_numbers = read_all(globals_, "Y", "X")
+    assert commit(fresh, fresh_numbers, "XY")[0].valid
+    other.close()
+
+
 def test_a_facet_that_breaks_too_often_is_given_up():
     globals_ = namespace(X=1)
     recorder, numbers = read_all(globals_, "X", unstable_after=2)

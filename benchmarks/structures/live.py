@@ -107,7 +107,10 @@ def live(workload: Workload, tell: Callable[[str], None]) -> dict[str, list[floa
     every = round(1 / REMOVED)
     # In a thread, where nothing drains by itself: all of them by one drain. In the main one, each group by its own.
     with ThreadPoolExecutor(1) as thread:
-        taken[PURGE] = [thread.submit(released, workload, groups, range(0, len(groups), every)).result()]
+        waiting = thread.submit(time.sleep, 0.1)  # until the main thread runs no Python, or it would drain meanwhile
+        drained = thread.submit(released, workload, groups, range(0, len(groups), every))
+        taken[PURGE] = [drained.result()]
+        waiting.result()
     taken[PURGE_GROUPS] = [released(workload, groups, range(1, len(groups), every))]
     recorder.close()
     depwatch.drain()
