@@ -64,9 +64,10 @@ class _Block(ctypes.Structure):
     _fields_: ClassVar = [
         ("wrapper", ctypes.c_void_p),
         ("closure", ctypes.c_void_p),
+        ("running", ctypes.c_int64),
+        ("broken", ctypes.c_void_p),
         ("again", ctypes.c_void_p),
         ("changed", ctypes.c_void_p),
-        ("running", ctypes.c_int64),
         ("bytes", ctypes.c_void_p),
         ("n_bytes", ctypes.c_int64),
         ("n_cell_bytes", ctypes.c_int64),
@@ -123,29 +124,35 @@ broken:
   ret i1 false
 }
 
-%Block = type {ptr, ptr, ptr, ptr, i64, ptr, i64, i64, ptr, i64, i64}
+%Block = type {ptr, ptr, i64, i64, ptr, ptr, ptr, i64, i64, ptr, i64, i64}
 
-define ptr @enter(ptr %self, ptr %args, ptr %kws) {
-  %at = getelementptr i8, ptr %self, i64 16
-  %block = load ptr, ptr %at
-  %bytes_at = getelementptr %Block, ptr %block, i64 0, i32 5
+define internal ptr @again(ptr %block, ptr %args) noinline {
+  %again_at = getelementptr %Block, ptr %block, i64 0, i32 4
+  %again = load ptr, ptr %again_at
+  %call_one = inttoptr i64 CALL_ONE to ptr
+  %after = tail call ptr %call_one(ptr %again, ptr %args)
+  ret ptr %after
+}
+
+define internal ptr @enter_checked(ptr %block, ptr %args, ptr %kws) noinline {
+  %bytes_at = getelementptr %Block, ptr %block, i64 0, i32 6
   %bytes = load ptr, ptr %bytes_at
-  %n_bytes_at = getelementptr %Block, ptr %block, i64 0, i32 6
+  %n_bytes_at = getelementptr %Block, ptr %block, i64 0, i32 7
   %n_bytes = load i64, ptr %n_bytes_at
-  %words_at = getelementptr %Block, ptr %block, i64 0, i32 8
+  %words_at = getelementptr %Block, ptr %block, i64 0, i32 9
   %words = load ptr, ptr %words_at
-  %n_words_at = getelementptr %Block, ptr %block, i64 0, i32 9
+  %n_words_at = getelementptr %Block, ptr %block, i64 0, i32 10
   %n_words = load i64, ptr %n_words_at
   %holds = call i1 @holds(ptr %bytes, i64 %n_bytes, ptr %words, i64 %n_words)
-  br i1 %holds, label %run, label %broken
+  br i1 %holds, label %run, label %broken, !prof !0
 run:
-  %wrapper = load ptr, ptr %block
-  %closure_at = getelementptr %Block, ptr %block, i64 0, i32 1
-  %closure = load ptr, ptr %closure_at
-  %running_at = getelementptr %Block, ptr %block, i64 0, i32 4
+  %running_at = getelementptr %Block, ptr %block, i64 0, i32 2
   %running = load i64, ptr %running_at
   %running_up = add i64 %running, 1
   store i64 %running_up, ptr %running_at
+  %wrapper = load ptr, ptr %block
+  %closure_at = getelementptr %Block, ptr %block, i64 0, i32 1
+  %closure = load ptr, ptr %closure_at
   %result = call ptr %wrapper(ptr %closure, ptr %args, ptr %kws)
   %running_then = load i64, ptr %running_at
   %running_down = sub i64 %running_then, 1
@@ -153,31 +160,66 @@ run:
   %failed = icmp eq ptr %result, null
   br i1 %failed, label %done, label %look_again
 look_again:
-  %cell_bytes = load ptr, ptr %bytes_at
-  %n_cell_bytes_at = getelementptr %Block, ptr %block, i64 0, i32 7
+  %n_cell_bytes_at = getelementptr %Block, ptr %block, i64 0, i32 8
   %n_cell_bytes = load i64, ptr %n_cell_bytes_at
-  %cell_words = load ptr, ptr %words_at
-  %n_cell_words_at = getelementptr %Block, ptr %block, i64 0, i32 10
+  %n_cell_words_at = getelementptr %Block, ptr %block, i64 0, i32 11
   %n_cell_words = load i64, ptr %n_cell_words_at
-  %still = call i1 @holds(ptr %cell_bytes, i64 %n_cell_bytes, ptr %cell_words, i64 %n_cell_words)
-  br i1 %still, label %done, label %lost
+  %still = call i1 @holds(ptr %bytes, i64 %n_cell_bytes, ptr %words, i64 %n_cell_words)
+  br i1 %still, label %done, label %lost, !prof !0
 done:
   ret ptr %result
 lost:
-  %changed_at = getelementptr %Block, ptr %block, i64 0, i32 3
+  %changed_at = getelementptr %Block, ptr %block, i64 0, i32 5
   %changed = load ptr, ptr %changed_at
-  %as_changed = inttoptr i64 CALL_ONE to ptr
-  %told = call ptr %as_changed(ptr %changed, ptr %result)
-  %as_release = inttoptr i64 RELEASE to ptr
-  call void %as_release(ptr %result)
+  %call_one = inttoptr i64 CALL_ONE to ptr
+  %told = call ptr %call_one(ptr %changed, ptr %result)
+  %release = inttoptr i64 RELEASE to ptr
+  call void %release(ptr %result)
   ret ptr %told
 broken:
-  %again_at = getelementptr %Block, ptr %block, i64 0, i32 2
-  %again = load ptr, ptr %again_at
-  %as_again = inttoptr i64 CALL_ONE to ptr
-  %after = call ptr %as_again(ptr %again, ptr %args)
+  %after = tail call ptr @again(ptr %block, ptr %args)
   ret ptr %after
 }
+
+define ptr @enter(ptr %self, ptr %args, ptr %kws) {
+  %at = getelementptr i8, ptr %self, i64 16
+  %block = load ptr, ptr %at
+  %broken_at = getelementptr %Block, ptr %block, i64 0, i32 3
+  %broken_address = load i64, ptr %broken_at
+  %broken_pointer = inttoptr i64 %broken_address to ptr
+  %broken_byte = load i8, ptr %broken_pointer
+  %valid = icmp eq i8 %broken_byte, 0
+  br i1 %valid, label %look, label %broken, !prof !0
+look:
+  %n_bytes_at = getelementptr %Block, ptr %block, i64 0, i32 7
+  %n_bytes = load i64, ptr %n_bytes_at
+  %n_words_at = getelementptr %Block, ptr %block, i64 0, i32 10
+  %n_words = load i64, ptr %n_words_at
+  %n = or i64 %n_bytes, %n_words
+  %no_more = icmp eq i64 %n, 0
+  br i1 %no_more, label %run, label %checked, !prof !0
+run:
+  %running_at = getelementptr %Block, ptr %block, i64 0, i32 2
+  %running = load i64, ptr %running_at
+  %running_up = add i64 %running, 1
+  store i64 %running_up, ptr %running_at
+  %wrapper = load ptr, ptr %block
+  %closure_at = getelementptr %Block, ptr %block, i64 0, i32 1
+  %closure = load ptr, ptr %closure_at
+  %result = call ptr %wrapper(ptr %closure, ptr %args, ptr %kws)
+  %running_then = load i64, ptr %running_at
+  %running_down = sub i64 %running_then, 1
+  store i64 %running_down, ptr %running_at
+  ret ptr %result
+checked:
+  %checked_result = tail call ptr @enter_checked(ptr %block, ptr %args, ptr %kws)
+  ret ptr %checked_result
+broken:
+  %after = tail call ptr @again(ptr %block, ptr %args)
+  ret ptr %after
+}
+
+!0 = !{!"branch_weights", i32 1000000, i32 1}
 """
 
 
@@ -232,11 +274,12 @@ class Entry:
         changed: Callable[[object], object],
     ) -> None:
         self._keep = (code, code.__self__, again, changed)
-        self._bytes = (_Byte * (len(cell_bytes) + 1))(*cell_bytes, ByteCheck(ctypes.addressof(NOTHING_MAY_RUN), 0))
+        self._bytes = (_Byte * len(cell_bytes))(*cell_bytes)
         self._words = (_Word * (len(cell_words) + len(words)))(*cell_words, *words)
         self._block = _Block(
             wrapper=_function_of(code),
             closure=id(code.__self__),
+            broken=ctypes.addressof(NOTHING_MAY_RUN),
             again=id(again),
             changed=id(changed),
             bytes=ctypes.addressof(self._bytes),
@@ -258,7 +301,7 @@ class Entry:
 
     def look_at(self, address: int | None) -> None:
         """From now on the code may run while the byte there is 0; None: not at all."""
-        self._bytes[-1].address = ctypes.addressof(NOTHING_MAY_RUN) if address is None else address
+        self._block.broken = ctypes.addressof(NOTHING_MAY_RUN) if address is None else address
 
     def expect(self, words: Sequence[int]) -> None:
         """What the words have to be from now on, in the order in which they were given."""
@@ -269,6 +312,8 @@ class Entry:
     @property
     def may_run(self) -> bool:
         """What the native function would find."""
-        return all(ByteCheck(each.address, each.expected).holds for each in self._bytes) and all(
-            WordCheck(each.address, each.one, each.other).holds for each in self._words
+        return (
+            ctypes.c_ubyte.from_address(self._block.broken).value == 0
+            and all(ByteCheck(each.address, each.expected).holds for each in self._bytes)
+            and all(WordCheck(each.address, each.one, each.other).holds for each in self._words)
         )
