@@ -30,10 +30,9 @@ def kind_for(value: object) -> str | None:
 class Cell:
     """One word that a piece of code loads."""
 
-    __slots__ = ("address", "checks", "kind", "name", "owner", "words")
+    __slots__ = ("address", "checks", "kind", "name", "words")
 
-    def __init__(self, owner: types.FunctionType | types.ModuleType, name: str, kind: str, cell: ValueCell) -> None:
-        self.owner: Final = owner
+    def __init__(self, name: str, kind: str, cell: ValueCell) -> None:
         self.name: Final = name
         self.kind: Final = kind
         self.address: Final = cell.address
@@ -78,7 +77,7 @@ class Cells:
                 cell = self._recorder.value_cell(owner, name, "object" if kind == "bool" else kind)  # type: ignore[arg-type]
             except (Unwatchable, TypeError, NameError, AttributeError):
                 return None  # it is frozen instead, where it is looked at again
-            self._by_place[place] = Cell(owner, name, kind, cell)
+            self._by_place[place] = Cell(name, kind, cell)
         return self._by_place[place]
 
     def commit(self) -> None:

@@ -178,16 +178,30 @@ class NoteTypes(AnalysisPass):  # type: ignore[misc]
         compilation = _compilation()
         found = set(state.typemap.values())
         check_types(compilation.function.name, found)
-        for kind in found:
-            templates = kind.templates if isinstance(kind, types.Function) else [getattr(kind, "template", None)]
-            for template in templates:
-                _note_template(compilation, template)
+        for template in _templates(state, found):
+            _note_template(compilation, template)
         return False
 
 
+def _templates(state: Any, found: set[Any]) -> Iterator[Any]:
+    """What typing looked functions, methods and attributes up in, if an @overload of any kind is behind it."""
+    bodies = [kind.template._overload_func for kind in found if hasattr(getattr(kind, "template", 0), "_overload_func")]
+    for _, _, statement in finding.assignments(state.func_ir):
+        if isinstance(statement.value, Expr) and statement.value.op == "getattr":
+            of = state.typemap.get(statement.value.value.name)
+            for template in state.typingctx._get_attribute_templates(of):
+                if getattr(template, "_attr", None) == statement.value.attr and hasattr(template, "_overload_func"):
+                    bodies.append(template._overload_func)
+    functions = [kind for kind in found if isinstance(kind, types.Function)]
+    # numba types a method or attribute as a call of the function that was decorated.
+    functions += [state.typingctx.resolve_value_type(body) for body in bodies if not is_numbas_own(body)]
+    for function in functions:
+        yield from (template for template in function.templates if hasattr(template, "_overload_func"))
+
+
 def _note_template(compilation: Compilation, template: Any) -> None:
-    body = getattr(template, "_overload_func", None)
-    if body is None or is_numbas_own(body):
+    body = template._overload_func
+    if is_numbas_own(body):
         return
     compilation.templates.add(template)
     made = [made for made, _ in template._impl_cache.values() if made is not None]
@@ -350,9 +364,20 @@ class _Listener(event.Listener):  # type: ignore[misc]
             _unwatched[result.library] = (weakref.ref(dispatcher), active.arguments)
             if not is_numbas_own(dispatcher.py_func) and _versions(_linked(result.library)):
                 _callers.append(active)
-        if not _active:
-            while _callers:
-                _watch_caller(_callers.pop())
+        if not _active and _callers:
+            _watch_callers()
+
+
+def _watch_callers() -> None:
+    callers, refused = _callers[:], None
+    _callers.clear()  # compiling them again comes by here too
+    for caller in callers:
+        try:
+            _watch_caller(caller)
+        except Unwatchable as error:
+            refused = error
+    if refused is not None:
+        raise refused
 
 
 def _watch_caller(caller: _Active) -> None:

@@ -81,6 +81,7 @@ class Function:
         if result.entry_point not in context._defns:
             context.insert_user_function(result.entry_point, result.fndesc, [result.library])
         self.current[version.arguments] = version
+        self._drop()
 
     def _remove(self, arguments: tuple[Any, ...], result: Any) -> None:
         dispatcher = self.dispatcher
@@ -99,6 +100,9 @@ class Function:
         for template in version.templates:
             template._impl_cache.clear()  # it was made under the same assumptions
         self.aside.append(version)
+
+    def _drop(self) -> None:
+        """Keep no more versions aside than asked for. The code of one that is dropped stays while it runs."""
         while len(self.aside) > self.keep:
             dropped = self.aside.pop(0)
             dropped.rely(None)

@@ -1,0 +1,216 @@
+"""A change while compiled code is running, whoever makes it: a cell is right inside the running call, what is built in
+is right in the next one, and code stays as long as somebody is in it."""
+
+import gc
+import signal
+import threading
+import time
+
+import pytest
+
+import depwatch.integrations.numba as watched
+from depwatch.integrations.numba import Changed
+from numba_programs import Program
+
+CALLER = """
+from numba import objmode
+
+X, FLAG, KIND, EVENTS = 1, True, "a", []
+
+def happen(i):
+    if i == 5:
+        change()
+    EVENTS.append(i)
+
+@njit
+def f(n):
+    total = 0
+    for i in range(n):
+        with objmode():
+            happen(i)
+        if FLAG:
+            total += X
+        else:
+            total += 1000
+    return total * 10 + len(KIND)
+"""
+
+
+def in_python(program, n, change):
+    """What plain Python gives, where KIND alone stays what it was when the call began."""
+    x, flag, kind = program.X, program.FLAG, program.KIND
+    total = 0
+    for i in range(n):
+        if i == 5:
+            x, flag = change.get("X", x), change.get("FLAG", flag)
+        total += x if flag else 1000
+    return total * 10 + len(kind)
+
+
+@pytest.mark.parametrize("change", [{"X": 100}, {"FLAG": False}, {"X": -1, "FLAG": False}, {"KIND": "bbb"}], ids=str)
+def test_a_change_by_a_callee_of_the_running_code(change):
+    program = Program(CALLER)
+    program.change = lambda: vars(program).update(change)
+    expected = in_python(program, 10, change)
+    assert program.f(10) == expected
+    assert program.EVENTS == list(range(10))
+    program.change = lambda: None
+    assert program.f(10) == in_python(program, 10, {})  # the next call is right in all of it
+    assert program.stats("f")[0][0] == 1 + ("KIND" in change)
+
+
+def test_a_change_by_del_of_something_that_dies_inside_the_running_code():
+    class Dies:
+        def __del__(self):
+            program.X = 100
+
+    program = Program(CALLER)
+    held = [Dies()]
+    program.change = held.clear
+    assert program.f(10) == (5 * 1 + 5 * 100) * 10 + 1
+    assert program.stats("f") == [(1, 0, 0)]
+
+
+def test_a_change_by_a_signal_handler(monkeypatch):
+    program = Program(CALLER)
+    before = signal.signal(signal.SIGUSR1, lambda *_: vars(program).update(X=100))
+    try:
+        program.change = lambda: signal.raise_signal(signal.SIGUSR1)
+        assert program.f(10) == (5 * 1 + 5 * 100) * 10 + 1
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert program.stats("f") == [(1, 0, 0)]
+
+
+def test_a_change_by_another_thread_while_the_code_runs_without_the_gil():
+    program = Program(
+        """
+        STOP, X = False, 1
+
+        @njit(nogil=True)
+        def wait(limit):
+            for i in range(limit):
+                if STOP:
+                    return X
+            return -1
+        """
+    )
+    program.STOP = True
+    assert program.wait(1) == 1
+    program.STOP = False
+    results = []
+    thread = threading.Thread(target=lambda: results.append(program.wait(10**12)))
+    thread.start()
+    time.sleep(0.05)
+    assert thread.is_alive()
+    program.X = 7
+    program.STOP = True
+    thread.join(30)
+    assert results == [7]
+    assert program.stats("wait") == [(1, 0, 0)]
+
+
+def test_a_change_of_the_type_while_the_code_is_running_drops_its_result():
+    program = Program(CALLER)
+    program.change = lambda: vars(program).update(X="text")
+    with pytest.raises(Changed, match="while f was running.*'X', which is not of type int of 64 bits any more"):
+        program.f(10)
+    program.X = 3
+    program.change = lambda: None
+    assert program.f(10) == 301
+    program.change = lambda: vars(program).update(FLAG=None)
+    with pytest.raises(Changed, match="'FLAG', which is not of type bool"):
+        program.f(10)
+    program.FLAG = True
+    assert program.f(10) == 301
+    assert program.stats("f") == [(1, 0, 0)]
+
+
+def test_a_generator_that_is_suspended_meanwhile_loads_from_cells_and_keeps_what_is_built_in():
+    program = Program(
+        """
+        X, KIND = 1, "a"
+        @njit(keep=1)
+        def counting():
+            while True:
+                yield X * 100 + len(KIND)
+        """
+    )
+    first = program.counting()
+    assert next(first) == 101
+    program.X = 2
+    assert next(first) == 201
+    for program.KIND in ("aa", "aaa", "aaaa", "aaaaa"):
+        assert next(program.counting()) == 200 + len(program.KIND)
+    gc.collect()
+    assert next(first) == 201  # begun as "a", and its code is still there
+    first = None
+    assert watched.stats(program.counting).compiled == 5
+
+
+def test_code_that_is_dropped_while_it_runs_stays_until_it_is_done():
+    program = Program(
+        """
+        from numba import objmode
+        KIND = "a"
+        def happen(depth): pass
+        @njit(keep=1)
+        def f(depth):
+            with objmode():
+                happen(depth)
+            return len(KIND)
+        """
+    )
+
+    def happen(depth):
+        seen.append(program.KIND)
+        if depth:
+            program.KIND += "a"
+            results.append(program.f(depth - 1))
+        gc.collect()
+
+    results, seen = [], []
+    program.happen = happen
+    assert program.f(6) == 1
+    assert results == [7, 6, 5, 4, 3, 2]
+    assert seen == ["a" * i for i in range(1, 8)]
+    assert watched.stats(program.f) == (7, 0, 0, 1)
+
+
+def test_threads_that_call_while_another_one_changes_get_what_was_so_during_the_call():
+    program = Program(
+        """
+        KIND, X = "a", 1
+        @njit
+        def inner(): return len(KIND)
+        @njit
+        def f(x): return inner() * 10 + x
+        """
+    )
+    assert program.f(1) == 11
+    kinds = ["a" * n for n in range(1, 5)]
+    wrong, calls, stop = [], [], threading.Event()
+
+    def call():
+        while not stop.is_set():
+            before = changes[0]
+            got = program.f(1)
+            if changes[0] == before and got != len(program.KIND) * 10 + 1 and changes[0] == before:
+                wrong.append((got, program.KIND))
+            calls.append(got)
+
+    changes = [0]
+    threads = [threading.Thread(target=call) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for i in range(400):
+        changes[0] += 1
+        program.KIND = kinds[i % 4]
+        changes[0] += 1
+        time.sleep(0.001)
+        assert program.f(1) == len(program.KIND) * 10 + 1
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert (wrong, set(calls)) == ([], {11, 21, 31, 41})
+    assert watched.stats(program.f).compiled <= 5
