@@ -14,7 +14,6 @@ from numba.core import event
 
 from depwatch.integrations import numba as watched
 
-
 NUMBERS = itertools.count()
 registered = []
 

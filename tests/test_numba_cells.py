@@ -243,6 +243,8 @@ def test_granular_refuses_data_that_has_no_cell_and_takes_what_code_calls():
     assert program.f(3) == 9
     program.X = 4
     assert program.f(3) == 12
-    with pytest.raises(Unwatchable, match=r"global 'NAME' of <function f> is of type str.*granular.*leave the policy out"):
+    with pytest.raises(
+        Unwatchable, match=r"global 'NAME' of <function f> is of type str.*granular.*leave the policy out"
+    ):
         exec('@njit(policy="granular")\ndef f(): return NAME', vars(program))
     assert program.stats("f") == [(1, 0, 0)]

@@ -68,7 +68,9 @@ def test_overloads_that_were_compiled_before_for_code_that_is_not_watched():
     assert program.outer(1) == 400
     program.KIND = "aaaaa"
     assert program.outer(1) == 600
-    assert program.plain(1) == 2  # nobody asked to watch this one, and nothing that is watched was in it when it was compiled
+    assert (
+        program.plain(1) == 2
+    )  # nobody asked to watch this one, and nothing that is watched was in it when it was compiled
 
 
 def test_methods_and_attributes_that_overloads_add():
@@ -114,7 +116,7 @@ def test_register_jitable_functions():
     assert program.f(1) == 4
 
 
-# --- other ways in which one function gets into the code of another -----------------------------------------------------
+# --- other ways in which one function gets into the code of another --------------------------------------------------
 
 
 def test_a_dispatcher_as_an_argument():
@@ -156,17 +158,19 @@ def test_a_dispatcher_in_a_tuple_and_from_a_closure():
 def test_code_that_numba_has_compiled_for_itself_with_a_function_of_ours_in_it():
     program = Program(
         """
-        import functools
         KIND = "a"
         @njit
-        def step(x, y): return x + y + len(KIND)
+        def step(x): return x + len(KIND)
         @njit
-        def f(values): return functools.reduce(step, values, 0)
+        def f(values):
+            total = 0
+            for value in map(step, values):
+                total += value
+            return total
         """
     )
-    values = np.arange(3)
     for program.KIND in ("a", "aaa", "a"):
-        assert program.f(values) == 3 + 3 * len(program.KIND)
+        assert program.f((1, 2)) == 3 + 2 * len(program.KIND)
 
 
 def test_callees_that_were_compiled_before_they_were_watched(compilations):  # noqa: F811
@@ -222,7 +226,7 @@ def test_watch_compiles_again_what_is_compiled_already():
         watched.watch(program.f, policy="bulk")
 
 
-# --- refused ------------------------------------------------------------------------------------------------------------
+# --- refused ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name, arguments", [
@@ -262,7 +266,8 @@ def mean(a):
 
 
 @pytest.mark.parametrize("thing, why", [
-    (callback, "C callback"), (doubled, "@vectorize"), (copied, "@guvectorize"), (Jitted, "jitclass"), (mean, "stencil"),
+    (callback, "C callback"), (doubled, "@vectorize"), (copied, "@guvectorize"), (Jitted, "jitclass"),
+    (mean, "stencil"),
 ])  # fmt: skip
 def test_watched_code_cannot_use_them_either_and_neither_can_they_be_watched(thing, why):
     with pytest.raises(Unwatchable, match=f"{why}.*use @njit"):
@@ -292,7 +297,7 @@ def test_functions_called_by_their_address():
             return total
         """
     )
-    with pytest.raises(Unwatchable, match=r"f calls a function by its address.*pass functions made by @njit one by one"):
+    with pytest.raises(Unwatchable, match=r"f calls a function by its address.*pass functions .* one by one"):
         program.f((program.one, program.two), 1)
 
 
@@ -351,17 +356,19 @@ def test_what_is_inside_objmode_is_python_and_may_be_anything():
 
 @pytest.mark.parametrize("make", [lambda: njit(cache=True), lambda: njit("int64()", cache=True)])
 def test_code_from_the_disk(make):
-    with pytest.raises(Unwatchable, match="cache=True.*by the source file.*leave cache=True out"):
+    with pytest.raises(Unwatchable, match=r"cache=True.*by the source file.*leave cache=True out"):
         make()
     plain = numba.njit(cache=True)(test_code_from_the_disk)
     with pytest.raises(Unwatchable, match="cache=True"):
         watched.watch(plain)
+    with pytest.raises(Unwatchable, match="cache=True"):
+        njit(lambda: 1).enable_caching()
 
 
 def test_code_that_cannot_be_taken_back_cannot_call_a_watched_function():
     program = Program('KIND = "a"\n@njit\ndef leaf(x): return x + len(KIND)')
     exec("import numba\ndef f(x): return leaf(x)", vars(program))
-    with pytest.raises(Unwatchable, match="leaf is called by code.*@cfunc.*call it from @njit code"):
+    with pytest.raises(Unwatchable, match=r"leaf is called by code.*@cfunc.*call it from @njit code"):
         numba.cfunc("int64(int64)")(program.f)
     with pytest.raises(Unwatchable, match="leaf is called by code"):
         numba.vectorize(["int64(int64)"])(program.f)

@@ -9,7 +9,6 @@
 docs/numba.md says what is watched, what is refused, and why.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 try:
@@ -19,7 +18,6 @@ except ImportError as error:
 
 from numba.core import sigutils
 
-from depwatch import Unwatchable
 from depwatch.integrations.numba.cells import kind_for
 from depwatch.integrations.numba.compiling import compile_as_numba_does, watch_dispatcher
 from depwatch.integrations.numba.finding import check_written

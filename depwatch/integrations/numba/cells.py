@@ -11,7 +11,6 @@ from numba.extending import intrinsic
 
 from depwatch import Recorder, Unwatchable, ValueCell
 from depwatch.integrations.numba.entry import ByteCheck, WordCheck
-from depwatch.values import dict_of_module, is_a
 
 # A load of one of these modules' numbers would cost more than it could ever gain: they are frozen, and still watched.
 MODULES_OF_CONSTANTS: Final = ("math", "cmath", "numpy")
@@ -69,7 +68,7 @@ class Cells:
         kind = kind_for(value)
         if kind is None:
             return None
-        if is_a(owner, types.ModuleType) and dict_of_module(owner).get("__name__") in MODULES_OF_CONSTANTS:
+        if isinstance(owner, types.ModuleType) and vars(owner).get("__name__") in MODULES_OF_CONSTANTS:
             return None
         place = (id(owner), name, kind)
         if place not in self._by_place:

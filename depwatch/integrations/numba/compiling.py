@@ -47,8 +47,9 @@ class Compilation:
         if self.function.policy == "granular" and not isinstance(read, VariableRead):
             finding.check_granular(read)
         self.consistent &= self.reads.add(read)
-        if finding.is_inlined(read.value):
-            self.add_all(finding.written_in(read.value.py_func))
+        value: Any = read.value
+        if finding.is_inlined(value):
+            self.add_all(finding.written_in(value.py_func))
 
     def add_all(self, reads: Iterator[Read]) -> None:
         for read in reads:

@@ -2,7 +2,8 @@
 
 It is one small native function for all versions. It looks at the bytes that depwatch keeps current; while all of them
 say that the code may run it goes on to the code, in about a nanosecond. It is right in any thread and at once, as the
-bytes change inside the watcher's callback, before the change takes effect. Otherwise it calls Python, which may compile.
+bytes change inside the watcher's callback, before the change takes effect. Otherwise it calls Python, which may
+compile.
 
 It also counts the calls that are running, so that no code is freed under them; and when such a call is done it looks
 again at the values that the code reads while it runs (cells): code has no way to go on with a value of another type.
@@ -274,8 +275,9 @@ class Entry:
         changed: Callable[[object], object],
     ) -> None:
         self._keep = (code, code.__self__, again, changed)
-        self._bytes = (_Byte * len(cell_bytes))(*cell_bytes)
-        self._words = (_Word * (len(cell_words) + len(words)))(*cell_words, *words)
+        self._bytes = (_Byte * len(cell_bytes))(*(_Byte(*check) for check in cell_bytes))
+        all_words = [*cell_words, *words]
+        self._words = (_Word * len(all_words))(*(_Word(*check) for check in all_words))
         self._block = _Block(
             wrapper=_function_of(code),
             closure=id(code.__self__),

@@ -14,6 +14,7 @@ from depwatch.integrations.numba.refusals import check_value
 from depwatch.values import is_a
 
 UNKNOWN: Final = object()  # not a constant
+DATA: Final = (int, float, complex, str, bytes, tuple)  # what code is given, not what it calls
 
 
 def assignments(func_ir: Any) -> Iterator[tuple[Any, int, Any]]:
@@ -33,7 +34,7 @@ def constant(func_ir: Any, value: Any) -> Any:
         return UNKNOWN if defined is None else constant(func_ir, defined)
     if isinstance(value, ir.Expr) and value.op == "getattr":
         owner = constant(func_ir, value.value)
-        if owner is not UNKNOWN and is_a(owner, types.ModuleType | type):
+        if owner is not UNKNOWN and isinstance(owner, types.ModuleType | type):
             return getattr(owner, value.attr, UNKNOWN)
     return UNKNOWN
 
@@ -42,7 +43,7 @@ def attribute_owner(func_ir: Any, value: Any) -> Any:
     """The module or class whose attribute a right-hand side is, or None."""
     if isinstance(value, ir.Expr) and value.op == "getattr":
         owner = constant(func_ir, value.value)
-        if owner is not UNKNOWN and is_a(owner, types.ModuleType | type):
+        if owner is not UNKNOWN and isinstance(owner, types.ModuleType | type):
             return owner
     return None
 
@@ -97,11 +98,12 @@ def written_in(function: types.FunctionType, seen: set[types.FunctionType] | Non
     for _, _, statement in assignments(func_ir):
         if (read := read_of(function, func_ir, statement.value)) is not None:
             yield read
-            if is_inlined(read.value):
-                yield from written_in(read.value.py_func, seen)
+            value: Any = read.value
+            if is_inlined(value):
+                yield from written_in(value.py_func, seen)
 
 
-def is_inlined(value: object) -> bool:
+def is_inlined(value: Any) -> bool:
     """Whether numba copies this function into its callers, before it compiles them."""
     return isinstance(value, Dispatcher) and value.targetoptions.get("inline", "never") != "never"
 
@@ -144,7 +146,7 @@ def check_written(function: types.FunctionType, granular: bool, is_cell: Any) ->
 
 def check_granular(read: Read) -> None:
     """Raises Unwatchable for data that has no cell. What code calls is built in whatever the policy."""
-    if isinstance(read, CodeRead | ClassRead) or not isinstance(read.value, int | float | complex | str | bytes | tuple):
+    if isinstance(read, CodeRead | ClassRead) or not isinstance(read.value, DATA):
         return
     raise Unwatchable(
         f'{read} is of type {type(read.value).__name__}, for which there is no cell, and policy="granular" has nothing '

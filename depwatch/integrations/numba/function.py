@@ -8,6 +8,7 @@ from numba.core import typing as numba_typing
 from numba.core.compiler_lock import global_compiler_lock
 
 from depwatch import Unwatchable, drain
+from depwatch.integrations.numba.refusals import cached
 from depwatch.integrations.numba.version import Changed, Version, described, version_of
 
 type Policy = Literal["bulk", "granular", "error"] | None
@@ -215,12 +216,17 @@ def attach(dispatcher: Any, function: Function, pipeline_class: type, is_compili
         if not is_compiling():
             raise Unwatchable(
                 f"{function.name} is called by code that numba compiles in a way that cannot be taken back (@cfunc, "
-                "@vectorize, @guvectorize, a stencil): it would go on with what is compiled now; call it from @njit code"
+                "@vectorize, @guvectorize, a stencil): that would go on with what is compiled now; call it from @njit "
+                "code"
             )
         function.ready(tuple(itself.fold_argument_types(args, kws)[1]))
         return get_call_template(itself, args, kws)
+
+    def enable_caching() -> None:
+        raise cached(function.name)
 
     dispatcher._depwatch = function
     dispatcher._compiler.pipeline_class = pipeline_class
     dispatcher._compiler._failed_cache = _NeverFails()
     dispatcher.get_call_template = for_callers
+    dispatcher.enable_caching = enable_caching

@@ -69,12 +69,12 @@ def check_types(name: str, found: Any) -> None:
             raise Unwatchable(f"{name} uses an instance of {kind.name}, {FROZEN_FOR_GOOD[JitClassType]}")
         if isinstance(kind, FunctionType | UndefinedFunctionType):
             raise Unwatchable(
-                f"{name} calls a function by its address ({kind.name}), and whoever has the address goes on calling the "
-                "old code; pass functions made by @njit one by one, so that numba compiles for each"
+                f"{name} calls a function by its address ({kind.name}), and whoever has the address goes on calling "
+                "the old code; pass functions made by @njit one by one, so that numba compiles for each"
             )
 
 
-def check_dispatcher(dispatcher: object) -> None:
+def check_dispatcher(dispatcher: Any) -> None:
     """Raises TypeError for what is no jitted function, Unwatchable for one that cannot be watched."""
     if (why := why_for_good(dispatcher)) is not None:
         raise Unwatchable(f"{brief(dispatcher)} is {why}; use @njit")
@@ -83,7 +83,8 @@ def check_dispatcher(dispatcher: object) -> None:
     name = dispatcher.py_func.__qualname__
     if dispatcher.targetoptions.get("forceobj"):
         raise Unwatchable(
-            f"{name} is compiled in object mode (forceobj=True), whose lifted loops are compiled out of sight; use @njit"
+            f"{name} is compiled in object mode (forceobj=True), whose lifted loops are compiled out of sight; use "
+            "@njit"
         )
     if type(dispatcher).__name__ != "CPUDispatcher":
         raise Unwatchable(f"{name} is compiled by {type(dispatcher).__name__}, not for the CPU; use @njit")
@@ -107,7 +108,8 @@ class _Refused:
 
     def __call__(self, *_: Any, **__: Any) -> Any:
         raise Unwatchable(
-            f"@{self.__name__} makes {self._why}; use @njit, or numba.{self.__name__} for code whose globals never change"
+            f"@{self.__name__} makes {self._why}; use @njit, or numba.{self.__name__} for code whose globals never "
+            "change"
         )
 
 

@@ -1,7 +1,7 @@
 """Versions: the code of one function for one set of argument types, and what it was compiled under."""
 
 import weakref
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from depwatch import DepwatchError, Handle, Recorder, Stale
@@ -14,7 +14,9 @@ from depwatch.values import brief
 if TYPE_CHECKING:
     from depwatch.integrations.numba.function import Function
 
-UNSTABLE_AFTER: Final = 65535  # compiled code cannot do with an ordinary load: it must be watched however often it breaks
+UNSTABLE_AFTER: Final = (
+    65535  # compiled code cannot do with an ordinary load: it must be watched however often it breaks
+)
 CONTENTS_OF_CELL: Final = 16  # where a closure cell (PyCellObject) has what is in it
 
 
@@ -60,7 +62,7 @@ class Version:
         self.callees: Final = tuple(callees)  # linked in: their cells and environments must stay as long as this code
         self.templates: Final = tuple(templates)  # of the @overloads that it uses: they keep what they have compiled
         self.reads: Final = reads
-        self.raising: Final = {
+        self.raising: Final[set[Hashable]] = {
             read.key for version in self.callees for read in version.reads if read.key in version.raising
         }
         if function.policy == "error":
