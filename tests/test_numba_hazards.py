@@ -365,6 +365,56 @@ def test_code_from_the_disk(make):
         njit(lambda: 1).enable_caching()
 
 
+def test_functions_whose_code_may_come_from_the_disk_cannot_be_called(tmp_path, monkeypatch):
+    monkeypatch.setattr(numba.core.config, "CACHE_DIR", str(tmp_path))
+    source = tmp_path / "cached_callee.py"
+    source.write_text(
+        "import numba\nKIND = 'a'\n@numba.njit(cache=True)\ndef leaf(x): return x + len(KIND)\n"
+        "def indirect(f):\n  @numba.njit\n  def call(x): return f(x)\n  return call\n"
+    )
+    for _ in range(2):  # compiled, then from the disk
+        leaf = Program(f"exec(compile(open({str(source)!r}).read(), {str(source)!r}, 'exec'))")
+        assert leaf.leaf(1) == 2
+        with pytest.raises(Unwatchable, match=r"global 'leaf' of f, the function leaf, has cache=True"):
+            Program("@njit\ndef f(x): return leaf(x)", leaf=leaf.leaf)
+        program = Program("@njit\ndef f(leaf, x): return leaf(x)")
+        with pytest.raises(Unwatchable, match="leaf.* has cache=True"):
+            program.f(leaf.leaf, 1)
+    assert sum(leaf.leaf.stats.cache_hits.values()) == 1
+
+
+def test_functions_that_call_each_other():
+    program = Program(
+        """
+        @njit
+        def even(n):
+            if n == 0:
+                return 1
+            return odd(n - 1)
+        @njit
+        def odd(n):
+            if n == 0:
+                return 0
+            return even(n - 1)
+        """
+    )
+    with pytest.raises(Unwatchable, match="odd and even call each other.*let one function call itself"):
+        program.even(3)
+
+
+def test_defaults_that_are_changed_behind_numbas_back():
+    program = Program("@njit\ndef f(x=1): return x\n@njit\ndef g(): return f()")
+    assert (program.f(), program.g()) == (1, 1)
+    before = program.f.py_func.__defaults__
+    program.f.py_func.__defaults__ = (2,)
+    for call in (program.f, program.g, program.f):
+        with pytest.raises(Unwatchable, match="defaults of <function f>: they were changed.*decorate the function again"):
+            call()
+    program.f.py_func.__defaults__ = before
+    assert (program.f(), program.g()) == (1, 1)
+    assert program.stats("f", "g") == [(1, 1, 0), (1, 1, 0)]
+
+
 def test_code_that_cannot_be_taken_back_cannot_call_a_watched_function():
     program = Program('KIND = "a"\n@njit\ndef leaf(x): return x + len(KIND)')
     exec("import numba\ndef f(x): return leaf(x)", vars(program))
@@ -373,6 +423,10 @@ def test_code_that_cannot_be_taken_back_cannot_call_a_watched_function():
     with pytest.raises(Unwatchable, match="leaf is called by code"):
         numba.vectorize(["int64(int64)"])(program.f)
     assert numba.njit(program.f)(1) == 2
+    program.ufunc = numba.vectorize(program.f)
+    exec("@numba.njit\ndef calls_ufunc(x): return ufunc(x)", vars(program))
+    with pytest.raises(Unwatchable, match="leaf is called by code"):
+        program.calls_ufunc(1)
 
 
 def test_a_method_of_a_jitclass_cannot_call_a_watched_function():

@@ -1,17 +1,21 @@
 """Compiling: what numba does is followed from the start of each compilation to its end, and committed then."""
 
 import functools
+import gc
+import sys
 import weakref
 from collections.abc import Iterator
+from types import FrameType
 from typing import Any, Final, override
 
 from numba.core import errors, event, types
 from numba.core.compiler_machinery import AnalysisPass, FunctionPass, register_pass
-from numba.core.dispatcher import Dispatcher
+from numba.core.dispatcher import Dispatcher, _FunctionCompiler
 from numba.core.ir import Assign, Expr, FreeVar, Global, Var
 from numba.core.ir_utils import build_definitions
 from numba.core.typed_passes import NopythonTypeInference
 from numba.core.untyped_passes import InlineClosureLikes, WithLifting
+from numba.np.ufunc.ufuncbuilder import UFuncDispatcher
 
 from depwatch import Recorder, Stale, Unwatchable
 from depwatch.integrations.numba import cells, finding
@@ -25,8 +29,8 @@ from depwatch.integrations.numba.function import (
     function_of,
     is_numbas_own,
 )
-from depwatch.integrations.numba.reads import CodeRead, Read, Reads, VariableRead
-from depwatch.integrations.numba.refusals import check_dispatcher, check_types
+from depwatch.integrations.numba.reads import CodeRead, DefaultsRead, Read, Reads, VariableRead
+from depwatch.integrations.numba.refusals import check_dispatcher, check_library, check_types
 from depwatch.integrations.numba.version import UNSTABLE_AFTER, Version
 
 ATTEMPTS: Final = 8  # at compiling something while somebody changes it
@@ -74,8 +78,20 @@ _unwatched: Final[weakref.WeakKeyDictionary[Any, tuple[weakref.ref[Any], tuple[A
 )
 
 
-def is_compiling() -> bool:
-    return bool(_active)
+def is_followed() -> bool:
+    """Whether what is being compiled just now, innermost, belongs to a dispatcher.
+
+    @cfunc and ufuncs compile too, in ways that numba announces to nobody; only the stack tells.
+    """
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if frame.f_code is _FunctionCompiler._compile_core.__code__:
+            compiler = frame.f_locals["self"]
+            return bool(_active) and getattr(_active[-1].dispatcher, "_compiler", None) is compiler
+        if frame.f_code is UFuncDispatcher._compile_core.__code__:
+            return False
+        frame = frame.f_back
+    return False
 
 
 def _linked(library: Any) -> list[Any]:
@@ -178,7 +194,7 @@ class NoteTypes(AnalysisPass):  # type: ignore[misc]
     def run_pass(self, state: Any) -> bool:
         compilation = _compilation()
         found = set(state.typemap.values())
-        check_types(compilation.function.name, found)
+        check_types(compilation.function.dispatcher, found)
         for template in _templates(state, found):
             _note_template(compilation, template)
         return False
@@ -249,6 +265,7 @@ class Following:
             committed = None
             try:
                 compilation.add(CodeRead(active.dispatcher.py_func))
+                compilation.add(DefaultsRead(active.dispatcher.py_func, active.dispatcher.__defaults__))
                 again = type(self)(*self._arguments)  # numba's own state is good for one attempt
                 result = super(Following, again).compile_extra(active.dispatcher.py_func)  # type: ignore[misc]
                 committed = _commit(compilation, result, requested)
@@ -312,6 +329,7 @@ def _adopt_all(libraries: list[Any], adopter: Function) -> bool:
     """Watch what was compiled before without being watched, so that it is compiled again. True if there was any."""
     any_adopted = False
     for library in libraries:
+        check_library(adopter.name, library)
         reference, _ = _unwatched.get(library, (None, ()))
         dispatcher = reference() if reference is not None else None
         if dispatcher is not None and function_of(dispatcher) is None and not is_numbas_own(dispatcher.py_func):
@@ -329,7 +347,7 @@ def watch_dispatcher(dispatcher: Any, policy: Policy, keep: int) -> Function:
     """Watch a dispatcher; what it has compiled is compiled again when it is needed."""
     check_dispatcher(dispatcher)
     function = Function(dispatcher, policy, keep)
-    attach(dispatcher, function, _following(dispatcher._compiler.pipeline_class), is_compiling)
+    attach(dispatcher, function, _following(dispatcher._compiler.pipeline_class), is_followed)
     for arguments, result in list(dispatcher.overloads.items()):
         forget(dispatcher, arguments)
         if not dispatcher._can_compile:  # it has these signatures and no others
@@ -348,13 +366,13 @@ class _Listener(event.Listener):  # type: ignore[misc]
     def on_start(self, event: Any) -> None:
         dispatcher, arguments = event.data["dispatcher"], tuple(event.data["args"])
         callers = [active.compilation for active in _active if active.compilation is not None]
+        _active.append(_Active(dispatcher, arguments))  # first of all: the end is announced whatever happens here
         if callers and type(dispatcher).__name__ == "CPUDispatcher" and function_of(dispatcher) is None:
             if not is_numbas_own(dispatcher.py_func):
                 by = callers[-1].function
                 function = Function(dispatcher, by.policy, by.keep)
                 check_dispatcher(dispatcher)
-                attach(dispatcher, function, _following(dispatcher._compiler.pipeline_class), is_compiling)
-        _active.append(_Active(dispatcher, arguments))
+                attach(dispatcher, function, _following(dispatcher._compiler.pipeline_class), is_followed)
 
     @override
     def on_end(self, event: Any) -> None:
@@ -413,8 +431,6 @@ def compile_as_numba_does(dispatcher: Any, signatures: list[Any]) -> None:
 
 def _note_earlier() -> None:
     """What numba compiled before this was imported."""
-    import gc
-
     for found in gc.get_objects():
         if isinstance(found, Dispatcher):
             for arguments, result in found.overloads.items():

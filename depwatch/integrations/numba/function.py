@@ -205,7 +205,7 @@ def is_numbas_own(function: types.FunctionType) -> bool:
     return (function.__module__ or "").partition(".")[0] in ("numba", "llvmlite")
 
 
-def attach(dispatcher: Any, function: Function, pipeline_class: type, is_compiling: Any) -> None:
+def attach(dispatcher: Any, function: Function, pipeline_class: type, is_followed: Any) -> None:
     """Make a dispatcher compile with this pipeline, and ask the function what may be linked into callers."""
     get_call_template = type(dispatcher).get_call_template
     owner = weakref.ref(dispatcher)
@@ -213,7 +213,7 @@ def attach(dispatcher: Any, function: Function, pipeline_class: type, is_compili
     def for_callers(args: Any, kws: Any) -> Any:
         itself = owner()
         assert itself is not None
-        if not is_compiling():
+        if not is_followed():
             raise Unwatchable(
                 f"{function.name} is called by code that numba compiles in a way that cannot be taken back (@cfunc, "
                 "@vectorize, @guvectorize, a stencil): that would go on with what is compiled now; call it from @njit "

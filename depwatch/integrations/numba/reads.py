@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Hashable
 from typing import Any, Final, override
 
-from depwatch import Recorder
+from depwatch import Recorder, Unwatchable
 from depwatch.values import brief, dict_of_module, is_a
 
 
@@ -134,6 +134,35 @@ class CodeRead(Read):
     @override
     def __str__(self) -> str:
         return f"code of {brief(self.function)}"
+
+
+class DefaultsRead(Read):
+    """The default values of arguments. numba's dispatcher takes them once, when the function is decorated."""
+
+    __slots__ = ("function",)
+
+    def __init__(self, function: types.FunctionType, taken: object) -> None:
+        super().__init__("defaults", taken)
+        self.function: Final = function
+
+    @property
+    @override
+    def key(self) -> Hashable:
+        return ("defaults", id(self.function))
+
+    @override
+    def record(self, recorder: Recorder) -> object:
+        defaults, _ = recorder.read_function(self.function, "defaults", "kwdefaults")
+        if defaults is not self.value:
+            raise Unwatchable(
+                f"{self}: they were changed after numba had taken them, and its dispatcher keeps them; decorate the "
+                "function again"
+            )
+        return defaults
+
+    @override
+    def __str__(self) -> str:
+        return f"defaults of {brief(self.function)}"
 
 
 class VariableRead(Read):

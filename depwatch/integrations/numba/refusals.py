@@ -6,7 +6,7 @@ from typing import Any, Final
 import numpy as np
 from numba.core.ccallback import CFunc
 from numba.core.dispatcher import Dispatcher
-from numba.core.types import ClassInstanceType, FunctionType, UndefinedFunctionType
+from numba.core.types import ClassInstanceType, FunctionType, RecursiveCall, UndefinedFunctionType
 from numba.experimental.jitclass.base import JitClassType
 from numba.np.ufunc.dufunc import DUFunc
 from numba.np.ufunc.gufunc import GUFunc
@@ -45,6 +45,8 @@ def check_value(what: str, value: object) -> None:
     """Raises Unwatchable if compiled code may not have this value built in."""
     if (why := why_for_good(value)) is not None:
         raise Unwatchable(f"{what} is {why}; call a function made by @njit instead")
+    if isinstance(value, Dispatcher) and is_cached(value):
+        raise cached(f"{what}, the function {value.py_func.__qualname__},")
     if isinstance(value, tuple):
         for item in value:
             check_value(f"{what} has an item that", item)
@@ -62,9 +64,15 @@ def check_value(what: str, value: object) -> None:
         )
 
 
-def check_types(name: str, found: Any) -> None:
+def check_types(dispatcher: Any, found: Any) -> None:
     """Raises Unwatchable if compiled code works with values of a type whose code cannot be taken back."""
+    name = dispatcher.py_func.__qualname__
     for kind in found:
+        if isinstance(kind, RecursiveCall) and kind.dispatcher_type.dispatcher is not dispatcher:
+            raise Unwatchable(
+                f"{name} and {kind.dispatcher_type.dispatcher.py_func.__qualname__} call each other: numba compiles the "
+                "one before it has seen all that the other reads; let one function call itself instead"
+            )
         if isinstance(kind, ClassInstanceType):
             raise Unwatchable(f"{name} uses an instance of {kind.name}, {FROZEN_FOR_GOOD[JitClassType]}")
         if isinstance(kind, FunctionType | UndefinedFunctionType):
@@ -88,8 +96,12 @@ def check_dispatcher(dispatcher: Any) -> None:
         )
     if type(dispatcher).__name__ != "CPUDispatcher":
         raise Unwatchable(f"{name} is compiled by {type(dispatcher).__name__}, not for the CPU; use @njit")
-    if hasattr(dispatcher._cache, "cache_path") and dispatcher._cache.cache_path is not None:
+    if is_cached(dispatcher):
         raise cached(name)
+
+
+def is_cached(dispatcher: Any) -> bool:
+    return dispatcher._cache.cache_path is not None
 
 
 def cached(name: str) -> Unwatchable:
@@ -97,6 +109,12 @@ def cached(name: str) -> Unwatchable:
         f"{name} has cache=True: numba finds code on disk by the source file, whatever the values were that it was "
         "compiled with, in this process or another; leave cache=True out"
     )
+
+
+def check_library(name: str, library: Any) -> None:
+    """Raises Unwatchable for linked code that nobody knows the reads of."""
+    if library._disable_inspection:  # set for what was not compiled in this process
+        raise cached(f"{library.name}, which is linked into {name},")
 
 
 class _Refused:
