@@ -378,7 +378,7 @@ def test_functions_whose_code_may_come_from_the_disk_cannot_be_called(tmp_path, 
         with pytest.raises(Unwatchable, match=r"global 'leaf' of f, the function leaf, has cache=True"):
             Program("@njit\ndef f(x): return leaf(x)", leaf=leaf.leaf)
         program = Program("@njit\ndef f(leaf, x): return leaf(x)")
-        with pytest.raises(Unwatchable, match="leaf.* has cache=True"):
+        with pytest.raises(Unwatchable, match=r"leaf.* has cache=True"):
             program.f(leaf.leaf, 1)
     assert sum(leaf.leaf.stats.cache_hits.values()) == 1
 
@@ -398,7 +398,7 @@ def test_functions_that_call_each_other():
             return even(n - 1)
         """
     )
-    with pytest.raises(Unwatchable, match="odd and even call each other.*let one function call itself"):
+    with pytest.raises(Unwatchable, match=r"odd and even call each other.*let one function call itself"):
         program.even(3)
 
 
@@ -408,7 +408,9 @@ def test_defaults_that_are_changed_behind_numbas_back():
     before = program.f.py_func.__defaults__
     program.f.py_func.__defaults__ = (2,)
     for call in (program.f, program.g, program.f):
-        with pytest.raises(Unwatchable, match="defaults of <function f>: they were changed.*decorate the function again"):
+        with pytest.raises(
+            Unwatchable, match=r"defaults of <function f>: they were changed.*decorate the function again"
+        ):
             call()
     program.f.py_func.__defaults__ = before
     assert (program.f(), program.g()) == (1, 1)

@@ -19,7 +19,7 @@ from numba.np.ufunc.ufuncbuilder import UFuncDispatcher
 
 from depwatch import Recorder, Stale, Unwatchable
 from depwatch.integrations.numba import cells, finding
-from depwatch.integrations.numba.cells import Cells
+from depwatch.integrations.numba.cells import Cell, Cells
 from depwatch.integrations.numba.function import (
     KEEP,
     Function,
@@ -45,6 +45,7 @@ class Compilation:
         self.reads: Final = Reads()
         self.cells: Final = Cells(function.name)
         self.templates: Final[set[Any]] = set()
+        self.quiet = False  # whether nothing can change while the code runs
         self.consistent = True  # nothing was read twice with different values
 
     def add(self, read: Read) -> None:
@@ -139,7 +140,7 @@ class NoteReads(AnalysisPass):  # type: ignore[misc]
         return False
 
 
-def _cell_for(compilation: Compilation, state: Any, value: Any) -> cells.Cell | None:
+def _cell_for(compilation: Compilation, state: Any, value: Any) -> Cell | None:
     if isinstance(value, Global):
         return compilation.cells.get(state.func_id.func, value.name, value.value)
     owner = finding.attribute_owner(state.func_ir, value)
@@ -167,19 +168,50 @@ class LoadCells(FunctionPass):  # type: ignore[misc]
             for block, _, statement in finding.assignments(state.func_ir)
             if (cell := _cell_for(compilation, state, statement.value)) is not None
         ]
-        for number, (block, statement, cell) in enumerate(found):
-            loader = cells.load(cell.address, cell.kind, state.flags.release_gil)
-            variable = Var(statement.target.scope, f"$depwatch_{number}.{cell.name}", statement.loc)
-            at = block.body.index(statement)
-            block.body[at : at + 1] = [
-                Assign(FreeVar(0, f"load {cell.name}", loader, statement.loc), variable, statement.loc),
-                Assign(Expr.call(variable, (), (), statement.loc), statement.target, statement.loc),
-            ]
+        compilation.quiet = finding.is_quiet(state.func_id.func, state.func_ir, state.flags)
+        if compilation.quiet:
+            _load_first(state, found)
+        else:
+            _load_where_read(state, found)
         if found:
             state.func_ir._definitions = build_definitions(state.func_ir.blocks)
             state.typingctx.refresh()
             state.targetctx.refresh()
         return bool(found)
+
+
+def _load(scope: Any, location: Any, number: int, cell: Cell, shared: bool, target: Any) -> list[Any]:
+    """The statements that load a cell."""
+    loader = Var(scope, f"$depwatch_{number}.{cell.name}", location)
+    return [
+        Assign(
+            FreeVar(0, f"load {cell.name}", cells.load(cell.address, cell.kind, shared), location), loader, location
+        ),
+        Assign(Expr.call(loader, (), (), location), target, location),
+    ]
+
+
+def _load_where_read(state: Any, found: list[tuple[Any, Any, Cell]]) -> None:
+    for number, (block, statement, cell) in enumerate(found):
+        target = statement.target
+        at = block.body.index(statement)
+        block.body[at : at + 1] = _load(target.scope, statement.loc, number, cell, state.flags.release_gil, target)
+
+
+def _load_first(state: Any, found: list[tuple[Any, Any, Cell]]) -> None:
+    """Each cell once, where the code begins: LLVM could not do that, as a store into an array might be to the cell."""
+    first = state.func_ir.blocks[min(state.func_ir.blocks)]
+    scope, location = first.scope, state.func_ir.loc
+    values: dict[Cell, Any] = {}
+    for _, statement, cell in found:
+        if cell not in values:
+            values[cell] = Var(scope, f"$depwatch_value_{len(values)}.{cell.name}", location)
+        statement.value = values[cell]
+    first.body[:0] = [
+        line
+        for number, (cell, value) in enumerate(values.items())
+        for line in _load(scope, location, number, cell, False, value)
+    ]
 
 
 @register_pass(mutates_CFG=False, analysis_only=True)
@@ -303,8 +335,11 @@ def _commit(compilation: Compilation, result: Any, requested: Any) -> Version | 
         if consistent and not reads.record(recorder):
             handle = recorder.commit()
             compilation.cells.commit()
+            quiet = compilation.quiet  # of callees it has asked
             templates = compilation.templates.union(*(callee.templates for callee in callees))
-            version = Version(compilation.function, result, requested, reads, compilation.cells, callees, templates)
+            version = Version(
+                compilation.function, result, requested, reads, compilation.cells, callees, templates, quiet
+            )
             compilation.function.dispatcher.targetctx._defns.pop(result.entry_point, None)
             version.rely(handle)
             _watched[result.library] = weakref.ref(version)

@@ -75,6 +75,8 @@ class _Block(ctypes.Structure):
         ("words", ctypes.c_void_p),
         ("n_words", ctypes.c_int64),
         ("n_cell_words", ctypes.c_int64),
+        ("guard", ctypes.c_void_p),
+        ("more", ctypes.c_ubyte),
     ]
 
 
@@ -125,7 +127,7 @@ broken:
   ret i1 false
 }
 
-%Block = type {ptr, ptr, i64, i64, ptr, ptr, ptr, i64, i64, ptr, i64, i64}
+%Block = type {ptr, ptr, i64, ptr, ptr, ptr, ptr, i64, i64, ptr, i64, i64, ptr, i8}
 
 define internal ptr @again(ptr %block, ptr %args) noinline {
   %again_at = getelementptr %Block, ptr %block, i64 0, i32 4
@@ -186,19 +188,18 @@ define ptr @enter(ptr %self, ptr %args, ptr %kws) {
   %at = getelementptr i8, ptr %self, i64 16
   %block = load ptr, ptr %at
   %broken_at = getelementptr %Block, ptr %block, i64 0, i32 3
-  %broken_address = load i64, ptr %broken_at
-  %broken_pointer = inttoptr i64 %broken_address to ptr
+  %broken_pointer = load ptr, ptr %broken_at
   %broken_byte = load i8, ptr %broken_pointer
-  %valid = icmp eq i8 %broken_byte, 0
-  br i1 %valid, label %look, label %broken, !prof !0
-look:
-  %n_bytes_at = getelementptr %Block, ptr %block, i64 0, i32 7
-  %n_bytes = load i64, ptr %n_bytes_at
-  %n_words_at = getelementptr %Block, ptr %block, i64 0, i32 10
-  %n_words = load i64, ptr %n_words_at
-  %n = or i64 %n_bytes, %n_words
-  %no_more = icmp eq i64 %n, 0
-  br i1 %no_more, label %run, label %checked, !prof !0
+  %guard_at = getelementptr %Block, ptr %block, i64 0, i32 12
+  %guard_pointer = load ptr, ptr %guard_at
+  %guard_byte = load i8, ptr %guard_pointer
+  %more_at = getelementptr %Block, ptr %block, i64 0, i32 13
+  %more = load i8, ptr %more_at
+  %no_guard = xor i8 %guard_byte, 1
+  %either = or i8 %broken_byte, %no_guard
+  %any = or i8 %either, %more
+  %valid = icmp eq i8 %any, 0
+  br i1 %valid, label %run, label %not_so_fast, !prof !0
 run:
   %running_at = getelementptr %Block, ptr %block, i64 0, i32 2
   %running = load i64, ptr %running_at
@@ -212,10 +213,13 @@ run:
   %running_down = sub i64 %running_then, 1
   store i64 %running_down, ptr %running_at
   ret ptr %result
+not_so_fast:
+  %broken = icmp ne i8 %broken_byte, 0
+  br i1 %broken, label %call_again, label %checked
 checked:
   %checked_result = tail call ptr @enter_checked(ptr %block, ptr %args, ptr %kws)
   ret ptr %checked_result
-broken:
+call_again:
   %after = tail call ptr @again(ptr %block, ptr %args)
   ret ptr %after
 }
@@ -256,11 +260,13 @@ _function_of.restype = ctypes.c_void_p
 _function_of.argtypes = [ctypes.py_object]
 
 NOTHING_MAY_RUN: Final = ctypes.c_ubyte(1)  # what the entry looks at while its version has no handle
+ALWAYS: Final = ctypes.c_ubyte(1)  # and instead of the guard of a cell where there is none
 
 
 class Entry:
     """The entry of one version. `function` takes the place of the function that numba made.
 
+    quiet: nothing can change while the code runs, so that cells need no second look.
     again(arguments) is called when the version may not run, changed(result) when the type of a cell changed while it
     did; what they return or raise is what the caller gets.
     """
@@ -271,11 +277,13 @@ class Entry:
         cell_bytes: Sequence[ByteCheck],
         cell_words: Sequence[WordCheck],
         words: Sequence[WordCheck],
+        quiet: bool,
         again: Callable[[tuple[Any, ...]], object],
         changed: Callable[[object], object],
     ) -> None:
         self._keep = (code, code.__self__, again, changed)
         self._bytes = (_Byte * len(cell_bytes))(*(_Byte(*check) for check in cell_bytes))
+        simple = not cell_words and not words and (len(cell_bytes) == 0 or (quiet and len(cell_bytes) == 1))
         all_words = [*cell_words, *words]
         self._words = (_Word * len(all_words))(*(_Word(*check) for check in all_words))
         self._block = _Block(
@@ -286,10 +294,13 @@ class Entry:
             changed=id(changed),
             bytes=ctypes.addressof(self._bytes),
             n_bytes=len(self._bytes),
-            n_cell_bytes=len(cell_bytes),
+            n_cell_bytes=0 if quiet else len(cell_bytes),
             words=ctypes.addressof(self._words),
             n_words=len(self._words),
-            n_cell_words=len(cell_words),
+            n_cell_words=0 if quiet else len(cell_words),
+            # The shortest way is for the handle and at most one cell; more needs the lists.
+            guard=cell_bytes[0].address if simple and cell_bytes else ctypes.addressof(ALWAYS),
+            more=not simple,
         )
         self._block.owner = self  # whoever has the function has all of this
         self._name = code.__name__.encode()

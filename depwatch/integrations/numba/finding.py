@@ -5,11 +5,21 @@ import types
 from collections.abc import Iterator
 from typing import Any, Final
 
+import numpy as np
+from numba import prange
 from numba.core import bytecode, errors, interpreter, ir, ir_utils
 from numba.core.dispatcher import Dispatcher
 
 from depwatch import Unwatchable
-from depwatch.integrations.numba.reads import ClassRead, CodeRead, GlobalRead, ModuleRead, Read, VariableRead
+from depwatch.integrations.numba.reads import (
+    ClassRead,
+    CodeRead,
+    GlobalRead,
+    ModuleRead,
+    Read,
+    VariableRead,
+    builtins_of,
+)
 from depwatch.integrations.numba.refusals import check_value
 from depwatch.values import is_a
 
@@ -108,6 +118,56 @@ def is_inlined(value: Any) -> bool:
     return isinstance(value, Dispatcher) and value.targetoptions.get("inline", "never") != "never"
 
 
+# Calls that numba has native code for which gives no other Python code a chance to run.
+QUIET_BUILTINS: Final = frozenset(
+    (abs, bool, complex, divmod, enumerate, float, int, len, max, min, pow, range, reversed, round, zip, prange)
+)
+QUIET_MODULES: Final = ("math", "cmath", "numpy")
+
+
+def is_quiet(function: types.FunctionType, func_ir: Any, flags: Any) -> bool:
+    """Whether no other code can run from where this begins to where it ends: then no global changes meanwhile.
+
+    It holds the GIL, is left only by returning, and calls only what cannot run Python. In doubt: no.
+    """
+    return not flags.release_gil and _is_quiet(function, func_ir, {function})
+
+
+def _is_quiet(function: types.FunctionType, func_ir: Any, seen: set[types.FunctionType]) -> bool:
+    if func_ir is None or func_ir.is_generator:
+        return False
+    for block in func_ir.blocks.values():
+        if any(isinstance(statement, ir.EnterWith | ir.PopBlock) for statement in block.body):
+            return False
+        for call in block.find_exprs("call"):
+            if not _is_quiet_call(constant(func_ir, call.func), seen):
+                return False
+        if any(block.find_exprs("make_function")):
+            return False
+    return True
+
+
+def _is_quiet_call(called: Any, seen: set[types.FunctionType]) -> bool:
+    if isinstance(called, Dispatcher):
+        function = called.py_func
+        if called.targetoptions.get("nogil"):
+            return False
+        if function in seen:
+            return True
+        seen.add(function)
+        return _is_quiet(function, _interpret(function), seen)
+    if isinstance(called, np.ufunc):
+        return True
+    try:
+        if called in QUIET_BUILTINS:
+            return True
+    except TypeError:  # not hashable
+        return False
+    kinds = types.BuiltinFunctionType | types.FunctionType | type
+    known = isinstance(called, kinds) or type(called).__name__ == "_ArrayFunctionDispatcher"  # NumPy's own functions
+    return known and (getattr(called, "__module__", None) or "").partition(".")[0] in QUIET_MODULES
+
+
 def loads_of(function: types.FunctionType, compiled: set[types.CodeType]) -> Iterator[Read]:
     """What plain Python that runs while numba compiles (the body of an @overload) loads from outside itself.
 
@@ -117,7 +177,7 @@ def loads_of(function: types.FunctionType, compiled: set[types.CodeType]) -> Ite
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
         yield VariableRead(function, name, cell)
     for name in _global_names(function.__code__, compiled):
-        for namespace in (function.__globals__, function.__builtins__):  # type: ignore[attr-defined]
+        for namespace in (function.__globals__, builtins_of(function)):
             if name in namespace:
                 yield GlobalRead(function, name, namespace[name])
                 break

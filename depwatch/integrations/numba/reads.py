@@ -21,6 +21,12 @@ def same(a: object, b: object) -> bool:
     return type(a) in (int, str) and a == b
 
 
+def builtins_of(function: Any) -> dict[str, Any]:
+    """Where a function looks names up that its globals lack."""
+    found: dict[str, Any] = function.__builtins__
+    return found
+
+
 class Read:
     """One value that was read while compiling. Two reads with the same key are of the same facet."""
 
@@ -54,7 +60,7 @@ class GlobalRead(Read):
     @property
     @override
     def key(self) -> Hashable:
-        return ("global", id(self.function.__globals__), id(self.function.__builtins__), self.name)
+        return ("global", id(self.function.__globals__), id(builtins_of(self.function)), self.name)
 
     @override
     def record(self, recorder: Recorder) -> object:

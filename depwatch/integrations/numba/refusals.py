@@ -70,7 +70,7 @@ def check_types(dispatcher: Any, found: Any) -> None:
     for kind in found:
         if isinstance(kind, RecursiveCall) and kind.dispatcher_type.dispatcher is not dispatcher:
             raise Unwatchable(
-                f"{name} and {kind.dispatcher_type.dispatcher.py_func.__qualname__} call each other: numba compiles the "
+                f"{name} and {kind.dispatcher_type.dispatcher.py_func.__qualname__} call each other: numba compiles "
                 "one before it has seen all that the other reads; let one function call itself instead"
             )
         if isinstance(kind, ClassInstanceType):

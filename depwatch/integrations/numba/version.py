@@ -55,6 +55,7 @@ class Version:
         own_cells: Cells,
         callees: Iterable["Version"],
         templates: Iterable[Any],
+        quiet: bool,
     ) -> None:
         self.function: Final = weakref.ref(function)
         self.name: Final = function.name
@@ -72,7 +73,7 @@ class Version:
         self.variables: Final[list[VariableRead]] = [read for read in reads if isinstance(read, VariableRead)]
         self._contents: list[object] = []  # owned: what the entry compares with
         words = [WordCheck(id(read.cell) + CONTENTS_OF_CELL, 0, 0) for read in self.variables]
-        self.entry: Final = Entry(result.entry_point, cell_bytes, cell_words, words, self._again, self._changed)
+        self.entry: Final = Entry(result.entry_point, cell_bytes, cell_words, words, quiet, self._again, self._changed)
         self.entry.function.__self__.owner = self
         self.result: Final = result._replace(entry_point=self.entry.function)
         self._held: Final = _Held()
