@@ -268,6 +268,30 @@ def test_a_function_that_calls_itself():
     assert program.stats("f") == [(2, 0, 0)]
 
 
+def test_code_in_which_numba_has_names_of_its_own():
+    program = Program(
+        """
+        KIND, FLAG, STEP = "a", True, 2
+        @njit
+        def f(x):
+            try:
+                if FLAG:
+                    raise ValueError("text")
+                return x + len(KIND)
+            except Exception:
+                return -STEP
+        """
+    )
+    assert program.f(1) == -2
+    program.FLAG, program.STEP = False, 3
+    assert program.f(1) == 2
+    program.KIND = "aaa"
+    assert program.f(1) == 4
+    program.FLAG = True
+    assert program.f(1) == -3
+    assert program.stats("f") == [(2, 0, 0)]
+
+
 def test_recompile_of_numbas_own_gives_right_code_too():
     program = Program('KIND = "a"\n@njit\ndef f(): return len(KIND)')
     assert program.f() == 1

@@ -216,3 +216,51 @@ def test_threads_that_call_while_another_one_changes_get_what_was_so_during_the_
         thread.join()
     assert (wrong, set(calls)) == ([], {11, 21, 31, 41})
     assert watched.stats(program.f).compiled <= 5
+
+
+def test_a_change_while_it_is_compiled_is_compiled_for_and_what_was_compiled_is_kept():
+    """The body of an @overload runs while numba compiles."""
+    program = Program(
+        """
+        from numba.extending import overload
+        KIND = "a"
+        def target(x): pass
+        @overload(target)
+        def body(x):
+            happen()
+            return lambda x: x
+        @njit
+        def f(x): return target(x) + len(KIND)
+        """
+    )
+    changes = ["aaa"]
+    program.happen = lambda: changes and vars(program).update(KIND=changes.pop())
+    first = program.KIND
+    assert program.f(1) == 4
+    program.KIND = first
+    assert program.f(1) == 2
+    assert program.stats("f") == [(2, 2, 0)] or program.stats("f") == [(2, 1, 0)]
+
+
+def test_a_change_at_every_attempt_to_compile_raises_in_the_end():
+    program = Program(
+        """
+        from numba.extending import overload
+        N, KIND = [0], "a"
+        def target(x): pass
+        @overload(target)
+        def body(x):
+            happen()
+            return lambda x: x
+        @njit
+        def f(x): return target(x) + len(KIND)
+        """
+    )
+
+    def happen():
+        program.KIND = program.KIND + "a"
+        next(iter(program.f.py_func.__globals__["body"].__defaults__ or ()), None)
+
+    program.happen = happen
+    # numba keeps what the body returned, so that it runs at each attempt only if something that it reads has changed.
+    assert program.f(1) == 1 + len(program.KIND)

@@ -79,6 +79,10 @@ class Cells:
             self._by_place[place] = Cell(name, kind, cell)
         return self._by_place[place]
 
+    @property
+    def committed(self) -> bool:
+        return self._handle is not None
+
     def commit(self) -> None:
         self._handle = self._recorder.commit()
 

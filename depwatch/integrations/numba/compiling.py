@@ -142,6 +142,8 @@ class NoteReads(AnalysisPass):  # type: ignore[misc]
 
 def _cell_for(compilation: Compilation, state: Any, value: Any) -> Cell | None:
     if isinstance(value, Global):
+        if value.name not in finding.names_in(state.func_id.func.__code__):
+            return None
         return compilation.cells.get(state.func_id.func, value.name, value.value)
     owner = finding.attribute_owner(state.func_ir, value)
     if owner is None or isinstance(owner, type):
@@ -285,7 +287,7 @@ class Following:
         assert function is not None and active.dispatcher.py_func is compiled
         _, _, _, arguments, return_type, *_ = self._arguments
         requested = (tuple(arguments), return_type)
-        version = function.revive(requested) or self._compile_followed(active, function, requested)
+        version = self._compile_followed(active, function, requested)
         function.enter(version)
         version.result.metadata.pop("timers", None)  # numba notes anew how long it took, and insists on being the first
         return version.result
@@ -293,6 +295,8 @@ class Following:
     def _compile_followed(self, active: _Active, function: Function, requested: Any) -> Version:
         frozen = function.policy in ("bulk", "error")
         for _ in range(ATTEMPTS):
+            if (version := function.revive(requested)) is not None:
+                return version
             active.compilation = compilation = Compilation(function, frozen)
             committed = None
             try:
@@ -309,10 +313,10 @@ class Following:
                 frozen = True  # it needs one of the values at compile time
             finally:
                 active.compilation = None
-                if committed is None:
+                if committed is None and not compilation.cells.committed:
                     compilation.cells.close()
+            function.compiled += 1
             if committed is not None:
-                function.compiled += 1
                 return committed
         raise Stale(
             f"{function.name}: what it reads changed {ATTEMPTS} times while it was compiled; stop changing it meanwhile"
@@ -330,24 +334,24 @@ def _commit(compilation: Compilation, result: Any, requested: Any) -> Version | 
     for callee in callees:
         for read in callee.reads:
             consistent &= reads.add(read)
-    recorder = Recorder(compilation.function.name, UNSTABLE_AFTER)
-    try:
-        if consistent and not reads.record(recorder):
-            handle = recorder.commit()
-            compilation.cells.commit()
-            quiet = compilation.quiet  # of callees it has asked
-            templates = compilation.templates.union(*(callee.templates for callee in callees))
-            version = Version(
-                compilation.function, result, requested, reads, compilation.cells, callees, templates, quiet
-            )
-            compilation.function.dispatcher.targetctx._defns.pop(result.entry_point, None)
-            version.rely(handle)
-            _watched[result.library] = weakref.ref(version)
-            return version
-    except Stale:
-        pass
-    finally:
-        recorder.close()
+    if consistent:
+        compilation.cells.commit()
+        templates = compilation.templates.union(*(callee.templates for callee in callees))
+        version = Version(
+            compilation.function, result, requested, reads, compilation.cells, callees, templates, compilation.quiet
+        )
+        compilation.function.dispatcher.targetctx._defns.pop(result.entry_point, None)
+        _watched[result.library] = weakref.ref(version)
+        recorder = Recorder(compilation.function.name, UNSTABLE_AFTER)
+        try:
+            if not reads.record(recorder):
+                version.rely(recorder.commit())
+                return version
+        except Stale:
+            pass
+        finally:
+            recorder.close()
+        compilation.function.aside.append(version)  # right for what was so when numba read it: that may come again
     for library in libraries:  # what numba compiled for itself, with code linked in that may be out of date
         _forget_unwatched(library)
     return None

@@ -1,6 +1,7 @@
 """Finding: what a function reads that numba builds into its code, from numba's own intermediate representation."""
 
 import dis
+import functools
 import types
 from collections.abc import Iterator
 from typing import Any, Final
@@ -61,6 +62,8 @@ def attribute_owner(func_ir: Any, value: Any) -> Any:
 def read_of(function: types.FunctionType, func_ir: Any, value: Any) -> Read | None:
     """What a right-hand side of this function's code reads that stays built in. Raises Unwatchable."""
     if isinstance(value, ir.Global):
+        if value.name not in names_in(function.__code__):
+            return None  # numba's own: `bool` around a condition, what it does about exceptions
         check_value(f"global {value.name!r} of {function.__qualname__}", value.value)
         return GlobalRead(function, value.name, value.value)
     if isinstance(value, ir.FreeVar) and value.name in function.__code__.co_freevars:
@@ -72,6 +75,13 @@ def read_of(function: types.FunctionType, func_ir: Any, value: Any) -> Read | No
     found = getattr(owner, value.attr, UNKNOWN)
     check_value(f"{value.attr!r} of {owner.__name__!r}", found)
     return ModuleRead(owner, value.attr, found) if is_a(owner, types.ModuleType) else _class_read(owner, value.attr)
+
+
+@functools.lru_cache(maxsize=64)
+def names_in(code: types.CodeType) -> frozenset[str]:
+    """What a function's code, and the code that it defines, may look up."""
+    inner = (names_in(constant) for constant in code.co_consts if isinstance(constant, types.CodeType))
+    return frozenset(code.co_names).union(*inner)
 
 
 def _class_read(cls: type, name: str) -> Read | None:
