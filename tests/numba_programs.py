@@ -6,10 +6,6 @@ import textwrap
 import types
 
 import pytest
-
-if sys.version_info >= (3, 16):
-    pytest.skip("numba has no release for CPython 3.16", allow_module_level=True)
-
 from numba.core import event
 
 from depwatch.integrations import numba as watched

@@ -134,6 +134,7 @@ def test_a_dispatcher_as_an_argument():
     assert program.apply(program.leaf, 1) == 4
 
 
+@pytest.mark.filterwarnings("ignore:First-class function type")
 def test_a_dispatcher_in_a_tuple_and_from_a_closure():
     program = Program(
         """
@@ -282,6 +283,7 @@ def test_an_instance_of_a_jitclass_as_an_argument():
         program.f(Jitted(1))
 
 
+@pytest.mark.filterwarnings("ignore:First-class function type")
 def test_functions_called_by_their_address():
     program = Program(
         """
@@ -368,12 +370,9 @@ def test_code_from_the_disk(make):
 def test_functions_whose_code_may_come_from_the_disk_cannot_be_called(tmp_path, monkeypatch):
     monkeypatch.setattr(numba.core.config, "CACHE_DIR", str(tmp_path))
     source = tmp_path / "cached_callee.py"
-    source.write_text(
-        "import numba\nKIND = 'a'\n@numba.njit(cache=True)\ndef leaf(x): return x + len(KIND)\n"
-        "def indirect(f):\n  @numba.njit\n  def call(x): return f(x)\n  return call\n"
-    )
+    source.write_text("import numba\nKIND = 'a'\n@numba.njit(cache=True)\ndef leaf(x): return x + len(KIND)\n")
     for _ in range(2):  # compiled, then from the disk
-        leaf = Program(f"exec(compile(open({str(source)!r}).read(), {str(source)!r}, 'exec'))")
+        leaf = Program("exec(compile(text, path, 'exec'))", text=source.read_text(), path=str(source))
         assert leaf.leaf(1) == 2
         with pytest.raises(Unwatchable, match=r"global 'leaf' of f, the function leaf, has cache=True"):
             Program("@njit\ndef f(x): return leaf(x)", leaf=leaf.leaf)

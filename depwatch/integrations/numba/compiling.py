@@ -170,7 +170,7 @@ class LoadCells(FunctionPass):  # type: ignore[misc]
             for block, _, statement in finding.assignments(state.func_ir)
             if (cell := _cell_for(compilation, state, statement.value)) is not None
         ]
-        compilation.quiet = finding.is_quiet(state.func_id.func, state.func_ir, state.flags)
+        compilation.quiet = bool(found) and finding.is_quiet(state.func_id.func, state.func_ir, state.flags)
         if compilation.quiet:
             _load_first(state, found)
         else:

@@ -67,6 +67,8 @@ class _Block(ctypes.Structure):
         ("closure", ctypes.c_void_p),
         ("running", ctypes.c_int64),
         ("broken", ctypes.c_void_p),
+        ("guard", ctypes.c_void_p),
+        ("more", ctypes.c_ubyte),
         ("again", ctypes.c_void_p),
         ("changed", ctypes.c_void_p),
         ("bytes", ctypes.c_void_p),
@@ -75,8 +77,6 @@ class _Block(ctypes.Structure):
         ("words", ctypes.c_void_p),
         ("n_words", ctypes.c_int64),
         ("n_cell_words", ctypes.c_int64),
-        ("guard", ctypes.c_void_p),
-        ("more", ctypes.c_ubyte),
     ]
 
 
@@ -127,10 +127,10 @@ broken:
   ret i1 false
 }
 
-%Block = type {ptr, ptr, i64, ptr, ptr, ptr, ptr, i64, i64, ptr, i64, i64, ptr, i8}
+%Block = type {ptr, ptr, i64, ptr, ptr, i8, ptr, ptr, ptr, i64, i64, ptr, i64, i64}
 
 define internal ptr @again(ptr %block, ptr %args) noinline {
-  %again_at = getelementptr %Block, ptr %block, i64 0, i32 4
+  %again_at = getelementptr %Block, ptr %block, i64 0, i32 6
   %again = load ptr, ptr %again_at
   %call_one = inttoptr i64 CALL_ONE to ptr
   %after = tail call ptr %call_one(ptr %again, ptr %args)
@@ -138,13 +138,13 @@ define internal ptr @again(ptr %block, ptr %args) noinline {
 }
 
 define internal ptr @enter_checked(ptr %block, ptr %args, ptr %kws) noinline {
-  %bytes_at = getelementptr %Block, ptr %block, i64 0, i32 6
+  %bytes_at = getelementptr %Block, ptr %block, i64 0, i32 8
   %bytes = load ptr, ptr %bytes_at
-  %n_bytes_at = getelementptr %Block, ptr %block, i64 0, i32 7
+  %n_bytes_at = getelementptr %Block, ptr %block, i64 0, i32 9
   %n_bytes = load i64, ptr %n_bytes_at
-  %words_at = getelementptr %Block, ptr %block, i64 0, i32 9
+  %words_at = getelementptr %Block, ptr %block, i64 0, i32 11
   %words = load ptr, ptr %words_at
-  %n_words_at = getelementptr %Block, ptr %block, i64 0, i32 10
+  %n_words_at = getelementptr %Block, ptr %block, i64 0, i32 12
   %n_words = load i64, ptr %n_words_at
   %holds = call i1 @holds(ptr %bytes, i64 %n_bytes, ptr %words, i64 %n_words)
   br i1 %holds, label %run, label %broken, !prof !0
@@ -163,16 +163,16 @@ run:
   %failed = icmp eq ptr %result, null
   br i1 %failed, label %done, label %look_again
 look_again:
-  %n_cell_bytes_at = getelementptr %Block, ptr %block, i64 0, i32 8
+  %n_cell_bytes_at = getelementptr %Block, ptr %block, i64 0, i32 10
   %n_cell_bytes = load i64, ptr %n_cell_bytes_at
-  %n_cell_words_at = getelementptr %Block, ptr %block, i64 0, i32 11
+  %n_cell_words_at = getelementptr %Block, ptr %block, i64 0, i32 13
   %n_cell_words = load i64, ptr %n_cell_words_at
   %still = call i1 @holds(ptr %bytes, i64 %n_cell_bytes, ptr %words, i64 %n_cell_words)
   br i1 %still, label %done, label %lost, !prof !0
 done:
   ret ptr %result
 lost:
-  %changed_at = getelementptr %Block, ptr %block, i64 0, i32 5
+  %changed_at = getelementptr %Block, ptr %block, i64 0, i32 7
   %changed = load ptr, ptr %changed_at
   %call_one = inttoptr i64 CALL_ONE to ptr
   %told = call ptr %call_one(ptr %changed, ptr %result)
@@ -190,10 +190,10 @@ define ptr @enter(ptr %self, ptr %args, ptr %kws) {
   %broken_at = getelementptr %Block, ptr %block, i64 0, i32 3
   %broken_pointer = load ptr, ptr %broken_at
   %broken_byte = load i8, ptr %broken_pointer
-  %guard_at = getelementptr %Block, ptr %block, i64 0, i32 12
+  %guard_at = getelementptr %Block, ptr %block, i64 0, i32 4
   %guard_pointer = load ptr, ptr %guard_at
   %guard_byte = load i8, ptr %guard_pointer
-  %more_at = getelementptr %Block, ptr %block, i64 0, i32 13
+  %more_at = getelementptr %Block, ptr %block, i64 0, i32 5
   %more = load i8, ptr %more_at
   %no_guard = xor i8 %guard_byte, 1
   %either = or i8 %broken_byte, %no_guard
