@@ -304,6 +304,7 @@ class Following:
                 compilation.add(DefaultsRead(active.dispatcher.py_func, active.dispatcher.__defaults__))
                 again = type(self)(*self._arguments)  # numba's own state is good for one attempt
                 result = super(Following, again).compile_extra(active.dispatcher.py_func)  # type: ignore[misc]
+                function.compiled += 1
                 committed = _commit(compilation, result, requested)
             except errors.ForceLiteralArg:
                 raise  # numba comes again, with other types
@@ -315,7 +316,6 @@ class Following:
                 active.compilation = None
                 if committed is None and not compilation.cells.committed:
                     compilation.cells.close()
-            function.compiled += 1
             if committed is not None:
                 return committed
         raise Stale(
