@@ -188,7 +188,7 @@ def test_closures_see_a_changed_variable_in_the_next_call_and_so_do_their_caller
     program = Program(
         """
         def make():
-            step, name = 1000, "a"
+            step, name = 1000.0, "a"
             @njit
             def inner(x): return x + step + len(name)
             @njit
@@ -201,11 +201,11 @@ def test_closures_see_a_changed_variable_in_the_next_call_and_so_do_their_caller
     )
     inner, outer, change = program.make()
     assert (inner(0), outer(0)) == (1001, 10010)
-    change(2000, "bb")
+    change(2000.0, "bb")
     assert (outer(0), inner(0)) == (20020, 2002)
-    change(int("1000"), "a")
+    change(float("1000"), "a")
     assert (inner(0), outer(0)) == (1001, 10010)
-    change(int("1000"), "a")  # an equal int that is another object
+    change(float("1000"), "a")  # an equal float that is another object
     assert (inner(0), outer(0)) == (1001, 10010)
     assert [watched.stats(each).compiled for each in (inner, outer)] == [2, 2]
 

@@ -5,6 +5,7 @@ import gc
 import signal
 import threading
 import time
+import weakref
 
 import pytest
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
@@ -141,12 +142,14 @@ def test_a_generator_that_is_suspended_meanwhile_loads_from_cells_and_keeps_what
         """
     )
     first = program.counting()
+    library = weakref.ref(program.counting.overloads[()].library)
     assert next(first) == 101
     program.X = 2
     assert next(first) == 201
     for program.KIND in ("aa", "aaa", "aaaa", "aaaaa"):
         assert next(program.counting()) == 200 + len(program.KIND)
     gc.collect()
+    assert library() is not None
     assert next(first) == 201  # begun as "a", and its code is still there
     first = None
     assert watched.stats(program.counting).compiled == 5
@@ -168,17 +171,57 @@ def test_code_that_is_dropped_while_it_runs_stays_until_it_is_done():
 
     def happen(depth):
         seen.append(program.KIND)
+        libraries.extend(weakref.ref(result.library) for result in program.f.overloads.values())
         if depth:
             program.KIND += "a"
             results.append(program.f(depth - 1))
         gc.collect()
+        kept.append(libraries[0]() is not None)
 
-    results, seen = [], []
+    results, seen, libraries, kept = [], [], [], []
     program.happen = happen
     assert program.f(6) == 1
     assert results == [7, 6, 5, 4, 3, 2]
     assert seen == ["a" * i for i in range(1, 8)]
+    assert kept == [True] * 7
     assert watched.stats(program.f) == (7, 0, 0, 1)
+    program.KIND += "a"
+    assert program.f(0) == 8  # what was dropped, and is not running any more, goes when the next is dropped
+    gc.collect()
+    assert libraries[0]() is None
+
+
+def test_code_that_others_have_replaced_long_ago_stays_until_it_is_done():
+    program = Program(
+        """
+        from numba import objmode
+        KIND = "a"
+        @njit(keep=1)
+        def f(first):
+            with objmode():
+                happen(first)
+            return len(KIND)
+        """
+    )
+
+    def happen(first):
+        if not first:
+            return
+        library = weakref.ref(program.f.overloads[program.f.signatures[0]].library)
+        for program.KIND in ("aa", "aaa", "aaaa", "aaaaa"):
+            assert program.f(False) == len(program.KIND)
+        gc.collect()
+        libraries.append(library)
+        assert library() is not None
+
+    libraries = []
+    program.happen = happen
+    assert program.f(False) == 1  # numba itself holds what it calls straight after compiling it
+    assert program.f(True) == 1
+    for program.KIND in ("b", "bb", "bbb"):
+        assert program.f(False) == len(program.KIND)
+    gc.collect()
+    assert libraries[0]() is None
 
 
 def test_threads_that_call_while_another_one_changes_get_what_was_so_during_the_call():
