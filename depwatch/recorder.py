@@ -22,9 +22,9 @@ class Recorder:
 
     name: for messages. unstable_after: how many breaks (1 to 65535) of one facet it puts up with; reading a facet that
     broke more often raises Unstable, and a handle gives up a facet that comes to break that often. None: for code that
-    has no slower way to get at a value; reading never raises Unstable, and after 65535 breaks of a facet each further one
-    retires the handle. Every read costs a few microseconds and watches the facet until the recorder is committed, closed
-    or dropped.
+    has no slower way to get at a value: reading never raises Unstable, and after 65535 breaks of a facet each further
+    one retires the handle. Every read costs a few microseconds and watches the facet until the recorder is committed,
+    closed or dropped.
     Source: V8, CompilationDependencies.
     """
 

@@ -8,12 +8,16 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import Any, Final, override
 
+from numba import __version__ as numba_version
 from numba.core import errors, event, types
+from numba.core.base import BaseContext
+from numba.core.codegen import CodeLibrary
 from numba.core.compiler_machinery import AnalysisPass, FunctionPass, register_pass
 from numba.core.dispatcher import Dispatcher, _FunctionCompiler
 from numba.core.ir import Assign, Expr, FreeVar, Global, Var
 from numba.core.ir_utils import build_definitions
 from numba.core.typed_passes import NopythonTypeInference
+from numba.core.typing.context import BaseContext as BaseTypingContext
 from numba.core.untyped_passes import InlineClosureLikes, WithLifting
 from numba.np.ufunc.ufuncbuilder import UFuncDispatcher
 
@@ -476,5 +480,23 @@ def _note_earlier() -> None:
                 _unwatched[result.library] = (weakref.ref(found), arguments)
 
 
+def _check_numba() -> None:
+    """numba promises none of what this needs: where it is missing, say so before anything goes wrong."""
+    needed = {
+        Dispatcher: ("_insert", "_clear", "_can_compile", "get_call_template", "compile", "enable_caching"),
+        _FunctionCompiler: ("_compile_core",),
+        UFuncDispatcher: ("_compile_core",),
+        CodeLibrary: ("_disable_inspection",),
+        BaseContext: ("insert_user_function",),
+        BaseTypingContext: ("_get_attribute_templates",),
+    }
+    missing = [
+        f"{owner.__name__}.{name}" for owner, names in needed.items() for name in names if not hasattr(owner, name)
+    ]
+    if missing:
+        raise ImportError(f"numba {numba_version} lacks {', '.join(missing)}, which depwatch needs; use numba 0.68")
+
+
+_check_numba()
 event.register("numba:compile", _Listener())
 _note_earlier()
