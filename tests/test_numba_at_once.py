@@ -37,13 +37,9 @@ def test_a_call_straight_after_the_store_in_one_c_loop(name, changed, value, exp
 
 @pytest.mark.parametrize("name, changed, value, expected", STORES)
 def test_a_map_of_the_compiled_function_over_stores(name, changed, value, expected):
-    """Both are C functions that C code calls: no bytecode runs in between, so nothing drains by itself."""
+    """Both are called by C code, and no bytecode runs in between."""
     program, function = ready(name)
-    first = getattr(program, changed)
-    namespace = vars(program)
-    steps = map(operator.call, [namespace.__setitem__, function, namespace.__setitem__, function],
-                [changed, 1, changed, 1], [value, 0, first, 0])  # fmt: skip
-    del steps  # a call with a second argument would be another signature: below, with the real one
+    namespace, first = vars(program), getattr(program, changed)
     calls = []
     for stored in (value, first):
         at_once((namespace.__setitem__, changed, stored), (calls.extend, map(function, [1])))

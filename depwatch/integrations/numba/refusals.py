@@ -18,8 +18,8 @@ from depwatch.values import brief
 # What freezes the globals that it reads and is compiled in ways that depwatch cannot take back.
 FROZEN_FOR_GOOD: Final[dict[type, str]] = {
     CFunc: "a C callback: its address is handed out, and whoever has it goes on calling the old code",
-    DUFunc: "a ufunc made by @vectorize: NumPy keeps the compiled loops, which cannot be taken out again",
-    GUFunc: "a ufunc made by @guvectorize: NumPy keeps the compiled loops, which cannot be taken out again",
+    DUFunc: "a ufunc (@vectorize): NumPy keeps the compiled loops, which cannot be taken out again",
+    GUFunc: "a ufunc (@guvectorize): NumPy keeps the compiled loops, which cannot be taken out again",
     JitClassType: "a jitclass: its methods are compiled into the class and into whoever calls them",
     StencilFunc: "a stencil: numba compiles its kernel apart, with the globals as they are at the first call",
 }
