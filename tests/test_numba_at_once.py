@@ -1,6 +1,5 @@
 """When a change is seen: at once, in any thread, with no drain and no Python code between the store and the call."""
 
-import operator
 import threading
 
 import pytest
@@ -28,15 +27,7 @@ def ready(name):
 
 
 @pytest.mark.parametrize("name, changed, value, expected", STORES)
-def test_a_call_straight_after_the_store_in_one_c_loop(name, changed, value, expected):
-    program, function = ready(name)
-    results = []
-    at_once((operator.setitem, vars(program), changed, value), (lambda: results.append(function(1)),))
-    assert results == [expected]
-
-
-@pytest.mark.parametrize("name, changed, value, expected", STORES)
-def test_a_map_of_the_compiled_function_over_stores(name, changed, value, expected):
+def test_a_call_by_c_code_straight_after_the_store_by_c_code(name, changed, value, expected):
     """Both are called by C code, and no bytecode runs in between."""
     program, function = ready(name)
     namespace, first = vars(program), getattr(program, changed)
