@@ -110,10 +110,6 @@ class Function:
             self._lingering.append(dropped)
         self._lingering = [dropped for dropped in self._lingering if dropped.must_stay]
 
-    def forget(self, arguments: tuple[Any, ...]) -> None:
-        """Let numba compile again what it compiled without us."""
-        forget(self.dispatcher, arguments)
-
     # --- which version may run ----------------------------------------------------------------------------------------
 
     def revive(self, requested: Any) -> Version | None:
