@@ -15,6 +15,7 @@ from depwatch.handles import Handles, SharedCells
 from depwatch.values import UNKNOWN, along_mro, brief, is_a, name_of
 
 MAX_UNSTABLE_AFTER: Final = 65535  # breaks that a facet can count
+NEVER: Final = MAX_UNSTABLE_AFTER + 1
 
 
 def _callbacks(
@@ -33,19 +34,23 @@ class Recorder:
     """Collects the assumptions of one piece of optimized code while it is compiled.
 
     name: for messages. unstable_after: how many breaks (1 to 65535) of one facet it puts up with; reading a facet that
-    broke more often raises Unstable, and a handle gives up a facet that comes to break that often. Every read costs
-    a few microseconds and watches the facet until the recorder is committed, closed or dropped.
+    broke more often raises Unstable, and a handle gives up a facet that comes to break that often. None: for code that
+    has no slower way to get at a value: reading never raises Unstable, and after 65535 breaks of a facet each further
+    one retires the handle. Every read costs a few microseconds and watches the facet until the recorder is committed,
+    closed or dropped.
     Source: V8, CompilationDependencies.
     """
 
     __slots__ = ("_assumptions", "_cells", "name")
 
-    def __init__(self, name: str, unstable_after: int = 6) -> None:
+    def __init__(self, name: str, unstable_after: int | None = 6) -> None:
         if not isinstance(name, str):
             raise TypeError(f"the name must be a str, not {brief(name)}")
-        if not isinstance(unstable_after, int):
+        if unstable_after is None:
+            unstable_after = NEVER
+        elif not isinstance(unstable_after, int):
             raise TypeError(f"unstable_after must be an int, not {brief(unstable_after)}")
-        if not 1 <= unstable_after <= MAX_UNSTABLE_AFTER:
+        elif not 1 <= unstable_after <= MAX_UNSTABLE_AFTER:
             raise ValueError(f"unstable_after is {unstable_after}; it must be from 1 to {MAX_UNSTABLE_AFTER} breaks")
         self.name: Final = name
         self._assumptions: _core.Assumptions | None = _core.Assumptions(unstable_after)

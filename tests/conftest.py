@@ -2,6 +2,7 @@
 
 import importlib.util
 import subprocess
+import sys
 import sysconfig
 import weakref
 from pathlib import Path
@@ -12,7 +13,10 @@ from hypothesis import HealthCheck, settings
 import depwatch
 from depwatch import _core
 from life import Life
-from support import Log, compiler
+from support import NO_NUMBA, Log, compiler
+
+if sys.version_info >= NO_NUMBA:  # test_numba_import.py says so, by a skip, for all of them
+    collect_ignore = [path.name for path in Path(__file__).parent.glob("test_numba_*.py") if "import" not in path.name]
 
 # Bounded and the same every time: a failure here must be a failure everywhere.
 settings.register_profile(

@@ -20,6 +20,7 @@ import depwatch
 
 ROOT = Path(__file__).parent.parent
 UNKNOWN = depwatch.UNKNOWN
+NO_NUMBA = (3, 16)  # the first CPython that it has no release for, as pyproject.toml says
 
 
 class Log(list):

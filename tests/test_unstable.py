@@ -182,10 +182,30 @@ def test_a_limit_out_of_range_names_value_and_range(wrong):
         depwatch.Recorder("r", wrong)
 
 
-@pytest.mark.parametrize("wrong", ["6", 6.0, None])
+@pytest.mark.parametrize("wrong", ["6", 6.0])
 def test_a_limit_that_is_no_int_is_a_type_error(wrong):
     with pytest.raises(TypeError, match="unstable_after"):
         depwatch.Recorder("r", wrong)
+
+
+def test_without_a_limit_reading_goes_on_when_the_breaks_can_be_counted_no_more():
+    globals_ = namespace(X="old")
+    keeps_it_watched = freeze(globals_, "X", unstable_after=None).commit()
+    for _ in range(66_000):
+        globals_["X"] = "new"
+        depwatch.drain()
+        globals_["X"] = "old"
+    depwatch.drain()
+    assert "broke too often" in keeps_it_watched.reason
+    with pytest.raises(depwatch.Unstable):
+        freeze(globals_, "X", unstable_after=65535)
+    for _ in range(3):
+        handle = freeze(globals_, "X", unstable_after=None).commit()
+        assert handle.valid
+        globals_["X"] = "new"
+        assert not handle.valid
+        globals_["X"] = "old"
+        depwatch.drain()
 
 
 @without_automatic_drain

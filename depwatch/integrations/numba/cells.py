@@ -1,0 +1,130 @@
+"""Cells: compiled code loads a scalar from a word that depwatch keeps current, instead of having its value built in."""
+
+import functools
+import types
+from collections.abc import Iterable
+from typing import Any, Final
+
+from llvmlite import ir as llvm_ir
+from numba.core import types as numba_types
+from numba.extending import intrinsic
+
+from depwatch import Recorder, Unwatchable, ValueCell
+from depwatch.integrations.numba.entry import ByteCheck, WordCheck
+
+# A load of one of these modules' numbers would cost more than it could ever gain: they are frozen, and still watched.
+MODULES_OF_CONSTANTS: Final = ("math", "cmath", "numpy")
+INT64: Final = range(-(2**63), 2**63)
+
+
+def kind_for(value: object) -> str | None:
+    """The kind of cell that follows a value of this type, or None. By exact type, as compiled code has one type."""
+    if type(value) is bool:
+        return "bool"
+    if type(value) is float:
+        return "f64"
+    return "i64" if type(value) is int and value in INT64 else None
+
+
+class Cell:
+    """One word that a piece of code loads."""
+
+    __slots__ = ("address", "checks", "kind", "name", "words")
+
+    def __init__(self, name: str, kind: str, cell: ValueCell) -> None:
+        self.name: Final = name
+        self.kind: Final = kind
+        self.address: Final = cell.address
+        self.checks: Final = (ByteCheck(cell.guard_address, 1),)  # 0 while the value is of another type, or gone
+        # A bool is followed as an object, which can be any: the entry looks whether it is one of the two.
+        self.words: Final = (WordCheck(cell.address, id(True), id(False)),) if kind == "bool" else ()
+
+    @property
+    def type_name(self) -> str:
+        return {"bool": "bool", "f64": "float", "i64": "int of 64 bits"}[self.kind]
+
+    @property
+    def holds(self) -> bool:
+        """Whether the word is the value now."""
+        return all(check.holds for check in self.checks) and all(check.holds for check in self.words)
+
+
+class Cells:
+    """The cells of one piece of code. Their memory stays until close()."""
+
+    def __init__(self, name: str) -> None:
+        self._recorder: Final = Recorder(f"{name}: cells")
+        self._by_place: Final[dict[tuple[int, str, str], Cell]] = {}
+        self._handle: Any = None
+
+    def __iter__(self) -> Any:
+        return iter(self._by_place.values())
+
+    def __len__(self) -> int:
+        return len(self._by_place)
+
+    def get(self, owner: types.FunctionType | types.ModuleType, name: str, value: object) -> Cell | None:
+        """The cell for what is value now; None if no cell can follow it."""
+        kind = kind_for(value)
+        if kind is None:
+            return None
+        if isinstance(owner, types.ModuleType) and vars(owner).get("__name__") in MODULES_OF_CONSTANTS:
+            return None
+        place = (id(owner), name, kind)
+        if place not in self._by_place:
+            try:
+                cell = self._recorder.value_cell(owner, name, "object" if kind == "bool" else kind)  # type: ignore[arg-type]
+            except (Unwatchable, TypeError, NameError, AttributeError):
+                return None  # it is frozen instead, where it is looked at again
+            self._by_place[place] = Cell(name, kind, cell)
+        return self._by_place[place]
+
+    @property
+    def committed(self) -> bool:
+        return self._handle is not None
+
+    def commit(self) -> None:
+        self._handle = self._recorder.commit()
+
+    def close(self) -> None:
+        """Nothing runs the code any more."""
+        self._recorder.close()
+        if self._handle is not None and not self._handle.released:
+            self._handle.release()
+
+
+@functools.cache
+def load(address: int, kind: str, shared: bool) -> Any:
+    """An intrinsic that loads the word at that address: the same code, whatever has its cell there.
+
+    shared: others may store meanwhile, so that no load may be saved. Where the GIL is held a change needs a call, and
+    then LLVM loads again by itself.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        if kind == "f64":
+            word_type: Any = llvm_ir.DoubleType()
+        else:
+            word_type = llvm_ir.IntType(64)
+        pointer = builder.inttoptr(llvm_ir.Constant(llvm_ir.IntType(64), address), word_type.as_pointer())
+        if shared:
+            word = builder.load_atomic(pointer, ordering="monotonic", align=8, typ=word_type)
+        else:
+            word = builder.load(pointer, typ=word_type)
+        if kind != "bool":
+            return word
+        return builder.icmp_unsigned("==", word, llvm_ir.Constant(word_type, id(True)))
+
+    result = {"f64": numba_types.float64, "i64": numba_types.int64, "bool": numba_types.boolean}[kind]
+
+    def load_cell(typing_context: Any) -> Any:
+        return result(), generate
+
+    return intrinsic(load_cell)
+
+
+def checks(cells: Iterable[Cell]) -> tuple[list[ByteCheck], list[WordCheck]]:
+    """What the entry has to look at for these cells, each once."""
+    bytes_ = dict.fromkeys(check for cell in cells for check in cell.checks)
+    words = dict.fromkeys(check for cell in cells for check in cell.words)
+    return list(bytes_), list(words)

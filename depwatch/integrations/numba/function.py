@@ -1,0 +1,228 @@
+"""Functions: a dispatcher of numba's that is watched, and which of its versions numba calls."""
+
+import types
+import weakref
+from typing import Any, Final, Literal, NamedTuple
+
+from numba.core import typing as numba_typing
+from numba.core.compiler_lock import global_compiler_lock
+
+from depwatch import Unwatchable, drain
+from depwatch.integrations.numba.refusals import cached
+from depwatch.integrations.numba.version import Changed, Version, described, version_of
+
+type Policy = Literal["bulk", "granular", "error"] | None
+POLICIES: Final = ("bulk", "granular", "error", None)
+KEEP: Final = 8  # versions of a function that are kept aside by default
+
+# Code that numba compiled before it was watched. Nothing counts the calls that are running in it, so it stays.
+_unwatched_code: Final[list[Any]] = []
+
+
+class Stats(NamedTuple):
+    """What has happened to one function."""
+
+    compiled: int  # versions
+    put_back: int  # versions that were taken out of numba's tables and came back
+    renewed: int  # versions that got a new handle where they were
+    aside: int  # versions that are out of the tables now, and kept
+
+
+class _NeverFails(dict[Any, Any]):
+    """In place of numba's memory of what does not compile: it may compile after a change."""
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        pass
+
+
+class Function:
+    """One watched dispatcher. It belongs to the dispatcher and does not keep it alive."""
+
+    def __init__(self, dispatcher: Any, policy: Policy, keep: int) -> None:
+        self._dispatcher: Final = weakref.ref(dispatcher)
+        self.name: Final[str] = dispatcher.py_func.__qualname__
+        self.policy: Policy = policy
+        self.keep = keep
+        self.current: Final[dict[tuple[Any, ...], Version]] = {}  # what is in numba's tables
+        self.aside: Final[list[Version]] = []  # oldest first
+        self._lingering: list[Version] = []  # dropped, but somebody may still be in the code
+        self.compiled = self.put_back = self.renewed = 0
+
+    @property
+    def dispatcher(self) -> Any:
+        found = self._dispatcher()
+        assert found is not None, "whoever gets here calls it, compiles it or has it"
+        return found
+
+    @property
+    def stats(self) -> Stats:
+        return Stats(self.compiled, self.put_back, self.renewed, len(self.aside))
+
+    # --- numba's tables -----------------------------------------------------------------------------------------------
+
+    def _rebuild(self) -> None:
+        """numba's native table, from its dict: it has no way to take out one entry."""
+        dispatcher = self.dispatcher
+        dispatcher._clear()
+        for result in dispatcher.overloads.values():
+            dispatcher._insert([kind._code for kind in result.signature.args], result.entry_point, result.objectmode)
+
+    def _insert(self, version: Version) -> None:
+        self.dispatcher.overloads[version.arguments] = version.result
+        self._rebuild()
+        self.enter(version)
+
+    def enter(self, version: Version) -> None:
+        """numba is about to enter the version in its tables, or has done so: let callers find the code to link."""
+        before = self.current.get(version.arguments)
+        if before is not None and before is not version:
+            self.set_aside(before)
+        result = version.result
+        context = self.dispatcher.targetctx
+        if result.entry_point not in context._defns:
+            context.insert_user_function(result.entry_point, result.fndesc, [result.library])
+        self.current[version.arguments] = version
+        self._drop()
+
+    def _remove(self, arguments: tuple[Any, ...], result: Any) -> None:
+        dispatcher = self.dispatcher
+        if dispatcher.overloads.get(arguments) is result:
+            del dispatcher.overloads[arguments]
+            self._rebuild()
+        dispatcher.targetctx._defns.pop(result.entry_point, None)
+
+    def set_aside(self, version: Version) -> None:
+        """Take the version out of numba's tables, and keep it."""
+        self._remove(version.arguments, version.result)
+        if self.current.get(version.arguments) is version:
+            del self.current[version.arguments]
+        if version in self.aside:
+            return
+        for template in version.templates:
+            template._impl_cache.clear()  # it was made under the same assumptions
+        self.aside.append(version)
+
+    def _drop(self) -> None:
+        """Keep no more versions aside than asked for. The code of one that is dropped stays while it runs."""
+        while len(self.aside) > self.keep:
+            dropped = self.aside.pop(0)
+            dropped.rely(None)
+            self._lingering.append(dropped)
+        self._lingering = [dropped for dropped in self._lingering if dropped.must_stay]
+
+    # --- which version may run ----------------------------------------------------------------------------------------
+
+    def revive(self, requested: Any) -> Version | None:
+        """A version from aside that is right for what is so now. numba asks us before it compiles."""
+        for version in reversed(self.aside):
+            if version.requested == requested and not version.renew() and version.may_run:
+                self.aside.remove(version)
+                self.put_back += 1
+                return version
+        return None
+
+    def resolve(self, version: Version) -> Version:
+        """The version to run where this one was asked for: itself, if all is as it was, another one, or a new one.
+
+        Raises what numba raises if there is none, and Changed if that is what a policy says.
+        """
+        with global_compiler_lock:
+            drain()
+            if version.may_run:
+                return version
+            changed = version.renew()
+            if version.may_run:
+                self.renewed += 1
+                return version
+            if refused := [read for read in changed if read.key in version.raising]:
+                raise Changed(
+                    f"{self.name} was compiled when {'; '.join(described(read) for read in refused)}: its policy "
+                    "is to raise; undo the change, or leave the policy out to compile again"
+                )
+            present = self.current.get(version.arguments)
+            if present is version or (present is not None and not present.may_run):
+                self.set_aside(present)
+            return self._compile(version)
+
+    def _compile(self, broken: Version) -> Version:
+        dispatcher = self.dispatcher
+        arguments, return_type = broken.requested
+        may_compile = dispatcher._can_compile  # not if it was given signatures: it must have these, and no others
+        dispatcher._can_compile = True
+        try:
+            dispatcher.compile(arguments if return_type is None else numba_typing.signature(return_type, *arguments))
+        except BaseException:
+            if not may_compile and broken in self.aside:
+                self.aside.remove(broken)
+                self._insert(broken)
+            raise
+        finally:
+            dispatcher._can_compile = may_compile
+        found = version_of(dispatcher.overloads[broken.arguments])
+        assert found is not None
+        return found
+
+    def ready(self, arguments: tuple[Any, ...]) -> None:
+        """A caller is about to be compiled with the code for these types linked in: let that be code that may run."""
+        version = self.current.get(arguments)
+        if version is not None and not version.may_run:
+            self.resolve(version)
+
+    def explain(self) -> str:
+        """What the code in use has built in and what it loads, by version."""
+        lines = [f"{self.name}: {', '.join(f'{number} {name}' for name, number in self.stats._asdict().items())}"]
+        for version in self.current.values():
+            lines.append(f"  {version.result.signature}: {'may run' if version.may_run else 'broken'}")
+            lines += [f"    loads {cell.name!r} ({cell.type_name})" for cell in version.cells]
+            lines += [f"    has built in: {read}" for read in version.reads]
+        return "\n".join(lines)
+
+
+def forget(dispatcher: Any, arguments: tuple[Any, ...]) -> None:
+    """Take code that numba compiled without us out of its tables, for good."""
+    result = dispatcher.overloads.pop(arguments, None)
+    if result is None:
+        return
+    _unwatched_code.append(result)
+    dispatcher.targetctx._defns.pop(result.entry_point, None)
+    dispatcher._clear()
+    for kept in dispatcher.overloads.values():
+        dispatcher._insert([kind._code for kind in kept.signature.args], kept.entry_point, kept.objectmode)
+
+
+def function_of(dispatcher: Any) -> Function | None:
+    """The watched function behind a dispatcher, or None."""
+    found = getattr(dispatcher, "_depwatch", None)
+    return found if isinstance(found, Function) else None
+
+
+def is_numbas_own(function: types.FunctionType) -> bool:
+    """Whether this is part of numba, whose own modules are taken for constant."""
+    return (function.__module__ or "").partition(".")[0] in ("numba", "llvmlite")
+
+
+def attach(dispatcher: Any, function: Function, pipeline_class: type, is_followed: Any) -> None:
+    """Make a dispatcher compile with this pipeline, and ask the function what may be linked into callers."""
+    get_call_template = type(dispatcher).get_call_template
+    owner = weakref.ref(dispatcher)
+
+    def for_callers(args: Any, kws: Any) -> Any:
+        itself = owner()
+        assert itself is not None
+        if not is_followed():
+            raise Unwatchable(
+                f"{function.name} is called by code that numba compiles in a way that cannot be taken back (@cfunc, "
+                "@vectorize, @guvectorize, a stencil): that would go on with what is compiled now; call it from @njit "
+                "code"
+            )
+        function.ready(tuple(itself.fold_argument_types(args, kws)[1]))
+        return get_call_template(itself, args, kws)
+
+    def enable_caching() -> None:
+        raise cached(function.name)
+
+    dispatcher._depwatch = function
+    dispatcher._compiler.pipeline_class = pipeline_class
+    dispatcher._compiler._failed_cache = _NeverFails()
+    dispatcher.get_call_template = for_callers
+    dispatcher.enable_caching = enable_caching

@@ -1,0 +1,236 @@
+"""Reads: what compiled code has built in, each with the value that it was compiled with."""
+
+import struct
+import types
+from abc import abstractmethod
+from collections.abc import Callable, Hashable
+from typing import Any, Final, override
+
+from depwatch import Recorder, Unwatchable
+from depwatch.values import brief, dict_of_module, is_a
+
+
+def same(a: object, b: object) -> bool:
+    """Whether code compiled with one is right for the other: the same object, or an exact scalar with the same bits."""
+    if a is b:
+        return True
+    if type(a) is not type(b):
+        return False
+    if type(a) is float:
+        return struct.pack("=d", a) == struct.pack("=d", b)
+    return type(a) in (int, str) and a == b
+
+
+def builtins_of(function: Any) -> dict[str, Any]:
+    """Where a function looks names up that its globals lack."""
+    found: dict[str, Any] = function.__builtins__
+    return found
+
+
+class Read:
+    """One value that was read while compiling. Two reads with the same key are of the same facet."""
+
+    __slots__ = ("name", "value")
+
+    def __init__(self, name: str, value: object) -> None:
+        self.name: Final = name
+        self.value: Final = value  # owned: a change that is undone is known by it
+
+    @property
+    @abstractmethod
+    def key(self) -> Hashable: ...
+
+    @abstractmethod
+    def record(self, recorder: Recorder) -> object:
+        """The value now, assumed to stay. Raises like the reading code would, and Unwatchable."""
+
+    @abstractmethod
+    def __str__(self) -> str: ...
+
+
+class GlobalRead(Read):
+    """A name as a function looks it up: in its globals, then in its builtins."""
+
+    __slots__ = ("function",)
+
+    def __init__(self, function: types.FunctionType, name: str, value: object) -> None:
+        super().__init__(name, value)
+        self.function: Final = function
+
+    @property
+    @override
+    def key(self) -> Hashable:
+        return ("global", id(self.function.__globals__), id(builtins_of(self.function)), self.name)
+
+    @override
+    def record(self, recorder: Recorder) -> object:
+        return recorder.read_global(self.function, self.name)
+
+    @override
+    def __str__(self) -> str:
+        return f"global {self.name!r} of {brief(self.function)}"
+
+
+class ModuleRead(Read):
+    """An attribute of a module."""
+
+    __slots__ = ("module",)
+
+    def __init__(self, module: types.ModuleType, name: str, value: object) -> None:
+        super().__init__(name, value)
+        self.module: Final = module
+
+    @property
+    @override
+    def key(self) -> Hashable:
+        return ("module", id(self.module), self.name)
+
+    @override
+    def record(self, recorder: Recorder) -> object:
+        if is_a(self.module, types.ModuleType) and self.name not in dict_of_module(self.module):
+            getattr(self.module, self.name, None)  # a lazy import (numpy.linalg): compiling did it too
+        return recorder.read_attr(self.module, self.name)
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.name!r} of {brief(self.module)}"
+
+
+class ClassRead(Read):
+    """An attribute of a class, of an enum for example."""
+
+    __slots__ = ("cls",)
+
+    def __init__(self, cls: type, name: str) -> None:
+        super().__init__(name, Recorder("an attribute").read_type_attr(cls, name))
+        self.cls: Final = cls
+
+    @property
+    @override
+    def key(self) -> Hashable:
+        return ("class", id(self.cls), self.name)
+
+    @override
+    def record(self, recorder: Recorder) -> object:
+        return recorder.read_type_attr(self.cls, self.name)
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.name!r} of {brief(self.cls)}"
+
+
+class CodeRead(Read):
+    """The code of a function: numba compiles what it was when asked to."""
+
+    __slots__ = ("function",)
+
+    def __init__(self, function: types.FunctionType) -> None:
+        super().__init__("code", function.__code__)
+        self.function: Final = function
+
+    @property
+    @override
+    def key(self) -> Hashable:
+        return ("code", id(self.function))
+
+    @override
+    def record(self, recorder: Recorder) -> object:
+        return recorder.read_function(self.function, "code")[0]
+
+    @override
+    def __str__(self) -> str:
+        return f"code of {brief(self.function)}"
+
+
+class DefaultsRead(Read):
+    """The default values of arguments. numba's dispatcher takes them once, when the function is decorated."""
+
+    __slots__ = ("function",)
+
+    def __init__(self, function: types.FunctionType, taken: object) -> None:
+        super().__init__("defaults", taken)
+        self.function: Final = function
+
+    @property
+    @override
+    def key(self) -> Hashable:
+        return ("defaults", id(self.function))
+
+    @override
+    def record(self, recorder: Recorder) -> object:
+        defaults, _ = recorder.read_function(self.function, "defaults", "kwdefaults")
+        if defaults is not self.value:
+            raise Unwatchable(
+                f"{self}: they were changed after numba had taken them, and its dispatcher keeps them; decorate the "
+                "function again"
+            )
+        return defaults
+
+    @override
+    def __str__(self) -> str:
+        return f"defaults of {brief(self.function)}"
+
+
+class VariableRead(Read):
+    """A variable of an enclosing function. CPython tells nobody when it changes: the entry compares, at each call."""
+
+    __slots__ = ("cell", "function")
+
+    def __init__(self, function: types.FunctionType, name: str, cell: types.CellType) -> None:
+        super().__init__(name, contents(cell))
+        self.function: Final = function
+        self.cell: Final = cell
+
+    @property
+    @override
+    def key(self) -> Hashable:
+        return ("variable", id(self.cell))
+
+    @override
+    def record(self, recorder: Recorder) -> object:
+        return contents(self.cell)
+
+    @override
+    def __str__(self) -> str:
+        return f"variable {self.name!r} of the function around {brief(self.function)}"
+
+
+EMPTY: Final = object()  # what a closure cell holds before its variable is assigned
+
+
+def contents(cell: types.CellType) -> object:
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return EMPTY
+
+
+class Reads:
+    """The reads of one piece of code, each facet once."""
+
+    __slots__ = ("_by_key",)
+
+    def __init__(self) -> None:
+        self._by_key: dict[Hashable, Read] = {}
+
+    def __iter__(self) -> Any:
+        return iter(self._by_key.values())
+
+    def __len__(self) -> int:
+        return len(self._by_key)
+
+    def add(self, read: Read) -> bool:
+        """False if the facet was read before with another value: it changed in between."""
+        before = self._by_key.setdefault(read.key, read)
+        return before is read or same(before.value, read.value)
+
+    def record(self, recorder: Recorder, is_same: Callable[[object, object], bool] = same) -> list[Read]:
+        """Record all; return those whose value now is another than the one that was compiled with."""
+        return [read for read in self if not is_same(_now(read, recorder), read.value)]
+
+
+def _now(read: Read, recorder: Recorder) -> object:
+    try:
+        return read.record(recorder)
+    except (NameError, AttributeError):
+        return EMPTY

@@ -1,0 +1,138 @@
+"""What cannot be kept right, refused with the reason: by value where compiled code reads it, by name for decorators."""
+
+import array
+from typing import Any, Final
+
+import numpy as np
+from numba.core.ccallback import CFunc
+from numba.core.dispatcher import Dispatcher
+from numba.core.types import ClassInstanceType, FunctionType, RecursiveCall, UndefinedFunctionType
+from numba.experimental.jitclass.base import JitClassType
+from numba.np.ufunc.dufunc import DUFunc
+from numba.np.ufunc.gufunc import GUFunc
+from numba.stencils.stencil import StencilFunc
+
+from depwatch import Unwatchable
+from depwatch.values import brief
+
+# What freezes the globals that it reads and is compiled in ways that depwatch cannot take back.
+FROZEN_FOR_GOOD: Final[dict[type, str]] = {
+    CFunc: "a C callback: its address is handed out, and whoever has it goes on calling the old code",
+    DUFunc: "a ufunc (@vectorize): NumPy keeps the compiled loops, which cannot be taken out again",
+    GUFunc: "a ufunc (@guvectorize): NumPy keeps the compiled loops, which cannot be taken out again",
+    JitClassType: "a jitclass: its methods are compiled into the class and into whoever calls them",
+    StencilFunc: "a stencil: numba compiles its kernel apart, with the globals as they are at the first call",
+}
+MUTABLE: Final = (list, dict, set, bytearray, array.array, memoryview, np.void)
+
+
+def why_for_good(value: object) -> str | None:
+    """Why code that uses this object cannot be kept right, or None."""
+    return next((why for kind, why in FROZEN_FOR_GOOD.items() if isinstance(value, kind)), None)
+
+
+def is_writable(array_: np.ndarray[Any, Any]) -> bool:
+    """Whether somebody can store into the memory of an array, through it or what it is a view of."""
+    if array_.flags.writeable:
+        return True
+    base = array_.base
+    if base is None or isinstance(base, bytes):
+        return False
+    return not isinstance(base, np.ndarray) or is_writable(base)
+
+
+def check_value(what: str, value: object) -> None:
+    """Raises Unwatchable if compiled code may not have this value built in."""
+    if (why := why_for_good(value)) is not None:
+        raise Unwatchable(f"{what} is {why}; call a function made by @njit instead")
+    if isinstance(value, Dispatcher) and is_cached(value):
+        raise cached(f"{what}, the function {value.py_func.__qualname__},")
+    if isinstance(value, tuple):
+        for item in value:
+            check_value(f"{what} has an item that", item)
+    elif isinstance(value, np.ndarray):
+        if is_writable(value):
+            raise Unwatchable(
+                f"{what} is a NumPy array that can be written to: numba compiles its contents in, and nobody is told "
+                "of a store into an array; pass it as an argument, or make it and what it is a view of read-only "
+                "(array.setflags(write=False))"
+            )
+    elif isinstance(value, MUTABLE) or type(value).__module__.startswith("numba.typed"):
+        raise Unwatchable(
+            f"{what} is {brief(value)}, which can change in place, and nobody is told; pass it as an argument, or keep "
+            "it as a tuple"
+        )
+
+
+def check_types(dispatcher: Any, found: Any) -> None:
+    """Raises Unwatchable if compiled code works with values of a type whose code cannot be taken back."""
+    name = dispatcher.py_func.__qualname__
+    for kind in found:
+        if isinstance(kind, RecursiveCall) and kind.dispatcher_type.dispatcher is not dispatcher:
+            raise Unwatchable(
+                f"{name} and {kind.dispatcher_type.dispatcher.py_func.__qualname__} call each other: numba compiles "
+                "one before it has seen all that the other reads; let one function call itself instead"
+            )
+        if isinstance(kind, ClassInstanceType):
+            raise Unwatchable(f"{name} uses an instance of {kind.name}, {FROZEN_FOR_GOOD[JitClassType]}")
+        if isinstance(kind, FunctionType | UndefinedFunctionType):
+            raise Unwatchable(
+                f"{name} calls a function by its address ({kind.name}), and whoever has the address goes on calling "
+                "the old code; pass functions made by @njit one by one, so that numba compiles for each"
+            )
+
+
+def check_dispatcher(dispatcher: Any) -> None:
+    """Raises TypeError for what is no jitted function, Unwatchable for one that cannot be watched."""
+    if (why := why_for_good(dispatcher)) is not None:
+        raise Unwatchable(f"{brief(dispatcher)} is {why}; use @njit")
+    if not isinstance(dispatcher, Dispatcher):
+        raise TypeError(f"{brief(dispatcher)} is no function jitted by numba; use depwatch.integrations.numba.njit")
+    name = dispatcher.py_func.__qualname__
+    if dispatcher.targetoptions.get("forceobj"):
+        raise Unwatchable(
+            f"{name} is compiled in object mode (forceobj=True), whose lifted loops are compiled out of sight; use "
+            "@njit"
+        )
+    if type(dispatcher).__name__ != "CPUDispatcher":
+        raise Unwatchable(f"{name} is compiled by {type(dispatcher).__name__}, not for the CPU; use @njit")
+    if is_cached(dispatcher):
+        raise cached(name)
+
+
+def is_cached(dispatcher: Any) -> bool:
+    return dispatcher._cache.cache_path is not None
+
+
+def cached(name: str) -> Unwatchable:
+    return Unwatchable(
+        f"{name} has cache=True: numba finds code on disk by the source file, whatever the values were that it was "
+        "compiled with, in this process or another; leave cache=True out"
+    )
+
+
+def check_library(name: str, library: Any) -> None:
+    """Raises Unwatchable for linked code that nobody knows the reads of."""
+    if library._disable_inspection:  # set for what was not compiled in this process
+        raise cached(f"{library.name}, which is linked into {name},")
+
+
+class _Refused:
+    """A decorator of numba's that depwatch has no right version of: says so where it is used."""
+
+    def __init__(self, name: str, kind: type) -> None:
+        self.__name__ = name
+        self._why = FROZEN_FOR_GOOD[kind]
+
+    def __call__(self, *_: Any, **__: Any) -> Any:
+        raise Unwatchable(
+            f"@{self.__name__} makes {self._why}; use @njit, or numba.{self.__name__} for code whose globals never "
+            "change"
+        )
+
+
+cfunc: Final = _Refused("cfunc", CFunc)
+vectorize: Final = _Refused("vectorize", DUFunc)
+guvectorize: Final = _Refused("guvectorize", GUFunc)
+jitclass: Final = _Refused("jitclass", JitClassType)
+stencil: Final = _Refused("stencil", StencilFunc)
