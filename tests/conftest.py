@@ -13,7 +13,10 @@ from hypothesis import HealthCheck, settings
 import depwatch
 from depwatch import _core
 from life import Life
-from support import NO_NUMBA, Log, compiler
+from support import NO_NUMBA, ROOT, Log, compiler
+
+# What the benchmarks are made of is tested, too. At the end of the path: benchmarks/numba.py must not hide numba.
+sys.path.append(str(ROOT / "benchmarks"))
 
 if sys.version_info >= NO_NUMBA:  # test_numba_import.py says so, by a skip, for all of them
     collect_ignore = [path.name for path in Path(__file__).parent.glob("test_numba_*.py") if "import" not in path.name]
