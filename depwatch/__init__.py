@@ -14,7 +14,7 @@ import os
 from depwatch import interpreter  # noqa: F401 (before all else: it refuses any but the main one)
 
 # isort: split
-from depwatch import _core, notice
+from depwatch import _core, native, notice
 from depwatch.cells import GuardCell, ValueCell
 from depwatch.errors import DepwatchError, Released, Stale, Unstable, Unwatchable
 from depwatch.graph import FacetDescription, Graph, restore, snapshot
@@ -28,6 +28,7 @@ from depwatch.lifecycle import (
     get_lifecycle_callback,
     set_lifecycle_callback,
 )
+from depwatch.native import get_include
 from depwatch.notice import Change, Event, Subscription, drain, explain, subscribe, subscribe_created
 from depwatch.recorder import Recorder
 from depwatch.values import UNKNOWN
@@ -59,6 +60,7 @@ __all__ = [
     "dependents_of",
     "drain",
     "explain",
+    "get_include",
     "get_lifecycle_callback",
     "id_of",
     "invalidate",
@@ -71,5 +73,6 @@ __all__ = [
 ]
 
 _core.set_up(Unwatchable, Unstable, UNKNOWN, drain)
+_C_API = _core.c_api(native, Recorder, Released, drain, id_of)  # for depwatch_import() of depwatch.h
 atexit.register(notice.shut_down)
 os.register_at_fork(after_in_child=_core.after_fork)

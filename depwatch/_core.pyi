@@ -4,6 +4,7 @@ from array import array
 from collections.abc import Callable
 from typing import Any
 
+
 from depwatch.values import Unknown
 
 KINDS: dict[str, int]
@@ -18,6 +19,9 @@ UNKNOWN: Unknown
 def set_up(
     unwatchable: type[Exception], unstable: type[Exception], unknown: Unknown, drain: Callable[[], object]
 ) -> None: ...
+def c_api(
+    native: object, recorder: type, released: type[Exception], drain: Callable[[], int], id_of: Callable[[Any], int]
+) -> object: ...
 def shut_down() -> None: ...
 def after_fork() -> None: ...
 def facet(kind: str, owner: object, name: str | None = None, fallback: object = None) -> FacetReference: ...

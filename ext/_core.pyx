@@ -593,4 +593,5 @@ def counters():
     }
 
 
+include "capi.pxi"
 include "graph.pxi"

@@ -193,3 +193,57 @@ cdef extern from "settle.h":
     int settle(object notices, object garbage, LookedAt*) except -1
     void settle_end(LookedAt*) noexcept
     void settle_for_ever(object garbage) noexcept
+
+cdef extern from "string.h":
+    void* memset(void*, int, size_t) noexcept nogil
+
+cdef extern from "listeners.h":
+    const uint32_t DEPWATCH_API_VERSION
+    const char* DEPWATCH_RELEASE
+    ctypedef enum depwatch_part:
+        pass
+    ctypedef enum depwatch_change:
+        pass
+    ctypedef enum depwatch_cell_kind:
+        pass
+    ctypedef struct depwatch_event:
+        pass
+    ctypedef void (*depwatch_listener)(void*, const depwatch_event*) noexcept
+    ctypedef void (*depwatch_function_listener)(void*, depwatch_change, PyObject*, depwatch_part, PyObject*) noexcept
+    ctypedef union ListenerCall:
+        depwatch_listener of_facet
+        depwatch_function_listener of_functions
+    ctypedef struct Listener:
+        ListenerCall call
+        void* data
+        uint32_t facet
+    void listener_enter(Listener*) noexcept
+    void listener_leave(Listener*) noexcept
+    ctypedef struct depwatch_api:
+        size_t size
+        uint32_t version
+        const char* release
+        uint32_t (*id_of)(object) except? 0x7fffffff
+        object (*facet_of_key)(object, object)
+        object (*facet_of_global)(object, object)
+        object (*facet_of_attribute)(object, object)
+        object (*facet_of_function)(object, depwatch_part)
+        object (*facet_of_object)(object)
+        uint32_t (*facet_id)(object) except? 0x7fffffff
+        object (*recorder_new)(const char*, uint32_t)
+        int (*read)(object, object, PyObject**) except -1
+        Py_ssize_t (*reads)(object) except -1
+        uint32_t (*commit)(object) except? 0x7fffffff
+        int (*commit_many)(object, uint32_t, const uint64_t*, const uint32_t*, uint32_t*) except -1
+        const uint8_t* (*handle_byte)(uint32_t) except NULL
+        int (*handle_retire)(uint32_t) except -1
+        int (*handle_release)(uint32_t) except -1
+        object (*value_cell)(object, depwatch_cell_kind)
+        object (*guard_cell)(object, object, PyObject**)
+        const void* (*cell_word)(object) except NULL
+        const uint8_t* (*cell_guard)(object) except NULL
+        int (*cell_release)(object) except -1
+        object (*listen)(object, depwatch_listener, void*)
+        object (*listen_functions)(depwatch_function_listener, void*)
+        int (*unlisten)(object) except -1
+        Py_ssize_t (*drain)() except -1

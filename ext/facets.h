@@ -63,7 +63,7 @@ typedef struct Facet {
     uint32_t next_touched;  /* first, because Pool threads its free list through these 4 bytes */
     uint32_t provider;      /* object ID of the dict that holds the value; NO_ID: unknown, missing or immutable */
     uint32_t changes;       /* events that may have changed it; wraps */
-    uint32_t listeners;     /* subscriptions */
+    uint32_t listeners;     /* subscriptions, and listeners in C */
     uint8_t kind;           /* FacetKind */
     uint8_t reference;      /* Reference: how recorded is held */
     uint8_t cause;          /* Cause, until the drain has told the retired handles */
@@ -94,6 +94,7 @@ typedef struct Facet {
     PyObject *name;         /* owned, interned; NULL for parts of functions and whole objects */
     uint8_t provisional;    /* Provisional */
     uint8_t awaits[2];      /* Awaits: of the first dict that had such an event since the last look, and of the last other one */
+    uint32_t native_listeners; /* of listeners, those in C */
     union {
         uint32_t awaited_in[2];        /* object IDs */
         const PyObject *awaited_value; /* compared, never dereferenced */

@@ -118,6 +118,8 @@ static ALWAYS_INLINE int function_changed_or_died(PyFunction_WatchEvent event, P
 /* Somebody wants to hear of functions that nobody relies on. */
 static NOT_INLINE int interesting_event(PyFunction_WatchEvent event, PyFunctionObject *function, PyObject *value)
 {
+    if (function_listeners != NULL)
+        function_listeners_hear(event, function, value);
     if (service.hearer != NULL)
         tell_life(event, function, value);
     if (event == PyFunction_EVENT_CREATE)

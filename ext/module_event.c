@@ -31,6 +31,8 @@ static void class_event(PyObject *module, const PyObject *class)
         service.events++;
         facet->changes++;
         facet_is_abandoned(facet, CAUSE_CLASS);
+        if (facet->native_listeners != 0)
+            facet_listeners_hear(id, dict->id, CHANGE_CLASS, NULL, NULL, NULL);
         if (relied_on)
             queue_detail(id, dict->id, CHANGE_CLASS, true, NULL, NULL, NULL);
     }

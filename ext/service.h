@@ -23,7 +23,8 @@ typedef enum Change {
 typedef struct Service {
     uint32_t first_touched;    /* facets that the drain must look at: list through Facet.next_touched */
     uint32_t first_retired;    /* handles whose edges wait to be purged: list through Handle.next_retired */
-    uint32_t function_interest; /* code objects whose new functions somebody listens for; 1 more with a hearer */
+    uint32_t function_interest; /* code objects whose new functions somebody listens for; more with a hearer, and
+                                  for each listener in C */
     uint32_t settling;         /* drains at work */
     bool scheduled;            /* a pending call is outstanding */
     bool unfinished;           /* facets wait for their last change to be made: the next drain looks again */

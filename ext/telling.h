@@ -3,18 +3,27 @@
 #define DW_TELLING_H
 
 #include "action.h"
+#include "listeners.h"
 #include "queue.h"
 
 static inline bool held(const Facet *facet) { return facet->recorded != NULL && facet->holds; }
 
-/* Queues the details where somebody wants them: a listener, or explain() because the facet just broke. */
+/* Whether details of what breaks nothing are to be queued. */
+static inline bool has_subscriptions(const Facet *facet) { return facet->listeners != facet->native_listeners; }
+
+/* Tells listeners in C, at once; queues the details where somebody wants them: a listener, or explain() because the facet just broke. */
 static ALWAYS_INLINE void tell(const Facet *facet, bool was_held, uint32_t object, Change change, PyObject *before,
                                PyObject *value)
 {
     bool broke = was_held && !facet->holds;
     if (!broke && facet->listeners == 0)
         return;
-    if (facet->listeners == 0)
+    if (facet->native_listeners != 0) {
+        facet_listeners_hear(facet->id, object, change, NULL, before, value);
+        if (!broke && !has_subscriptions(facet))
+            return;
+    }
+    if (!has_subscriptions(facet))
         before = NULL; /* it is the recorded value, which the facet keeps from now on: see take_detail */
     queue_detail(facet->id, object, change, broke, NULL, before, value); /* its name is the facet's */
     if (!broke)

@@ -13,7 +13,7 @@ from support import ROOT, UNKNOWN, Counted, compiler, freeze, namespace, seen_in
 EXT = ROOT / "ext"
 IN_CALLBACKS = [
     "event.c", "dict_event.c", "type_event.c", "function_event.c", "module_event.c", "action.c", "provisional.c",
-    "meanwhile.c", "bytes.c", "walk.c",
+    "meanwhile.c", "bytes.c", "walk.c", "listeners.c",
 ]  # with all that they inline from the headers  # fmt: skip
 
 # What object code that runs inside a callback may refer to, and why it does no harm there.

@@ -1,0 +1,57 @@
+"""What the C API means by an object and a name: the facets that ext/capi.pxi hands out. See depwatch/include/depwatch.h."""
+
+import types
+from pathlib import Path
+from typing import Any
+
+from depwatch import _core, naming
+from depwatch._core import FacetReference
+from depwatch.errors import Unwatchable
+from depwatch.recorder import Recorder
+from depwatch.values import brief, is_a
+
+_PARTS = ("code", "defaults", "kwdefaults", "existence")  # numbered as depwatch_part
+
+
+def get_include() -> str:
+    """The directory of depwatch.h and depwatch.pxd, for compilers (-I) and Cython."""
+    return str(Path(__file__).with_name("include"))
+
+
+def key_facet(namespace: object, name: object) -> FacetReference:
+    if not is_a(namespace, dict):
+        raise naming.refused(namespace, "dict (of a module, pass its __dict__, or use Recorder.read_attr)")
+    return _core.facet("key", naming.exact_dict(namespace, "the namespace"), naming.check_name(name))  # type: ignore[arg-type]
+
+
+def global_facet(function: Any, name: Any) -> FacetReference:
+    if not is_a(function, types.FunctionType):
+        raise naming.refused(function, "Python function, which keeps its builtins (of a namespace, use Recorder.read_global)")
+    return naming.global_facet(function, name, ())
+
+
+def attribute_facet(cls: Any, name: Any) -> FacetReference:
+    if not is_a(cls, type):
+        raise naming.refused(cls, "class")
+    facet = naming.attribute_facet(cls, name)
+    if facet is None:
+        raise Unwatchable(f"{brief(cls)} is immutable: {name!r} never changes and needs no facet; read it as it is")
+    return facet
+
+
+def function_facet(function: Any, part: int) -> FacetReference:
+    if not 0 <= part < len(_PARTS):
+        raise ValueError(f"there is no part {part} of a function that is a facet; there are 0 to {len(_PARTS) - 1}")
+    return naming.function_facet(function, _PARTS[part])
+
+
+def whole_facet(obj: Any) -> FacetReference:
+    naming.check_whole(obj)
+    facet = naming.whole_facet(obj)
+    if facet is None:
+        raise Unwatchable(f"{brief(obj)} is immutable: it never changes and needs no facet")
+    return facet
+
+
+def recorder(name: str, unstable_after: int) -> Recorder:
+    return Recorder(name, unstable_after) if unstable_after else Recorder(name)
