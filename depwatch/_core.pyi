@@ -4,7 +4,6 @@ from array import array
 from collections.abc import Callable
 from typing import Any
 
-
 from depwatch.values import Unknown
 
 KINDS: dict[str, int]

@@ -1,4 +1,4 @@
-"""What the C API means by an object and a name: the facets that ext/capi.pxi hands out. See depwatch/include/depwatch.h."""
+"""What the C API means by an object and a name: the facets that ext/capi.pxi hands out, and where depwatch.h is."""
 
 import types
 from pathlib import Path
@@ -21,12 +21,14 @@ def get_include() -> str:
 def key_facet(namespace: object, name: object) -> FacetReference:
     if not is_a(namespace, dict):
         raise naming.refused(namespace, "dict (of a module, pass its __dict__, or use Recorder.read_attr)")
-    return _core.facet("key", naming.exact_dict(namespace, "the namespace"), naming.check_name(name))  # type: ignore[arg-type]
+    return _core.facet("key", naming.exact_dict(namespace, "the namespace"), naming.check_name(name))
 
 
 def global_facet(function: Any, name: Any) -> FacetReference:
     if not is_a(function, types.FunctionType):
-        raise naming.refused(function, "Python function, which keeps its builtins (of a namespace, use Recorder.read_global)")
+        raise naming.refused(
+            function, "Python function (of a namespace, use Recorder.read_global: builtins can change)"
+        )
     return naming.global_facet(function, name, ())
 
 

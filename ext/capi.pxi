@@ -34,6 +34,14 @@ cdef object recorder_given(object recorder):
     return recorder
 
 
+cdef Assumptions open_assumptions(object recorder):
+    """Drained. Not None: what the drain calls may have committed or closed the recorder."""
+    assumptions = recorder_given(recorder)._open()
+    if assumptions is None:
+        raise ReleasedError(f"recorder {recorder.name!r} was committed or closed meanwhile, by a listener")
+    return assumptions
+
+
 cdef CellReference cell_given(object cell):
     if type(cell) is not CellReference:
         raise TypeError(f"{type(cell).__name__} object where a cell is expected: pass what value_cell() returned")
@@ -116,12 +124,12 @@ cdef int capi_read(object recorder, object facet, PyObject** value) except -1:
 
 
 cdef Py_ssize_t capi_reads(object recorder) except -1:
-    return (<Assumptions>recorder_given(recorder)._open()).count
+    return open_assumptions(recorder).count
 
 
-cdef object assumptions_to_commit(object recorder, uint32_t n):
+cdef Assumptions assumptions_to_commit(object recorder, uint32_t n):
     """With room for n handles. Cells that were asked for in Python would have no owner."""
-    cdef Assumptions assumptions = recorder_given(recorder)._open()
+    cdef Assumptions assumptions = open_assumptions(recorder)
     if recorder._cells:
         raise ValueError(f"recorder {recorder.name!r} has {len(recorder._cells)} cells that a Handle of Python would own; "
                          "commit it in Python, or take cells with value_cell() and guard_cell() of the C API")
@@ -212,7 +220,7 @@ cdef object capi_guard_cell(object recorder, object given, PyObject** value):
     try:
         cell = facet.cell("guard")
     finally:
-        (<Assumptions>recorder._assumptions).forget(facet)
+        recorder._assumptions.forget(facet)
     value[0] = new_reference(found[0])
     return cell
 

@@ -80,7 +80,14 @@ def build(name, folder):
     command, flags = compiler()
     built = folder / f"{name}{sysconfig.get_config_var('EXT_SUFFIX')}"
     source = Path(__file__).with_name(f"{name}.c")
-    subprocess.run([*command, *flags, "-O1", "-fPIC", "-shared", str(source), "-o", str(built)], check=True)
+    include = depwatch.get_include()
+    if not source.exists():
+        source = folder / source.name
+        cython = [sys.executable, "-m", "cython", "-3", "-I", include, "-o", str(source)]
+        subprocess.run([*cython, str(Path(__file__).with_name(f"{name}.pyx"))], check=True)
+    subprocess.run(
+        [*command, *flags, f"-I{include}", "-O1", "-fPIC", "-shared", str(source), "-o", str(built)], check=True
+    )
     spec = importlib.util.spec_from_file_location(name, built)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -98,3 +105,15 @@ def counting(tmp_path_factory):
 def others(tmp_path_factory):
     """The module of others.c: another extension with watchers."""
     return build("others", tmp_path_factory.mktemp("others"))
+
+
+@pytest.fixture(scope="session")
+def capi_user(tmp_path_factory):
+    """The module of capi_user.c: a native optimizer, in C."""
+    return build("capi_user", tmp_path_factory.mktemp("capi_user"))
+
+
+@pytest.fixture(scope="session")
+def capi_cython(tmp_path_factory):
+    """The module of capi_cython.pyx: one in Cython."""
+    return build("capi_cython", tmp_path_factory.mktemp("capi_cython"))
