@@ -113,6 +113,14 @@ def capi_user(tmp_path_factory):
     return build("capi_user", tmp_path_factory.mktemp("capi_user"))
 
 
+@pytest.fixture
+def c(capi_user):
+    """The same, for one test."""
+    yield capi_user
+    capi_user.note_byte(None)
+    capi_user.told()
+
+
 @pytest.fixture(scope="session")
 def capi_cython(tmp_path_factory):
     """The module of capi_cython.pyx: one in Cython."""

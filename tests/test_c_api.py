@@ -13,19 +13,9 @@ from array import array
 import pytest
 
 import depwatch
-from depwatch import Change, Released, Stale, Unstable, Unwatchable
-from support import ROOT, compiler, namespace, without_automatic_drain
-
-CODE, DEFAULTS, KWDEFAULTS, EXISTENCE, NOT_APPLICABLE = range(5)  # depwatch_part
-OBJECT, F64, I64 = range(3)  # depwatch_cell_kind
-OLD, NEW = object(), object()
-
-
-@pytest.fixture
-def c(capi_user):
-    yield capi_user
-    capi_user.note_byte(None)
-    capi_user.told()
+from depwatch import Released, Stale, Unstable, Unwatchable
+from native import CODE, DEFAULTS, EXISTENCE, F64, I64, KWDEFAULTS, NEW, NOT_APPLICABLE, OBJECT, OLD, frozen
+from support import ROOT, compiler, namespace
 
 
 def numbers(*values):
@@ -34,14 +24,6 @@ def numbers(*values):
 
 def offsets(*values):
     return array("Q", values).tobytes()
-
-
-def frozen(c, mapping, *names):
-    """A recorder that has read these keys."""
-    recorder = c.recorder_new("frozen")
-    for name in names:
-        assert c.read(recorder, c.facet_of_key(mapping, name)) == (mapping[name],)
-    return recorder
 
 
 # --- importing --------------------------------------------------------------------------------------------------------
@@ -361,129 +343,6 @@ def test_a_guard_cell_falls_and_rises_with_the_value_that_was_read(c):
     assert c.guard(cell) == 0
     mapping["debug"] = False
     assert c.guard(cell) == 1
-
-
-# --- listeners --------------------------------------------------------------------------------------------------------
-
-
-@without_automatic_drain
-def test_a_listener_hears_at_once_after_the_bytes_and_before_the_change(c):
-    mapping = {"key": OLD}
-    facet = c.facet_of_key(mapping, "key")
-    handle = c.commit(frozen(c, mapping, "key"))
-    c.note_byte(handle)
-    listening = c.listen(facet)
-    queued = depwatch.stats()["details_queued"]
-    mapping["key"] = NEW
-    mapping["key"] = OLD
-    mapping["other"] = NEW
-    del mapping["key"]
-    mapping.clear()
-    number, thing = c.facet_id(facet), c.id_of(mapping)
-    assert c.told() == [
-        (Change.MODIFIED, number, thing, 0, id(OLD), id(NEW), 1),
-        (Change.MODIFIED, number, thing, 0, id(NEW), id(OLD), 0),
-        (Change.DELETED, number, thing, 0, id(OLD), 0, 1),
-        (Change.CLEARED, number, thing, 0, 0, 0, 1),
-    ]
-    mapping["key"] = OLD
-    assert [event[0] for event in c.told()] == [Change.ADDED]
-    assert depwatch.stats()["details_queued"] - queued == 2  # for explain(), of the two breaks
-    c.unlisten(listening)
-    c.unlisten(listening)
-    mapping["key"] = NEW
-    assert c.told() == []
-    c.note_byte(None)
-    c.release(handle)
-
-
-@without_automatic_drain
-def test_listeners_of_a_whole_object_hear_keys_and_its_end(c):
-    mapping, key = {}, "key"
-    facet = c.facet_of_object(mapping)
-    number, thing = c.facet_id(facet), c.id_of(mapping)
-    listening = c.listen(facet)
-    mapping[key] = NEW
-    del mapping
-    assert c.told() == [
-        (Change.ADDED, number, thing, id(key), 0, id(NEW), -1),
-        (Change.DESTROYED, number, thing, 0, 0, 0, -1),
-    ]
-    del listening
-
-
-def test_dropping_what_listen_returned_stops_it_and_others_go_on(c, log):
-    mapping = {"key": OLD}
-    facet = c.facet_of_key(mapping, "key")
-    first, second, third = (c.listen(facet) for _ in range(3))
-    subscription = depwatch.subscribe(log.event, mapping, "key")
-    mapping["key"] = NEW
-    assert len(c.told()) == 3
-    del second
-    mapping["key"] = OLD
-    assert len(c.told()) == 2
-    del first, third
-    mapping["key"] = NEW
-    assert c.told() == []
-    assert len(log.drained()) == 3
-    subscription.cancel()
-
-
-@without_automatic_drain
-def test_listeners_in_c_alone_queue_nothing(c):
-    mapping = {"key": OLD}
-    listening = c.listen(c.facet_of_key(mapping, "key"))
-    depwatch.drain()
-    before = depwatch.stats()
-    for _ in range(100):
-        mapping["key"] = NEW
-        mapping["key"] = OLD
-    assert len(c.told()) == 200
-    assert depwatch.stats()["details_queued"] == before["details_queued"]
-    del listening
-
-
-def test_the_life_of_functions_is_told_in_order_at_once_with_attribute_and_value(c):
-    source = "def f(a, b=1, *, x=2): pass\ndef other(): pass"
-    code = compile(source, "<the life of functions, told in C>", "exec")
-    made = {}
-    listening = c.listen_functions(code.co_filename)
-    exec(code, made)
-    f, other = made.pop("f"), made.pop("other")
-    events = c.told()
-    # exec() makes a function for the source itself, which comes first and dies last.
-    assert [event[0] for event in events] == [Change.CREATED] * 3 + [Change.DESTROYED]
-    assert [event[1] for event in events] == [events[0][1], id(f), id(other), events[0][1]]
-    assert {event[2:] for event in events} == {(NOT_APPLICABLE, 0, 0)}
-    before = id(f.__code__), id(f.__defaults__), id(f.__kwdefaults__)
-    defaults, kwdefaults = (7,), {"x": 8}
-    f.__code__ = other.__code__
-    f.__defaults__ = defaults
-    f.__kwdefaults__ = kwdefaults
-    del f.__defaults__
-    f.__kwdefaults__ = None
-    assert c.told() == [
-        (Change.MODIFIED, id(f), CODE, id(other.__code__), before[0]),
-        (Change.MODIFIED, id(f), DEFAULTS, id(defaults), before[1]),
-        (Change.MODIFIED, id(f), KWDEFAULTS, id(kwdefaults), before[2]),
-        (Change.MODIFIED, id(f), DEFAULTS, 0, id(defaults)),
-        (Change.MODIFIED, id(f), KWDEFAULTS, 0, id(kwdefaults)),
-    ]
-    address = id(f)
-    del f
-    assert c.told() == [(Change.DESTROYED, address, NOT_APPLICABLE, 0, 0)]
-    c.unlisten(listening)
-    del other
-    assert c.told() == []
-
-
-@without_automatic_drain
-def test_listeners_allocate_nothing_while_cpython_stores(c, counting):
-    mapping = {"key": OLD}
-    listening = c.listen(c.facet_of_key(mapping, "key"))
-    assert counting.store(mapping, "key", (NEW, OLD), 10) == (0, 0)
-    assert len(c.told()) == 20
-    del listening
 
 
 def test_the_c_code_in_the_document_compiles(tmp_path):

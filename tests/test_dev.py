@@ -31,6 +31,7 @@ class Machine:
         for name in ("dev", "pyproject.toml", "setup.cfg", "constraints.txt"):
             shutil.copy(ROOT / name, self.checkout)
         shutil.copytree(ROOT / "ext", self.checkout / "ext")
+        shutil.copytree(ROOT / "depwatch" / "include", self.checkout / "depwatch" / "include")
         for name in ("measure", "events"):
             shutil.copy(ROOT / "benchmarks" / f"{name}.py", self.checkout / "benchmarks")
         for tool in TOOLS:
