@@ -19,7 +19,7 @@ void whole_event(uint32_t id, uint32_t object, Change change, PyObject *key, PyO
     service.events++;
     facet->changes++;
     facet_retires_handles(id, CAUSE_CHANGED);
-    if (facet->native_listeners != 0)
+    if (has_native_listeners(facet))
         facet_listeners_hear(id, object, change, key, NULL, value);
     if (relied_on || has_subscriptions(facet)) {
         queue_detail(id, object, change, relied_on, key, NULL, value);
@@ -37,7 +37,7 @@ static void end_facet(uint32_t id, uint32_t object)
     if (facet->owner == object || facet->fallback == object) {
         facet_dies(id);
         /* No value goes with it: a new reference to what is dying would bring it back to life. */
-        if (facet->native_listeners != 0)
+        if (has_native_listeners(facet))
             facet_listeners_hear(id, object, CHANGE_DESTROYED, NULL, NULL, NULL);
         queue_detail(id, object, CHANGE_DESTROYED, !dependents_empty(&facet->handles), NULL, NULL, NULL);
     } else if (facet->known && facet->provider != object) {

@@ -31,7 +31,7 @@ static void class_event(PyObject *module, const PyObject *class)
         service.events++;
         facet->changes++;
         facet_is_abandoned(facet, CAUSE_CLASS);
-        if (facet->native_listeners != 0)
+        if (has_native_listeners(facet))
             facet_listeners_hear(id, dict->id, CHANGE_CLASS, NULL, NULL, NULL);
         if (relied_on)
             queue_detail(id, dict->id, CHANGE_CLASS, true, NULL, NULL, NULL);

@@ -8,17 +8,27 @@
 
 static inline bool held(const Facet *facet) { return facet->recorded != NULL && facet->holds; }
 
-/* Whether details of what breaks nothing are to be queued. */
-static inline bool has_subscriptions(const Facet *facet) { return facet->listeners != facet->native_listeners; }
+/* Mostly there is nobody, and the first cache line says so. */
+static inline bool has_native_listeners(const Facet *facet)
+{
+    return facet->listeners != 0 && facet->native_listeners != 0;
+}
 
-/* Tells listeners in C, at once; queues the details where somebody wants them: a listener, or explain() because the facet just broke. */
+/* Whether details of what breaks nothing are to be queued. */
+static inline bool has_subscriptions(const Facet *facet)
+{
+    return facet->listeners != 0 && facet->listeners != facet->native_listeners;
+}
+
+/* Tells listeners in C, at once. Queues the details where somebody wants them: a subscription, or explain() because the
+ * facet just broke. */
 static ALWAYS_INLINE void tell(const Facet *facet, bool was_held, uint32_t object, Change change, PyObject *before,
                                PyObject *value)
 {
     bool broke = was_held && !facet->holds;
     if (!broke && facet->listeners == 0)
         return;
-    if (facet->native_listeners != 0) {
+    if (has_native_listeners(facet)) {
         facet_listeners_hear(facet->id, object, change, NULL, before, value);
         if (!broke && !has_subscriptions(facet))
             return;

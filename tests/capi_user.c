@@ -206,6 +206,7 @@ static void on_function(void *data, depwatch_change change, PyObject *object, de
                                attribute == DEPWATCH_CODE         ? function->func_code
                                : attribute == DEPWATCH_DEFAULTS   ? function->func_defaults
                                : attribute == DEPWATCH_KWDEFAULTS ? function->func_kwdefaults
+                               : change == DEPWATCH_CREATED       ? function->func_defaults
                                                                   : NULL};
 }
 

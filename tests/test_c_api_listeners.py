@@ -100,6 +100,7 @@ def test_the_life_of_functions_is_told_in_order_at_once_with_attribute_and_value
     # exec() makes a function for the source itself, which comes first and dies last.
     assert [event[0] for event in events] == [Change.CREATED] * 3 + [Change.DESTROYED]
     assert [event[1] for event in events] == [events[0][1], id(f), id(other), events[0][1]]
+    assert f.__defaults__ == (1,)  # but not yet when f was told to be made, as the 0 says
     assert {event[2:] for event in events} == {(NOT_APPLICABLE, 0, 0)}
     before = id(f.__code__), id(f.__defaults__), id(f.__kwdefaults__)
     defaults, kwdefaults = (7,), {"x": 8}

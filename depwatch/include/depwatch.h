@@ -84,7 +84,8 @@ typedef void (*depwatch_listener)(void *data, const depwatch_event *event);
 /* What gh-91053 proposed: the life of every function of the process.
  *
  * change               attribute                    new_value
- * DEPWATCH_CREATED     DEPWATCH_NOT_APPLICABLE      NULL; the function is complete
+ * DEPWATCH_CREATED     DEPWATCH_NOT_APPLICABLE      NULL; of a `def`, defaults, kwdefaults and closure are yet to come:
+ *                                                   CPython sets those right after, without an event
  * DEPWATCH_MODIFIED    CODE, DEFAULTS, KWDEFAULTS   what is assigned (NULL: None or `del`); the old one is still there
  * DEPWATCH_DESTROYED   DEPWATCH_NOT_APPLICABLE      NULL; the function still has all but what garbage collection took
  *
@@ -144,14 +145,16 @@ typedef struct depwatch_api {
     int (*handle_release)(uint32_t handle);
 
     /* A word that depwatch keeps current, of a key, global or attribute facet: no assumption, a change invalidates
-     * nothing. TypeError if the value now does not fit, or is missing. Shared by all who ask for the same. */
+     * nothing. An assignment is in the word at once; where a name was deleted or added, the guard is 0 until a drain has
+     * looked. TypeError if the value now does not fit, or is missing. Shared by all who ask for the same. Drains first. */
     PyObject *(*value_cell)(PyObject *facet, depwatch_cell_kind kind);
     /* A byte that is 1 while the value that is read now is there. *value: a new reference to it. Of the same facets;
-     * KeyError if it is missing. The recorder's unstable_after counts; the facet is no assumption of it. */
+     * KeyError if it is missing. The recorder's unstable_after counts; the facet is no assumption of it. The byte is 0
+     * for good once somebody has recorded another value. Drains first. */
     PyObject *(*guard_cell)(PyObject *recorder, PyObject *facet, PyObject **value);
-    /* Addresses: fixed until cell_release. NULL: Released. word: a PyObject * (borrowed: INCREF it before anything can
-     * run Python), a double or an int64_t; only meaningful while the guard is 1. guard: of a value cell, 1 while the word
-     * is current. */
+    /* Addresses: fixed until cell_release. NULL: Released. The word of a value cell is a PyObject * (borrowed: INCREF it
+     * before anything can run Python), a double or an int64_t, and current while its guard is 1. The word of a guard cell
+     * says nothing. */
     const void *(*cell_word)(PyObject *cell);
     const uint8_t *(*cell_guard)(PyObject *cell);
     /* No native code reads the addresses any more. Idempotent; dropping the last reference does the same. */
