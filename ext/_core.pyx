@@ -68,8 +68,9 @@ def shut_down():
 
 
 def after_fork():
-    """In a child, the parent's pending call is gone."""
+    """In a child, the parent's pending call is gone, and its code pages are not ours to patch."""
     service.scheduled = False
+    labels_after_fork()
     if service_unsettled():
         service_schedule()
 
@@ -485,4 +486,5 @@ def counters():
 
 
 include "index.pxi"
+include "labels.pxi"
 include "graph.pxi"
