@@ -21,6 +21,7 @@ from depwatch.graph import FacetDescription, Graph, restore, snapshot
 from depwatch.handle import Handle
 from depwatch.handles import Handles
 from depwatch.index import Advice, advise, dependents, dependents_of, id_of, invalidate, stats
+from depwatch.label import JumpLabel
 from depwatch.lifecycle import (
     DestroyedFunction,
     FunctionAttribute,
@@ -48,6 +49,7 @@ __all__ = [
     "GuardCell",
     "Handle",
     "Handles",
+    "JumpLabel",
     "Recorder",
     "Released",
     "Stale",

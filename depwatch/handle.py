@@ -6,7 +6,9 @@ from typing import Any, Final, final
 from depwatch import _core
 from depwatch.cells import GuardCell, ValueCell
 from depwatch.errors import Released
+from depwatch.label import JumpLabel
 
+type PatchPoint = ValueCell | GuardCell | JumpLabel
 type Callback = Callable[[Handle], object]
 
 
@@ -25,7 +27,7 @@ class Handle:
         self,
         name: str,
         artifact: Any,
-        cells: Sequence[ValueCell | GuardCell],
+        cells: Sequence[PatchPoint],
         callbacks: dict[str, Callback],
     ) -> None:
         self._id = -1  # until it is committed

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from typing import Any, Final, final, overload
 
 from depwatch import _core
-from depwatch.cells import GuardCell, ValueCell
 from depwatch.errors import Released
-from depwatch.handle import Callback, Handle, check_reason
+from depwatch.handle import Callback, Handle, PatchPoint, check_reason
 
 
 class SharedCells:
@@ -16,7 +15,7 @@ class SharedCells:
 
     __slots__ = ("_cells", "_users")
 
-    def __init__(self, cells: Sequence[ValueCell | GuardCell], users: int) -> None:
+    def __init__(self, cells: Sequence[PatchPoint], users: int) -> None:
         self._cells: Final = tuple(cells)
         self._users = users
 

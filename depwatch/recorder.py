@@ -10,8 +10,9 @@ from depwatch import _core, cells, naming, notice
 from depwatch._core import FacetReference
 from depwatch.cells import CellKind, GuardCell, ValueCell
 from depwatch.errors import Released, Stale, Unstable, Unwatchable
-from depwatch.handle import Callback, Handle
+from depwatch.handle import Callback, Handle, PatchPoint
 from depwatch.handles import Handles, SharedCells
+from depwatch.label import JumpLabel
 from depwatch.values import UNKNOWN, along_mro, brief, is_a, name_of
 
 MAX_UNSTABLE_AFTER: Final = 65535  # breaks that a facet can count
@@ -54,7 +55,7 @@ class Recorder:
             raise ValueError(f"unstable_after is {unstable_after}; it must be from 1 to {MAX_UNSTABLE_AFTER} breaks")
         self.name: Final = name
         self._assumptions: _core.Assumptions | None = _core.Assumptions(unstable_after)
-        self._cells: Final[list[ValueCell | GuardCell]] = []
+        self._cells: Final[list[PatchPoint]] = []
 
     def _open(self) -> _core.Assumptions:
         if self._assumptions is None:
@@ -227,6 +228,38 @@ class Recorder:
             assumptions.forget(facet)
         self._cells.append(cell)
         return cell
+
+    def jump_label(self, address: int, target: int, owner: Any, name: str) -> JumpLabel:
+        """Patch native code: the 5-byte nop at address becomes a jump to target the moment the value changes.
+
+        And the nop again when the change is undone. Right inside running code, in other threads too; free of cost while
+        the value stays. owner and name as for guard_cell, and the facet is no assumption of the handle either.
+        x86-64 Linux only, and opt-in: the page of the code is replaced by a copy that is mapped twice, once executable
+        and once writable. Needs code in anonymous memory, linked, with the label inside one aligned word of 8 bytes
+        (.balign 8) and the target within 2^31 bytes. The code must stay mapped until the handle is released and
+        drained.
+
+        Cost: some 50 microseconds now, one store at each change. Raises ValueError for a place that cannot be patched,
+        saying why; Unwatchable where the system forbids it; else like guard_cell.
+        Source: Linux, Documentation/staging/static-keys.rst.
+        """
+        for what, number in (("address", address), ("target", target)):
+            if not isinstance(number, int):
+                raise TypeError(f"the {what} must be an int, not {brief(number)}")
+            if not 0 < number < 2**64:
+                raise ValueError(f"the {what} is {number:#x}, which is no address")
+        assumptions = self._open()
+        facet = self._cell_facet(owner, name)
+        value = self._read(facet)
+        if not value:
+            raise self._missing(owner, name)
+        try:
+            reference = _core.LabelReference(facet.cell("guard"), address, target)
+        finally:
+            assumptions.forget(facet)
+        label = JumpLabel(name, address, target, value[0], reference)
+        self._cells.append(label)
+        return label
 
     def commit(
         self,

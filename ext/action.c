@@ -66,7 +66,7 @@ static void drop_cells(Facet *facet, bool values_too)
             continue;
         }
         *link = cell->next;
-        cell->guard = 0;
+        cell_set_guard(cell, false);
         cell->facet = NO_ID;
         cell->next = NULL;
     }
@@ -94,7 +94,7 @@ void facet_dies(uint32_t id)
     if (facet->reference == REFERENCE_BORROWED)
         facet->recorded = NULL;
     for (Cell *cell = facet->cells; cell != NULL; cell = cell->next) {
-        cell->guard = 0;
+        cell_set_guard(cell, false);
         cell->word.i64 = 0;
     }
     facet->cause = CAUSE_DIED;

@@ -32,7 +32,7 @@ static inline void facet_flips(Facet *facet, bool holds)
     }
     for (Cell *cell = facet->cells; cell != NULL; cell = cell->next)
         if (cell->kind == CELL_GUARD)
-            cell->guard = holds;
+            cell_set_guard(cell, holds);
     touch(facet);
 }
 

@@ -128,10 +128,10 @@ cdef Py_ssize_t capi_reads(object recorder) except -1:
 
 
 cdef Assumptions assumptions_to_commit(object recorder, uint32_t n):
-    """With room for n handles. Cells that were asked for in Python would have no owner."""
+    """With room for n handles. Patch points that were asked for in Python would have no owner."""
     cdef Assumptions assumptions = open_assumptions(recorder)
     if recorder._cells:
-        raise ValueError(f"recorder {recorder.name!r} has {len(recorder._cells)} cells that a Handle of Python would own; "
+        raise ValueError(f"recorder {recorder.name!r} has {len(recorder._cells)} patch points that a Handle of Python would own; "
                          "commit it in Python, or take cells with value_cell() and guard_cell() of the C API")
     make_native_room(n)
     return assumptions

@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "labels.h"
+
 typedef enum CellKind { CELL_OBJECT, CELL_F64, CELL_I64, CELL_GUARD } CellKind;
 
 typedef struct Cell {
@@ -23,7 +25,16 @@ typedef struct Cell {
     uint32_t facet;       /* NO_ID once the facet went on without it: the guard stays 0 */
     uint32_t users;       /* recorders and handles */
     struct Cell *next;    /* of the same facet */
+    Label *labels;        /* guard cells: code that is patched with the guard */
 } Cell;
+
+/* The guard of a guard cell goes up or down, and its labels with it. Called inside CPython's callback. */
+static inline void cell_set_guard(Cell *cell, bool holds)
+{
+    cell->guard = holds;
+    for (const Label *label = cell->labels; label != NULL; label = label->next)
+        label_patch(label, holds);
+}
 
 /* Whether value fits a cell of this kind; if so it is stored. Stores only: called inside CPython's callback. */
 static inline bool cell_store(Cell *cell, PyObject *value)

@@ -106,6 +106,12 @@ cdef extern from "cells.h":
         PyObject* object
         double f64
         int64_t i64
+    ctypedef struct Label:
+        uintptr_t address
+        Cell* cell
+    Label* label_new(Cell*, uintptr_t address, uintptr_t target) except NULL
+    void label_free(Label*)
+    void labels_after_fork() noexcept
     ctypedef struct Cell:
         CellWord word
         uint8_t guard

@@ -237,7 +237,7 @@ def test_a_recorder_of_python_serves_with_all_its_methods(c):
     c.release(handle)
     recorder = depwatch.Recorder("cells")
     recorder.value_cell(vars(module), "rate", "object")
-    with pytest.raises(ValueError, match="has 1 cells that a Handle of Python would own"):
+    with pytest.raises(ValueError, match="has 1 patch points that a Handle of Python would own"):
         c.commit(recorder)
     recorder.close()
 
