@@ -2,6 +2,18 @@
 
 #include "telling.h"
 
+void tell_listeners(const Facet *facet, bool broke, uint32_t object, Change change, PyObject *before, PyObject *value)
+{
+    bool subscribed = has_subscriptions(facet);
+    if (has_native_listeners(facet))
+        facet_listeners_hear(facet->id, object, change, NULL, before, value);
+    if (!broke && !subscribed)
+        return;
+    queue_detail(facet->id, object, change, broke, NULL, subscribed ? before : NULL, value);
+    if (!broke)
+        service_schedule(); /* a break has done that */
+}
+
 /* A dict of keyword defaults that the function had in between: neither in use nor waited for. */
 static bool is_other_dict(const Facet *facet, uint32_t object)
 {

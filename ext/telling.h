@@ -20,24 +20,19 @@ static inline bool has_subscriptions(const Facet *facet)
     return facet->listeners != 0 && facet->listeners != facet->native_listeners;
 }
 
+/* Out of the way of the events that nobody listens to. */
+void tell_listeners(const Facet *facet, bool broke, uint32_t object, Change change, PyObject *before, PyObject *value);
+
 /* Tells listeners in C, at once. Queues the details where somebody wants them: a subscription, or explain() because the
  * facet just broke. */
 static ALWAYS_INLINE void tell(const Facet *facet, bool was_held, uint32_t object, Change change, PyObject *before,
                                PyObject *value)
 {
     bool broke = was_held && !facet->holds;
-    if (!broke && facet->listeners == 0)
-        return;
-    if (has_native_listeners(facet)) {
-        facet_listeners_hear(facet->id, object, change, NULL, before, value);
-        if (!broke && !has_subscriptions(facet))
-            return;
-    }
-    if (!has_subscriptions(facet))
-        before = NULL; /* it is the recorded value, which the facet keeps from now on: see take_detail */
-    queue_detail(facet->id, object, change, broke, NULL, before, value); /* its name is the facet's */
-    if (!broke)
-        service_schedule(); /* a break has done that */
+    if (facet->listeners != 0)
+        tell_listeners(facet, broke, object, change, before, value);
+    else if (broke) /* before is the recorded value, which the facet keeps from now on: see take_detail */
+        queue_detail(facet->id, object, change, true, NULL, NULL, value); /* its name is the facet's */
 }
 
 /* An event of an object as a whole. key: owned by the caller, NULL if it names none. */
