@@ -16,6 +16,7 @@ from depwatch import interpreter  # noqa: F401 (before all else: it refuses any 
 # isort: split
 from depwatch import _core, notice
 from depwatch.cells import GuardCell, ValueCell
+from depwatch.entry import Entry, install
 from depwatch.errors import DepwatchError, Released, Stale, Unstable, Unwatchable
 from depwatch.graph import FacetDescription, Graph, restore, snapshot
 from depwatch.handle import Handle
@@ -39,6 +40,7 @@ __all__ = [
     "Change",
     "DepwatchError",
     "DestroyedFunction",
+    "Entry",
     "Event",
     "FacetDescription",
     "FunctionAttribute",
@@ -61,6 +63,7 @@ __all__ = [
     "explain",
     "get_lifecycle_callback",
     "id_of",
+    "install",
     "invalidate",
     "restore",
     "set_lifecycle_callback",

@@ -1,11 +1,14 @@
 """Handles: one piece of optimized code each, valid while every assumption that it was compiled under holds."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final, final
+from typing import TYPE_CHECKING, Any, Final, final
 
 from depwatch import _core
 from depwatch.cells import GuardCell, ValueCell
 from depwatch.errors import Released
+
+if TYPE_CHECKING:
+    from depwatch.entry import Entry
 
 type Callback = Callable[[Handle], object]
 
@@ -19,7 +22,7 @@ def check_reason(reason: str) -> None:
 class Handle:
     """A committed piece of optimized code. Made by Recorder.commit; kept until release()."""
 
-    __slots__ = ("__weakref__", "_cells", "_id", "_released", "artifact", "callbacks", "name", "reason")
+    __slots__ = ("__weakref__", "_cells", "_entries", "_id", "_released", "artifact", "callbacks", "name", "reason")
 
     def __init__(
         self,
@@ -31,6 +34,7 @@ class Handle:
         self._id = -1  # until it is committed
         self._released = False
         self._cells: Final = tuple(cells)
+        self._entries: list[Entry] = []  # that look at the byte: see depwatch/entry.py
         self.name: Final = name
         self.artifact: Any = artifact  # whatever commit() was given: the machine code, a dispatcher, ...
         self.callbacks: Final = callbacks  # by state: "invalid", "valid", "retired"
@@ -102,10 +106,20 @@ class Handle:
         Raises Released the second time.
         """
         handle = self._live()
+        self._remove_entries()
         self._released = True
         _core.release(handle)
 
+    def _remove_entries(self) -> None:
+        """Nobody looks at the byte any more: another handle may get it."""
+        entries, self._entries = self._entries, []
+        for entry in entries:
+            entry.remove()
+
     # --- what notice asks of whatever holds a handle ID: a Handle, or the Handles that were made together
+
+    def _has_entries(self, number: int) -> bool:
+        return bool(self._entries)
 
     def _of(self, number: int) -> "Handle":
         return self

@@ -65,6 +65,7 @@ def shut_down():
     """From now on queue, schedule and keep nothing; bytes and guards go on working until the process ends."""
     garbage = []
     settle_for_ever(garbage)
+    end_entries()
 
 
 def after_fork():
@@ -594,3 +595,4 @@ def counters():
 
 
 include "graph.pxi"
+include "entry.pxi"

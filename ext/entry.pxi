@@ -1,0 +1,78 @@
+"""Part of _core: optimized code in the place of a function's own. See entry.h, and depwatch/entry.py."""
+
+from cpython.ref cimport Py_DECREF
+
+
+@cython.final
+cdef class EntrySlot:
+    """What calls of one function find while optimized code is installed for it. Lives as long as that, at least."""
+
+    cdef Entry entry
+    cdef readonly object optimized  # None once it is removed
+    cdef object kept                # what the two bytes belong to
+
+    def __init__(self, function, optimized, uint32_t handle, uint32_t guard, kept):
+        """Install it. The function must be one that entry_state() says is free; both handles must live in kept."""
+        if service.shutting_down:
+            raise RuntimeError("the interpreter is shutting down: nothing is installed any more")
+        self.entry.function = <PyObject*>function
+        self.entry.optimized = <PyObject*>optimized
+        self.entry.owner = <PyObject*>self
+        self.entry.handle_byte = handle_byte(handle)
+        self.entry.guard_byte = handle_byte(guard)
+        self.optimized, self.kept = optimized, kept
+        if not entry_install(&self.entry):
+            self.entry.function = NULL
+            raise MemoryError()
+        Py_INCREF(self)  # of the map
+
+    @property
+    def installed(self):
+        return self.entry.function != NULL
+
+    @property
+    def active(self):
+        """Whether the next call runs the optimized code."""
+        return self.entry.function != NULL and (self.entry.handle_byte[0] | self.entry.guard_byte[0]) == 0
+
+    def remove(self):
+        """Let calls go to the interpreter again, and everything go. True the first time."""
+        if self.kept is None:
+            return False
+        entry_remove(&self.entry)
+        self.kept = self.optimized = None  # may run destructors
+        Py_DECREF(self)
+        return True
+
+    def call_original(self, function, tuple args, dict kwargs):
+        return entry_call_original(function, args, kwargs)
+
+
+def learn_entry(new_function):
+    """Take the entry of this function, which nobody has touched, for the interpreter's."""
+    entry_learn(<PyObject*>new_function)
+
+
+def entry_state(function):
+    """"free", "ours" or "other's": who is called first when the function is."""
+    if entry_of(<PyObject*>function) != NULL:
+        return "ours"
+    return "free" if entry_is_free(<PyObject*>function) else "other's"
+
+
+def entry_kept(function):
+    """What the entry that is installed for this function keeps, or None."""
+    cdef Entry* entry = entry_of(<PyObject*>function)
+    return None if entry == NULL else (<EntrySlot>entry.owner).kept
+
+
+cdef end_entries():
+    """The interpreter ends: what is installed must not keep anything of the program alive."""
+    cdef Entry* entry
+    slots = []
+    for i in range(entries_by_function.mask + 1):
+        if entries_by_function.slots[i].address != NULL:
+            entry = <Entry*>entries_by_function.slots[i].item
+            slots.append(<object>entry.owner)
+    for slot in slots:
+        slot.remove()
