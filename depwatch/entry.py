@@ -1,4 +1,4 @@
-"""Entries: optimized code that runs wherever a function is called, until the assumptions that it was made under break."""
+"""Entries: optimized code that runs wherever a function is called, as long as what it assumes holds."""
 
 import gc
 import sys
@@ -104,16 +104,18 @@ def install(function: types.FunctionType, optimized: Callable[..., Any], handle:
     read the function's parts with the Recorder of the handle, before compiling.
 
     The entry is removed by Entry.remove(), by handle.release(), when the function dies, and at the drain after the
-    handle has been retired or the dict of keyword defaults has changed in place. Until then optimized and the handle are
-    kept; and so is the function, if optimized refers to it.
+    handle has been retired or the dict of keyword defaults has changed in place. Until then optimized and the handle
+    are kept; and so is the function, if optimized refers to it.
 
-    Cost: two loads and a look-up a call, and on CPython 3.13+, for good, what specialised calls of the function saved;
-    see docs/install.md. There is one entry for each function: ValueError if another one is installed whose handle is not
-    retired. Raises Unwatchable where CPython would pass the entry by, on 3.13+ with a look through all objects of the
-    process; Stale if the handle is retired; Released; TypeError.
+    Cost: a look-up and two loads a call, and on CPython 3.13+, for good, what specialised calls of the function saved:
+    docs/install.md has the numbers. There is one entry for each function: ValueError if another one is installed whose
+    handle is not retired. Raises Unwatchable where CPython would pass the entry by, on 3.13+ after a look at all
+    objects of the process; Stale if the handle is retired; Released; TypeError.
     """
     if not is_a(function, types.FunctionType):
-        raise naming.refused(function, "Python function (of a method, pass method.__func__; of a class, a function in it)")
+        raise naming.refused(
+            function, "Python function (of a method, pass method.__func__; of a class, a function in it)"
+        )
     if not callable(optimized):
         raise TypeError(f"optimized must be callable, not {brief(optimized)}")
     if optimized is function:
@@ -137,8 +139,8 @@ def _check_free(function: types.FunctionType) -> None:
         raise ValueError(f"an entry is installed for {brief(function)}; remove() that one, or retire its handle, first")
     if state != "free":
         raise Unwatchable(
-            f"another extension has installed an entry (vectorcall) for {brief(function)}: ours would take its place and "
-            "break what it does; remove the other one first"
+            f"another extension has installed an entry (vectorcall) for {brief(function)}: ours would take its place "
+            "and break what it does; remove the other one first"
         )
 
 
