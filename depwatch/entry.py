@@ -30,20 +30,25 @@ class Entry:
         self.function_name: Final = str.__str__(function.__qualname__)
         self.handle: Final = handle
         self._existence: Final = _core.facet("existence", function)  # its death is told as long as this lives
-        guard = Recorder(f"entry of {self.function_name}", unstable_after=None)
-        guard.read_function(function, "code", "defaults", "kwdefaults")
-        self._guard: Final = guard.commit()
+        recorder = Recorder(f"entry of {self.function_name}", unstable_after=None)
+        recorder.read_function(function, "code", "defaults", "kwdefaults")
+        self._guard: Final = recorder.commit()
+        self._slot: Final = _core.EntrySlot()
+        state = "failed"
         try:
-            # Reading has drained, which can run anything: only now does nothing come in between.
-            _check_handle(handle)
-            _check_free(function)
-            kept = (handle, self._guard, self._existence)
-            self._slot: Final = _core.EntrySlot(function, optimized, handle.id, self._guard.id, kept)
-        except BaseException:
+            state = self._slot.install(function, optimized, handle, self._guard, self._existence, self)
+        finally:
+            if state != "installed":
+                self._forget()
+        if state != "installed":
+            _check(function, handle)  # what happened meanwhile: reading drains, which can run anything
+            raise Stale(f"{brief(function)} got no entry, as something changed meanwhile ({state}): try again")
+
+    def _forget(self) -> None:
+        if self.handle._entries:
+            self.handle._entries.pop(self, None)
+        if not self._guard.released:
             self._guard.release()
-            raise
-        handle._entries.append(self)
-        self._guard._entries.append(self)
 
     def __repr__(self) -> str:
         state = "active" if self.active else "inactive" if self.installed else "removed"
@@ -88,10 +93,7 @@ class Entry:
         """
         if not self._slot.remove():
             return False
-        if self in self.handle._entries:
-            self.handle._entries.remove(self)
-        if not self._guard.released:
-            self._guard.release()
+        self._forget()
         return True
 
 
@@ -122,18 +124,15 @@ def install(function: types.FunctionType, optimized: Callable[..., Any], handle:
         raise ValueError(f"optimized is {brief(function)} itself: every call would call itself again; pass other code")
     if type(handle) is not Handle:
         raise TypeError(f"{brief(handle)} is no Handle; Recorder.commit() makes one")
-    _check_handle(handle)
-    _check_reached(function)
     _remove_retired(function)
+    _check(function, handle)
+    _check_reached(function)
     return Entry(function, optimized, handle)
 
 
-def _check_handle(handle: Handle) -> None:
+def _check(function: types.FunctionType, handle: Handle) -> None:
     if handle.retired:  # raises Released
         raise Stale(f"handle {handle.id} ({handle.name!r}) is retired: {handle.reason}; compile again")
-
-
-def _check_free(function: types.FunctionType) -> None:
     state = _core.entry_state(function)
     if state == "ours":
         raise ValueError(f"an entry is installed for {brief(function)}; remove() that one, or retire its handle, first")
@@ -146,10 +145,9 @@ def _check_free(function: types.FunctionType) -> None:
 
 def _remove_retired(function: types.FunctionType) -> None:
     """Make room where the next drain would."""
-    entry = _core.entry_kept(function)
-    if entry is not None and any(handle.retired for handle in entry[:2]):
-        for each in list(entry[1]._entries):
-            each.remove()
+    kept = _core.entry_kept(function)
+    if kept is not None and any(handle.retired for handle in kept[:2]):
+        kept[1]._remove_entries()
 
 
 def _check_reached(function: types.FunctionType) -> None:

@@ -34,7 +34,7 @@ class Handle:
         self._id = -1  # until it is committed
         self._released = False
         self._cells: Final = tuple(cells)
-        self._entries: list[Entry] = []  # that look at the byte: see depwatch/entry.py
+        self._entries: dict[Entry, None] | None = None  # that look at the byte: see depwatch/entry.py
         self.name: Final = name
         self.artifact: Any = artifact  # whatever commit() was given: the machine code, a dispatcher, ...
         self.callbacks: Final = callbacks  # by state: "invalid", "valid", "retired"
@@ -106,14 +106,14 @@ class Handle:
         Raises Released the second time.
         """
         handle = self._live()
+        self._released = True  # first: no entry may be added while those that are there go
         self._remove_entries()
-        self._released = True
         _core.release(handle)
 
     def _remove_entries(self) -> None:
         """Nobody looks at the byte any more: another handle may get it."""
-        entries, self._entries = self._entries, []
-        for entry in entries:
+        entries, self._entries = self._entries, None
+        for entry in entries or ():
             entry.remove()
 
     # --- what notice asks of whatever holds a handle ID: a Handle, or the Handles that were made together

@@ -11,20 +11,35 @@ cdef class EntrySlot:
     cdef readonly object optimized  # None once it is removed
     cdef object kept                # what the two bytes belong to
 
-    def __init__(self, function, optimized, uint32_t handle, uint32_t guard, kept):
-        """Install it. The function must be one that entry_state() says is free; both handles must live in kept."""
+    def install(self, function, optimized, handle, guard, kept, entry):
+        """Install it, in one step that no other thread comes between, and return "installed"; entry is then among those
+        that both handles remove when they go. Or do nothing and return why: "released", "retired" (one of the handles),
+        "ours", "other's" (there is an entry), "ending" (the interpreter is).
+        """
+        cdef str state = entry_state(function)
         if service.shutting_down:
-            raise RuntimeError("the interpreter is shutting down: nothing is installed any more")
+            return "ending"
+        if handle._released or guard._released:
+            return "released"
+        self.entry.handle_byte = handle_byte(handle._id)
+        self.entry.guard_byte = handle_byte(guard._id)
+        if self.entry.handle_byte[0] == BYTE_RETIRED or self.entry.guard_byte[0] == BYTE_RETIRED:
+            return "retired"
+        if state != "free":
+            return state
         self.entry.function = <PyObject*>function
         self.entry.optimized = <PyObject*>optimized
         self.entry.owner = <PyObject*>self
-        self.entry.handle_byte = handle_byte(handle)
-        self.entry.guard_byte = handle_byte(guard)
-        self.optimized, self.kept = optimized, kept
+        self.optimized, self.kept = optimized, (handle, guard, kept)
+        for each in (handle, guard):
+            if each._entries is None:
+                each._entries = {}
+            each._entries[entry] = None
         if not entry_install(&self.entry):
             self.entry.function = NULL
             raise MemoryError()
         Py_INCREF(self)  # of the map
+        return "installed"
 
     @property
     def installed(self):
@@ -36,7 +51,7 @@ cdef class EntrySlot:
         return self.entry.function != NULL and (self.entry.handle_byte[0] | self.entry.guard_byte[0]) == 0
 
     def remove(self):
-        """Let calls go to the interpreter again, and everything go. True the first time."""
+        """Let calls go to the interpreter again, and everything go. True the first time after install()."""
         if self.kept is None:
             return False
         entry_remove(&self.entry)

@@ -319,7 +319,7 @@ def test_remove_gives_the_function_back_to_the_interpreter_once(log, handle):
         assert counted("handles", "dependencies", "breaks") == {"handles": 0, "dependencies": 0, "breaks": 0}
     assert (function(1), entry.remove(), entry.installed, entry.active) == (OWN, False, False, False)
     assert repr(entry) == "<Entry of make.<locals>.function, removed>"
-    assert (handle.valid, handle._entries, log.drained()) == (True, [], [])
+    assert (handle.valid, handle._entries, log.drained()) == (True, {}, [])
 
 
 def test_an_entry_that_nobody_keeps_stays(handle):
@@ -345,6 +345,52 @@ def test_the_optimized_code_lives_as_long_as_a_call_is_in_it(handle):
     assert alive() is None
 
 
+def test_no_entry_is_added_to_a_handle_that_is_being_released(handle):
+    first, second, log = make(), make(), []
+
+    class Code:
+        def __call__(self, a):
+            return "optimized"
+
+        def __del__(self):
+            try:
+                depwatch.install(second, optimized, handle)
+            except depwatch.Released:
+                log.append("released")
+
+    depwatch.install(first, Code(), handle)
+    handle.release()
+    assert (log, first(1), second(1)) == (["released"], OWN, OWN)
+
+
+def test_threads_that_install_and_release_at_the_same_time_leave_nothing_installed(log):
+    functions, failed = [make() for _ in range(3)], []
+
+    def work():
+        for i in range(100):
+            handle = depwatch.Recorder("of a thread").commit()
+            try:
+                depwatch.install(functions[i % 3], optimized, handle)
+                functions[i % 3](1)
+            except ValueError:  # another thread's is there
+                pass
+            except BaseException as error:
+                failed.append(error)
+            handle.release()
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert (failed, [function(1) for function in functions]) == ([], [OWN] * 3)
+
+
 def test_releasing_the_handle_inside_the_optimized_code_is_no_harm(handle):
     function = make()
 
@@ -367,7 +413,7 @@ def test_an_entry_does_not_keep_its_function(log, handle):
     with pytest.raises(ReferenceError, match=r"make\.<locals>\.function is dead"):
         entry.original(1)
     depwatch.drain()
-    assert (entry.optimized, handle._entries, handle.valid, log.drained()) == (None, [], True, [])
+    assert (entry.optimized, handle._entries, handle.valid, log.drained()) == (None, {}, True, [])
 
 
 @without_automatic_drain
@@ -434,7 +480,7 @@ def test_an_entry_can_be_removed_and_installed_again(handle):
         assert function(1) == OPTIMIZED
         assert entry.remove()
         assert function(1) == OWN
-    assert handle._entries == []
+    assert handle._entries == {}
 
 
 # --- what is refused --------------------------------------------------------------------------------------------------
