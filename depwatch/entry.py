@@ -41,12 +41,12 @@ class Entry:
             if state != "installed":
                 self._forget()
         if state != "installed":
-            _check(function, handle)  # what happened meanwhile: reading drains, which can run anything
-            raise Stale(f"{brief(function)} got no entry, as something changed meanwhile ({state}): try again")
+            raise _refusal(state, function, handle)  # meanwhile: reading drains, which can run anything
 
     def _forget(self) -> None:
-        if self.handle._entries:
-            self.handle._entries.pop(self, None)
+        entries = self.handle._entries  # another thread may be releasing the handle
+        if entries:
+            entries.pop(self, None)
         if not self._guard.released:
             self._guard.release()
 
@@ -124,30 +124,33 @@ def install(function: types.FunctionType, optimized: Callable[..., Any], handle:
         raise ValueError(f"optimized is {brief(function)} itself: every call would call itself again; pass other code")
     if type(handle) is not Handle:
         raise TypeError(f"{brief(handle)} is no Handle; Recorder.commit() makes one")
-    _remove_retired(function)
-    _check(function, handle)
+    if handle.retired:
+        raise _refusal("retired", function, handle)
+    if (slot := _core.retired_entry(function)) is not None and (guard := slot.guard) is not None:
+        guard._remove_entries()  # as the next drain would
+    if (state := _core.entry_state(function)) != "free":
+        raise _refusal(state, function, handle)
     _check_reached(function)
     return Entry(function, optimized, handle)
 
 
-def _check(function: types.FunctionType, handle: Handle) -> None:
-    if handle.retired:  # raises Released
-        raise Stale(f"handle {handle.id} ({handle.name!r}) is retired: {handle.reason}; compile again")
-    state = _core.entry_state(function)
-    if state == "ours":
-        raise ValueError(f"an entry is installed for {brief(function)}; remove() that one, or retire its handle, first")
-    if state != "free":
-        raise Unwatchable(
-            f"another extension has installed an entry (vectorcall) for {brief(function)}: ours would take its place "
-            "and break what it does; remove the other one first"
-        )
-
-
-def _remove_retired(function: types.FunctionType) -> None:
-    """Make room where the next drain would."""
-    kept = _core.entry_kept(function)
-    if kept is not None and any(handle.retired for handle in kept[:2]):
-        kept[1]._remove_entries()
+def _refusal(state: str, function: types.FunctionType, handle: Handle) -> Exception:
+    """Why EntrySlot.install() did nothing. Raises Released."""
+    match state:
+        case "ours":
+            return ValueError(
+                f"an entry is installed for {brief(function)}; remove() that one, or retire its handle, first"
+            )
+        case "other's":
+            return Unwatchable(
+                f"another extension has installed an entry (vectorcall) for {brief(function)}: ours would take its "
+                "place and break what it does; remove the other one first"
+            )
+        case "ending":
+            return RuntimeError("the interpreter is shutting down: nothing is installed any more")
+    if handle.retired:
+        return Stale(f"handle {handle.id} ({handle.name!r}) is retired: {handle.reason}; compile again")
+    return Stale(f"{brief(function)} changed while its entry was installed; compile again")
 
 
 def _check_reached(function: types.FunctionType) -> None:

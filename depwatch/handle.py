@@ -113,7 +113,7 @@ class Handle:
     def _remove_entries(self) -> None:
         """Nobody looks at the byte any more: another handle may get it."""
         entries, self._entries = self._entries, None
-        for entry in entries or ():
+        for entry in list(entries or ()):  # each takes itself out
             entry.remove()
 
     # --- what notice asks of whatever holds a handle ID: a Handle, or the Handles that were made together

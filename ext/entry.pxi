@@ -10,6 +10,7 @@ cdef class EntrySlot:
     cdef Entry entry
     cdef readonly object optimized  # None once it is removed
     cdef object kept                # what the two bytes belong to
+    cdef readonly object guard      # the handle of the second
 
     def install(self, function, optimized, handle, guard, kept, entry):
         """Install it, in one step that no other thread comes between, and return "installed"; entry is then among those
@@ -30,7 +31,7 @@ cdef class EntrySlot:
         self.entry.function = <PyObject*>function
         self.entry.optimized = <PyObject*>optimized
         self.entry.owner = <PyObject*>self
-        self.optimized, self.kept = optimized, (handle, guard, kept)
+        self.optimized, self.kept, self.guard = optimized, (handle, guard, kept), guard
         for each in (handle, guard):
             if each._entries is None:
                 each._entries = {}
@@ -55,7 +56,7 @@ cdef class EntrySlot:
         if self.kept is None:
             return False
         entry_remove(&self.entry)
-        self.kept = self.optimized = None  # may run destructors
+        self.kept = self.optimized = self.guard = None  # may run destructors
         Py_DECREF(self)
         return True
 
@@ -75,10 +76,12 @@ def entry_state(function):
     return "free" if entry_is_free(<PyObject*>function) else "other's"
 
 
-def entry_kept(function):
-    """What the entry that is installed for this function keeps, or None."""
+def retired_entry(function):
+    """The EntrySlot that is installed for this function, if it can never be active again; or None."""
     cdef Entry* entry = entry_of(<PyObject*>function)
-    return None if entry == NULL else (<EntrySlot>entry.owner).kept
+    if entry == NULL or (entry.handle_byte[0] != BYTE_RETIRED and entry.guard_byte[0] != BYTE_RETIRED):
+        return None
+    return <object>entry.owner
 
 
 cdef end_entries():

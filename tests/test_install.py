@@ -1,9 +1,9 @@
 """install(): who runs at a call of a function that has optimized code, and what becomes of that code."""
 
-import ctypes
 import functools
 import gc
 import inspect
+import signal
 import sys
 import threading
 import types
@@ -13,28 +13,14 @@ from array import array
 import pytest
 
 import depwatch
-from depwatch import Stale, Unwatchable
-from support import Counted, at_once, dependents, namespace, python, without_automatic_drain
+from installing import OPTIMIZED, OWN, make, optimized
+from support import Counted, at_once, namespace, python, without_automatic_drain
 
 VERSION = sys.version_info[:2]
 
 
-def make():
-    def function(a, b=1, *, c=2):
-        return ("own", a, b, c)
-
-    return function
-
-
-def optimized(*args, **kwargs):
-    return ("optimized", args, kwargs)
-
-
 def other(a, b=5, *, c=6):
     return ("other", a, b, c)
-
-
-OWN, OPTIMIZED = ("own", 1, 1, 2), ("optimized", (1,), {})
 
 
 @pytest.fixture
@@ -192,6 +178,72 @@ def test_another_thread_runs_the_functions_own_code_from_the_store_on(handle):
     stored.set()
     thread.join()
     assert results == [OPTIMIZED, OWN]
+
+
+def by_a_callee(change):
+    return lambda: change()
+
+
+def by_a_generator_that_was_suspended(change):
+    def generator():
+        yield
+        change()
+        yield
+
+    running = generator()
+    next(running)
+    return lambda: next(running)
+
+
+def by_another_thread(change):
+    def run():
+        thread = threading.Thread(target=change)
+        thread.start()
+        thread.join()
+
+    return run
+
+
+def by_a_signal_handler(change):
+    signal.signal(signal.SIGUSR1, lambda *_: change())
+    return lambda: signal.raise_signal(signal.SIGUSR1)
+
+
+def by_a_destructor(change):
+    class Last:
+        def __del__(self):
+            change()
+
+    kept = [Last()]
+    return kept.clear
+
+
+@pytest.mark.parametrize(
+    "how", [by_a_callee, by_a_generator_that_was_suspended, by_another_thread, by_a_signal_handler, by_a_destructor]
+)
+def test_a_change_in_the_middle_of_the_optimized_code_counts_from_the_next_call_on(log, handle, how):
+    function = make()
+
+    def change():
+        handle.artifact["X"] = 2
+
+    deed = how(change)
+
+    def code(a):
+        if a == "deep":
+            return "optimized to its end"
+        before = function("deep")
+        deed()
+        return before, function("deep")[0], "optimized to its end"
+
+    before = signal.getsignal(signal.SIGUSR1)
+    try:
+        depwatch.install(function, code, handle)
+        assert function(1) == ("optimized to its end", "own", "optimized to its end")
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert function(1) == OWN
+    assert log.drained() == [("invalidated", "code")]
 
 
 def test_a_retired_handle_runs_nothing_any_more_and_the_drain_removes_its_entry(log, handle):
@@ -481,135 +533,3 @@ def test_an_entry_can_be_removed_and_installed_again(handle):
         assert entry.remove()
         assert function(1) == OWN
     assert handle._entries == {}
-
-
-# --- what is refused --------------------------------------------------------------------------------------------------
-
-
-def test_a_second_entry_is_refused_until_the_handle_of_the_first_is_retired(handle):
-    function = make()
-    first = depwatch.install(function, optimized, handle)
-    second = depwatch.Recorder("second").commit()
-    handle.artifact["X"] = 2  # it may come back
-    with pytest.raises(ValueError, match=r"an entry is installed for <function make.<locals>.function>; remove\(\)"):
-        depwatch.install(function, lambda a: "second", second)
-    assert (function(1), dependents(function)) == (OWN, {first._guard.id})
-    handle.retire("superseded")
-    depwatch.install(function, lambda a: "second", second)
-    assert (function(1), first.installed) == ("second", False)
-
-
-def test_an_entry_of_another_extension_is_left_alone(handle):
-    function = make()
-    set_vectorcall = ctypes.pythonapi.PyFunction_SetVectorcall
-    set_vectorcall.argtypes, set_vectorcall.restype = [ctypes.py_object, ctypes.c_void_p], None
-    pointer = ctypes.cast(ctypes.pythonapi.PyVectorcall_Call, ctypes.c_void_p)  # any: it is never called
-    set_vectorcall(function, pointer)
-    with pytest.raises(Unwatchable, match="another extension has installed an entry"):
-        depwatch.install(function, optimized, handle)
-
-
-def test_what_is_no_python_function_is_refused(handle):
-    class C:
-        def method(self):
-            pass
-
-    for wrong in (C, C().method, len, functools.partial(make()), classmethod(make()), 5):
-        with pytest.raises(TypeError, match="is no Python function"):
-            depwatch.install(wrong, optimized, handle)
-
-
-def test_wrong_arguments_are_named(handle):
-    function = make()
-    with pytest.raises(TypeError, match="optimized must be callable, not 5"):
-        depwatch.install(function, 5, handle)
-    with pytest.raises(ValueError, match="itself"):
-        depwatch.install(function, function, handle)
-    with pytest.raises(TypeError, match="'handle' is no Handle"):
-        depwatch.install(function, optimized, "handle")
-    handle.retire("old")
-    with pytest.raises(Stale, match="is retired: old; compile again"):
-        depwatch.install(function, optimized, handle)
-    handle.release()
-    with pytest.raises(depwatch.Released):
-        depwatch.install(function, optimized, handle)
-    assert function(1) == OWN
-
-
-def test_an_init_is_refused_where_cpython_passes_entries_by(handle):
-    class C:
-        def __init__(self, x):
-            self.x = x
-
-    class D:
-        pass
-
-    D.__init__ = make()
-    for function in (C.__init__, D.__init__):
-        if VERSION == (3, 12):
-            depwatch.install(function, lambda self, x: None, handle).remove()
-        else:
-            with pytest.raises(Unwatchable, match=r"is an __init__: CPython 3\.\d+ runs its own code"):
-                depwatch.install(function, optimized, handle)
-    assert C(1).x == 1
-
-
-def test_the_getter_of_a_property_is_refused_where_cpython_passes_entries_by(handle):
-    class C:
-        @property
-        def p(self):
-            return "own"
-
-    if VERSION in ((3, 12), (3, 13), (3, 15)):
-        depwatch.install(C.p.fget, lambda self: "optimized", handle)
-        assert {C().p for _ in range(1000)} == {"optimized"}
-    else:
-        with pytest.raises(Unwatchable, match="is the getter of a property"):
-            depwatch.install(C.p.fget, optimized, handle)
-
-
-# --- hot loops, specialised and compiled by CPython -------------------------------------------------------------------
-
-HOT = {
-    "f(1)": "def f(x): return 'own'\nargs = (1,)\ndef call(): return f(1)",
-    "f(x=1)": "def f(x): return 'own'\ndef call(): return f(x=1)",
-    "f(*args)": "def f(x): return 'own'\nargs = (1,)\ndef call(): return f(*args)",
-    "f(**kwargs)": "def f(x): return 'own'\nkwargs = {'x': 1}\ndef call(): return f(**kwargs)",
-    "o.m(1)": "class C:\n def m(self, x): return 'own'\nf, o = C.m, C()\ndef call(): return o.m(1)",
-    "o[0]": "class C:\n def __getitem__(self, x): return 'own'\nf, o = C.__getitem__, C()\ndef call(): return o[0]",
-    "C()": "class C:\n def __new__(cls): return 'own'\nf = C.__new__\ndef call(): return C()",
-}
-
-
-@pytest.mark.parametrize("jit", ["0", "1"])
-@pytest.mark.parametrize("name", HOT)
-def test_a_hot_loop_that_is_running_changes_over_at_once_and_back(monkeypatch, name, jit):
-    """Each change is made in the loop itself: at its next call the other code runs."""
-    monkeypatch.setenv("PYTHON_JIT", jit)
-    assert (
-        python(f"""
-import depwatch
-RATE = 1
-{HOT[name]}
-recorder = depwatch.Recorder("h")
-recorder.read_global(call, "RATE")
-handle = recorder.commit()
-entry = None
-def step(i):
-    global entry, RATE
-    if i == 20_000: entry = depwatch.install(f, lambda *a, **k: "optimized", handle)
-    if i == 40_000: RATE = 2
-    if i == 60_000: RATE = 1
-    if i == 80_000: entry.remove()
-def loop():
-    runs = []
-    for i in range(100_000):
-        if i % 20_000 == 0: step(i)
-        result = {"f(1)" if name == "f(1)" else "call()"}
-        if not runs or runs[-1][0] != result: runs.append([result, 0])
-        runs[-1][1] += 1
-    return runs
-print(loop())
-""")
-        == f"{[['own', 20000], ['optimized', 20000], ['own', 20000], ['optimized', 20000], ['own', 20000]]}\n"
-    )
