@@ -101,7 +101,8 @@ class Handle:
         return first
 
     def release(self) -> None:
-        """Give the handle up: nothing runs its code any more. Its byte and cells are freed at the next drain.
+        """Give the handle up: nothing runs its code any more. Its entries are removed at once, its byte and cells are
+        freed at the next drain.
 
         Raises Released the second time.
         """

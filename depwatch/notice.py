@@ -229,7 +229,8 @@ def _forget(facet: int) -> None:
 
 
 def drain() -> int:
-    """Settle and deliver all that has happened; return the number of listeners and callbacks called.
+    """Settle and deliver all that has happened; return the number of listeners and callbacks called (and of retired
+    handles whose entries were removed).
 
     Runs by itself soon after an event, in the main thread when that is in no drain; call it to have everything
     delivered now, in any thread, also from a listener. Events that listeners cause are delivered by the next drain;
