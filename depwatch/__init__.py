@@ -16,6 +16,7 @@ from depwatch import interpreter  # noqa: F401 (before all else: it refuses any 
 # isort: split
 from depwatch import _core, native, notice
 from depwatch.cells import GuardCell, ValueCell
+from depwatch.entry import Entry, install
 from depwatch.errors import DepwatchError, Released, Stale, Unstable, Unwatchable
 from depwatch.graph import FacetDescription, Graph, restore, snapshot
 from depwatch.handle import Handle
@@ -41,6 +42,7 @@ __all__ = [
     "Change",
     "DepwatchError",
     "DestroyedFunction",
+    "Entry",
     "Event",
     "FacetDescription",
     "FunctionAttribute",
@@ -65,6 +67,7 @@ __all__ = [
     "get_include",
     "get_lifecycle_callback",
     "id_of",
+    "install",
     "invalidate",
     "restore",
     "set_lifecycle_callback",

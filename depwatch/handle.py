@@ -1,12 +1,15 @@
 """Handles: one piece of optimized code each, valid while every assumption that it was compiled under holds."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final, final
+from typing import TYPE_CHECKING, Any, Final, final
 
 from depwatch import _core
 from depwatch.cells import GuardCell, ValueCell
 from depwatch.errors import Released
 from depwatch.label import JumpLabel
+
+if TYPE_CHECKING:
+    from depwatch.entry import Entry
 
 type PatchPoint = ValueCell | GuardCell | JumpLabel
 type Callback = Callable[[Handle], object]
@@ -21,7 +24,7 @@ def check_reason(reason: str) -> None:
 class Handle:
     """A committed piece of optimized code. Made by Recorder.commit; kept until release()."""
 
-    __slots__ = ("__weakref__", "_cells", "_id", "_released", "artifact", "callbacks", "name", "reason")
+    __slots__ = ("__weakref__", "_cells", "_entries", "_id", "_released", "artifact", "callbacks", "name", "reason")
 
     def __init__(
         self,
@@ -33,6 +36,7 @@ class Handle:
         self._id = -1  # until it is committed
         self._released = False
         self._cells: Final = tuple(cells)
+        self._entries: dict[Entry, None] | None = None  # that look at the byte: see depwatch/entry.py
         self.name: Final = name
         self.artifact: Any = artifact  # whatever commit() was given: the machine code, a dispatcher, ...
         self.callbacks: Final = callbacks  # by state: "invalid", "valid", "retired"
@@ -99,15 +103,26 @@ class Handle:
         return first
 
     def release(self) -> None:
-        """Give the handle up: nothing runs its code any more. Its byte and cells are freed at the next drain.
+        """Give the handle up: nothing runs its code any more. Its entries are removed at once, its byte and cells are
+        freed at the next drain.
 
         Raises Released the second time.
         """
         handle = self._live()
-        self._released = True
+        self._released = True  # first: no entry may be added while those that are there go
+        self._remove_entries()
         _core.release(handle)
 
+    def _remove_entries(self) -> None:
+        """Nobody looks at the byte any more: another handle may get it."""
+        entries, self._entries = self._entries, None
+        for entry in list(entries or ()):  # each takes itself out
+            entry.remove()
+
     # --- what notice asks of whatever holds a handle ID: a Handle, or the Handles that were made together
+
+    def _has_entries(self, number: int) -> bool:
+        return bool(self._entries)
 
     def _of(self, number: int) -> "Handle":
         return self

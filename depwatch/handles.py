@@ -129,6 +129,10 @@ class Handles(Sequence[Handle]):
     def _of(self, number: int) -> Handle:
         return self[bisect_left(self.ids, number)]
 
+    def _has_entries(self, number: int) -> bool:
+        made = self._made.get(bisect_left(self.ids, number))
+        return made is not None and bool(made._entries)
+
     def _is_released(self, number: int) -> bool:
         made = self._made.get(bisect_left(self.ids, number))
         return self._released if made is None else made.released

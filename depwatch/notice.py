@@ -185,8 +185,11 @@ def _state(notice: tuple[Any, ...]) -> list[_Delivery]:
 def _retired(notice: tuple[Any, ...]) -> list[_Delivery]:
     _, number = notice
     holder = _let_go(number)
-    callback = None if holder is None else holder.callbacks.get("retired")
-    return [] if holder is None or callback is None else [(callback, (holder._of(number),))]
+    if holder is None:
+        return []
+    callback = holder.callbacks.get("retired")
+    removal: list[_Delivery] = [(holder._of(number)._remove_entries, ())] if holder._has_entries(number) else []
+    return removal if callback is None else [*removal, (callback, (holder._of(number),))]
 
 
 def _released(notice: tuple[Any, ...]) -> None:
@@ -226,7 +229,8 @@ def _forget(facet: int) -> None:
 
 
 def drain() -> int:
-    """Settle and deliver all that has happened; return the number of listeners and callbacks called.
+    """Settle and deliver all that has happened; return the number of listeners and callbacks called (and of retired
+    handles whose entries were removed).
 
     Runs by itself soon after an event, in the main thread when that is in no drain; call it to have everything
     delivered now, in any thread, also from a listener. Events that listeners cause are delivered by the next drain;

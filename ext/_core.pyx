@@ -65,6 +65,7 @@ def shut_down():
     """From now on queue, schedule and keep nothing; bytes and guards go on working until the process ends."""
     garbage = []
     settle_for_ever(garbage)
+    end_entries()
 
 
 def after_fork():
@@ -489,3 +490,4 @@ include "capi.pxi"
 include "index.pxi"
 include "labels.pxi"
 include "graph.pxi"
+include "entry.pxi"

@@ -99,6 +99,29 @@ cdef extern from "objects.h":
     Object* object_at(uint32_t) noexcept nogil
     uint32_t object_find(const void*) noexcept nogil
 
+cdef extern from "address_map.h":
+    ctypedef struct AddressSlot:
+        const void* address
+        void* item
+    ctypedef struct AddressMap:
+        AddressSlot* slots
+        uint32_t mask
+
+cdef extern from "entry.h":
+    ctypedef struct Entry:
+        PyObject* function
+        PyObject* optimized
+        const uint8_t* handle_byte
+        const uint8_t* guard_byte
+        PyObject* owner
+    AddressMap entries_by_function
+    void entry_learn(PyObject*) noexcept
+    bint entry_is_free(PyObject*) noexcept
+    Entry* entry_of(PyObject*) noexcept
+    bint entry_install(Entry*) noexcept
+    void entry_remove(Entry*) noexcept
+    object entry_call_original(object function, object args, object kwargs)
+
 cdef extern from "cells.h":
     ctypedef enum CellKind:
         CELL_OBJECT, CELL_F64, CELL_I64, CELL_GUARD

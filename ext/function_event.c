@@ -1,3 +1,4 @@
+#include "entry.h"
 #include "event.h"
 #include "telling.h"
 
@@ -111,6 +112,7 @@ static ALWAYS_INLINE int function_changed_or_died(PyFunction_WatchEvent event, P
         return 0;
     if (event != PyFunction_EVENT_DESTROY)
         return function_modified(id, event, value);
+    entry_function_dies(function);
     object_dies(id);
     return 0;
 }

@@ -75,7 +75,7 @@ OTHER_SYMBOLS = {
 # Defined in other files of ours: data that callbacks read and write, and one function whose address is handed on.
 OUR_SYMBOLS = {
     "service", "queue", "object_pool", "facet_pool", "handle_pool", "handle_bytes", "objects_by_address", "dict_slot",
-    "block_chunks", "table_of_object", "service_pending",
+    "block_chunks", "table_of_object", "service_pending", "entries_by_function",
 }  # fmt: skip
 
 

@@ -1,0 +1,172 @@
+"""What install() costs: calls through an entry, past it and after it, beside plain calls and direct ones."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import depwatch
+from measure import Row, Spread, compare, finish, interleave
+
+CALLS = 20_000  # in one sample
+
+# Each variant has functions and a loop of its own: CPython specialises calls for the function that they call.
+PROGRAM = """
+RATE = 1
+def f(x): return x
+def optimized(x): return x
+def loop(n):
+    for _ in range(n): CALL
+def empty(n):
+    for _ in range(n): pass
+class C:
+    def m(self, x): return x
+o = C()
+"""
+
+
+def program(call: str = "f(1)", **more: Any) -> dict[str, Any]:
+    names: dict[str, Any] = dict(more)
+    exec(PROGRAM.replace("CALL", call), names)
+    names["loop"](CALLS)  # specialised, before anything is installed
+    return names
+
+
+def handle_of(names: dict[str, Any]) -> depwatch.Handle:
+    recorder = depwatch.Recorder("entry")
+    recorder.read_global(names, "RATE")
+    return recorder.commit()
+
+
+def installed(names: dict[str, Any], optimized: Any = None, function: str = "f") -> depwatch.Entry:
+    target = names["C"].m if function == "m" else names[function]
+    return depwatch.install(target, optimized or names["optimized"], handle_of(names))
+
+
+def ns_a_call(loop: Callable[[int], None], empty: Callable[[int], None]) -> Callable[[], float]:
+    """A sampler: ns of CPU time a call, the loop itself taken off."""
+
+    def sample() -> float:
+        start = time.thread_time_ns()
+        loop(CALLS)
+        middle = time.thread_time_ns()
+        empty(CALLS)
+        ended = time.thread_time_ns()
+        return max(1, (middle - start) - (ended - middle)) / CALLS
+
+    return sample
+
+
+def variant(names: dict[str, Any]) -> Callable[[], float]:
+    return ns_a_call(names["loop"], names["empty"])
+
+
+def calls(samples: int) -> list[Row]:
+    plain, direct = program(), program("optimized(1)")
+    entered, passed, removed, swapped = program(), program(), program(), program()
+    entry = installed(entered)
+    broken = installed(passed)
+    passed["RATE"] = 2
+    installed(removed).remove()
+    swapped["f"].__code__ = swapped["optimized"].__code__
+    builtin, abs_directly = program(), program("absolute(1)", absolute=abs)
+    native = installed(builtin, abs)
+    assert (entry.active, broken.active, broken.installed, native.active) == (True, False, True, True)
+    taken = interleave(
+        {
+            "plain": variant(plain),
+            "direct": variant(direct),
+            "entered": variant(entered),
+            "passed": variant(passed),
+            "removed": variant(removed),
+            "swapped": variant(swapped),
+            "builtin": variant(builtin),
+            "abs": variant(abs_directly),
+        },
+        samples,
+    )
+    return [
+        Row("a plain call f(1) of a Python function, specialised by CPython", "ns", Spread.of(taken["plain"])),
+        compare(
+            "through an entry, to a Python function", "ns", taken["entered"], taken["direct"], None, "base: direct"
+        ),
+        compare("through an entry, to a built-in", "ns", taken["builtin"], taken["abs"], None, "base: direct"),
+        compare("  the same beside a plain call of f", "ns", taken["builtin"], taken["plain"], None, "base: plain"),
+        compare("entry whose handle is not valid", "ns", taken["passed"], taken["plain"], None, "base: plain"),
+        compare("after remove()", "ns", taken["removed"], taken["plain"], None, "base: plain"),
+        compare(
+            "after f.__code__ = ..., without depwatch", "ns", taken["swapped"], taken["plain"], None, "base: plain"
+        ),
+    ]
+
+
+def methods(samples: int) -> list[Row]:
+    plain, entered, removed = program("o.m(1)"), program("o.m(1)"), program("o.m(1)")
+    entry = installed(entered, lambda self, x: x, "m")
+    installed(removed, lambda self, x: x, "m").remove()
+    assert entry.active
+    taken = interleave({"plain": variant(plain), "entered": variant(entered), "removed": variant(removed)}, samples)
+    return [
+        compare("method o.m(1) through an entry", "ns", taken["entered"], taken["plain"], None, "base: plain"),
+        compare("  after remove()", "ns", taken["removed"], taken["plain"], None, "base: plain"),
+    ]
+
+
+def many(samples: int) -> list[Row]:
+    """Whether the look-up of the entry depends on how many there are."""
+    alone = program()
+    first = installed(alone)
+    few = interleave({"one": variant(alone)}, samples)["one"]
+    crowd = [program() for _ in range(2000)]
+    entries = [installed(names) for names in crowd]
+    rows = [
+        Row("through an entry, the only one of the process", "ns", Spread.of(few)),
+        Row("through an entry, one of 2001", "ns", Spread.of(interleave({"one": variant(alone)}, samples)["one"])),
+    ]
+    for entry in [first, *entries]:
+        entry.handle.release()
+    return rows
+
+
+def installing(samples: int) -> list[Row]:
+    names = program()
+    handle = handle_of(names)
+
+    def microseconds(*, remove: bool) -> float:
+        start = time.thread_time_ns()
+        entry = depwatch.install(names["f"], names["optimized"], handle)
+        middle = time.thread_time_ns()
+        entry.remove()
+        ended = time.thread_time_ns()
+        depwatch.drain()
+        return (ended - middle if remove else middle - start) / 1e3
+
+    def row(case: str, *, remove: bool = False) -> Row:
+        return Row(case, "µs", Spread.of([microseconds(remove=remove) for _ in range(samples)]))
+
+    objects = f"{len(gc.get_objects()):,} objects in the process"
+    rows = [row(f"install(), {objects}"), row("remove()", remove=True)]
+    ballast = [[] for _ in range(1_000_000)]
+    rows.append(row("install(), 1,000,000 objects more"))
+    assert len(ballast) == 1_000_000
+    return rows
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="./dev bench entry", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="exit status 1 if a bound is missed")
+    parser.add_argument(
+        "--quick", action="store_true", help="few samples, no JSON: shows that it works, not what it costs"
+    )
+    options = parser.parse_args()
+    samples = 5 if options.quick else 101
+    rows = calls(samples) + methods(samples) + many(samples) + installing(samples)
+    return finish("entry", "What install() costs", rows, check=options.check, write=not options.quick)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,171 @@
+"""Entries: optimized code that runs wherever a function is called, as long as what it assumes holds."""
+
+import gc
+import sys
+import types
+from collections.abc import Callable
+from typing import Any, Final, final
+
+from depwatch import _core, naming
+from depwatch.errors import Stale, Unwatchable
+from depwatch.handle import Handle
+from depwatch.recorder import Recorder
+from depwatch.values import brief, is_a
+
+# CPython calls these without a look at the function's entry, once the call is hot: see tests/host/test_host_entries.py.
+_PASSES_BY_INIT: Final = sys.version_info[:2] != (3, 12)
+_PASSES_BY_PROPERTY: Final = sys.version_info[:2] not in ((3, 12), (3, 13), (3, 15))
+_CPYTHON: Final = f"CPython {sys.version_info[0]}.{sys.version_info[1]}"
+
+_core.learn_entry(lambda: None)
+
+
+@final
+class Entry:
+    """Optimized code that is installed for a function. Made by install(); lasts without anybody keeping this object."""
+
+    __slots__ = ("_existence", "_guard", "_slot", "function_name", "handle")
+
+    def __init__(self, function: types.FunctionType, optimized: Callable[..., Any], handle: Handle) -> None:
+        self.function_name: Final = str.__str__(function.__qualname__)
+        self.handle: Final = handle
+        self._existence: Final = _core.facet("existence", function)  # its death is told as long as this lives
+        recorder = Recorder(f"entry of {self.function_name}", unstable_after=None)
+        recorder.read_function(function, "code", "defaults", "kwdefaults")
+        self._guard: Final = recorder.commit()
+        self._slot: Final = _core.EntrySlot()
+        state = "failed"
+        try:
+            state = self._slot.install(function, optimized, handle, self._guard, self._existence, self)
+        finally:
+            if state != "installed":
+                self._forget()
+        if state != "installed":
+            raise _refusal(state, function, handle)  # meanwhile: reading drains, which can run anything
+
+    def _forget(self) -> None:
+        entries = self.handle._entries  # another thread may be releasing the handle
+        if entries:
+            entries.pop(self, None)
+        if not self._guard.released:
+            self._guard.release()
+
+    def __repr__(self) -> str:
+        state = "active" if self.active else "inactive" if self.installed else "removed"
+        return f"<Entry of {self.function_name}, {state}>"
+
+    @property
+    def function(self) -> types.FunctionType | None:
+        """The function; None once it is dead."""
+        owner: types.FunctionType | None = _core.owner_of(self._existence.id)[1]
+        return owner
+
+    @property
+    def optimized(self) -> Callable[..., Any] | None:
+        """What calls run; None once it is removed."""
+        optimized: Callable[..., Any] | None = self._slot.optimized
+        return optimized
+
+    @property
+    def installed(self) -> bool:
+        """Whether calls of the function still look at the handle."""
+        return self._slot.installed
+
+    @property
+    def active(self) -> bool:
+        """Whether the next call runs the optimized code: the handle is valid and the function as it was."""
+        return self._slot.active
+
+    def original(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the function's own code: the slow path for optimized code that gives up in the middle of a call.
+
+        Raises ReferenceError if the function is dead.
+        """
+        function = self.function
+        if function is None:
+            raise ReferenceError(f"the function {self.function_name} is dead")
+        return self._slot.call_original(function, args, kwargs)
+
+    def remove(self) -> bool:
+        """Let the interpreter run the function again; True the first time. Calls that run the optimized code end in it.
+
+        The handle stays as it is. On CPython 3.13+ calls of the function are never as fast again as before install().
+        """
+        if not self._slot.remove():
+            return False
+        self._forget()
+        return True
+
+
+def install(function: types.FunctionType, optimized: Callable[..., Any], handle: Handle) -> Entry:
+    """Let every call of function run optimized, with the same arguments, as long as handle is valid.
+
+    It looks at the handle's byte at each call, and at one more that is 0 while `__code__`, `__defaults__`,
+    `__kwdefaults__` and the dict of the latter are as they are now: at any other time the interpreter runs the
+    function's own code, and when all is undone, optimized runs again. Nothing is compared that optimized was made from:
+    read the function's parts with the Recorder of the handle, before compiling.
+
+    The entry is removed by Entry.remove(), by handle.release(), when the function dies, and at the drain after the
+    handle has been retired or the dict of keyword defaults has changed in place. Until then optimized and the handle
+    are kept; and so is the function, if optimized refers to it.
+
+    Cost: a look-up and two loads a call, and on CPython 3.13+, for good, what specialised calls of the function saved:
+    docs/install.md has the numbers. There is one entry for each function: ValueError if another one is installed whose
+    handle is not retired. Raises Unwatchable where CPython would pass the entry by, on 3.13+ after a look at all
+    objects of the process; Stale if the handle is retired; Released; TypeError.
+    """
+    if not is_a(function, types.FunctionType):
+        raise naming.refused(
+            function, "Python function (of a method, pass method.__func__; of a class, a function in it)"
+        )
+    if not callable(optimized):
+        raise TypeError(f"optimized must be callable, not {brief(optimized)}")
+    if optimized is function:
+        raise ValueError(f"optimized is {brief(function)} itself: every call would call itself again; pass other code")
+    if type(handle) is not Handle:
+        raise TypeError(f"{brief(handle)} is no Handle; Recorder.commit() makes one")
+    if handle.retired:
+        raise _refusal("retired", function, handle)
+    if (slot := _core.retired_entry(function)) is not None and (guard := slot.guard) is not None:
+        guard._remove_entries()  # as the next drain would
+    if (state := _core.entry_state(function)) != "free":
+        raise _refusal(state, function, handle)
+    _check_reached(function)
+    return Entry(function, optimized, handle)
+
+
+def _refusal(state: str, function: types.FunctionType, handle: Handle) -> Exception:
+    """Why EntrySlot.install() did nothing. Raises Released."""
+    match state:
+        case "ours":
+            return ValueError(
+                f"an entry is installed for {brief(function)}; remove() that one, or retire its handle, first"
+            )
+        case "other's":
+            return Unwatchable(
+                f"another extension has installed an entry (vectorcall) for {brief(function)}: ours would take its "
+                "place and break what it does; remove the other one first"
+            )
+        case "ending":
+            return RuntimeError("the interpreter is shutting down: nothing is installed any more")
+    if handle.retired:
+        return Stale(f"handle {handle.id} ({handle.name!r}) is retired: {handle.reason}; compile again")
+    return Stale(f"{brief(function)} changed while its entry was installed; compile again")
+
+
+def _check_reached(function: types.FunctionType) -> None:
+    """Raises Unwatchable if some class reaches the function in a way that passes entries by."""
+    if _PASSES_BY_INIT and "__init__" in (function.__name__, function.__code__.co_name):
+        raise _passed_by(function, "an __init__", "C(...)", "the metaclass's __call__ or C.__new__")
+    for referrer in gc.get_referrers(function) if _PASSES_BY_INIT or _PASSES_BY_PROPERTY else ():
+        if type(referrer) is dict and _PASSES_BY_INIT and referrer.get("__init__") is function:
+            raise _passed_by(function, "an __init__", "C(...)", "the metaclass's __call__ or C.__new__")
+        if type(referrer) is property and _PASSES_BY_PROPERTY and referrer.fget is function:
+            raise _passed_by(function, "the getter of a property", "obj.name", "a function that the getter calls")
+
+
+def _passed_by(function: types.FunctionType, what: str, call: str, instead: str) -> Unwatchable:
+    return Unwatchable(
+        f"{brief(function)} is {what}: {_CPYTHON} runs its own code at a hot {call} whatever entry it has; install for "
+        f"{instead}, or replace it in its class"
+    )
