@@ -203,6 +203,26 @@ def test_a_generator_that_is_suspended_and_a_signal_handler_change_it_too(code):
     assert left[1:] == [(2, 1 + 2, 2)]
 
 
+def test_a_destructor_changes_it_too(code):
+    globals_ = namespace(RATE=1)
+    label(globals_, code.in_run)
+    left = []
+
+    class Dying:
+        def __del__(self):
+            globals_["RATE"] = 2
+
+    alive = [Dying()]
+
+    def step(i):
+        if i == 1:
+            alive.clear()
+        return i
+
+    assert code.run(4, STEP(step), DEOPT(lambda *live: left.append(live) or -1)) == -1
+    assert left == [(1, 1, 1)]
+
+
 def test_many_labels_of_one_facet_are_patched_by_one_store():
     globals_ = namespace(RATE=1)
     pieces = [Code() for _ in range(20)]

@@ -82,12 +82,12 @@ def measure(samples: int) -> list[Row]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="./dev bench labels", description=__doc__)
+    parser = argparse.ArgumentParser(prog="./dev bench patch", description=__doc__)
     parser.add_argument("--check", action="store_true", help="exit status 1 if a bound is missed")
     parser.add_argument("--quick", action="store_true", help="few samples, results not kept")
     options = parser.parse_args()
     rows = measure(5 if options.quick else 51)
-    return finish("labels", "Jump labels", rows, check=options.check, write=not options.quick)
+    return finish("patch", "Jump labels", rows, check=options.check, write=not options.quick)
 
 
 if __name__ == "__main__":
