@@ -14,7 +14,7 @@ from typing import Final
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from .report import Report
+from .counted import Report
 from .table import print_report
 
 TIME_LIMIT: Final = 60.0  # seconds, for all of them

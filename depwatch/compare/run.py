@@ -38,7 +38,7 @@ def compare(program: Program, output: str | None, hot_after: int = HOT_AFTER) ->
         # These import much: not while the program runs.
         import json
 
-        from .report import make_report
+        from .counted import make_report
         from .table import print_report
 
         report = make_report(observer, program, seconds)

@@ -7,7 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from .lineup import NAMES, TITLES
-from .report import Report
+from .counted import Report
 
 _WIDTH: Final = 120  # where there is no terminal
 _PHASES: Final = {"startup": "start-up, the first", "rest": "the rest,"}

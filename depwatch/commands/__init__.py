@@ -1,0 +1,1 @@
+"""The commands of `depwatch`, a file each: arguments only; what they do is in depwatch.compare."""

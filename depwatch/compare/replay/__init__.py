@@ -1,0 +1,1 @@
+"""Replay: what each policy of invalidation would have done in a recorded run."""

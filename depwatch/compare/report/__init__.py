@@ -1,0 +1,1 @@
+"""Report: one HTML file that says what the replays of traces found."""
