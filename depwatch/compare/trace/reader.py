@@ -24,6 +24,10 @@ _TEXTS: Final = ("type", "name", "file")
 _NULLS: Final = {"calls": 0, "count": 0, "line": 0, "value": NO_VALUE}
 
 
+# What pyarrow raises for bytes that make no sense: names that are no UTF-8 are a ValueError.
+_UNREADABLE: Final = (OSError, pa.ArrowException, ValueError, KeyError, IndexError)
+
+
 class TraceError(DepwatchError):
     """A file that is no trace, or none that can be read; the message is one line and names the file."""
 
@@ -41,9 +45,7 @@ class Trace:
         self._columns: Final[dict[str, Any]] = {}
         self._file: Final = self._opened()
         try:
-            self._check_version()
-            self._check_schema()
-            self.program: Final = self._described()
+            self.program: Final = self._checked()
             kinds = self.column("kind")
         except BaseException:
             self._file.close()
@@ -91,10 +93,10 @@ class Trace:
 
     def _opened(self) -> Any:
         try:
-            with open(self.path, "rb", opener=_open_at_once) as file:
-                status = os.fstat(file.fileno())
-                if not stat.S_ISREG(status.st_mode):
-                    raise self._error("is no file; name a trace that `depwatch record` wrote")
+            status = os.stat(self.path)
+            if not stat.S_ISREG(status.st_mode):
+                raise self._error("is no file; name a trace that `depwatch record` wrote")
+            with open(self.path, "rb") as file:
                 begin = file.read(len(_MAGIC))
                 file.seek(-min(status.st_size, len(_MAGIC)), os.SEEK_END)
                 end = file.read()
@@ -109,11 +111,21 @@ class Trace:
             )
         try:
             return pq.ParquetFile(self.path, page_checksum_verification=True)
-        except (OSError, pa.ArrowException) as error:
+        except _UNREADABLE as error:
             raise self._error(f"is damaged: its footer cannot be read: {_first_line(error)}") from None
 
-    def _check_version(self) -> None:
-        found = (self._file.metadata.metadata or {}).get(b"depwatch.trace")
+    def _checked(self) -> dict[str, Any]:
+        """Whether the file is a trace that we can read; what ran."""
+        try:
+            metadata = self._file.metadata.metadata or {}
+            schema = self._file.schema_arrow
+        except _UNREADABLE as error:
+            raise self._error(f"is damaged: its footer cannot be read: {_first_line(error)}") from None
+        self._check_version(metadata.get(b"depwatch.trace"))
+        self._check_schema(schema)
+        return self._described(metadata.get(b"depwatch.program", b"{}"))
+
+    def _check_version(self, found: bytes | None) -> None:
         if found is None:
             raise self._error("is a Parquet file, but no trace: it has no metadata depwatch.trace")
         if found != str(VERSION).encode():
@@ -122,8 +134,7 @@ class Trace:
                 f"{version('depwatch')}, reads version {VERSION}; use the depwatch that wrote it, or record again"
             )
 
-    def _check_schema(self) -> None:
-        schema = self._file.schema_arrow
+    def _check_schema(self, schema: Any) -> None:
         for name in SCHEMA.names:
             at = schema.get_field_index(name)
             if at < 0:
@@ -131,8 +142,7 @@ class Trace:
             if schema.field(at).type != SCHEMA.field(name).type:
                 raise self._error(f"column {name!r} is {schema.field(at).type}, not {SCHEMA.field(name).type}")
 
-    def _described(self) -> dict[str, Any]:
-        text = self._file.metadata.metadata.get(b"depwatch.program", b"{}")
+    def _described(self, text: bytes) -> dict[str, Any]:
         try:
             program = json.loads(text)
         except (ValueError, RecursionError):
@@ -148,12 +158,15 @@ class Trace:
             array = chunks.combine_chunks() if chunks.num_chunks != 1 else chunks.chunk(0)
             if isinstance(array, pa.ChunkedArray):  # of no chunks
                 return np.empty(0, _dtype(name))
+            rows = self._file.metadata.row_group(number).num_rows
+            if len(array) != rows:
+                raise pa.ArrowInvalid(f"it has {len(array):,} rows, and the group has {rows:,}")
             array.validate(full=True)
             if name == "kind":
                 return self._kinds(array, number)
             if name in _TEXTS:
                 return self._texts(array)
-        except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
+        except _UNREADABLE as error:
             where = f"row group {number} of {self._file.num_row_groups}, column {name!r}"
             raise self._error(f"is damaged: {where} cannot be read: {_first_line(error)}") from None
         if name in _FLAGS:
@@ -181,10 +194,6 @@ class Trace:
         if number == len(self.strings):
             self.strings.append(text)
         return number
-
-
-def _open_at_once(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK)  # a FIFO would wait for a writer
 
 
 def _dtype(name: str) -> Any:
