@@ -50,24 +50,29 @@ static uint32_t name_of_change(unsigned change)
     return change_names[change] - 1;
 }
 
+static void write_calls_of(Function *function, uint64_t calls, const Object *object, uint64_t time, uint32_t count)
+{
+    if (calls == function->written)
+        return;
+    function->written = calls;
+    Row *row = journal_row(ROW_CALLS, time);
+    row->function = function->number;
+    row->calls = calls;
+    row->flags = FLAG_CALLS;
+    if (count > 1) {
+        row->object = object->number;
+        row->count = count;
+        row->flags |= FLAG_COUNT;
+    }
+    journal_add();
+}
+
 /* The calls up to now of all that depend on the object. count: changes over which those since the last row spread. */
 static void write_calls(const Object *object, uint64_t time, uint32_t count)
 {
     for (uint32_t i = 0; i < object->functions.n; i++) {
         Function *function = object->functions.items[i];
-        if (function->calls == function->written)
-            continue;
-        function->written = function->calls;
-        Row *row = journal_row(ROW_CALLS, time);
-        row->function = function->number;
-        row->calls = function->calls;
-        row->flags = FLAG_CALLS;
-        if (count > 1) {
-            row->object = object->number;
-            row->count = count;
-            row->flags |= FLAG_COUNT;
-        }
-        journal_add();
+        write_calls_of(function, function->calls, object, time, count);
     }
 }
 
@@ -131,47 +136,85 @@ static void look_again(const Facet *facet)
 
 /* --- windows ---------------------------------------------------------------------------------------------------------- */
 
-static void write_window(Object *object, Place *place, uint64_t time)
+/* Windows of one object that end together: which function was called between which of their changes is not known. A
+ * policy by facet asks for the calls between changes of its own facets, one by object for those between any: so a
+ * function's calls go to the place that it depends on, up to what can matter there, and the rest to the busiest place. */
+#define CALLS_A_CHANGE 64u /* more than make a function hot again */
+
+static void write_calls_between(const Object *object, const Place *place, uint64_t time)
 {
-    int whole = place == &object->whole;
-    uint32_t count = place->count;
-    bool values = false;
-    place->count = 0;
-    write_calls(object, time, count);
-    write_change(object, time, place->change, count, place->file, place->line);
-    for (uint32_t i = 0; i < (whole ? object->n_slots : 1); i++) {
-        const List *facets = !whole ? &place->facets : object->places[i] == NULL ? NULL : &object->places[i]->facets;
-        for (uint32_t j = 0; facets != NULL && j < facets->n; j++) {
-            Facet *facet = facets->items[j];
-            Count *changes = &facet->counts[whole];
-            if (changes->changes == 0)
-                continue;
-            write_value(facet, object, time, changes->changes, changes->same);
-            changes->changes = 0;
-            values = true;
+    for (uint32_t i = 0; i < place->facets.n; i++) {
+        const Facet *facet = place->facets.items[i];
+        for (uint32_t j = 0; j < facet->functions.n; j++) {
+            Function *function = facet->functions.items[j];
+            uint64_t calls = function->calls - function->written, most = (uint64_t)CALLS_A_CHANGE * place->count;
+            write_calls_of(function, function->written + (calls < most ? calls : most), object, time, place->count);
         }
     }
+}
+
+static bool write_values(const List *facets, const Object *object, uint64_t time, int whole)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < facets->n; i++) {
+        Facet *facet = facets->items[i];
+        Count *changes = &facet->counts[whole];
+        if (changes->changes == 0)
+            continue;
+        write_value(facet, object, time, changes->changes, changes->same);
+        changes->changes = 0;
+        any = true;
+    }
+    return any;
+}
+
+static void write_window(Object *object, Place *place, uint64_t time, bool is_last)
+{
+    int whole = place == &object->whole;
+    bool values = false;
+    if (is_last)
+        write_calls(object, time, place->count);
+    else
+        write_calls_between(object, place, time);
+    write_change(object, time, place->change, place->count, place->file, place->line);
+    place->count = 0;
+    if (!whole)
+        values = write_values(&place->facets, object, time, whole);
+    for (uint32_t i = 0; whole && i < object->n_slots; i++)
+        if (object->places[i] != NULL)
+            values |= write_values(&object->places[i]->facets, object, time, whole);
     if (values)
         schedule();
 }
 
-static void write_windows(Object *object, uint64_t time, bool all)
+/* All of an object's, from the least busy place to the busiest. */
+static void write_windows(Object *object, uint64_t time)
 {
-    for (uint32_t i = object->busy.n; i-- > 0;) {
-        Place *place = object->busy.items[i];
-        if (!all && time < place->ends)
-            continue;
-        object->busy.items[i] = object->busy.items[--object->busy.n];
-        write_window(object, place, time);
+    while (object->busy.n != 0) {
+        uint32_t least = 0;
+        for (uint32_t i = 1; i < object->busy.n; i++)
+            if (((Place *)object->busy.items[i])->count < ((Place *)object->busy.items[least])->count)
+                least = i;
+        Place *place = object->busy.items[least];
+        object->busy.items[least] = object->busy.items[--object->busy.n];
+        write_window(object, place, time, object->busy.n == 0);
     }
+}
+
+static bool a_window_is_over(const Object *object, uint64_t time)
+{
+    for (uint32_t i = 0; i < object->busy.n; i++)
+        if (time >= ((Place *)object->busy.items[i])->ends)
+            return true;
+    return false;
 }
 
 void windows_write(bool all)
 {
     uint64_t time = journal_time();
     for (Object *object = tap.objects; object != NULL; object = object->next)
-        if (object->busy.n != 0)
-            write_windows(object, time, all);
+        if (object->busy.n != 0 && (all || a_window_is_over(object, time)))
+            write_windows(object, time);
 }
 
 /* --- changes ---------------------------------------------------------------------------------------------------------- */
@@ -193,7 +236,7 @@ static void write_event(Object *object, Place *place, unsigned change, PyObject 
         uint32_t file, line;
         place->first = place->changes++ == 0 ? time : place->first;
         if (object->busy.n != 0)
-            write_windows(object, time, true);
+            write_windows(object, time);
         find_place(&file, &line);
         write_calls(object, time, 1);
         write_change(object, time, change, 1, file, line);
@@ -216,8 +259,7 @@ static void write_event(Object *object, Place *place, unsigned change, PyObject 
         }
         if (time < place->ends)
             return;
-        list_remove(&object->busy, place);
-        write_window(object, place, time);
+        write_windows(object, time);
     }
     for (Facet *facet = touched; facet != NULL; facet = facet->next_touched)
         if (is_structural(facet, change, value))
