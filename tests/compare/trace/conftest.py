@@ -69,6 +69,15 @@ class Recorders:
         )
         return self.recorded(done.returncode, done.stdout, done.stderr)
 
+    def real(self, text: str) -> Path:
+        """The trace of a program, by the real child."""
+        script = self.directory / "real.py"
+        script.write_text(textwrap.dedent(text), encoding="utf-8")
+        trace = self.directory / f"{len(list(self.directory.iterdir()))}.parquet"
+        command = [sys.executable, "-m", "depwatch", "record", "-o", str(trace), str(script)]
+        subprocess.run(command, check=True, capture_output=True, timeout=60)
+        return trace
+
     def recorded(self, status: int, out: str, err: str) -> Recorded:
         """Also checks that nothing else was left behind."""
         assert list(self.temporary.iterdir()) == []
