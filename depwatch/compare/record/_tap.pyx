@@ -190,11 +190,13 @@ def drained():
 
 
 def end():
-    """The last rows."""
+    """The last rows. The exit status is not known yet."""
+    cdef Row* row
     if not tap.on:
         return
     tap_tick(journal_time())
-    journal_row(ROW_END, journal_time())
+    row = journal_row(ROW_END, journal_time())
+    row.calls, row.flags = tap.calls, FLAG_CALLS
     journal_add()
     tap.on = False
 

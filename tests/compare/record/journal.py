@@ -80,3 +80,42 @@ def _read_segment(journal: Journal, data: bytes) -> None:
             row["patchable"] = bool(flags & PATCHABLE)
         assert not journal.rows or time >= journal.rows[-1]["time"]
         journal.rows.append(row)
+
+
+def story(journal: Journal) -> list[str]:
+    """What the journal says of the program's own functions and of what they depend on, in words; without ticks."""
+    names = {key: {row[key]: row["name"] for row in journal.of(key)} for key in ("object", "function", "facet")}
+    own = {row["function"] for row in journal.of("function") if row["file"].startswith("<program>/")}
+    objects = {row["object"] for row in journal.of("dependency") if row["function"] in own}
+    told = []
+    for row in journal.rows:
+        function, object_ = names["function"].get(row.get("function")), names["object"].get(row.get("object"))
+        facet = names["facet"].get(row.get("facet"))
+        if row["kind"] in ("tick", "end", "object", "facet"):
+            continue
+        if "function" in row and row["function"] not in own:
+            continue
+        if row["kind"] in ("change", "value", "gone") and "function" not in row and row["object"] not in objects:
+            continue
+        count = f" x{row['count']}" if row.get("count", 1) != 1 else ""
+        match row["kind"]:
+            case "function":
+                told.append(f"function {function}")
+            case "dependency":
+                via = f" via {names['facet'][row['via']]}" if "via" in row else ""
+                rigid = "" if row["patchable"] else ", not patchable"
+                told.append(f"{function} needs {facet} in {object_}{via}: {row['type']} {row['value']}{rigid}")
+            case "resolved":
+                told.append(f"{function} is resolved at {row['calls']}")
+            case "calls":
+                told.append(f"{function}: {row['calls']} calls" + (f" over {row['count']}" if "count" in row else ""))
+            case "change":
+                place = f" at {row['file'].removeprefix('<program>/')}:{row['line']}" if "file" in row else ""
+                told.append(f"{object_} {row['type']}{count}{place}")
+            case "value":
+                told.append(f"{facet}: {row.get('type')} {row['value']}{', the same' if row['same'] else ''}{count}")
+            case "gone":
+                told.append(f"{function or object_} is gone")
+            case "drain":
+                told.append("drain")
+    return told
