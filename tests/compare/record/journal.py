@@ -91,6 +91,9 @@ def story(journal: Journal) -> list[str]:
     for row in journal.rows:
         function, object_ = names["function"].get(row.get("function")), names["object"].get(row.get("object"))
         facet = names["facet"].get(row.get("facet"))
+        if row["kind"] == "tick":  # at any time: the calls before it are not what a change called for
+            while told and told[-1].endswith(" calls"):
+                told.pop()
         if row["kind"] in ("tick", "end", "object", "facet"):
             continue
         if "function" in row and row["function"] not in own:
