@@ -2,8 +2,7 @@ from collections.abc import Sequence
 from enum import IntEnum
 from typing import final
 
-from .columns import Numbers
-from .events import Events
+from .events import Events, Numbers
 
 class Mechanism(IntEnum):
     BULK = 0

@@ -6,13 +6,16 @@ would depend on, a `resolved` row; a change has the values that it left, and the
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
+from depwatch.compare.trace.entries import NULL as NONE
+from depwatch.compare.trace.entries import NUMBER
+from depwatch.compare.trace.reader import Trace, TraceError
 from depwatch.compare.trace.schema import Row
 
-from .columns import NONE, NUMBER, Columns, Numbers
+type Numbers = Any  # an array; numpy's types say nothing where it is not installed
 
 DICTS: Final = frozenset({"builtins", "module", "dict"})
 MISSING: Final = -1
@@ -75,12 +78,21 @@ class Events:
         return len(self.points), len(self.limit), len(self.facets)
 
 
-def events_of(columns: Columns) -> Events:
-    """Raises ValueError if rows name what was not defined before."""
-    functions = columns.function[columns.rows(Row.FUNCTION)]
-    objects = columns.object[columns.rows(Row.OBJECT)]
-    facets = columns.facet[columns.rows(Row.FACET)]
-    dense_function, dense_object, dense_facet = _Dense(functions), _Dense(objects), _Dense(facets)
+def events_of(trace: Trace) -> Events:
+    """Raises TraceError if rows name what was not given before."""
+    try:
+        return _events_of(trace)
+    except _NeverGiven as error:
+        raise TraceError(f"{trace.path}: {error}") from None
+
+
+def _events_of(trace: Trace) -> Events:
+    columns = _Columns(trace)
+    functions = columns("function", Row.FUNCTION)
+    objects = columns("object", Row.OBJECT)
+    facets = columns("facet", Row.FACET)
+    dense_function, dense_object = _Dense("function", functions), _Dense("object", objects)
+    dense_facet = _Dense("facet", facets)
 
     rows, op, what, number = [], [], [], []
 
@@ -92,61 +104,61 @@ def events_of(columns: Columns) -> Events:
 
     # sets
     resolved = columns.rows(Row.RESOLVED)
-    set_function = dense_function(columns.function[resolved])
-    add(resolved, Op.RESOLVED, np.arange(len(resolved)), columns.calls[resolved])
+    set_function = dense_function(columns.all("function")[resolved])
+    add(resolved, Op.RESOLVED, np.arange(len(resolved)), columns.all("calls")[resolved])
     dependency = columns.rows(Row.DEPENDENCY)
-    owner = _next(dense_function(columns.function[dependency]), dependency, set_function, resolved)
+    owner = _next(dense_function(columns.all("function")[dependency]), dependency, set_function, resolved)
     dependency, owner = dependency[owner != NONE], owner[owner != NONE]
-    facet = dense_facet(columns.facet[dependency])
+    facet = dense_facet(columns.all("facet")[dependency])
     first = _first_of_pairs(owner, facet)  # the row that an (owner, facet) came with first, for each row
     order = np.lexsort((dependency, first, owner))
     dependency, owner, facet, first = dependency[order], owner[order], facet[order], first[order]
     is_first = np.ones(len(first), bool)
     is_first[1:] = (first[1:] != first[:-1]) | (owner[1:] != owner[:-1])
     firsts = np.flatnonzero(is_first)
-    via = columns.via[dependency[firsts]]
+    via = columns.all("via")[dependency[firsts]]
     dependency_via = np.full(len(firsts), NONE, np.uint32)
     dependency_via[via != NONE] = dense_facet(via[via != NONE])
-    dependency_object = dense_object(columns.object[dependency])
+    dependency_object = dense_object(columns.all("object")[dependency])
 
     # changes
     change = columns.rows(Row.CHANGE)
-    change_object = dense_object(columns.object[change])
-    change_count = np.maximum(columns.count[change], 1)
+    change_object = dense_object(columns.all("object")[change])
+    change_count = np.maximum(columns.all("count")[change], 1)
     add(change, Op.CHANGE, np.arange(len(change)))
     value = columns.rows(Row.VALUE)
-    value_change = _last(dense_object(columns.object[value]), value, change_object, change)
+    value_change = _last(dense_object(columns.all("object")[value]), value, change_object, change)
     value, value_change = value[value_change != NONE], value_change[value_change != NONE]
     order = np.argsort(value_change, kind="stable")
     value, value_change = value[order], value_change[order]
-    value_count = np.minimum(np.maximum(columns.count[value], 1), change_count[value_change])
+    value_count = np.minimum(np.maximum(columns.all("count")[value], 1), change_count[value_change])
 
     # calls
     calls = columns.rows(Row.CALLS)
-    is_spread = columns.object[calls] != NONE
+    is_spread = columns.all("object")[calls] != NONE
     spread = calls[is_spread]
-    spread_change = _next(dense_object(columns.object[spread]), spread, change_object, change)
+    spread_change = _next(dense_object(columns.all("object")[spread]), spread, change_object, change)
     is_window = (spread_change != NONE) & (change_count[np.minimum(spread_change, max(len(change) - 1, 0))] > 1) \
         if len(change) else np.zeros(len(spread), bool)
     plain = np.sort(np.concatenate([calls[~is_spread], spread[~is_window]]))
-    add(plain, Op.CALLS, dense_function(columns.function[plain]), columns.calls[plain])
+    add(plain, Op.CALLS, dense_function(columns.all("function")[plain]), columns.all("calls")[plain])
     spread, spread_change = spread[is_window], spread_change[is_window]
     order = np.argsort(spread_change, kind="stable")
     spread, spread_change = spread[order], spread_change[order]
 
     drain, gone = columns.rows(Row.DRAIN), columns.rows(Row.GONE)
     add(drain, Op.DRAIN, np.zeros(len(drain)))
-    gone_function = gone[columns.function[gone] != NONE]
-    gone_object = gone[columns.function[gone] == NONE]
-    add(gone_function, Op.FUNCTION_GONE, dense_function(columns.function[gone_function]))
-    add(gone_object, Op.OBJECT_GONE, dense_object(columns.object[gone_object]))
+    gone_function = gone[columns.all("function")[gone] != NONE]
+    gone_object = gone[columns.all("function")[gone] == NONE]
+    add(gone_function, Op.FUNCTION_GONE, dense_function(columns.all("function")[gone_function]))
+    add(gone_object, Op.OBJECT_GONE, dense_object(columns.all("object")[gone_object]))
 
     row = np.concatenate(rows)
     order = np.argsort(row, kind="stable")
     row = row[order]
     object_rows = columns.rows(Row.OBJECT)
-    kinds = columns.type[object_rows]
-    limit = np.array([_limit(columns.types[kind]) if kind != NONE else 0 for kind in range(len(columns.types))] or [0])
+    kinds = columns.all("type")[object_rows]
+    limit = np.array([_limit(columns.strings[kind]) if kind != NONE else 0 for kind in range(len(columns.strings))] or [0])
     functions_of_start, functions_of = _functions_of(
         set_function, owner, dependency_object, len(functions), len(objects)
     )
@@ -155,13 +167,13 @@ def events_of(columns: Columns) -> Events:
         what=np.concatenate(what)[order],
         number=np.concatenate(number)[order],
         row=row.astype(np.int64),
-        time=columns.time[row],
+        time=columns.all("time")[row],
         set_function=set_function,
         set_start=_starts(owner[firsts], len(resolved)),
         dependency_facet=facet[firsts].astype(np.uint32),
         dependency_via=dependency_via,
-        dependency_value=_told_apart(columns.value[dependency[firsts]], dependency[firsts]),
-        dependency_patchable=columns.patchable[dependency[firsts]],
+        dependency_value=_told_apart(columns.all("value")[dependency[firsts]], dependency[firsts]),
+        dependency_patchable=columns.all("patchable")[dependency[firsts]],
         object_start=np.append(firsts, len(dependency)).astype(np.uint32),
         dependency_object=dependency_object,
         change_row=change.astype(np.int64),
@@ -169,14 +181,14 @@ def events_of(columns: Columns) -> Events:
         change_count=change_count.astype(np.uint32),
         change_in_place=_are(columns, change, _CHANGES_VALUE_IN_PLACE),
         value_start=_starts(value_change, len(change)),
-        value_facet=dense_facet(columns.facet[value]),
+        value_facet=dense_facet(columns.all("facet")[value]),
         value_count=value_count.astype(np.uint32),
-        value_number=_told_apart(columns.value[value], value),
-        value_same=columns.same[value],
+        value_number=_told_apart(columns.all("value")[value], value),
+        value_same=columns.all("same")[value],
         spread_start=_starts(spread_change, len(change)),
-        spread_function=dense_function(columns.function[spread]),
-        spread_calls=columns.calls[spread],
-        points=columns.count[columns.rows(Row.FUNCTION)],
+        spread_function=dense_function(columns.all("function")[spread]),
+        spread_calls=columns.all("calls")[spread],
+        points=columns("count", Row.FUNCTION),
         limit=limit[np.minimum(kinds, len(limit) - 1)].astype(np.uint32),
         functions_of_start=functions_of_start,
         functions_of=functions_of,
@@ -186,10 +198,32 @@ def events_of(columns: Columns) -> Events:
     )
 
 
+class _NeverGiven(Exception):
+    def __init__(self, of: str, number: int) -> None:
+        super().__init__(f"is damaged: it uses {of} {number}, which no row gives; record again")
+
+
+class _Columns:
+    """The trace's columns, and where the rows of each kind are."""
+
+    def __init__(self, trace: Trace) -> None:
+        self.all = trace.column
+        self.strings = trace.strings
+        self._kinds = trace.column("kind")
+        trace.column("type")  # or its strings are not there
+
+    def rows(self, kind: Row) -> Numbers:
+        return np.flatnonzero(self._kinds == NUMBER[kind])
+
+    def __call__(self, name: str, kind: Row) -> Numbers:
+        return self.all(name)[self.rows(kind)]
+
+
 class _Dense:
     """From the trace's numbers, in the order in which they were given, to 0, 1, 2, ..."""
 
-    def __init__(self, numbers: Numbers) -> None:
+    def __init__(self, of: str, numbers: Numbers) -> None:
+        self._of = of
         self._order = np.argsort(numbers, kind="stable")
         self._sorted = numbers[self._order]
 
@@ -197,11 +231,11 @@ class _Dense:
         if not len(numbers):
             return np.zeros(0, np.uint32)
         if not len(self._sorted):
-            raise ValueError(f"number {numbers[0]} is used and was never given")
+            raise _NeverGiven(self._of, numbers[0])
         at = np.minimum(np.searchsorted(self._sorted, numbers), len(self._sorted) - 1)
         if not np.array_equal(self._sorted[at], numbers):
             wrong = numbers[self._sorted[at] != numbers][0]
-            raise ValueError(f"number {wrong} is used and was never given")
+            raise _NeverGiven(self._of, wrong)
         return self._order[at].astype(np.uint32)
 
 
@@ -244,9 +278,9 @@ def _told_apart(values: Numbers, rows: Numbers) -> Numbers:
     return np.where(values == UNKNOWN, -3 - rows, values).astype(np.int64)
 
 
-def _are(columns: Columns, rows: Numbers, type: str) -> Numbers:
-    number = columns.types.index(type) if type in columns.types else NONE
-    return (columns.type[rows] == number).astype(np.uint8)
+def _are(columns: _Columns, rows: Numbers, type: str) -> Numbers:
+    number = columns.strings.index(type) if type in columns.strings else NONE
+    return (columns.all("type")[rows] == number).astype(np.uint8)
 
 
 def _limit(type: str) -> int:

@@ -7,13 +7,11 @@ from typing import Final
 import numpy as np
 
 from ._engine import Engine, Mechanism
-from .columns import Numbers
-from .events import Events
+from .events import Events, Numbers
 
 HOT_AFTER: Final = 50  # calls
 GIVE_UP_AFTER: Final = 6  # changes
 FIRST_KNOWN: Final = 10  # calls: from then on a trace knows what a function would depend on
-BY_OBJECT: Final = frozenset({"bulk_by_object", "bulk_by_object_capped", "revalidation", "cpython"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,6 +109,11 @@ class Building:
         schema = SCHEMA.with_metadata({**SCHEMA.metadata, b"depwatch.program": json.dumps(self.metadata).encode()})
         return pa.table({name: pa.array(column, schema.field(name).type) for name, column in columns.items()}, schema)
 
+    def rows_as_read(self) -> list[dict[str, Any]]:
+        """With all columns."""
+        names = SCHEMA.names
+        return [{name: row.get(name) for name in names} for row in self.rows]
+
     def write(self, path: Path) -> Path:
         pq.write_table(self.table(), path, compression="zstd")
         return path
