@@ -30,7 +30,7 @@ def record(
 
 
 def _record(program: str, is_module: bool, arguments: tuple[str, ...], output: str, hot_after: int) -> None:
-    from depwatch.compare.program import Program
+    from depwatch.compare.record.program import Program
     from depwatch.compare.trace.child import end_as
     from depwatch.compare.trace.supervise import record
 

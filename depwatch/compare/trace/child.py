@@ -8,7 +8,7 @@ import sys
 from types import TracebackType
 from typing import Final, NoReturn, Self
 
-from ..program import Program
+from ..record.program import Program
 
 ENTRY: Final = "depwatch.compare.record"  # the module that runs a program and writes the journal
 

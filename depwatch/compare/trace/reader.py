@@ -35,7 +35,7 @@ class TraceError(DepwatchError):
 class Trace:
     """A trace, opened. Raises TraceError, at once or when a column is read.
 
-    A trace without a row `end` is not complete: its program went on, or was killed.
+    Cost: the footer is read at once; each column when it is first asked for.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -46,12 +46,15 @@ class Trace:
         self._file: Final = self._opened()
         try:
             self.program: Final = self._checked()
-            kinds = self.column("kind")
         except BaseException:
             self._file.close()
             raise
-        self.rows: Final = len(kinds)
-        self.complete: Final = self.rows > 0 and kinds[-1] == NUMBER[Row.END]
+        self.rows: Final[int] = self._file.metadata.num_rows
+
+    @property
+    def complete(self) -> bool:
+        """Whether the trace goes to the program's end. If not, it goes as far as it goes."""
+        return self.rows > 0 and self.column("kind")[-1] == NUMBER[Row.END]
 
     @property
     def exit(self) -> int | None:
@@ -73,7 +76,10 @@ class Trace:
         """
         if name not in self._columns:
             groups = [self._group(number, name) for number in range(self._file.num_row_groups)]
-            self._columns[name] = np.concatenate([np.empty(0, _dtype(name)), *groups])
+            column = np.concatenate([np.empty(0, _dtype(name)), *groups])
+            if len(column) != self.rows:
+                raise self._error(f"is damaged: its footer says {self.rows:,} rows, its row groups {len(column):,}")
+            self._columns[name] = column
         return self._columns[name]
 
     def close(self) -> None:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
-from ..program import Program
+from ..record.program import Program
 from .child import Child
 from .output import Output
 

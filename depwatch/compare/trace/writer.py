@@ -13,6 +13,7 @@ from .schema import SCHEMA, UNKNOWN, Row
 
 GROUP: Final = 131_072  # rows: 8 MiB as entries
 
+_LATEST: Final = (1 << 63) - 1  # ns
 _TEXTS: Final = ("type", "name", "file")
 _RISING: Final = ("time", "calls")
 _KINDS: Final = pa.array([row.value for row in ROWS])
@@ -32,6 +33,7 @@ class TraceWriter:
         self._pending = np.empty(group, ENTRY)
         self._filled = 0
         self._time = 0  # of the last row
+        self._calls = 0  # of the last tick
         self._end: Entries | None = None
         # Texts and numbers repeat within a row group; times and calls rise by little.
         self._file: Final = pq.ParquetWriter(
@@ -45,11 +47,14 @@ class TraceWriter:
 
     def add(self, rows: Entries) -> None:
         """Append the rows; the row `end` is kept for close(), as nothing comes after it."""
-        rows = self._right(rows)
         ends = rows["kind"] == NUMBER[Row.END]
         if ends.any():
             self._end = rows[ends][-1:]
             rows = rows[~ends]
+        rows = self._right(rows)
+        ticks = rows["calls"][rows["kind"] == NUMBER[Row.TICK]]
+        if len(ticks):
+            self._calls = int(ticks[-1])
         while len(rows):
             part = rows[: len(self._pending) - self._filled]
             self._pending[self._filled : self._filled + len(part)] = part
@@ -61,10 +66,11 @@ class TraceWriter:
     def close(self, program: Mapping[str, Any], status: int) -> None:
         """Write what is left: the row `end`, with the program's true exit status, and the metadata."""
         if self._end is not None:
-            end, self._end = self._end.copy(), None
-            end["time"] = max(int(end["time"][0]), self._time)
+            end, self._end = self._end, None
+            end["time"] = min(max(int(end["time"][0]), self._time), _LATEST)
+            end["calls"] = self._calls
             end["value"] = status
-            end["flags"] |= GIVEN["value"]
+            end["flags"] |= GIVEN["calls"] | GIVEN["value"]
             self._append_last(end)
         self._flush()
         self._file.add_key_value_metadata({"depwatch.program": json.dumps(program)})
@@ -81,7 +87,7 @@ class TraceWriter:
 
     def _right(self, rows: Entries) -> Entries:
         kinds = rows["kind"]
-        wrong = rows["time"] >= 1 << 63
+        wrong = rows["time"] > _LATEST
         for column in NULLABLE:
             wrong |= required(kinds, column) & ~given(rows, column)
         for column in _TEXTS:
