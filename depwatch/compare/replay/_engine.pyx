@@ -89,6 +89,7 @@ cdef struct Function:
     uint8_t marked  # revalidation: at its next call
     uint8_t retired  # healing
     uint8_t told  # healing: that it is not valid
+    uint8_t was_hot
     uint8_t touched  # healing: a drain looks at it
     uint64_t filter[4]
 

@@ -171,6 +171,7 @@ cdef void make(Engine e, uint32_t f) noexcept nogil:
     if e.made_at[s] < 0:
         e.made_at[s] = e.event
     function.made += 1
+    function.was_hot = True
     function.state, function.cold, function.bereft, function.marked = VALID, 0, False, False
     function.n_kept = function.n_patchable = function.n_deopted = 0
     e.stamp += 1
@@ -276,7 +277,7 @@ cdef (uint64_t, uint64_t) unguarded(Engine e) noexcept nogil:
     cdef uint32_t f, s, d
     for f in range(e.n_functions):
         s = e.functions[f].set
-        if s == NONE or e.functions[f].made == 0 or e.functions[f].calls < e.hot_after:
+        if not e.functions[f].was_hot:
             continue
         before = dependencies
         e.stamp += 1

@@ -191,7 +191,7 @@ cdef void heal(Engine e, uint32_t f) noexcept nogil:
     function.made += 1
     function.broken = function.cold = 0
     function.retired = function.told = function.bereft = False
-    function.state = VALID
+    function.state, function.was_hot = VALID, True
     e.stamp += 1
     for d in range(e.set_start[s], e.set_start[s + 1]):
         facet = e.dependency_facet[d]

@@ -246,7 +246,7 @@ class Model:
         pass
 
     def unguarded(self) -> tuple[int, int]:
-        hot = [f for f in self.functions.values() if f.handle is not None and f.calls >= self.policy.hot_after]
+        hot = [function for function in self.functions.values() if function.handle is not None]
         left_out = [self.reached(function)[1] for function in hot]
         return sum(left_out), sum(map(bool, left_out))
 

@@ -84,7 +84,7 @@ def traces(draw: st.DrawFn, windows: bool = True) -> Building:
     return building
 
 
-@settings(deadline=None, max_examples=4000, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=3000, suppress_health_check=[HealthCheck.too_slow])
 @given(building=traces(), hot_after=st.integers(1, 6), give_up_after=st.integers(1, 3))
 def test_the_engine_counts_as_its_naive_twin_does(building: Building, hot_after: int, give_up_after: int) -> None:
     with tempfile.TemporaryDirectory() as directory:
