@@ -33,6 +33,7 @@ cdef void window(Engine e, uint32_t c) noexcept nogil:
     cdef uint64_t before[N_COLUMNS]
     cdef const uint64_t* now = <const uint64_t*>&e.counts
     cdef uint32_t i, v
+    e.moment = <int64_t>e.time[e.event]
     memcpy(before, now, sizeof(before))
     if e.mechanism == GRANULAR:
         for i in range(e.spread_start[c], e.spread_start[c + 1]):
@@ -129,6 +130,7 @@ cdef void count_at_once(Engine e, uint32_t c, uint32_t f, uint64_t calls) noexce
             make(e, f)
             again = True
     function.calls += n
+    function.seen = e.time[e.event]
 
 
 cdef void hit(Engine e, uint32_t c, uint32_t f, uint32_t v) noexcept nogil:
@@ -289,6 +291,7 @@ cdef void end_part(Engine e, Part* part) noexcept nogil:
         e.counts.cold_calls += left
         function.cold += <uint32_t>left if function.state == COLD else 0
     function.calls += part.calls
+    function.seen = e.time[e.event]
     e.part_of[part.function] = NONE
 
 
