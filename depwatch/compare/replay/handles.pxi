@@ -75,10 +75,12 @@ cdef void advance(Engine e, uint32_t f, uint64_t calls) noexcept nogil:
             if function.n_deopted:
                 e.counts.deopt_calls += left
             take = left
-        elif function.state == COLD:
-            if function.bereft and is_whole(e, function.set):
+        elif function.state == COLD and function.bereft:
+            if is_whole(e, function.set):
                 make(e, f)
                 continue
+            take = left  # from before the death: at the next call after it the function is looked at
+        elif function.state == COLD:
             take = min(left, <uint64_t>(e.hot_after - function.cold))
             e.counts.cold_calls += take
             function.cold += <uint32_t>take
@@ -182,7 +184,8 @@ cdef void make(Engine e, uint32_t f) noexcept nogil:
         e.made_at[s] = e.event
     function.made += 1
     function.was_hot = True
-    function.state, function.cold, function.bereft, function.marked = VALID, 0, False, False
+    function.state, function.cold, function.marked = VALID, 0, False
+    function.bereft = not is_whole(e, s)
     function.n_kept = function.n_patchable = function.n_deopted = 0
     e.stamp += 1
     for d in range(e.set_start[s], e.set_start[s + 1]):

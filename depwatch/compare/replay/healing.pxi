@@ -190,7 +190,8 @@ cdef void heal(Engine e, uint32_t f) noexcept nogil:
         e.made_at[s] = e.event
     function.made += 1
     function.broken = function.cold = 0
-    function.retired = function.told = function.bereft = False
+    function.retired = function.told = False
+    function.bereft = not is_whole(e, s)
     function.state, function.was_hot = VALID, True
     e.stamp += 1
     for d in range(e.set_start[s], e.set_start[s + 1]):
