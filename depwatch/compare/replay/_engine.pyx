@@ -58,7 +58,7 @@ cdef enum:  # states of a function
 cdef struct Edge:
     uint32_t function
     uint32_t made  # of the handle that this edge belongs to
-    int64_t value  # granular: what was recorded; healing: the event since which it holds
+    int64_t value  # granular: what was recorded; healing: since when it holds, in ns
     uint8_t patchable
     uint8_t deopted
 
@@ -70,10 +70,11 @@ cdef struct Dependents:
 cdef struct Kept:
     uint32_t dependency
     uint32_t facet
-    int64_t value  # revalidation: what was recorded; healing: the event since which it holds
+    int64_t value  # revalidation: what was recorded; healing: since when it holds, in ns
 
 cdef struct Function:
     uint64_t calls
+    uint64_t seen  # the time at which that was known
     uint32_t set  # what it would depend on now
     uint32_t made  # a number for each handle that it has had
     uint32_t cold  # calls since it was dropped
@@ -95,7 +96,7 @@ cdef struct Function:
 
 cdef struct Facet:  # healing
     int64_t recorded
-    int64_t since  # the event at which it held again
+    int64_t since  # the time at which it held again
     uint32_t breaks
     uint32_t change  # that broke it
     uint8_t is_recorded
@@ -197,6 +198,7 @@ cdef class Engine:
     cdef uint64_t held[BINS]  # dependencies, by the logarithm of ns
     cdef uint64_t broke[BINS]
     cdef int64_t event  # under way
+    cdef int64_t moment  # the time at which a handle is made, about
     cdef int64_t unknown  # the next value that is like no other
     cdef bint no_memory
     cdef Counts counts

@@ -2,6 +2,8 @@
 
 cdef void change(Engine e, uint32_t c) noexcept nogil:
     cdef uint32_t v
+    if e.object_dead[e.change_object[c]]:
+        return  # it is being taken apart
     if e.mechanism == HEALING:
         for v in range(e.value_start[c], e.value_start[c + 1]):
             becomes(e, c, v)

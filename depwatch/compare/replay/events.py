@@ -173,7 +173,7 @@ def _events_of(trace: Trace) -> Events:
         dependency_facet=facet[firsts].astype(np.uint32),
         dependency_via=dependency_via,
         dependency_value=_told_apart(columns.all("value")[dependency[firsts]], dependency[firsts]),
-        dependency_patchable=columns.all("patchable")[dependency[firsts]],
+        dependency_patchable=(columns.all("patchable")[dependency[firsts]] == 1).astype(np.uint8),
         object_start=np.append(firsts, len(dependency)).astype(np.uint32),
         dependency_object=dependency_object,
         change_row=change.astype(np.int64),
@@ -184,7 +184,7 @@ def _events_of(trace: Trace) -> Events:
         value_facet=dense_facet(columns.all("facet")[value]),
         value_count=value_count.astype(np.uint32),
         value_number=_told_apart(columns.all("value")[value], value),
-        value_same=columns.all("same")[value],
+        value_same=(columns.all("same")[value] == 1).astype(np.uint8),
         spread_start=_starts(spread_change, len(change)),
         spread_function=dense_function(columns.all("function")[spread]),
         spread_calls=columns.all("calls")[spread],
@@ -275,7 +275,7 @@ def _starts(owner: Numbers, count: int) -> Numbers:
 
 def _told_apart(values: Numbers, rows: Numbers) -> Numbers:
     """A value that is not known is unequal to all, so each gets a number of its own."""
-    return np.where(values == UNKNOWN, -3 - rows, values).astype(np.int64)
+    return np.where(values <= UNKNOWN, -3 - rows, values).astype(np.int64)
 
 
 def _are(columns: _Columns, rows: Numbers, type: str) -> Numbers:

@@ -62,7 +62,10 @@ class Findings:
     # -- totals ------------------------------------------------------------------------------------------------------
 
     def others(self) -> tuple[int, int]:
-        """Calls of functions that are not in the trace, up to the end and up to the end of the start-up: all cold."""
+        """Calls of functions that are not in the trace, up to the end and up to the end of the start-up: all cold.
+
+        Known at the ticks. A function comes into the trace with all of its calls, so that there can be fewer later.
+        """
         calls, function = self._trace.column("calls"), self._trace.column("function")
         rows = self._rows[Row.CALLS]
         order = np.lexsort((rows, function[rows]))
@@ -76,7 +79,7 @@ class Findings:
         known[ordered + 1] = np.maximum(more, 0)
         known = np.cumsum(known)
         ticks = self._rows[Row.TICK]
-        of_others = np.maximum.accumulate(np.maximum(calls[ticks].astype(np.int64) - known[ticks], 0))
+        of_others = np.maximum(calls[ticks].astype(np.int64) - known[ticks], 0)
         if not len(ticks):
             return 0, 0
         early = int(np.searchsorted(self._trace.column("time")[ticks], self.edges[STARTUP], side="right"))

@@ -59,10 +59,10 @@ cdef bint keep(Engine e, uint32_t f, uint32_t dependency, int64_t value) noexcep
 cdef void advance(Engine e, uint32_t f, uint64_t calls) noexcept nogil:
     """The function has been called so many times."""
     cdef Function* function = &e.functions[f]
-    cdef uint64_t left, take
-    if calls <= function.calls:
+    cdef uint64_t left, take, before = function.calls
+    if calls <= before:
         return
-    left = calls - function.calls
+    left = calls - before
     e.counts.calls += left
     while left and not e.no_memory:
         if function.state == VALID:
@@ -75,16 +75,19 @@ cdef void advance(Engine e, uint32_t f, uint64_t calls) noexcept nogil:
             if function.n_deopted:
                 e.counts.deopt_calls += left
             take = left
-        elif function.state == COLD:
-            if function.bereft and is_whole(e, function.set):
+        elif function.state == COLD and function.bereft:
+            if is_whole(e, function.set):
                 make(e, f)
                 continue
+            take = left  # from before the death: at the next call after it the function is looked at
+        elif function.state == COLD:
             take = min(left, <uint64_t>(e.hot_after - function.cold))
             e.counts.cold_calls += take
             function.cold += <uint32_t>take
             if function.cold >= e.hot_after:
                 function.calls += take
                 left -= take
+                e.moment = moment_of(e, function, before, calls)
                 make(e, f)
                 continue
         elif function.state == WARMING:
@@ -93,12 +96,21 @@ cdef void advance(Engine e, uint32_t f, uint64_t calls) noexcept nogil:
             if function.calls + take >= e.hot_after and function.set != NONE:
                 function.calls += take
                 left -= take
+                e.moment = moment_of(e, function, before, calls)
                 make(e, f)
                 continue
         else:
             take = left
         function.calls += take
         left -= take
+    function.seen = e.time[e.event]
+    e.moment = <int64_t>e.time[e.event]
+
+
+cdef inline int64_t moment_of(Engine e, const Function* function, uint64_t before, uint64_t calls) noexcept nogil:
+    """When the last of its calls was: those since it was last looked at are taken to come evenly."""
+    cdef double share = <double>(function.calls - before) / <double>(calls - before)
+    return <int64_t>function.seen + <int64_t>(share * <double>(e.time[e.event] - function.seen))
 
 
 cdef inline uint64_t to_warm(Engine e, const Function* function) noexcept nogil:
@@ -172,7 +184,8 @@ cdef void make(Engine e, uint32_t f) noexcept nogil:
         e.made_at[s] = e.event
     function.made += 1
     function.was_hot = True
-    function.state, function.cold, function.bereft, function.marked = VALID, 0, False, False
+    function.state, function.cold, function.marked = VALID, 0, False
+    function.bereft = not is_whole(e, s)
     function.n_kept = function.n_patchable = function.n_deopted = 0
     e.stamp += 1
     for d in range(e.set_start[s], e.set_start[s + 1]):

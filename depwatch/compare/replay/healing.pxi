@@ -5,8 +5,8 @@ cdef extern from *:
 
 
 cdef inline int bin_of(Engine e, int64_t since) noexcept nogil:
-    """The logarithm of the ns from that event up to now."""
-    return 63 - __builtin_clzll((e.time[e.event] - e.time[since]) | 1)
+    """The logarithm of the ns from then up to now."""
+    return 63 - __builtin_clzll(<uint64_t>max(<int64_t>0, <int64_t>e.time[e.event] - since) | 1)
 
 
 cdef inline bint is_unstable(Engine e, uint32_t facet) noexcept nogil:
@@ -80,7 +80,7 @@ cdef void mend(Engine e, uint32_t id) noexcept nogil:
     if n == 0:
         facet.is_recorded = False
         return
-    facet.holds, facet.counted, facet.since = True, False, e.event
+    facet.holds, facet.counted, facet.since = True, False, <int64_t>e.time[e.event]
     touch_facet(e, id)
     for i in range(n):
         f = e.dependents[id].edges[i].function
@@ -182,7 +182,7 @@ cdef void heal(Engine e, uint32_t f) noexcept nogil:
     serial = e.stamp
     for d in range(e.set_start[s], e.set_start[s + 1]):
         e.carry_stamp[e.dependency_facet[d]] = serial
-        e.carried[e.dependency_facet[d]] = e.event
+        e.carried[e.dependency_facet[d]] = e.moment
     let_go(e, f, serial)
     e.counts.hot_functions += function.state == WARMING
     e.counts.recompiled += function.told
@@ -190,7 +190,8 @@ cdef void heal(Engine e, uint32_t f) noexcept nogil:
         e.made_at[s] = e.event
     function.made += 1
     function.broken = function.cold = 0
-    function.retired = function.told = function.bereft = False
+    function.retired = function.told = False
+    function.bereft = not is_whole(e, s)
     function.state, function.was_hot = VALID, True
     e.stamp += 1
     for d in range(e.set_start[s], e.set_start[s + 1]):

@@ -48,7 +48,7 @@ def replay_trace(path: str, options: Options) -> Replayed:
     """What each policy would have done to the program of this trace. Raises TraceError."""
     with Trace(path) as trace:
         events = events_of(trace)
-        base = NAMED["healing"].engine(events)
+        base = NAMED["healing"].variant(options.hot_after[0], GIVE_UP_AFTER).engine(events)
         hot_column = COLUMNS.index("hot_functions")
         findings = Findings(trace, events, base, (0, 0))
         counted = base.run(findings.stops())

@@ -33,7 +33,12 @@ cdef void window(Engine e, uint32_t c) noexcept nogil:
     cdef uint64_t before[N_COLUMNS]
     cdef const uint64_t* now = <const uint64_t*>&e.counts
     cdef uint32_t i, v
+    e.moment = <int64_t>e.time[e.event]
     memcpy(before, now, sizeof(before))
+    if e.object_dead[e.change_object[c]]:
+        for i in range(e.spread_start[c], e.spread_start[c + 1]):
+            advance(e, e.spread_function[i], e.spread_calls[i])
+        return
     if e.mechanism == GRANULAR:
         for i in range(e.spread_start[c], e.spread_start[c + 1]):
             advance(e, e.spread_function[i], e.spread_calls[i])
@@ -66,7 +71,7 @@ cdef bint is_capped(Engine e, uint32_t c) noexcept nogil:
 
 cdef uint64_t calls_to_go(Engine e, const Function* function) noexcept nogil:
     """Until a handle is made; 0: never."""
-    if function.state == COLD:
+    if function.state == COLD and not function.bereft:
         return e.hot_after - function.cold
     if function.state != WARMING or function.set == NONE:
         return 0
@@ -129,6 +134,7 @@ cdef void count_at_once(Engine e, uint32_t c, uint32_t f, uint64_t calls) noexce
             make(e, f)
             again = True
     function.calls += n
+    function.seen = e.time[e.event]
 
 
 cdef void hit(Engine e, uint32_t c, uint32_t f, uint32_t v) noexcept nogil:
@@ -284,11 +290,12 @@ cdef void go_through(Engine e, uint32_t c) noexcept nogil:
 cdef void end_part(Engine e, Part* part) noexcept nogil:
     cdef Function* function = &e.functions[part.function]
     cdef uint64_t left
-    if function.state == COLD or function.state == WARMING:
+    if function.state == WARMING or function.state == COLD and not function.bereft:
         left = floor_of(part.calls, part.den - part.num, part.den)
         e.counts.cold_calls += left
         function.cold += <uint32_t>left if function.state == COLD else 0
     function.calls += part.calls
+    function.seen = e.time[e.event]
     e.part_of[part.function] = NONE
 
 

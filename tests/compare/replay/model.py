@@ -127,6 +127,9 @@ class Model:
                 self.resolve(self.functions[what["function"]], pending.pop(what["function"], []), what["calls"])
             elif kind == "calls":
                 self.advance(self.functions[what["function"]], what["calls"])
+            elif kind == "change" and what.object in self.dead:
+                for number, calls in what.spread:
+                    self.advance(self.functions[number], calls)
             elif kind == "change":
                 self.change(what) if what.count == 1 else self.window(what)
             elif kind == "drain":
@@ -152,7 +155,7 @@ class Model:
         function.calls += 1
         if function.state == VALID:
             self.run(function)
-        elif function.state == COLD:
+        elif function.state == COLD and not function.bereft:
             self.counts["cold_calls"] += 1
             function.cold += 1
             if function.cold == self.policy.hot_after:
@@ -213,7 +216,8 @@ class Model:
         self.counts["recompiled"] += function.state == COLD
         kept, _ = self.reached(function)
         function.handle = Handle(kept, {d.facet: self.current[d.facet] for d in kept})
-        function.state, function.cold, function.bereft, function.marked = VALID, 0, False, False
+        function.state, function.cold, function.marked = VALID, 0, False
+        function.bereft = not self.is_whole(function)
         if self.policy.by_object:
             self.watched |= function.handle.objects
 
@@ -276,7 +280,7 @@ class Model:
         return more
 
     def to_go(self, function: Function) -> int | None:
-        if function.state == COLD:
+        if function.state == COLD and not function.bereft:
             return self.policy.hot_after - function.cold
         if function.state == WARMING and function.set is not None:
             return max(1, self.policy.hot_after - function.calls)
@@ -318,7 +322,7 @@ class Parts:
     def end(self) -> None:
         self.make_until(Fraction(1))
         for function, calls in self.calls.items():
-            if function.state in (COLD, WARMING):
+            if function.state in (COLD, WARMING) and not function.bereft:
                 left = floor(calls * (1 - self.since[function]))
                 self.model.counts["cold_calls"] += left
                 function.cold += left if function.state == COLD else 0
@@ -638,7 +642,7 @@ class Healing(Model):
         self.drain()
         self.counts["hot_functions"] += function.state == WARMING
         self.counts["recompiled"] += function.told
-        function.told = function.bereft = False
+        function.told, function.bereft = False, not self.is_whole(function)
         function.handle = None
         missing: set[int] = set()
         kept = []
