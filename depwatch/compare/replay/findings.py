@@ -24,7 +24,7 @@ def edges_of(trace: Trace) -> Numbers:
 
 def stops_of(trace: Trace, events: Events) -> Numbers:
     """The events at which the bins begin, but the first."""
-    return np.searchsorted(events.time, edges_of(trace)[1:-1], side="right")
+    return np.searchsorted(events.time, edges_of(trace)[1:-1])
 
 
 class Findings:
@@ -81,7 +81,7 @@ class Findings:
         of_others = np.maximum(calls[ticks].astype(np.int64) - known[ticks], 0)
         if not len(ticks):
             return 0, 0
-        early = int(np.searchsorted(self._trace.column("time")[ticks], self._edges[STARTUP], side="right"))
+        early = int(np.searchsorted(self._trace.column("time")[ticks], self._edges[STARTUP]))
         return int(of_others[-1]), int(of_others[early - 1]) if early else 0
 
     def totals(self, calls: tuple[int, int], hot: tuple[int, int]) -> dict[str, dict[str, int]]:
@@ -99,11 +99,11 @@ class Findings:
         }
         startup = {
             "calls": calls[1],
-            "functions": int((function_time <= end).sum()),
+            "functions": int((function_time < end).sum()),
             "hot_functions": hot[1],
-            "facets": int((made[facets] <= end).sum()),
-            "dependencies": int((made[dependencies] <= end).sum()),
-            "changes": int(events.change_count[self._change_time <= end].sum()),
+            "facets": int((made[facets] < end).sum()),
+            "dependencies": int((made[dependencies] < end).sum()),
+            "changes": int(events.change_count[self._change_time < end].sum()),
         }
         return phases(whole, startup)
 
