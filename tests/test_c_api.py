@@ -346,8 +346,8 @@ def test_a_guard_cell_falls_and_rises_with_the_value_that_was_read(c):
 
 
 def test_the_c_code_in_the_document_compiles(tmp_path):
-    (code,) = re.findall(r"```c\n(.*?)```", (ROOT / "docs" / "c-api.md").read_text(), re.DOTALL)
-    (tmp_path / "shown.c").write_text(code)
+    code = re.findall(r"```c\n(.*?)```", (ROOT / "docs" / "c-api.md").read_text(), re.DOTALL)
+    (tmp_path / "shown.c").write_text("\n".join(code))
     command, flags = compiler()
     flags = [*flags, f"-I{depwatch.get_include()}", "-Wall", "-Wextra", "-Wno-unused", "-Werror", "-fsyntax-only"]
     flags.remove("-w")

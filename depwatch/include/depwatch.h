@@ -193,8 +193,8 @@ typedef struct depwatch_api {
 
     /* Calls listener(data, handle, state, facet) whenever the handle's state changes, until unlisten, until the result's
      * last reference is dropped, or until it has told of the retirement; data must stay until then. It is told of what
-     * comes: look at the byte once more after this. Released, as handle_byte. Costs memory and about 100 ns for each
-     * facet of the handle, and nothing to handles without a listener. */
+     * comes: look at the byte once more after this. Released, as handle_byte. Costs memory and at most 100 ns for each
+     * facet of the handle, then a call at each change of state; and nothing to handles that have no listener. */
     PyObject *(*listen_handle)(uint32_t handle, depwatch_handle_listener listener, void *data);
 
     /* A jump label: the 5-byte nop (0f 1f 44 00 00) at address becomes a jump to target the moment the value that is read
