@@ -12,7 +12,9 @@
 
 #define DEPWATCH_CORE
 #include "../depwatch/include/depwatch.h"
+#include "address_map.h"
 #include "facets.h"
+#include "handles.h"
 
 typedef struct HandleListener {
     depwatch_handle_listener call;
@@ -21,6 +23,16 @@ typedef struct HandleListener {
     struct HandleListener *next;
     struct HandleListener **link; /* what points here; NULL: has not entered, or has left */
 } HandleListener;
+
+typedef struct HeardHandle {
+    uint8_t told; /* HandleState */
+    HandleListener *first;
+} HeardHandle;
+
+extern AddressMap heard_handles; /* owned HeardHandle, by Handle */
+extern AddressMap heard_facets;  /* owned Dependents, never empty, by Facet */
+
+static inline HeardHandle *heard_handle(uint32_t handle) { return address_map_find(&heard_handles, handle_at(handle)); }
 
 /* Safe points only. False: out of memory, it has not entered. */
 bool handle_listener_enter(HandleListener *listener);
