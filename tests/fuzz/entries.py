@@ -62,6 +62,7 @@ class Entries:
 
     def install(self, piece: Piece, box: Box) -> None:
         function, mark = box.item, Mark()
+        retired = piece.handle.retired
         for _ in range(CALLS):
             call(function)
         try:
@@ -72,13 +73,19 @@ class Entries:
             return
         except depwatch.Stale:
             assert piece.handle.retired
+            if not retired:  # it relies on what the function was before, and the entry on what it is now
+                self._recorded(box)
             return
+        assumptions = self._recorded(box)
+        self.installed.append(Installed(box, entry, piece, assumptions, mark))
+        self.optimizer.count("entries installed")
+
+    def _recorded(self, box: Box) -> list[Assumption]:
         assumptions = []
         for target in self.optimizer.parts(box):
             target.forget()
             assumptions.append(Assumption(target, target.find()))
-        self.installed.append(Installed(box, entry, piece, assumptions, mark))
-        self.optimizer.count("entries installed")
+        return assumptions
 
     def remove(self, number: int) -> None:
         if self.installed:
