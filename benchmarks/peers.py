@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -28,6 +29,15 @@ from systems.found import System, find_systems  # noqa: E402
 MANY = 10_000
 # How many dependents; samples in a process; processes of each system.
 SIZES = {1: (9, 3), 10: (9, 3), 100: (5, 3), 1000: (2, 3), MANY: (1, 2)}
+METHOD = {
+    "a write": "the first one since all dependents ran; each to a world of its own, but for CinderX, which keeps what it "
+    "has compiled; of a builtin: one in each process",
+    "ns": "of reading the clock before and after it, less the same around nothing",
+    "plain, ratio": "the interpreter of the same version alone, in which the same functions have run",
+    "armed, dropped": "the fewest dependents that ran optimized code before, the most that lost it; null: not told",
+    "load": "processes that wanted a CPU in the last 1, 5 and 15 minutes, before the run: they share the caches",
+    "hot": "CPython 3.15 is told to trace loops after 64 iterations, not 4096",
+}
 QUICK = {1: (1, 1), 10: (1, 1)}
 KINDS = {name: kind for kind, writes in WRITES.items() for name in writes}
 Taken = dict[tuple[str, str, int], list[dict[str, Any]]]  # by write, system and dependents
@@ -207,7 +217,7 @@ def main() -> int:
         return 0
     for sentence in missing:
         print(f"peers: left out: {sentence}")
-    start = time.monotonic()
+    start, load = time.monotonic(), [round(processes, 1) for processes in os.getloadavg()]
     sizes = QUICK if options.quick else SIZES
     taken = take(systems, sizes)
     said = answers(systems)
@@ -221,6 +231,8 @@ def main() -> int:
         "systems": [system.described() for system in systems],
         "left_out": missing,
         "seconds": round(time.monotonic() - start),
+        "method": METHOD,
+        "load": load,
         "writes": found,
         "answers": {program: {"right": RIGHT} | by for program, by in said.items()},
     }

@@ -266,6 +266,9 @@ for axis, write in zip(axes, writes, strict=True):
         line = [one for one in peers["writes"] if (one["write"], one["system"]) == (write, name)]
         if line:
             axis.loglog([one["dependents"] for one in line], [one["median"] for one in line], ".-", label=name)
+    # The same under no optimizer: what grows here is what running so many functions leaves of the caches.
+    line = [one for one in peers["writes"] if (one["write"], one["system"]) == (write, "depwatch")]
+    axis.loglog([one["dependents"] for one in line], [one["plain"] for one in line], ":", color="grey", label="plain")
     axis.set(title=write, xlabel="dependents")
 axes[0].set_ylabel("ns a write")
 axes[0].legend(fontsize="small")
@@ -280,6 +283,16 @@ for name in names:
     print(f"C.other = v, {most:,} dependents, none concerned: {name:15} {one['median']:12,.0f} ns, {dropped}")
 alike = results.row(peers, "depwatch: C.other = v")
 print(f"depwatch, caches alike: {alike['ratio']['median']:.2f} × that with 1 dependent (bound: {alike['bound']})")
+
+# %% [markdown]
+# Being told is not enough: the optimizer has to rely on the right facet. In these programs a hot loop reads `o.v` or
+# calls `o.m()`, `o` a global, and what it finds is replaced. Its answers, one before the change and three after it:
+
+# %%
+for program_, told in peers["answers"].items():
+    right = told["right"]
+    wrong = [f"{name}: {answer}" for name, answer in told.items() if answer != right]
+    print(f"{program_}: right is {right!r};", ", ".join(wrong) or "all are right")
 
 # %% [markdown]
 # Which of the two a real program needs is a question about programs, not mechanisms: see

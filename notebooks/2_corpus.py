@@ -108,7 +108,7 @@ def shares(trace, count="recompiled"):
 if traces:
     concerned = [(trace, of) for trace in sorted(traces, key=changes_a_second) if (of := shares(trace))]
     print(f"{len(traces) - len(concerned)} of {len(traces)} programs recompile nothing under bulk by object")
-    figure, axis = plt.subplots(figsize=(9, 1.2 + 0.25 * len(concerned)), layout="constrained")
+    figure, axis = plt.subplots(figsize=(9, 1.5 + 0.25 * len(concerned)), layout="constrained")
     names = [f"{trace['title']} ({kind(trace)})" for trace, _ in concerned]
     start = [0.0] * len(concerned)
     for part in (*LEVERS, "left"):
@@ -116,7 +116,7 @@ if traces:
         axis.barh(names, widths, left=start, label=part)
         start = [a + b for a, b in zip(start, widths, strict=True)]
     axis.set_xlabel("share of the recompilations under bulk by object")
-    axis.legend(loc="upper center", bbox_to_anchor=(0.5, 1.25), ncols=4)
+    figure.legend(loc="outside upper center", ncols=4)
     plt.show()
 
 # %% [markdown]

@@ -87,8 +87,8 @@ times = {
 }
 figure, axis = plt.subplots(figsize=(8, 3), layout="constrained")
 bars = axis.barh(list(times), list(times.values()))
-axis.bar_label(bars, [f"{us:,.3g} µs" for us in times.values()], padding=4)
-axis.set(xscale="log", xlabel="µs until the answer is right again", xlim=(None, max(times.values()) * 12))
+axis.bar_label(bars, [f"{us:,.0f} µs" if us >= 100 else f"{us:.2g} µs" for us in times.values()], padding=4)
+axis.set(xscale="log", xlabel="µs until the answer is right again", xlim=(None, max(times.values()) * 20))
 axis.invert_yaxis()
 plt.show()
 factor = results.median(data, "that many times as long")
