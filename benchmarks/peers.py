@@ -30,8 +30,8 @@ MANY = 10_000
 # How many dependents; samples in a process; processes of each system.
 SIZES = {1: (9, 3), 10: (9, 3), 100: (5, 3), 1000: (2, 3), MANY: (1, 2)}
 METHOD = {
-    "a write": "the first one since all dependents ran; each to a world of its own, but for CinderX, which keeps what it "
-    "has compiled; of a builtin: one in each process",
+    "a write": "the first one since all dependents ran; each to a world of its own, but for CinderX, which keeps what "
+    "it has compiled; of a builtin: one in each process",
     "ns": "of reading the clock before and after it, less the same around nothing",
     "plain, ratio": "the interpreter of the same version alone, in which the same functions have run",
     "armed, dropped": "the fewest dependents that ran optimized code before, the most that lost it; null: not told",

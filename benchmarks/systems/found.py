@@ -95,7 +95,8 @@ def find_interpreters(named: Iterable[Path]) -> dict[str, Interpreter]:
 
 
 def minor(version: str) -> str:
-    return version.rpartition(".")[0]
+    """3.15 of 3.15.2, and 3.15d of 3.15.2d, a debug build."""
+    return version.rpartition(".")[0] + version[-1] * version.endswith("d")
 
 
 def find_uv() -> Path | None:
@@ -151,7 +152,7 @@ def find_systems(named: Iterable[Path]) -> tuple[list[System], list[str]]:
             missing.append(f"no JIT in this CPython {interpreter.version}: it was built without one")
     if not peers:
         return [], missing
-    here, own = Path(sys.executable), platform.python_version()
+    here, own = Path(sys.executable), platform.python_version() + sys.abiflags
     plain = {interpreter.version: interpreter.path for interpreter in interpreters.values()} | {own: here}
     systems = [
         System(f"plain {version.rpartition('.')[0]}", "plain", path, version, {})
