@@ -8,6 +8,8 @@ except ImportError:
     sys.exit("depwatch compare needs more packages: pip install 'depwatch[compare]'")
 
 from depwatch.commands.compare import compare
+from depwatch.commands.record import record
+from depwatch.commands.replay import replay
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -17,6 +19,8 @@ def cli() -> None:
 
 
 cli.add_command(compare)
+cli.add_command(record)
+cli.add_command(replay)
 
 
 def main() -> None:
