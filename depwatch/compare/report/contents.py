@@ -1,0 +1,270 @@
+"""What the page shows, worked out from a replay: the template only lays it out."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from .figures import count, seconds
+from .lineup import Lane, Lineup
+from .plots import Chart, Strip, chart, strip
+from .replays import PHASES, Cause, Facet, Phase, Replay, Sweep, Totals, Trace
+from .verdict import Finding, verdict
+
+_CHARTS: Final = 6  # the curves that are drawn; the table has all break-evens
+_FACETS: Final = 20
+_CAUSES: Final = 15
+# Which pairs are drawn first: the dispute, then depwatch's own way, then the rest.
+_DISPUTE: Final = ("granular", "bulk_by_object", "healing", "bulk_by_facet_capped", "cpython")
+
+
+@dataclass(frozen=True)
+class Spot:
+    """A facet that broke, and the program in which it did."""
+
+    program: "Program"
+    facet: Facet
+
+    @property
+    def place(self) -> str:
+        if self.facet.file is None:
+            return "outside Python code"
+        return self.facet.file if self.facet.line is None else f"{self.facet.file}:{self.facet.line}"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Who causes changes."""
+
+    name: str
+    did: Cause
+    share: float  # of the breaks, in percent
+
+
+@dataclass(frozen=True)
+class Lives:
+    """How long dependencies live."""
+
+    strips: list[Strip]
+    edges: list[str]
+    broken: int
+    dependencies: int
+    median: str  # of those that broke
+
+
+class Program:
+    """One trace."""
+
+    def __init__(self, number: int, trace: Trace, all_of_them: Lineup) -> None:
+        self.number = number
+        self.trace = trace
+        self.id = f"program-{number}"
+        self.lineup = all_of_them.on(trace)
+
+    def lane(self, policy: str) -> Lane | None:
+        return next((lane for lane in self.lineup.lanes if lane.policy == policy), None)
+
+    @property
+    def ending(self) -> str:
+        if not self.trace.complete:
+            return "the trace was cut: recorded up to there"
+        status = self.trace.exit or 0
+        return f"killed by signal {-status}" if status < 0 else f"exit status {status}"
+
+    @property
+    def startup_share(self) -> float:
+        """Percent of the time."""
+        edges = self.trace.timeline.edges
+        length = edges[-1] if edges and edges[-1] else self.trace.seconds
+        return round(min(100.0, 100 * self.trace.startup_seconds / length), 2) if length else 0.0
+
+    @property
+    def breaks(self) -> int:
+        return sum(cause.breaks for cause in self.trace.causes.values())
+
+    @cached_property
+    def strips(self) -> list[Strip]:
+        """Of what happened and of what the policies did; drops share one scale, so that policies can be compared."""
+        timeline = self.trace.timeline
+        dropped = {name: bins for name, bins in timeline.dropped.items() if any(bins)}
+        peak = max((max(bins) for bins in dropped.values()), default=0)
+        return [
+            strip("changes", timeline.changes),
+            strip("breaks", timeline.breaks),
+            *(strip(f"dropped: {self.lineup.title(name)}", bins, peak) for name, bins in dropped.items()),
+        ]
+
+    @property
+    def never_dropped(self) -> list[str]:
+        """The policies without a strip."""
+        return [self.lineup.title(name) for name, bins in self.trace.timeline.dropped.items() if not any(bins)]
+
+    @property
+    def spots(self) -> list[Spot]:
+        return [Spot(self, facet) for facet in self.trace.facets]
+
+    @property
+    def origins(self) -> list[Origin]:
+        return _origins([self.trace])
+
+    @property
+    def lives(self) -> Lives:
+        return _lives([self.trace])
+
+
+class Contents:
+    def __init__(self, replay: Replay, sources: Sequence[str]) -> None:
+        self.replay = replay
+        self.sources = sources
+        self.lineup = Lineup(replay.traces)
+        self.programs = [Program(number, trace, self.lineup) for number, trace in enumerate(replay.traces, 1)]
+        self.is_one = len(self.programs) == 1
+        self.prices = [name for name in replay.prices if any(name in lane.cost for lane in self.lineup.lanes)]
+
+    @property
+    def title(self) -> str:
+        what = self.programs[0].trace.title if self.is_one else f"{count(len(self.programs))} programs"
+        return f"What invalidation costs: {what}"
+
+    @property
+    def seconds(self) -> float:
+        return sum(trace.seconds for trace in self.replay.traces)
+
+    @property
+    def startup_seconds(self) -> float:
+        return sum(trace.startup_seconds for trace in self.replay.traces)
+
+    @property
+    def totals(self) -> dict[Phase, Totals]:
+        """Of all programs together."""
+        return {phase: _added([trace.totals[phase] for trace in self.replay.traces]) for phase in PHASES}
+
+    @property
+    def pythons(self) -> str:
+        return ", ".join(sorted({trace.python for trace in self.replay.traces}))
+
+    @property
+    def findings(self) -> list[Finding]:
+        return verdict(self.replay, self.lineup)
+
+    @property
+    def most_dropped(self) -> int:
+        return max((lane.whole["dropped"] for lane in self.lineup.lanes), default=0)
+
+    @property
+    def capped(self) -> list[Lane]:
+        """All that give up, by policy and then by limit."""
+        lanes = [lane for lane in [*self.lineup.lanes, *self.lineup.others] if lane.give_up_after is not None]
+        order = list(dict.fromkeys(lane.policy for lane in lanes))
+        return sorted(lanes, key=lambda lane: (order.index(lane.policy), lane.hot_after, lane.give_up_after or 0))
+
+    @cached_property
+    def sweeps(self) -> list[Sweep]:
+        return sorted(self.replay.sweep, key=_interest)
+
+    @cached_property
+    def charts(self) -> list[Chart]:
+        charts: list[Chart] = []
+        for sweep in self.sweeps:
+            if sweep.break_even is not None and (made := chart(sweep, self.listed(sweep))):
+                charts.append(made)
+            if len(charts) == _CHARTS:
+                break
+        return charts
+
+    def listed(self, sweep: Sweep) -> float | None:
+        """What the varied price is in the list that gives the others."""
+        prices = self.replay.prices.get(sweep.others)
+        price: float | None = getattr(prices, sweep.price, None)
+        return price
+
+    def cheaper_below(self, sweep: Sweep) -> str:
+        """The title of the policy that costs less below the break-even."""
+        return self.lineup.title(sweep.a if _cheaper_at_first(sweep) else sweep.b)
+
+    def cheaper_above(self, sweep: Sweep) -> str:
+        return self.lineup.title(sweep.b if _cheaper_at_first(sweep) else sweep.a)
+
+    @cached_property
+    def spots(self) -> list[Spot]:
+        """Of all programs together, the worst first."""
+        spots = [spot for program in self.programs for spot in program.spots]
+        return sorted(spots, key=lambda spot: -spot.facet.breaks)[:_FACETS]
+
+    @cached_property
+    def origins(self) -> list[Origin]:
+        return _origins(self.replay.traces)
+
+    @cached_property
+    def lives(self) -> Lives | None:
+        """None: the programs' bins differ, so that they cannot be added up."""
+        return _lives(self.replay.traces) if len({tuple(t.lifetimes.edges) for t in self.replay.traces}) == 1 else None
+
+
+def _added(totals: Sequence[Totals]) -> Totals:
+    names = Totals.__struct_fields__
+    return Totals(**{name: sum(getattr(of_one, name) for of_one in totals) for name in names})
+
+
+def _interest(sweep: Sweep) -> tuple[bool, bool, int]:
+    def rank(policy: str) -> int:
+        return _DISPUTE.index(policy) if policy in _DISPUTE else len(_DISPUTE)
+
+    return sweep.break_even is None, sweep.price != "recompile", rank(sweep.a) + rank(sweep.b)
+
+
+def _cheaper_at_first(sweep: Sweep) -> bool:
+    """Whether a costs less below the break-even: the costs are linear, so their difference changes its sign there."""
+    assert sweep.break_even is not None
+    price, a, b = max(sweep.curve, key=lambda point: abs(point[1] - point[2]), default=(0.0, 0.0, 0.0))
+    return (a < b) == (price < sweep.break_even)
+
+
+def _origins(traces: Sequence[Trace]) -> list[Origin]:
+    """The greatest causes; what is left of them together, as one."""
+    sums: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
+    for trace in traces:
+        for name, cause in trace.causes.items():
+            for column, number in enumerate((cause.changes, cause.breaks, cause.handles_hit)):
+                sums[name][column] += number
+    order = sorted(sums, key=lambda name: (-sums[name][1], -sums[name][0]))
+    rows = [(name, sums[name]) for name in order[:_CAUSES]]
+    if rest := order[_CAUSES:]:
+        rows.append((f"{len(rest)} others", [sum(column) for column in zip(*(sums[name] for name in rest), strict=True)]))
+    breaks = sum(numbers[1] for numbers in sums.values())
+    return [
+        Origin(
+            name,
+            Cause(changes=numbers[0], breaks=numbers[1], handles_hit=numbers[2]),
+            round(100 * numbers[1] / breaks, 2) if breaks else 0.0,
+        )
+        for name, numbers in rows
+    ]
+
+
+def _lives(traces: Sequence[Trace]) -> Lives:
+    """All of them must have the same bins."""
+    edges = traces[0].lifetimes.edges
+    broken, held = (
+        [sum(bins) for bins in zip(*(getattr(trace.lifetimes, name) for trace in traces), strict=True)]
+        for name in ("broken", "still_held")
+    )
+    return Lives(
+        strips=[strip("broke", broken), strip("never broke", held)],
+        edges=[seconds(edge) for edge in edges],
+        broken=sum(broken),
+        dependencies=sum(broken) + sum(held),
+        median=_median(edges, broken),
+    )
+
+
+def _median(edges: Sequence[float], bins: Sequence[int]) -> str:
+    """The bin in which it lies."""
+    half = sum(bins) / 2
+    passed = 0
+    for start, end, number in zip(edges, edges[1:], bins, strict=False):
+        passed += number
+        if number and passed >= half:
+            return f"{seconds(start)} to {seconds(end)}"
+    return "–"

@@ -1,0 +1,76 @@
+"""Several replays as one."""
+
+from collections.abc import Sequence
+from itertools import combinations
+from typing import NamedTuple
+
+from .replays import Replay, Sweep
+
+
+def together(replays: Sequence[tuple[str, Replay]]) -> Replay:
+    """Their traces one after the other, with the sweeps added up. Raises ValueError where they do not fit.
+
+    replays: each with the name that an error calls it by.
+    """
+    if len(replays) == 1:
+        return replays[0][1]
+    for (name, one), (other_name, other) in combinations(replays, 2):
+        for prices in one.prices.keys() & other.prices.keys():
+            if one.prices[prices] != other.prices[prices]:
+                raise ValueError(
+                    f"{name} and {other_name} have different prices under the name {prices!r}: "
+                    "replay their traces with the same --prices"
+                )
+    return Replay(
+        depwatch=", ".join(dict.fromkeys(replay.depwatch for _, replay in replays)),
+        prices={name: prices for _, replay in replays for name, prices in replay.prices.items()},
+        traces=[trace for _, replay in replays for trace in replay.traces],
+        sweep=_added([replay.sweep for _, replay in replays]),
+    )
+
+
+class _Line(NamedTuple):
+    """A cost as a price varies: costs are linear in each price."""
+
+    at_nothing: float
+    slope: float
+
+    def at(self, price: float) -> float:
+        return self.at_nothing + self.slope * price
+
+
+def _added(sweeps: Sequence[Sequence[Sweep]]) -> list[Sweep]:
+    """Only what all of them hold: a sum over some of the programs would be taken for one over all."""
+    by_key = [
+        {(sweep.a, sweep.b, sweep.price, sweep.others): sweep for sweep in sweeps_of_one if len(sweep.curve) > 1}
+        for sweeps_of_one in sweeps
+    ]
+    return [
+        _sum([of_one[key] for of_one in by_key])
+        for key in by_key[0]
+        if all(key in of_one for of_one in by_key)
+    ]
+
+
+def _sum(parts: list[Sweep]) -> Sweep:
+    first = parts[0]
+    a, b = (_sum_line([_line(part, column) for part in parts]) for column in (1, 2))
+    break_even = (b.at_nothing - a.at_nothing) / (a.slope - b.slope) if a.slope != b.slope else None
+    return Sweep(
+        a=first.a,
+        b=first.b,
+        price=first.price,
+        others=first.others,
+        break_even=break_even if break_even is not None and break_even > 0 else None,
+        curve=[(price, max(0.0, a.at(price)), max(0.0, b.at(price))) for price, _, _ in first.curve],
+    )
+
+
+def _line(sweep: Sweep, column: int) -> _Line:
+    start, end = sweep.curve[0], sweep.curve[-1]
+    slope = (end[column] - start[column]) / (end[0] - start[0]) if end[0] != start[0] else 0.0
+    return _Line(start[column] - slope * start[0], slope)
+
+
+def _sum_line(lines: list[_Line]) -> _Line:
+    return _Line(sum(line.at_nothing for line in lines), sum(line.slope for line in lines))
