@@ -1,36 +1,55 @@
 """What the page shows, worked out from a replay: the template only lays it out."""
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
 from .figures import count, seconds
 from .lineup import Lane, Lineup
-from .plots import Chart, Strip, chart, strip
+from .plots import Chart, Strip, Tick, chart, strip
 from .replays import PHASES, Cause, Facet, Phase, Replay, Sweep, Totals, Trace
-from .verdict import Finding, verdict
+from .verdict import Finding, is_dispute, verdict
 
 _CHARTS: Final = 6  # the curves that are drawn; the table has all break-evens
 _FACETS: Final = 20
 _CAUSES: Final = 15
-# Which pairs are drawn first: the dispute, then depwatch's own way, then the rest.
+_TICKS: Final = 4  # under a plot of bins, besides the one at the start
+# Which policies are drawn first, after the pair that the dispute is about.
 _DISPUTE: Final = ("granular", "bulk_by_object", "healing", "bulk_by_facet_capped", "cpython")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Spot:
-    """A facet that broke, and the program in which it did."""
+    """A facet that broke, and where it did: what several programs have in common is one."""
 
-    program: "Program"
-    facet: Facet
+    facet: str
+    kind: str
+    place: str
+    is_place: bool  # in a file
+    cause: str
+    breaks: int = 0
+    restores: int = 0
+    handles_hit: int = 0
+    changes: int = 0
+    programs: "list[Program]" = field(default_factory=list)
 
-    @property
-    def place(self) -> str:
-        if self.facet.file is None:
-            return "outside Python code"
-        return self.facet.file if self.facet.line is None else f"{self.facet.file}:{self.facet.line}"
+    @classmethod
+    def of(cls, facet: Facet) -> "Spot":
+        place = "outside Python code"
+        if facet.file is not None:
+            place = facet.file if facet.line is None else f"{facet.file}:{facet.line}"
+        return cls(facet.facet, facet.kind, place, facet.file is not None, facet.cause or "–")
+
+    def add(self, program: "Program", facet: Facet) -> None:
+        self.breaks += facet.breaks
+        self.restores += facet.restores
+        self.handles_hit += facet.handles_hit
+        self.changes += facet.changes
+        if program not in self.programs:
+            self.programs.append(program)
 
 
 @dataclass(frozen=True)
@@ -47,10 +66,10 @@ class Lives:
     """How long dependencies live."""
 
     strips: list[Strip]
-    edges: list[str]
+    ticks: list[Tick]
     broken: int
     dependencies: int
-    median: str  # of those that broke
+    median: str  # of those that broke: the end of the bin in which it lies
 
 
 class Program:
@@ -102,7 +121,12 @@ class Program:
 
     @property
     def spots(self) -> list[Spot]:
-        return [Spot(self, facet) for facet in self.trace.facets]
+        return _spots([self])
+
+    @property
+    def ticks(self) -> list[Tick]:
+        length = self.trace.timeline.edges[-1] if self.trace.timeline.edges else 0.0
+        return [Tick(percent, seconds(length * percent / 100)) for percent in (0, 25, 50, 75, 100)]
 
     @property
     def origins(self) -> list[Origin]:
@@ -155,22 +179,30 @@ class Contents:
     @property
     def capped(self) -> list[Lane]:
         """All that give up, by policy and then by limit."""
-        lanes = [lane for lane in [*self.lineup.lanes, *self.lineup.others] if lane.give_up_after is not None]
+        lanes = [
+            lane
+            for lane in [*self.lineup.lanes, *self.lineup.others]
+            if lane.give_up_after is not None and lane.hot_after == self.lineup.hot_after
+        ]
         order = list(dict.fromkeys(lane.policy for lane in lanes))
-        return sorted(lanes, key=lambda lane: (order.index(lane.policy), lane.hot_after, lane.give_up_after or 0))
+        return sorted(lanes, key=lambda lane: (order.index(lane.policy), lane.give_up_after or 0))
 
     @cached_property
     def sweeps(self) -> list[Sweep]:
         return sorted(self.replay.sweep, key=_interest)
 
+    @property
+    def crossings(self) -> list[Sweep]:
+        return [sweep for sweep in self.sweeps if sweep.break_even is not None]
+
     @cached_property
     def charts(self) -> list[Chart]:
+        """Where policies change places; and of the dispute, whether they do or not."""
         charts: list[Chart] = []
         for sweep in self.sweeps:
-            if sweep.break_even is not None and (made := chart(sweep, self.listed(sweep))):
-                charts.append(made)
-            if len(charts) == _CHARTS:
-                break
+            if len(charts) < _CHARTS and (made := chart(sweep, self.listed(sweep))):
+                if made.break_even is not None or is_dispute(sweep):
+                    charts.append(made)
         return charts
 
     def listed(self, sweep: Sweep) -> float | None:
@@ -188,9 +220,8 @@ class Contents:
 
     @cached_property
     def spots(self) -> list[Spot]:
-        """Of all programs together, the worst first."""
-        spots = [spot for program in self.programs for spot in program.spots]
-        return sorted(spots, key=lambda spot: -spot.facet.breaks)[:_FACETS]
+        """Of all programs together."""
+        return _spots(self.programs)
 
     @cached_property
     def origins(self) -> list[Origin]:
@@ -207,11 +238,11 @@ def _added(totals: Sequence[Totals]) -> Totals:
     return Totals(**{name: sum(getattr(of_one, name) for of_one in totals) for name in names})
 
 
-def _interest(sweep: Sweep) -> tuple[bool, bool, int]:
+def _interest(sweep: Sweep) -> tuple[bool, bool, bool, int]:
     def rank(policy: str) -> int:
         return _DISPUTE.index(policy) if policy in _DISPUTE else len(_DISPUTE)
 
-    return sweep.break_even is None, sweep.price != "recompile", rank(sweep.a) + rank(sweep.b)
+    return not is_dispute(sweep), sweep.break_even is None, sweep.price != "recompile", rank(sweep.a) + rank(sweep.b)
 
 
 def _cheaper_at_first(sweep: Sweep) -> bool:
@@ -219,6 +250,16 @@ def _cheaper_at_first(sweep: Sweep) -> bool:
     assert sweep.break_even is not None
     price, a, b = max(sweep.curve, key=lambda point: abs(point[1] - point[2]), default=(0.0, 0.0, 0.0))
     return (a < b) == (price < sweep.break_even)
+
+
+def _spots(programs: Sequence[Program]) -> list[Spot]:
+    """The worst first."""
+    spots: dict[tuple[str, ...], Spot] = {}
+    for program in programs:
+        for facet in program.trace.facets:
+            spot = Spot.of(facet)
+            spots.setdefault((spot.facet, spot.kind, spot.place, spot.cause), spot).add(program, facet)
+    return sorted(spots.values(), key=lambda spot: -spot.breaks)[:_FACETS]
 
 
 def _origins(traces: Sequence[Trace]) -> list[Origin]:
@@ -231,7 +272,9 @@ def _origins(traces: Sequence[Trace]) -> list[Origin]:
     order = sorted(sums, key=lambda name: (-sums[name][1], -sums[name][0]))
     rows = [(name, sums[name]) for name in order[:_CAUSES]]
     if rest := order[_CAUSES:]:
-        rows.append((f"{len(rest)} others", [sum(column) for column in zip(*(sums[name] for name in rest), strict=True)]))
+        rows.append(
+            (f"{len(rest)} others", [sum(column) for column in zip(*(sums[name] for name in rest), strict=True)])
+        )
     breaks = sum(numbers[1] for numbers in sums.values())
     return [
         Origin(
@@ -252,19 +295,25 @@ def _lives(traces: Sequence[Trace]) -> Lives:
     )
     return Lives(
         strips=[strip("broke", broken), strip("never broke", held)],
-        edges=[seconds(edge) for edge in edges],
+        ticks=_edge_ticks(edges),
         broken=sum(broken),
         dependencies=sum(broken) + sum(held),
         median=_median(edges, broken),
     )
 
 
+def _edge_ticks(edges: Sequence[float]) -> list[Tick]:
+    """At the edges of bins that are drawn equally wide."""
+    bins = max(1, len(edges) - 1)
+    step = max(1, math.ceil(bins / _TICKS))
+    return [Tick(round(100 * number / bins, 2), seconds(edges[number])) for number in range(0, len(edges), step)]
+
+
 def _median(edges: Sequence[float], bins: Sequence[int]) -> str:
-    """The bin in which it lies."""
     half = sum(bins) / 2
     passed = 0
-    for start, end, number in zip(edges, edges[1:], bins, strict=False):
+    for end, number in zip(edges[1:], bins, strict=True):
         passed += number
         if number and passed >= half:
-            return f"{seconds(start)} to {seconds(end)}"
+            return seconds(end)
     return "–"

@@ -21,17 +21,35 @@ COLUMNS: Final = {
     "guards": "guards run",
     "cold_calls": "cold calls",
 }
+# By these they can be told apart out of context, which a replay's own titles, made for the rows of one table, cannot.
+# {}: the limit, after which something is given up.
+NAMES: Final = {
+    "bulk_by_object": "bulk by object",
+    "bulk_by_object_capped": "bulk by object, dicts capped at {}",
+    "cpython": "CPython’s whole rule",
+    "revalidation": "revalidation at the next call",
+    "bulk_by_facet": "bulk by facet",
+    "jettison": "jettison (JavaScriptCore)",
+    "bulk_by_facet_capped": "bulk by facet, capped at {}",
+    "healing": "healing (depwatch)",
+    "granular": "granular",
+    "granular_capped": "granular, capped at {}",
+}
 EXPLAINED: Final = {
-    "bulk_by_object": "Any change of an object drops all code that depends on something in it (proposal B of gh-91053).",
-    "bulk_by_object_capped": "The same, but a dict that has changed too often is given up: code depends on it no more.",
-    "bulk_by_facet": "Only a change of what the code used drops it: a name in a dict, an attribute, a function's code.",
-    "bulk_by_facet_capped": "The same, but what has broken too often is given up.",
-    "healing": "What depwatch does: the same, and code runs again, as it is, when a change has been undone.",
+    "bulk_by_object": "Any change of an object drops all code that depends on part of it (proposal B of gh-91053).",
+    "bulk_by_object_capped": "Bulk by object; but a dict that has changed too often is given up, and nothing "
+    "depends on it any more.",
+    "cpython": "Bulk by object as CPython's JIT does it: dicts and, sooner, builtins are given up, and bloom filters "
+    "drop some code by mistake.",
+    "revalidation": "A change only marks the code; at its next call the values it recorded are compared with "
+    "those of now.",
+    "bulk_by_facet": "Code is dropped by a change of what it used: a name in a dict, an attribute, a function's code.",
+    "jettison": "Bulk by facet, safe for frames on the stack: where the dropped code makes a call, an exit is "
+    "written over it.",
+    "bulk_by_facet_capped": "Bulk by facet; but a facet that has broken too often is given up.",
+    "healing": "Bulk by facet with such a cap; and code may run again, as it is, when what it relied on is restored.",
     "granular": "A change rewrites the places in the code that used the value (proposal A of gh-91053).",
-    "granular_capped": "The same, but what has broken too often is given up.",
-    "revalidation": "A change only marks the code; at its next call the values it recorded are compared with those of now.",
-    "jettison": "Bulk by facet, safe for frames on the stack: every call in the dropped code is overwritten with an exit.",
-    "cpython": "All of CPython's rule: bloom filters, which also drop code by mistake; dicts and builtins are given up.",
+    "granular_capped": "Granular; but a facet that has broken too often is given up.",
 }
 
 
@@ -68,7 +86,7 @@ class Lane:
         lists = [name for name in one.cost if all(name in policy.cost for policy in policies)]
         return cls(
             policy=one.policy,
-            title=one.title,
+            title=_name(one),
             hot_after=one.hot_after,
             give_up_after=one.give_up_after,
             programs=len(policies),
@@ -82,48 +100,64 @@ class Lane:
         )
 
 
+@dataclass(frozen=True)
+class Choice:
+    """Which variant of each policy is shown first."""
+
+    hot_after: int
+    limits: dict[str, int | None]  # by policy
+    titles: dict[str, str]
+
+    @classmethod
+    def among(cls, found: Sequence[Policy]) -> "Choice":
+        hot_after = _usual((policy.hot_after for policy in found), HOT_AFTER)
+        limits: dict[str, list[int | None]] = {}
+        for policy in found:
+            if policy.hot_after == hot_after:
+                limits.setdefault(policy.policy, []).append(policy.give_up_after)
+        chosen = cls(hot_after, {name: _usual(tried, GIVE_UP_AFTER) for name, tried in limits.items()}, {})
+        for policy in found:
+            if chosen.has(policy) or policy.policy not in chosen.titles:
+                chosen.titles[policy.policy] = _name(policy)
+        return chosen
+
+    def has(self, policy: Policy) -> bool:
+        return (
+            policy.hot_after == self.hot_after
+            and policy.policy in self.limits
+            and policy.give_up_after == self.limits[policy.policy]
+        )
+
+
 class Lineup:
-    """Which variant of each policy is shown first, and which besides."""
+    """The policies on some programs: those that are shown first, and the other variants."""
 
-    def __init__(self, traces: Sequence[Trace], like: "Lineup | None" = None) -> None:
+    def __init__(self, traces: Sequence[Trace], choice: Choice | None = None) -> None:
         self.traces = traces
-        if like is not None:
-            self.hot_after, self._limits, self.titles = like.hot_after, like._limits, like.titles
-        else:
-            self._choose()
-        self.lanes = _lanes(traces, self._is_first)
-        self.others = _lanes(traces, lambda policy: not self._is_first(policy))
+        self.choice = choice or Choice.among([policy for trace in traces for policy in trace.policies])
+        self.lanes = _lanes(traces, self.choice.has)
+        self.others = _lanes(traces, lambda policy: not self.choice.has(policy))
 
-    def _choose(self) -> None:
-        found = [policy for trace in self.traces for policy in trace.policies]
-        self.hot_after = _usual((policy.hot_after for policy in found), HOT_AFTER)
-        self._limits = {
-            name: _usual(
-                (policy.give_up_after for policy in found if policy.policy == name and policy.hot_after == self.hot_after),
-                GIVE_UP_AFTER,
-            )
-            for name in dict.fromkeys(policy.policy for policy in found if policy.hot_after == self.hot_after)
-        }
-        self.titles = {policy.policy: policy.title for policy in reversed(found)}
-        self.titles |= {policy.policy: policy.title for policy in reversed(found) if self._is_first(policy)}
+    @property
+    def hot_after(self) -> int:
+        return self.choice.hot_after
 
     def on(self, trace: Trace) -> "Lineup":
         """The same variants on one program."""
-        return Lineup([trace], self)
-
-    def _is_first(self, policy: Policy) -> bool:
-        return (
-            policy.hot_after == self.hot_after
-            and policy.policy in self._limits
-            and policy.give_up_after == self._limits[policy.policy]
-        )
+        return Lineup([trace], self.choice)
 
     def of_all(self) -> list[Lane]:
         """Only these can be compared: the others are sums over fewer programs."""
         return [lane for lane in self.lanes if lane.programs == len(self.traces)]
 
     def title(self, policy: str) -> str:
-        return self.titles.get(policy, policy)
+        return self.choice.titles.get(policy, policy)
+
+
+def _name(policy: Policy) -> str:
+    """For a policy that this page does not know: what the replay calls it."""
+    name = NAMES.get(policy.policy)
+    return policy.title.strip() if name is None else name.format(policy.give_up_after)
 
 
 def _lanes(traces: Sequence[Trace], wanted: Callable[[Policy], bool]) -> list[Lane]:
@@ -150,5 +184,6 @@ def _cold_share(found: Sequence[tuple[Trace, Policy]], phase: Phase) -> float:
 
 
 def _usual[T](values: Iterable[T], preferred: T) -> T:
+    """The preferred one if it is among them, else the one that is there most often."""
     found = Counter(values)
     return preferred if preferred in found else found.most_common(1)[0][0]

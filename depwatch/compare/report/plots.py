@@ -12,7 +12,7 @@ from .replays import Sweep
 HEIGHT: Final = 100  # of a strip's drawing, in its own units: it is stretched to the width that there is
 EXTENT: Final = 1000  # of a chart's drawing, both ways
 _LEAST: Final = 4  # of HEIGHT: what is not nothing can be seen
-_TICKS: Final = 4  # at most, on an axis
+_APART: Final = 23  # percent of an axis: what lies between two ticks at least
 
 
 @dataclass(frozen=True)
@@ -72,9 +72,7 @@ def chart(sweep: Sweep, listed: float | None) -> Chart | None:
     x = _Axis(min(price for price, _, _ in curve), max(price for price, _, _ in curve))
     y = _Axis(min(costs), max(costs))
     a, b = (
-        " ".join(
-            f"{_whole(x.at(point[0]))},{EXTENT - _whole(y.at(point[column]))}" for point in curve
-        )
+        " ".join(f"{_whole(x.at(point[0]))},{EXTENT - _whole(y.at(point[column]))}" for point in curve)
         for column in (1, 2)
     )
     return Chart(sweep, a, b, x.ticks(on_axis), y.ticks(on_axis), x.inside(sweep.break_even), x.inside(listed))
@@ -100,9 +98,9 @@ class _Axis:
         return round(self.at(value), 2)
 
     def ticks(self, text: Callable[[float], str]) -> list[Tick]:
-        """At powers of ten, as far apart as it takes; where there are none, at both ends."""
+        """At powers of ten, as far apart as their texts need; where there are none, at both ends."""
         powers = range(math.ceil(self.start), math.floor(self.end) + 1)
-        step = max(1, math.ceil(len(powers) / _TICKS))
+        step = max(1, math.ceil(_APART * (self.end - self.start) / 100))
         values = [10.0**power for power in powers[::step]]
         if len(values) < 2:
             margin = (self.end - self.start) / 10

@@ -182,4 +182,6 @@ def _check_bins(edges: list[float], **counts: list[int]) -> None:
         raise ValueError("edges descend")
     for name, bins in counts.items():
         if len(bins) + 1 != len(edges):
-            raise ValueError(f"{len(edges)} edges for the {len(bins)} bins of {name!r}: there must be one more than bins")
+            raise ValueError(
+                f"{len(edges)} edges for the {len(bins)} bins of {name!r}: there must be one more than bins"
+            )

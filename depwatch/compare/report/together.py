@@ -45,11 +45,7 @@ def _added(sweeps: Sequence[Sequence[Sweep]]) -> list[Sweep]:
         {(sweep.a, sweep.b, sweep.price, sweep.others): sweep for sweep in sweeps_of_one if len(sweep.curve) > 1}
         for sweeps_of_one in sweeps
     ]
-    return [
-        _sum([of_one[key] for of_one in by_key])
-        for key in by_key[0]
-        if all(key in of_one for of_one in by_key)
-    ]
+    return [_sum([of_one[key] for of_one in by_key]) for key in by_key[0] if all(key in of_one for of_one in by_key)]
 
 
 def _sum(parts: list[Sweep]) -> Sweep:

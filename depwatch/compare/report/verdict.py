@@ -14,7 +14,7 @@ _SPOKEN: Final = {
     "healing": "that with healing",
     "granular": "granular patching",
 }
-_COMPARED: Final = (("healing", "granular"), ("bulk_by_facet_capped", "granular"), ("bulk_by_facet", "granular"))
+_COMPARED: Final = ({"healing", "granular"}, {"bulk_by_facet_capped", "granular"}, {"bulk_by_facet", "granular"})
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def _granularity(lineup: Lineup) -> Finding:
     dropped, needlessly = bulk.whole["dropped"], bulk.whole["needlessly"]
     sentence = f"Bulk invalidation by object dropped optimized code {counted(dropped, 'time')}"
     if dropped:
-        sentence += f", {share(needlessly, dropped)} of that needlessly, as no value that they relied on had changed"
+        sentence += f", {share(needlessly, dropped)} of that needlessly, as no value that it relied on had changed"
     others = [f"{spoken} {_drops(lanes[policy])}" for policy, spoken in _SPOKEN.items() if policy in lanes]
     if others:
         sentence += f"; {_listed(others)}"
@@ -110,11 +110,16 @@ def _price(replay: Replay, lineup: Lineup) -> Finding:
     return Finding(duration(lowest), f"is the least that a policy costs, as {name} is priced", f"{sentence}.")
 
 
+def is_dispute(sweep: Sweep) -> bool:
+    """Whether it is about the two proposals at their best, and about the price that they differ in."""
+    return {sweep.a, sweep.b} == _COMPARED[0] and sweep.price == "recompile"
+
+
 def _compared(replay: Replay, prices: str) -> Sweep | None:
     """The sweep of a recompile's price that the dispute is about."""
     for pair in _COMPARED:
         for sweep in replay.sweep:
-            if {sweep.a, sweep.b} == set(pair) and sweep.price == "recompile" and sweep.others == prices:
+            if {sweep.a, sweep.b} == pair and sweep.price == "recompile" and sweep.others == prices:
                 return sweep
     return None
 

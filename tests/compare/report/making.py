@@ -5,15 +5,15 @@ from typing import Any
 
 LINEUP = (  # (policy, title, its limit, its share of the drops of bulk by object)
     ("bulk_by_object", "bulk by object", None, 1.0),
-    ("bulk_by_object_capped", "bulk by object, dicts given up after 6", 6, 0.3),
-    ("cpython", "CPython’s whole rule", 6, 0.34),
+    ("bulk_by_object_capped", "  a dict given up after {} changes", 6, 0.3),
+    ("cpython", "  that, with its filters: CPython", 6, 0.34),
+    ("revalidation", "  looked at again at the next call", None, 0.08),
     ("bulk_by_facet", "bulk by facet", None, 0.12),
-    ("bulk_by_facet_capped", "bulk by facet, unstable given up after 6", 6, 0.04),
-    ("healing", "with healing: depwatch", 6, 0.03),
-    ("revalidation", "revalidation at the next call", None, 0.08),
-    ("jettison", "jettison", None, 0.12),
+    ("jettison", "  safe on the stack: JavaScriptCore", None, 0.12),
+    ("bulk_by_facet_capped", "  unstable facets given up ({})", 6, 0.04),
+    ("healing", "  that, with healing: depwatch", 6, 0.03),
     ("granular", "granular", None, 0.0),
-    ("granular_capped", "granular, capped at 6", 6, 0.0),
+    ("granular_capped", "  capped at {}", 6, 0.0),
 )
 PRICES = {
     "numba": {
@@ -150,7 +150,14 @@ def trace(number: int, chance: random.Random, *, variants: bool = True) -> dict[
 
 
 def policy(
-    name: str, title: str, limit: int | None, part: float, hot_after: int, other: int | None, drops: int, calls: int,
+    name: str,
+    title: str,
+    limit: int | None,
+    part: float,
+    hot_after: int,
+    other: int | None,
+    drops: int,
+    calls: int,
     chance: random.Random,
 ) -> dict[str, Any]:
     dropped = int(drops * part * (50 / hot_after) ** 0.3)
@@ -172,7 +179,7 @@ def policy(
     given_up = limit if other is None or limit is None else other
     return {
         "policy": name,
-        "title": title if given_up in (None, 6) else f"{title.rpartition(' ')[0]} {given_up}",
+        "title": title.format(given_up),
         "hot_after": hot_after,
         "give_up_after": given_up,
         "whole": whole,
