@@ -207,9 +207,8 @@ class Contents:
 
     def listed(self, sweep: Sweep) -> float | None:
         """What the varied price is in the list that gives the others."""
-        prices = self.replay.prices.get(sweep.others)
-        price: float | None = getattr(prices, sweep.price, None)
-        return price
+        price = getattr(self.replay.prices.get(sweep.others), sweep.price, None)
+        return price if isinstance(price, float) else None
 
     def cheaper_below(self, sweep: Sweep) -> str:
         """The title of the policy that costs less below the break-even."""

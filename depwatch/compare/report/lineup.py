@@ -155,9 +155,11 @@ class Lineup:
 
 
 def _name(policy: Policy) -> str:
-    """For a policy that this page does not know: what the replay calls it."""
-    name = NAMES.get(policy.policy)
-    return policy.title.strip() if name is None else name.format(policy.give_up_after)
+    """For a policy that this page does not know, or not without a limit: what the replay calls it."""
+    name = NAMES.get(policy.policy, "")
+    if not name or ("{}" in name and policy.give_up_after is None):
+        return policy.title.strip()
+    return name.format(policy.give_up_after)
 
 
 def _lanes(traces: Sequence[Trace], wanted: Callable[[Policy], bool]) -> list[Lane]:

@@ -1,10 +1,13 @@
 """Several replays as one."""
 
+import math
 from collections.abc import Sequence
 from itertools import combinations
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from .replays import Replay, Sweep
+
+_SAME: Final = 1e-9  # slopes come from differences of costs: what differs less is rounding
 
 
 def together(replays: Sequence[tuple[str, Replay]]) -> Replay:
@@ -51,15 +54,21 @@ def _added(sweeps: Sequence[Sequence[Sweep]]) -> list[Sweep]:
 def _sum(parts: list[Sweep]) -> Sweep:
     first = parts[0]
     a, b = (_sum_line([_line(part, column) for part in parts]) for column in (1, 2))
-    break_even = (b.at_nothing - a.at_nothing) / (a.slope - b.slope) if a.slope != b.slope else None
     return Sweep(
         a=first.a,
         b=first.b,
         price=first.price,
         others=first.others,
-        break_even=break_even if break_even is not None and break_even > 0 else None,
+        break_even=_crossing(a, b),
         curve=[(price, max(0.0, a.at(price)), max(0.0, b.at(price))) for price, _, _ in first.curve],
     )
+
+
+def _crossing(a: _Line, b: _Line) -> float | None:
+    if math.isclose(a.slope, b.slope, rel_tol=_SAME):
+        return None
+    price = (b.at_nothing - a.at_nothing) / (a.slope - b.slope)
+    return price if price > 0 else None
 
 
 def _line(sweep: Sweep, column: int) -> _Line:
