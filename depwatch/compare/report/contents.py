@@ -210,12 +210,13 @@ class Contents:
         price = getattr(self.replay.prices.get(sweep.others), sweep.price, None)
         return price if isinstance(price, float) else None
 
-    def cheaper_below(self, sweep: Sweep) -> str:
-        """The title of the policy that costs less below the break-even."""
-        return self.lineup.title(sweep.a if _cheaper_at_first(sweep) else sweep.b)
-
-    def cheaper_above(self, sweep: Sweep) -> str:
-        return self.lineup.title(sweep.b if _cheaper_at_first(sweep) else sweep.a)
+    def cheaper(self, sweep: Sweep) -> tuple[str, str]:
+        """The titles of the policies that cost less below and above the break-even."""
+        below = _cheaper_at_first(sweep)
+        if below is None:
+            return "–", "–"
+        above = sweep.b if below == sweep.a else sweep.a
+        return self.lineup.title(below), self.lineup.title(above)
 
     @cached_property
     def spots(self) -> list[Spot]:
@@ -244,11 +245,15 @@ def _interest(sweep: Sweep) -> tuple[bool, bool, bool, int]:
     return not is_dispute(sweep), sweep.break_even is None, sweep.price != "recompile", rank(sweep.a) + rank(sweep.b)
 
 
-def _cheaper_at_first(sweep: Sweep) -> bool:
-    """Whether a costs less below the break-even: the costs are linear, so their difference changes its sign there."""
-    assert sweep.break_even is not None
+def _cheaper_at_first(sweep: Sweep) -> str | None:
+    """Which policy costs less below the break-even: costs are linear, so their difference changes its sign there.
+
+    None: the curve does not tell.
+    """
     price, a, b = max(sweep.curve, key=lambda point: abs(point[1] - point[2]), default=(0.0, 0.0, 0.0))
-    return (a < b) == (price < sweep.break_even)
+    if a == b or sweep.break_even is None:
+        return None
+    return sweep.a if (a < b) == (price < sweep.break_even) else sweep.b
 
 
 def _spots(programs: Sequence[Program]) -> list[Spot]:

@@ -25,15 +25,15 @@ COLUMNS: Final = {
 # {}: the limit, after which something is given up.
 NAMES: Final = {
     "bulk_by_object": "bulk by object",
-    "bulk_by_object_capped": "bulk by object, dicts capped at {}",
+    "bulk_by_object_capped": "bulk by object, dicts capped at\u00a0{}",
     "cpython": "CPython’s whole rule",
     "revalidation": "revalidation at the next call",
     "bulk_by_facet": "bulk by facet",
     "jettison": "jettison (JavaScriptCore)",
-    "bulk_by_facet_capped": "bulk by facet, capped at {}",
+    "bulk_by_facet_capped": "bulk by facet, capped at\u00a0{}",
     "healing": "healing (depwatch)",
     "granular": "granular",
-    "granular_capped": "granular, capped at {}",
+    "granular_capped": "granular, capped at\u00a0{}",
 }
 EXPLAINED: Final = {
     "bulk_by_object": "Any change of an object drops all code that depends on part of it (proposal B of gh-91053).",

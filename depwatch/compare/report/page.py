@@ -4,10 +4,11 @@ import os
 import re
 import tempfile
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from . import figures
@@ -23,6 +24,11 @@ _UNSEEN: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u200b-\u2
 
 def render(replay: Replay, sources: Sequence[str]) -> str:
     """sources: how the page names what it was made of."""
+    return _template().render(page=Contents(replay, sources), columns=COLUMNS, phases=PHASES)
+
+
+@cache
+def _template() -> Template:
     environment = Environment(
         loader=PackageLoader(__package__),
         autoescape=True,  # for every template, whatever its name: text of programs is not to be trusted
@@ -33,8 +39,7 @@ def render(replay: Replay, sources: Sequence[str]) -> str:
     )
     for name in ("count", "counted", "share", "duration", "seconds"):
         environment.filters[name] = getattr(figures, name)
-    template = environment.get_template("report.html")
-    return template.render(page=Contents(replay, sources), columns=COLUMNS, phases=PHASES)
+    return environment.get_template("report.html")
 
 
 def _visible(value: Any) -> Any:

@@ -12,6 +12,7 @@ from .replays import Sweep
 HEIGHT: Final = 100  # of a strip's drawing, in its own units: it is stretched to the width that there is
 EXTENT: Final = 1000  # of a chart's drawing, both ways
 _LEAST: Final = 4  # of HEIGHT: what is not nothing can be seen
+_MARGIN: Final = 0.04  # of an axis, at both ends
 _APART: Final = 23  # percent of an axis: what lies between two ticks at least
 
 
@@ -82,9 +83,10 @@ class _Axis:
     """Logarithmic, from a little below the least to a little above the greatest."""
 
     def __init__(self, least: float, greatest: float) -> None:
-        margin = 0.04 * (math.log10(greatest / least) or 1)
-        self.start = math.log10(least) - margin
-        self.end = math.log10(greatest) + margin
+        start, end = math.log10(least), math.log10(greatest)
+        margin = _MARGIN * (end - start or 1)
+        self.start = start - margin
+        self.end = end + margin
 
     def at(self, value: float) -> float:
         """Percent; what has no logarithm lies at the start."""

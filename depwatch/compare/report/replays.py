@@ -7,8 +7,9 @@ from msgspec import Meta, Struct
 
 FORMAT: Final = 2
 
-Count = Annotated[int, Meta(ge=0)]
-Amount = Annotated[float, Meta(ge=0)]
+# At most: so that sums and products of them are numbers still, whatever a file says.
+Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+Amount = Annotated[float, Meta(ge=0, le=1e30)]
 Phase = Literal["whole", "startup", "rest"]
 PHASES: Final[tuple[Phase, ...]] = ("whole", "startup", "rest")
 

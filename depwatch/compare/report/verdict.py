@@ -16,6 +16,8 @@ _SPOKEN: Final = {
 }
 _COMPARED: Final = ({"healing", "granular"}, {"bulk_by_facet_capped", "granular"}, {"bulk_by_facet", "granular"})
 
+_DISPUTED: Final = (_COMPARED[0], {"bulk_by_object", "granular"})  # at their best, and as first proposed
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -111,8 +113,8 @@ def _price(replay: Replay, lineup: Lineup) -> Finding:
 
 
 def is_dispute(sweep: Sweep) -> bool:
-    """Whether it is about the two proposals at their best, and about the price that they differ in."""
-    return {sweep.a, sweep.b} == _COMPARED[0] and sweep.price == "recompile"
+    """Whether it is about one of the two proposals against the other, by the price that they differ in."""
+    return sweep.price == "recompile" and {sweep.a, sweep.b} in _DISPUTED
 
 
 def _compared(replay: Replay, prices: str) -> Sweep | None:

@@ -56,6 +56,10 @@ def test_without_inputs_the_command_says_what_it_takes(tmp_path: Path) -> None:
             f"replay.json has format {'x' * 59}…, this depwatch reads 2: replay its traces again",
         ),
         ('{"format": NaN, "traces": []}', "replay.json is no replay: NaN is no number"),
+        (
+            '{"format": 2, "depwatch": "0.1.0", "prices": {}, "traces": [], "sweep": [{"break_even": 1e999}]}',
+            "replay.json is no valid replay: Expected `float` <= 1e+30 - at `$.sweep[0].break_even`",
+        ),
         ("[" * 200_000, "replay.json is no replay: it is nested too deeply"),
         (
             '{"format": 2, "depwatch": "0.1.0", "prices": {}, "traces": []}',
@@ -82,6 +86,9 @@ def put(data: Any, path: tuple[Any, ...], value: Any) -> Any:
     [
         (("policies", 0, "whole", "dropped"), "9", "Expected `int`, got `str` - at `$.traces[1].policies[0].whole"),
         (("policies", 2, "rest", "patches"), -1, "Expected `int` >= 0 - at `$.traces[1].policies[2].rest.patches`"),
+        (("rows",), 2**63, "Expected `int` <= 9223372036854775807 - at `$.traces[1].rows`"),
+        (("rows",), 2.5, "Expected `int`, got `float` - at `$.traces[1].rows`"),
+        (("seconds",), 1e31, "Expected `float` <= 1e+30 - at `$.traces[1].seconds`"),
         (("policies",), [], "no policies - at `$.traces[1]`"),
         (("title",), None, "Expected `str`, got `null` - at `$.traces[1].title`"),
         (("totals",), {}, "totals have no 'whole' - at `$.traces[1]`"),
