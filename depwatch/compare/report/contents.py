@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
-from .figures import count, seconds
+from .figures import count, seconds, share
 from .lineup import Lane, Lineup
 from .plots import Chart, Strip, Tick, chart, strip
 from .replays import PHASES, Cause, Facet, Phase, Replay, Sweep, Totals, Trace
@@ -16,6 +16,7 @@ from .verdict import Finding, is_dispute, verdict
 _CHARTS: Final = 6  # the curves that are drawn; the table has all break-evens
 _FACETS: Final = 20
 _CAUSES: Final = 15
+_LIBRARY: Final = "library "  # how a replay's names of causes begin that are libraries
 _TICKS: Final = 4  # under a plot of bins, besides the one at the start
 # Which policies are drawn first, after the pair that the dispute is about.
 _DISPUTE: Final = ("granular", "bulk_by_object", "healing", "bulk_by_facet_capped", "cpython")
@@ -72,6 +73,15 @@ class Lives:
     median: str  # of those that broke: the end of the bin in which it lies
 
 
+@dataclass(frozen=True)
+class Kind:
+    """Programs of which the same is expected."""
+
+    name: str
+    programs: int
+    lineup: Lineup
+
+
 class Program:
     """One trace."""
 
@@ -80,9 +90,6 @@ class Program:
         self.trace = trace
         self.id = f"program-{number}"
         self.lineup = all_of_them.on(trace)
-
-    def lane(self, policy: str) -> Lane | None:
-        return next((lane for lane in self.lineup.lanes if lane.policy == policy), None)
 
     @property
     def ending(self) -> str:
@@ -226,6 +233,35 @@ class Contents:
     @cached_property
     def origins(self) -> list[Origin]:
         return _origins(self.replay.traces)
+
+    @property
+    def blame(self) -> list[tuple[str, str]]:
+        """The origins with all libraries as one, each with its share of the breaks."""
+        sums: dict[str, int] = defaultdict(int)
+        for trace in self.replay.traces:
+            for name, cause in trace.causes.items():
+                sums["libraries" if name.startswith(_LIBRARY) else name] += cause.breaks
+        breaks = sum(sums.values())
+        return [(name, share(sums[name], breaks)) for name in sorted(sums, key=lambda name: -sums[name]) if breaks]
+
+    @property
+    def at_startup(self) -> list[tuple[str, str]]:
+        """The policies that dropped anything, each with the share of start-up."""
+        return [
+            (lane.title, share(lane.by_phase["startup"]["dropped"], lane.whole["dropped"]))
+            for lane in self.lineup.lanes
+            if lane.whole["dropped"]
+        ]
+
+    @cached_property
+    def kinds(self) -> list[Kind]:
+        """What a corpus expects of its programs; none if there is one kind only."""
+        names = list(dict.fromkeys(trace.kind for trace in self.replay.traces if trace.kind is not None))
+        kinds = []
+        for name in names:
+            traces = [trace for trace in self.replay.traces if trace.kind == name]
+            kinds.append(Kind(name, len(traces), Lineup(traces, self.lineup.choice)))
+        return kinds if len(kinds) > 1 else []
 
     @cached_property
     def lives(self) -> Lives | None:

@@ -23,12 +23,13 @@ def read(paths: Sequence[str]) -> Replay:
     """All of them as one replay, in the order given. Raises ReportError."""
     if not paths:
         raise ReportError("nothing to report on: name at least one trace (*.parquet) or replay (JSON)")
-    seen: dict[str, str] = {}
+    paths = [found for path in paths for found in _files(path)]
+    seen: set[str] = set()
     for path in paths:
         real = os.path.realpath(path)
         if real in seen:
             raise ReportError(f"{path} is given twice: each counts once")
-        seen[real] = path
+        seen.add(real)
     traces = [path for path in paths if path.endswith(".parquet")]
     replays = [(path, _read_json(path)) for path in paths if path not in traces]
     if traces:
@@ -37,6 +38,16 @@ def read(paths: Sequence[str]) -> Replay:
         return together(replays)
     except ValueError as error:
         raise ReportError(str(error)) from None
+
+
+def _files(path: str) -> list[str]:
+    """The traces of a folder; a file as it is."""
+    if not os.path.isdir(path):
+        return [path]
+    names = [name for name in sorted(os.listdir(path)) if name.endswith(".parquet") and not name.startswith(".")]
+    if not names:
+        raise ReportError(f"{path} has no traces in it: name a folder of *.parquet files, or the files")
+    return [os.path.join(path, name) for name in names]
 
 
 def _replay(paths: list[str]) -> Any:
@@ -83,8 +94,6 @@ def _typed(data: Any, path: str) -> Replay:
 
 
 def _check_readable(path: str) -> None:
-    if os.path.isdir(path):
-        raise ReportError(f"{path} is a directory: name the files in it")
     if not os.path.exists(path):
         raise ReportError(f"{path} does not exist")
 
@@ -99,5 +108,5 @@ def _short(value: object, limit: int = _SHOWN) -> str:
 
 
 def sources(paths: Iterable[str]) -> list[str]:
-    """How the report names them: no directories of this machine."""
-    return [os.path.basename(path) for path in paths]
+    """How the report names them: without directories of this machine."""
+    return [os.path.basename(os.path.abspath(path)) for path in paths]

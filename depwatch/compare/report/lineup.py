@@ -146,6 +146,9 @@ class Lineup:
         """The same variants on one program."""
         return Lineup([trace], self.choice)
 
+    def lane(self, policy: str) -> Lane | None:
+        return next((lane for lane in self.lanes if lane.policy == policy), None)
+
     def of_all(self) -> list[Lane]:
         """Only these can be compared: the others are sums over fewer programs."""
         return [lane for lane in self.lanes if lane.programs == len(self.traces)]

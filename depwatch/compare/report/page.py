@@ -37,7 +37,7 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for name in ("count", "counted", "share", "duration", "seconds"):
+    for name in ("count", "counted", "share", "duration", "seconds", "times"):
         environment.filters[name] = getattr(figures, name)
     return environment.get_template("report.html")
 

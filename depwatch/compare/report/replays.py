@@ -146,7 +146,9 @@ class Trace(Struct, frozen=True, kw_only=True):
     causes: dict[str, Cause]
     timeline: Timeline
     lifetimes: Lifetimes
-    kind: str | None = None  # what a corpus says of it
+    kind: str | None = None  # this and what follows: what a corpus adds
+    packages: list[str] = []
+    ratio: Amount | None = None  # of the time that it takes recorded to the plain one
 
     def __post_init__(self) -> None:
         if missing := [phase for phase in PHASES if phase not in self.totals]:
@@ -169,6 +171,13 @@ class Sweep(Struct, frozen=True, kw_only=True):
     curve: list[tuple[Amount, Amount, Amount]]  # (price, cost of a, cost of b) in ns
 
 
+class Corpus(Struct, frozen=True, kw_only=True):
+    """What a corpus says of itself."""
+
+    programs: Count
+    missing: list[str] = []  # that there are no results of
+
+
 class Replay(Struct, frozen=True, kw_only=True):
     """One file, or several together."""
 
@@ -176,6 +185,7 @@ class Replay(Struct, frozen=True, kw_only=True):
     prices: dict[str, Prices]
     traces: list[Trace]
     sweep: list[Sweep] = []
+    corpus: Corpus | None = None
 
 
 def _check_bins(edges: list[float], **counts: list[int]) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from itertools import combinations
 from typing import Final, NamedTuple
 
-from .replays import Replay, Sweep
+from .replays import Corpus, Replay, Sweep
 
 _SAME: Final = 1e-9  # slopes come from differences of costs: what differs less is rounding
 
@@ -29,6 +29,16 @@ def together(replays: Sequence[tuple[str, Replay]]) -> Replay:
         prices={name: prices for _, replay in replays for name, prices in replay.prices.items()},
         traces=[trace for _, replay in replays for trace in replay.traces],
         sweep=_added([replay.sweep for _, replay in replays]),
+        corpus=_both([replay.corpus for _, replay in replays if replay.corpus is not None]),
+    )
+
+
+def _both(corpora: Sequence[Corpus]) -> Corpus | None:
+    if not corpora:
+        return None
+    return Corpus(
+        programs=sum(corpus.programs for corpus in corpora),
+        missing=[name for corpus in corpora for name in corpus.missing],
     )
 
 

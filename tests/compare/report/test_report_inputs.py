@@ -118,7 +118,9 @@ def test_what_cannot_be_read_is_refused(reports: Any, data: dict[str, Any]) -> N
     assert reports.refused(other) == "other.json is no text: name a trace (*.parquet) or a replay (JSON)"
     assert reports.refused(f"{reports.folder}/none.json") == "none.json does not exist"
     assert reports.refused(f"{reports.folder}/none.parquet", good) == "none.parquet does not exist"
-    assert reports.refused(good, str(reports.folder)) == f"{reports.folder} is a directory: name the files in it"
+    assert reports.refused(good, str(reports.folder)) == (
+        f"{reports.folder} has no traces in it: name a folder of *.parquet files, or the files"
+    )
     assert reports.refused(good, good) == "replay.json is given twice: each counts once"
 
 
@@ -220,5 +222,8 @@ def test_traces_are_replayed_first(reports: Any, data: dict[str, Any], monkeypat
     traces = [reports.write("", "a.parquet"), reports.write("", "b.parquet")]
     text = reports.make(traces[0], reports.write(data), traces[1])
     assert asked == [traces]
+    reports.write("", ".being-written.parquet")
+    reports.make(str(reports.folder))
+    assert asked == [traces, traces]
     assert "<code>a.parquet</code>, <code>replay.json</code>, <code>b.parquet</code>" in text
     assert "3 programs" in text and str(reports.folder) not in text

@@ -168,6 +168,29 @@ def test_facets_that_break_in_several_programs_are_one_row(reports: Any, data: d
     assert cells == ["12", "2", "4", "18", "&lt;stdlib&gt;/warnings.py:517", "the standard library", "2\u00a0programs"]
 
 
+def test_who_causes_breaks_is_said_with_all_libraries_as_one(reports: Any, data: dict[str, Any]) -> None:
+    for trace in data["traces"]:
+        trace["causes"] = {
+            name: {"changes": 9, "breaks": breaks, "handles_hit": 1}
+            for name, breaks in (("the program", 1), ("library a", 2), ("library b", 4), ("the test harness", 1))
+        }
+    said = "Of all breaks, so many were caused by libraries: 75 %; the program: 12.5 %; the test harness: 12.5 %."
+    assert said in reports.of(data).replace("\u00a0", " ")
+
+
+def test_what_a_corpus_adds_is_shown(reports: Any, data: dict[str, Any]) -> None:
+    quiet, mutating = data["traces"]
+    assert [quiet["kind"], mutating["kind"]] == ["quiet", "mutating"]
+    quiet |= {"ratio": 1.25, "packages": ["go==1.0"], "why": "of no concern"}
+    data["corpus"] = {"programs": 32, "missing": ["flask"], "failed": {}}
+    text = Page(reports.of(data)).text.replace("\u00a0", " ")
+    assert "recorded, it took 1.25 times as long; with go==1.0." in text
+    assert "Of the 32 programs of the corpus, these are missing here: flask." in text
+    assert all(head in text for head in ("dropped in 1 quiet", "calls run cold in mutating"))
+    data["corpus"]["missing"] = []
+    assert "All 32 programs of the corpus are here." in reports.of(data).replace("\u00a0", " ")
+
+
 def test_the_templates_are_installed() -> None:
     folder = Path(depwatch.compare.report.__file__).parent
     with open(ROOT / "pyproject.toml", "rb") as file:
