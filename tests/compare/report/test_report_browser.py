@@ -7,6 +7,7 @@ have been run on another one. Without Chromium they fail and say how to get it, 
 import os
 import re
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -65,11 +66,15 @@ def test_a_machine_without_chromium_is_told_how_to_get_it(monkeypatch: pytest.Mo
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    try:
-        with chromium() as running:
+    with ExitStack() as stack:
+        try:
+            running = stack.enter_context(chromium())
+        except NoChromium as error:
+            remedy = str(error)
+        else:
             yield running
-    except NoChromium as error:
-        pytest.fail(str(error), pytrace=False)
+            return
+    pytest.fail(remedy, pytrace=False)
 
 
 @pytest.fixture
