@@ -1,6 +1,7 @@
 """Replays, as depwatch replay writes them: invented, but with the shapes that real programs have."""
 
 import random
+from itertools import combinations
 from typing import Any
 
 LINEUP = (  # (policy, title, its limit, its share of the drops of bulk by object)
@@ -69,6 +70,7 @@ COUNTS = (
     "recompiled",
     "patches",
     "deopts",
+    "deopt_calls",
     "revalidations",
     "guards",
     "cold_calls",
@@ -169,6 +171,7 @@ def policy(
         "recompiled": dropped - dropped // 3 if name == "healing" else dropped,
         "patches": drops // 11 if granular else 3 * dropped if name == "jettison" else 0,
         "deopts": drops // 90 if granular else 0,
+        "deopt_calls": drops * 3 if granular else 0,
         "revalidations": dropped * 4 if name == "revalidation" else 0,
         "guards": calls // 3 if granular else 0,
         "cold_calls": dropped * hot_after,
@@ -198,8 +201,8 @@ def policy(
 def cost(counts: dict[str, Any], prices: dict[str, Any]) -> float:
     return (
         counts["recompiled"] * prices["recompile"]
-        + counts["patches"] * prices["patch"]
-        + counts["deopts"] * prices["deopt"]
+        + (counts["patches"] + counts["deopts"]) * prices["patch"]
+        + counts["deopt_calls"] * prices["deopt"]
         + counts["guards"] * prices["guard"]
         + counts["revalidations"] * prices["revalidation"]
         + counts["cold_calls"] * prices["cold_call"]
@@ -237,31 +240,34 @@ def sweeps(traces: list[dict[str, Any]]) -> list[dict[str, Any]]:
         for name, _, limit, _ in LINEUP
     }
     made = []
-    for first, (a, *_) in enumerate(LINEUP):
-        for b, *_ in LINEUP[first + 1 :]:
-            for price in ("recompile", "guard", "cold_call"):
-                curve = []
-                for step in range(25):
-                    value = PRICES["numba"][price] * 10 ** ((step - 18) / 3)
-                    prices = PRICES["numba"] | {price: value}
-                    curve.append([value, cost(sums[a], prices), cost(sums[b], prices)])
-                made.append(
-                    {
-                        "a": a,
-                        "b": b,
-                        "price": price,
-                        "others": "numba",
-                        "break_even": break_even(curve),
-                        "curve": curve,
-                    }
-                )
+    for a, b in combinations(sums, 2):
+        for price in ("recompile", "patch", "deopt", "guard", "revalidation", "cold_call"):
+            for others, prices in PRICES.items():
+                steps = [prices[price] * 1000 ** (step / 4 - 1) for step in range(9)]
+                varied = [(step, prices | {price: step}) for step in steps]
+                curve = [[step, cost(sums[a], each), cost(sums[b], each)] for step, each in varied]
+                if slope(curve):
+                    made.append(
+                        {
+                            "a": a,
+                            "b": b,
+                            "price": price,
+                            "others": others,
+                            "break_even": break_even(curve),
+                            "curve": curve,
+                        }
+                    )
     return made
 
 
-def break_even(curve: list[list[float]]) -> float | None:
+def slope(curve: list[list[float]]) -> float:
+    """Of the difference between the two costs; 0 if it is but rounding."""
     (x0, a0, b0), (x1, a1, b1) = curve[0], curve[-1]
-    slope = ((a1 - a0) - (b1 - b0)) / (x1 - x0)
-    if not slope:
-        return None
-    crossing = x0 - (a0 - b0) / slope
+    rise = (a1 - a0) - (b1 - b0)
+    return rise / (x1 - x0) if abs(rise) > 1e-9 * (a1 + b1) else 0.0
+
+
+def break_even(curve: list[list[float]]) -> float | None:
+    price, a, b = curve[0]
+    crossing = price - (a - b) / slope(curve)
     return crossing if crossing > 0 else None

@@ -17,6 +17,7 @@ COLUMNS: Final = {
     "recompiled": "recompiled",
     "patches": "patches",
     "deopts": "deopts",
+    "deopt_calls": "calls that deopt",
     "revalidations": "revalidations",
     "guards": "guards run",
     "cold_calls": "cold calls",

@@ -46,6 +46,7 @@ class Counts(Struct, frozen=True, kw_only=True):
     recompiled: Count
     patches: Count
     deopts: Count
+    deopt_calls: Count = 0
     revalidations: Count
     guards: Count
     cold_calls: Count
