@@ -8,6 +8,7 @@ except ImportError:
     sys.exit("depwatch compare needs more packages: pip install 'depwatch[compare]'")
 
 from depwatch.commands.compare import compare
+from depwatch.commands.record import record
 from depwatch.commands.report import report
 
 
@@ -18,6 +19,7 @@ def cli() -> None:
 
 
 cli.add_command(compare)
+cli.add_command(record)
 cli.add_command(report)
 
 
