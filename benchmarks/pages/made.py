@@ -1,7 +1,6 @@
 """Replays, as depwatch replay writes them: invented, but with the shapes that real programs have."""
 
 import random
-from itertools import combinations
 from typing import Any
 
 LINEUP = (  # (policy, title, its limit, its share of the drops of bulk by object)
@@ -73,6 +72,7 @@ COUNTS = (
     "deopt_calls",
     "revalidations",
     "guards",
+    "false_drops",
     "cold_calls",
 )
 BINS = 100
@@ -82,7 +82,7 @@ def replay(programs: int = 2, *, variants: bool = True, seed: int = 1) -> dict[s
     """The JSON for that many programs."""
     chance = random.Random(seed)
     traces = [trace(number, chance, variants=variants) for number in range(programs)]
-    return {"format": 2, "depwatch": "0.1.0", "prices": PRICES, "traces": traces, "sweep": sweeps(traces)}
+    return {"format": 2, "depwatch": "0.1.0", "prices": PRICES, "traces": traces}
 
 
 def trace(number: int, chance: random.Random, *, variants: bool = True) -> dict[str, Any]:
@@ -174,6 +174,7 @@ def policy(
         "deopt_calls": drops * 3 if granular else 0,
         "revalidations": dropped * 4 if name == "revalidation" else 0,
         "guards": calls // 3 if granular else 0,
+        "false_drops": dropped // 50 if name == "cpython" else 0,
         "cold_calls": dropped * hot_after,
         "cold_share": dropped * hot_after / calls,
     }
@@ -223,51 +224,3 @@ def facet(rank: int, chance: random.Random) -> dict[str, Any]:
         "line": line,
         "cause": cause,
     }
-
-
-def sweeps(traces: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """For each pair of policies and some of the prices, exact, as costs are linear in prices."""
-    sums = {
-        name: {
-            column: sum(
-                row["whole"][column]
-                for one in traces
-                for row in one["policies"]
-                if (row["policy"], row["hot_after"], row["give_up_after"]) == (name, 50, limit)
-            )
-            for column in COUNTS
-        }
-        for name, _, limit, _ in LINEUP
-    }
-    made = []
-    for a, b in combinations(sums, 2):
-        for price in ("recompile", "patch", "deopt", "guard", "revalidation", "cold_call"):
-            for others, prices in PRICES.items():
-                steps = [prices[price] * 1000 ** (step / 4 - 1) for step in range(9)]
-                varied = [(step, prices | {price: step}) for step in steps]
-                curve = [[step, cost(sums[a], each), cost(sums[b], each)] for step, each in varied]
-                if slope(curve):
-                    made.append(
-                        {
-                            "a": a,
-                            "b": b,
-                            "price": price,
-                            "others": others,
-                            "break_even": break_even(curve),
-                            "curve": curve,
-                        }
-                    )
-    return made
-
-
-def slope(curve: list[list[float]]) -> float:
-    """Of the difference between the two costs; 0 if it is but rounding."""
-    (x0, a0, b0), (x1, a1, b1) = curve[0], curve[-1]
-    rise = (a1 - a0) - (b1 - b0)
-    return rise / (x1 - x0) if abs(rise) > 1e-9 * (a1 + b1) else 0.0
-
-
-def break_even(curve: list[list[float]]) -> float | None:
-    price, a, b = curve[0]
-    crossing = price - (a - b) / slope(curve)
-    return crossing if crossing > 0 else None

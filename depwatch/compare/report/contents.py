@@ -10,16 +10,15 @@ from typing import Final
 from .figures import count, seconds, share
 from .lineup import Lane, Lineup
 from .plots import Chart, Strip, Tick, chart, strip
-from .replays import PHASES, Cause, Facet, Phase, Replay, Sweep, Totals, Trace
-from .verdict import Finding, is_dispute, verdict
+from .replays import PHASES, Cause, Facet, Phase, Replay, Totals, Trace
+from .sweeps import Sweep, sweeps
+from .verdict import Finding, verdict
 
 _CHARTS: Final = 6  # the curves that are drawn; the table has all break-evens
 _FACETS: Final = 20
 _CAUSES: Final = 15
 _LIBRARY: Final = "library "  # how a replay's names of causes begin that are libraries
 _TICKS: Final = 4  # under a plot of bins, besides the one at the start
-# Which policies are drawn first, after the pair that the dispute is about.
-_DISPUTE: Final = ("granular", "bulk_by_object", "healing", "bulk_by_facet_capped", "cpython")
 
 
 @dataclass
@@ -139,9 +138,11 @@ class Program:
     def origins(self) -> list[Origin]:
         return _origins([self.trace])
 
-    @property
+    @cached_property
     def lives(self) -> Lives:
-        return _lives([self.trace])
+        lives = _lives([self.trace])
+        assert lives is not None  # its bins fit themselves
+        return lives
 
 
 class Contents:
@@ -177,7 +178,7 @@ class Contents:
 
     @property
     def findings(self) -> list[Finding]:
-        return verdict(self.replay, self.lineup)
+        return verdict(self.replay, self.lineup, self.sweeps)
 
     @property
     def most_dropped(self) -> int:
@@ -196,7 +197,7 @@ class Contents:
 
     @cached_property
     def sweeps(self) -> list[Sweep]:
-        return sorted(self.replay.sweep, key=_interest)
+        return sweeps(self.lineup.of_all(), self.replay.prices)
 
     @property
     def crossings(self) -> list[Sweep]:
@@ -208,7 +209,7 @@ class Contents:
         charts: list[Chart] = []
         for sweep in self.sweeps:
             if len(charts) < _CHARTS and (made := chart(sweep, self.listed(sweep))):
-                if made.break_even is not None or is_dispute(sweep):
+                if made.break_even is not None or sweep.is_dispute:
                     charts.append(made)
         return charts
 
@@ -219,7 +220,7 @@ class Contents:
 
     def cheaper(self, sweep: Sweep) -> tuple[str, str]:
         """The titles of the policies that cost less below and above the break-even."""
-        below = _cheaper_at_first(sweep)
+        below = sweep.cheaper_at_first
         if below is None:
             return "–", "–"
         above = sweep.b if below == sweep.a else sweep.a
@@ -265,31 +266,13 @@ class Contents:
 
     @cached_property
     def lives(self) -> Lives | None:
-        """None: the programs' bins differ, so that they cannot be added up."""
-        return _lives(self.replay.traces) if len({tuple(t.lifetimes.edges) for t in self.replay.traces}) == 1 else None
+        """None: the programs' bins do not fit together."""
+        return _lives(self.replay.traces)
 
 
 def _added(totals: Sequence[Totals]) -> Totals:
     names = Totals.__struct_fields__
     return Totals(**{name: sum(getattr(of_one, name) for of_one in totals) for name in names})
-
-
-def _interest(sweep: Sweep) -> tuple[bool, bool, bool, int]:
-    def rank(policy: str) -> int:
-        return _DISPUTE.index(policy) if policy in _DISPUTE else len(_DISPUTE)
-
-    return not is_dispute(sweep), sweep.break_even is None, sweep.price != "recompile", rank(sweep.a) + rank(sweep.b)
-
-
-def _cheaper_at_first(sweep: Sweep) -> str | None:
-    """Which policy costs less below the break-even: costs are linear, so their difference changes its sign there.
-
-    None: the curve does not tell.
-    """
-    price, a, b = max(sweep.curve, key=lambda point: abs(point[1] - point[2]), default=(0.0, 0.0, 0.0))
-    if a == b or sweep.break_even is None:
-        return None
-    return sweep.a if (a < b) == (price < sweep.break_even) else sweep.b
 
 
 def _spots(programs: Sequence[Program]) -> list[Spot]:
@@ -326,13 +309,18 @@ def _origins(traces: Sequence[Trace]) -> list[Origin]:
     ]
 
 
-def _lives(traces: Sequence[Trace]) -> Lives:
-    """All of them must have the same bins."""
-    edges = traces[0].lifetimes.edges
-    broken, held = (
-        [sum(bins) for bins in zip(*(getattr(trace.lifetimes, name) for trace in traces), strict=True)]
-        for name in ("broken", "still_held")
-    )
+def _lives(traces: Sequence[Trace]) -> Lives | None:
+    """None if one has edges inside a bin of another. Each may have only the part of the bins that it needs."""
+    lifetimes = [trace.lifetimes for trace in traces if any(trace.lifetimes.broken) or any(trace.lifetimes.still_held)]
+    edges = sorted({edge for each in lifetimes for edge in each.edges})
+    broken, held = [0] * max(0, len(edges) - 1), [0] * max(0, len(edges) - 1)
+    for each in lifetimes:
+        first = edges.index(each.edges[0])
+        if edges[first : first + len(each.edges)] != each.edges:
+            return None
+        for number, (broke, kept) in enumerate(zip(each.broken, each.still_held, strict=True), first):
+            broken[number] += broke
+            held[number] += kept
     return Lives(
         strips=[strip("broke", broken), strip("never broke", held)],
         ticks=_edge_ticks(edges),

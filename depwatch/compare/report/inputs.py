@@ -1,6 +1,5 @@
 """What a report is made of: traces, which are replayed first, and replays, as JSON."""
 
-import importlib
 import json
 import os
 from collections.abc import Iterable, Sequence
@@ -8,6 +7,8 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 import msgspec
+
+from depwatch import DepwatchError
 
 from .replays import FORMAT, Replay
 from .together import together
@@ -20,7 +21,7 @@ class ReportError(Exception):
 
 
 def read(paths: Sequence[str]) -> Replay:
-    """All of them as one replay, in the order given. Raises ReportError."""
+    """All of them as one replay: what was replayed already, then the traces. Raises ReportError."""
     if not paths:
         raise ReportError("nothing to report on: name at least one trace (*.parquet) or replay (JSON)")
     paths = [found for path in paths for found in _files(path)]
@@ -50,15 +51,20 @@ def _files(path: str) -> list[str]:
     return [os.path.join(path, name) for name in names]
 
 
-def _replay(paths: list[str]) -> Any:
-    for path in paths:
-        _check_readable(path)
-    run = importlib.import_module("depwatch.compare.replay.run")
-    return run.replay(paths)
+def _replay(paths: Sequence[str]) -> Any:
+    """What `depwatch replay` finds with its defaults."""
+    # Here, as that takes numpy and pyarrow, which a page made of JSON can do without.
+    from depwatch.compare.replay.run import Options, assemble, replay_trace
+
+    try:
+        options = Options()
+        found = assemble([replay_trace(path, options) for path in paths], options)
+    except DepwatchError as error:
+        raise ReportError(str(error)) from None
+    return json.loads(json.dumps(found))  # as a file would have it: without numpy's numbers
 
 
 def _read_json(path: str) -> Replay:
-    _check_readable(path)
     try:
         text = Path(path).read_text(encoding="utf-8")
         data = json.loads(text, parse_constant=_refuse_constant)
@@ -91,11 +97,6 @@ def _typed(data: Any, path: str) -> Replay:
     if not replay.traces:
         raise ReportError(f"{path} has no traces in it: replay at least one")
     return replay
-
-
-def _check_readable(path: str) -> None:
-    if not os.path.exists(path):
-        raise ReportError(f"{path} does not exist")
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -69,6 +69,7 @@ class Lane:
     unguarded_dependencies: int
     unguarded_functions: int
     unrelated_drops: int
+    false_drops: int
     spread: frozenset[str]
 
     @property
@@ -97,6 +98,7 @@ class Lane:
             unguarded_dependencies=sum(policy.unguarded.dependencies for policy in policies),
             unguarded_functions=sum(policy.unguarded.functions for policy in policies),
             unrelated_drops=sum(policy.unrelated_drops for policy in policies),
+            false_drops=sum(policy.whole.false_drops for policy in policies),
             spread=frozenset(name for policy in policies for name in policy.spread),
         )
 

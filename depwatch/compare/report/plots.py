@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Final
 
 from .figures import on_axis
-from .replays import Sweep
+from .sweeps import Sweep
 
 HEIGHT: Final = 100  # of a strip's drawing, in its own units: it is stretched to the width that there is
 EXTENT: Final = 1000  # of a chart's drawing, both ways

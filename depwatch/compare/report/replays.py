@@ -47,6 +47,7 @@ class Counts(Struct, frozen=True, kw_only=True):
     patches: Count
     deopts: Count
     deopt_calls: Count = 0
+    false_drops: Count = 0  # needlessly, by a filter's mistake
     revalidations: Count
     guards: Count
     cold_calls: Count
@@ -161,17 +162,6 @@ class Trace(Struct, frozen=True, kw_only=True):
             raise ValueError(f"{variant[0]!r} is there {times} times with the same threshold and limit")
 
 
-class Sweep(Struct, frozen=True, kw_only=True):
-    """What two policies cost while one price is varied, over all traces of the replay."""
-
-    a: str
-    b: str
-    price: str  # the one that is varied
-    others: str  # the price list that gives the others
-    break_even: Amount | None
-    curve: list[tuple[Amount, Amount, Amount]]  # (price, cost of a, cost of b) in ns
-
-
 class Corpus(Struct, frozen=True, kw_only=True):
     """What a corpus says of itself."""
 
@@ -180,12 +170,14 @@ class Corpus(Struct, frozen=True, kw_only=True):
 
 
 class Replay(Struct, frozen=True, kw_only=True):
-    """One file, or several together."""
+    """One file, or several together.
+
+    A file may have sweeps, too. They are made anew: its own may be of other traces, thresholds or limits than the page.
+    """
 
     depwatch: str
     prices: dict[str, Prices]
     traces: list[Trace]
-    sweep: list[Sweep] = []
     corpus: Corpus | None = None
 
 

@@ -1,11 +1,13 @@
 """The verdict: three findings, each a number and a sentence that is true whatever the numbers are."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from .figures import count, counted, duration, share, times
 from .lineup import Lane, Lineup
-from .replays import Replay, Sweep
+from .replays import Replay
+from .sweeps import Sweep
 
 # What a sentence calls a policy, before the number of its drops. In this order.
 _SPOKEN: Final = {
@@ -14,9 +16,8 @@ _SPOKEN: Final = {
     "healing": "that with healing",
     "granular": "granular patching",
 }
+# The price of a recompile is said at which these cost the same: the first pair that there is.
 _COMPARED: Final = ({"healing", "granular"}, {"bulk_by_facet_capped", "granular"}, {"bulk_by_facet", "granular"})
-
-_DISPUTED: Final = (_COMPARED[0], {"bulk_by_object", "granular"})  # at their best, and as first proposed
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,8 @@ class Finding:
     sentence: str
 
 
-def verdict(replay: Replay, lineup: Lineup) -> list[Finding]:
-    return [_stability(replay), _granularity(lineup), _price(replay, lineup)]
+def verdict(replay: Replay, lineup: Lineup, sweeps: Sequence[Sweep]) -> list[Finding]:
+    return [_stability(replay), _granularity(lineup), _price(replay, lineup, sweeps)]
 
 
 def _stability(replay: Replay) -> Finding:
@@ -84,7 +85,7 @@ def _drops(lane: Lane) -> str:
     return text
 
 
-def _price(replay: Replay, lineup: Lineup) -> Finding:
+def _price(replay: Replay, lineup: Lineup, sweeps: Sequence[Sweep]) -> Finding:
     """When is granular patching worth it?"""
     lanes = lineup.of_all()
     name = next((name for name in replay.prices if lanes and all(name in lane.cost for lane in lanes)), None)
@@ -103,24 +104,18 @@ def _price(replay: Replay, lineup: Lineup) -> Finding:
             f"no policy costs less than “{least.title}” ({duration(lowest)} in all) "
             f"and none more than “{most.title}” ({duration(highest)}{ratio})"
         )
-    if sweep := _compared(replay, name):
+    if sweep := _compared(sweeps, name):
         a, b = lineup.title(sweep.a), lineup.title(sweep.b)
         if sweep.break_even is not None:
             sentence += f"; “{a}” and “{b}” cost the same where a recompile takes {duration(sweep.break_even)}"
         else:
-            sentence += f"; the sweep found no price of a recompile at which “{a}” and “{b}” cost the same"
+            sentence += f"; there is no price of a recompile at which “{a}” and “{b}” cost the same"
     return Finding(duration(lowest), f"is the least that a policy costs, as {name} is priced", f"{sentence}.")
 
 
-def is_dispute(sweep: Sweep) -> bool:
-    """Whether it is about one of the two proposals against the other, by the price that they differ in."""
-    return sweep.price == "recompile" and {sweep.a, sweep.b} in _DISPUTED
-
-
-def _compared(replay: Replay, prices: str) -> Sweep | None:
-    """The sweep of a recompile's price that the dispute is about."""
+def _compared(sweeps: Sequence[Sweep], prices: str) -> Sweep | None:
     for pair in _COMPARED:
-        for sweep in replay.sweep:
+        for sweep in sweeps:
             if {sweep.a, sweep.b} == pair and sweep.price == "recompile" and sweep.others == prices:
                 return sweep
     return None

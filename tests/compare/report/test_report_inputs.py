@@ -3,18 +3,17 @@
 import errno
 import json
 import os
+import shutil
 import subprocess
 import sys
-import types
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from depwatch.compare.replay.prices import load_prices
 from depwatch.compare.report import page
-from depwatch.compare.report.inputs import read
-from depwatch.compare.report.replays import Sweep
-from pages.made import replay, sweeps
+from pages.made import replay
 
 NOT_A_REPLAY = "replay.json is no replay of depwatch: it has no 'format' and 'traces'"
 
@@ -58,8 +57,8 @@ def test_without_inputs_the_command_says_what_it_takes(tmp_path: Path) -> None:
         ),
         ('{"format": NaN, "traces": []}', "replay.json is no replay: NaN is no number"),
         (
-            '{"format": 2, "depwatch": "0.1.0", "prices": {}, "traces": [], "sweep": [{"break_even": 1e999}]}',
-            "replay.json is no valid replay: Expected `float` <= 1e+30 - at `$.sweep[0].break_even`",
+            '{"format": 2, "depwatch": "0.1.0", "prices": {}, "traces": [], "corpus": {"programs": 1e999}}',
+            "replay.json is no valid replay: Expected `int`, got `float` - at `$.corpus.programs`",
         ),
         ("[" * 200_000, "replay.json is no replay: it is nested too deeply"),
         (
@@ -117,8 +116,10 @@ def test_what_cannot_be_read_is_refused(reports: Any, data: dict[str, Any]) -> N
     other = reports.write("x", "other.json")
     Path(other).write_bytes(b"PAR1\xff\xfe")
     assert reports.refused(other) == "other.json is no text: name a trace (*.parquet) or a replay (JSON)"
-    assert reports.refused(f"{reports.folder}/none.json") == "none.json does not exist"
-    assert reports.refused(f"{reports.folder}/none.parquet", good) == "none.parquet does not exist"
+    assert reports.refused(f"{reports.folder}/none.json") == "none.json cannot be read: No such file or directory"
+    assert reports.refused(f"{reports.folder}/none.parquet", good) == (
+        "none.parquet: cannot be opened: No such file or directory"
+    )
     assert reports.refused(good, str(reports.folder)) == (
         f"{reports.folder} has no traces in it: name a folder of *.parquet files, or the files"
     )
@@ -175,35 +176,18 @@ def test_a_new_report_can_be_read_by_those_whom_the_umask_lets(reports: Any, dat
     assert reports.output.stat().st_mode & 0o777 == 0o640
 
 
-def swept(sweep: Sweep) -> float:
-    """The break-even if it lies within the curve, else 0: far outside, it rests on how the costs were rounded."""
-    even = sweep.break_even or 0.0
-    return even if sweep.curve[0][0] <= even <= sweep.curve[-1][0] else 0.0
-
-
 def test_several_replays_are_one_report(reports: Any) -> None:
     whole = replay(4, variants=False)
-    parts = []
-    for number, traces in enumerate((whole["traces"][:1], whole["traces"][1:])):
-        part = whole | {"traces": traces, "sweep": sweeps(traces)}
-        parts.append(reports.write(part, f"{number}.json"))
-    together, at_once = read(parts), read([reports.write(whole)])
-    assert together.traces == at_once.traces and together.prices == at_once.prices
-    assert [(sweep.a, sweep.b, sweep.price) for sweep in together.sweep] == [
-        (sweep.a, sweep.b, sweep.price) for sweep in at_once.sweep
+    parts = [
+        reports.write(whole | {"traces": traces}, f"{number}.json")
+        for number, traces in enumerate((whole["traces"][:1], whole["traces"][1:]))
     ]
-    for one, other in zip(together.sweep, at_once.sweep, strict=True):
-        assert swept(one) == pytest.approx(swept(other), rel=1e-3), one
-        for point, expected in zip(one.curve, other.curve, strict=True):
-            assert point == pytest.approx(expected, rel=1e-6)
+    sources = "<code>0.json</code>, <code>1.json</code>"
+    assert reports.make(*parts).replace(sources, "<code>replay.json</code>") == reports.of(whole)
 
 
-def test_sweeps_that_not_all_replays_have_are_left_out(reports: Any, data: dict[str, Any]) -> None:
-    first = reports.write(data)
-    other = reports.write(data | {"sweep": data["sweep"][5:6]}, "other.json")
-    assert [(sweep.a, sweep.b, sweep.price) for sweep in read([first, other]).sweep] == [
-        (data["sweep"][5]["a"], data["sweep"][5]["b"], data["sweep"][5]["price"])
-    ]
+def test_the_sweeps_of_a_file_are_of_no_concern(reports: Any, data: dict[str, Any]) -> None:
+    assert reports.of(data | {"sweep": "anything"}) == reports.of(data)
 
 
 def test_replays_with_different_prices_under_one_name_are_refused(reports: Any, data: dict[str, Any]) -> None:
@@ -215,21 +199,50 @@ def test_replays_with_different_prices_under_one_name_are_refused(reports: Any, 
     )
 
 
-def test_traces_are_replayed_first(reports: Any, data: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
+@pytest.fixture(scope="module")
+def trace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of a program that changes a global under a hot function, and changes it back."""
+    folder = tmp_path_factory.mktemp("recorded")
+    (folder / "program.py").write_text(
+        "RATE = 2\n"
+        "def cost(): return RATE\n"
+        "def run(rate):\n"
+        "    global RATE\n"
+        "    for _ in range(100): cost()\n"
+        "    RATE = rate\n"
+        "    for _ in range(100): cost()\n"
+        "run(3), run(2)\n"
+    )
+    command = [sys.executable, "-m", "depwatch", "record", "-o", "trace.parquet", "program.py"]
+    subprocess.run(command, cwd=folder, capture_output=True, timeout=60, check=True)
+    return folder / "trace.parquet"
 
-    def replay_them(paths: list[str]) -> dict[str, Any]:
-        asked.append(paths)
-        return replay(1)
 
-    run = types.ModuleType("depwatch.compare.replay.run")
-    run.replay = replay_them  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, run.__name__, run)
-    traces = [reports.write("", "a.parquet"), reports.write("", "b.parquet")]
-    text = reports.make(traces[0], reports.write(data), traces[1])
-    assert asked == [traces]
-    reports.write("", ".being-written.parquet")
-    reports.make(str(reports.folder))
-    assert asked == [traces, traces]
-    assert "<code>a.parquet</code>, <code>replay.json</code>, <code>b.parquet</code>" in text
-    assert "3 programs" in text and str(reports.folder) not in text
+def test_traces_are_replayed_first(reports: Any, data: dict[str, Any], trace: Path) -> None:
+    data["prices"] = {name: prices.json() for name, prices in load_prices().items()}
+    text = reports.make(str(trace), reports.write(data))
+    assert "<code>trace.parquet</code>, <code>replay.json</code>" in text
+    assert "3 programs" in text and "<h3>program.py</h3>" in text
+    alone = reports.make(str(trace))
+    assert "What invalidation costs: program.py" in alone
+    assert str(trace.parent) not in text + alone
+    assert "<code>&lt;program&gt;/program.py:6</code>" in alone.split('<section id="facets"')[1].split("</section>")[0]
+
+
+def test_a_folder_stands_for_the_traces_in_it(reports: Any, trace: Path) -> None:
+    folder = reports.folder / "traces"
+    folder.mkdir()
+    for name in ("b.parquet", "a.parquet"):
+        shutil.copy(trace, folder / name)
+    (folder / ".c.parquet").write_text("being written")
+    (folder / "notes.txt").write_text("no trace")
+    text = reports.make(str(folder))
+    each = text.split('<section id="each"')[1]
+    assert each.index("<code>a.parquet</code>, ") < each.index("<code>b.parquet</code>, ")
+    assert "2 programs" in text and "from <code>traces</code>." in text
+
+
+def test_a_trace_that_cannot_be_read_is_refused(reports: Any, trace: Path) -> None:
+    cut = reports.write("", "cut.parquet")
+    Path(cut).write_bytes(trace.read_bytes()[:-100])
+    assert reports.refused(cut).startswith("cut.parquet: ")

@@ -213,8 +213,5 @@ def everywhere(data: Any, text: str) -> Any:
             facet |= dict.fromkeys(("facet", "kind", "file", "cause"), text)
         trace["causes"] = {text + name: cause for name, cause in trace["causes"].items()}
         trace["timeline"]["dropped"] = {text + name: bins for name, bins in trace["timeline"]["dropped"].items()}
-    for sweep in data["sweep"]:
-        for key in ("a", "b", "price", "others"):
-            sweep[key] = text + sweep[key]
     data["prices"] = {text + name: prices | {"source": text} for name, prices in data["prices"].items()}
     return data | {"depwatch": text}

@@ -9,7 +9,8 @@ import pytest
 
 from depwatch.compare.report.contents import Contents
 from depwatch.compare.report.plots import EXTENT, chart, strip
-from depwatch.compare.report.replays import Replay, Sweep
+from depwatch.compare.report.replays import Replay
+from depwatch.compare.report.sweeps import Sweep
 from pages.made import replay
 
 
@@ -79,6 +80,23 @@ def test_the_dispute_is_drawn_first_and_whether_or_not_it_is_settled() -> None:
         [{"bulk_by_object", "granular"}, {"healing", "granular"}],
     )
     assert len(pairs) == 6
+
+
+def lives(*lifetimes: tuple[list[float], list[int], list[int]]) -> Any:
+    data = replay(len(lifetimes), variants=False)
+    for trace, (edges, broken, held) in zip(data["traces"], lifetimes, strict=True):
+        trace["lifetimes"] = {"edges": edges, "broken": broken, "still_held": held}
+    return Contents(msgspec.convert(data, Replay), []).lives
+
+
+def test_lifetimes_of_several_programs_are_added_where_their_bins_fit() -> None:
+    nothing = ([77.0, 78.0], [0], [0])
+    added = lives(([1.0, 2.0, 4.0], [1, 2], [0, 5]), ([2.0, 4.0, 8.0], [3, 0], [0, 7]), nothing)
+    assert [(each.total, each.peak, each.bins) for each in added.strips] == [(6, 5, 3), (12, 7, 3)]
+    assert (added.broken, added.dependencies, added.median) == (6, 18, "4\u00a0s")
+    assert [tick.text for tick in added.ticks] == ["1\u00a0s", "2\u00a0s", "4\u00a0s", "8\u00a0s"]
+    assert lives(([1.0, 4.0], [1], [0]), ([2.0, 4.0, 8.0], [3, 0], [0, 7])) is None
+    assert lives(nothing).dependencies == 0
 
 
 def test_all_that_is_drawn_is_small() -> None:

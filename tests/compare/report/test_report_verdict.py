@@ -10,11 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from depwatch.compare.report.contents import Contents
 from depwatch.compare.report.figures import NBSP
-from depwatch.compare.report.lineup import Lineup
 from depwatch.compare.report.page import render
 from depwatch.compare.report.replays import Replay
-from depwatch.compare.report.verdict import verdict
 from pages.made import COUNTS, LINEUP, PRICES, trace
 
 
@@ -23,10 +22,9 @@ def typed(data: dict[str, Any]) -> Replay:
 
 
 def findings(data: dict[str, Any]) -> list[tuple[str, str, str]]:
-    replay = typed(data)
     return [
         tuple(text.replace(NBSP, " ") for text in (finding.figure, finding.label, finding.sentence))
-        for finding in verdict(replay, Lineup(replay.traces))
+        for finding in Contents(typed(data), []).findings
     ]
 
 
@@ -58,7 +56,12 @@ def full() -> dict[str, Any]:
         "healing": 30,
         "granular": 2,
     }
-    one = program(dropped, bulk_by_object={"needlessly": 880}, healing={"resumed": 10}, granular={"patches": 1})
+    one = program(
+        dropped,
+        bulk_by_object={"needlessly": 880},
+        healing={"resumed": 10, "recompiled": 20},
+        granular={"patches": 1, "guards": 10**6},
+    )
     other = copy.deepcopy(one)
     other["policies"][0]["whole"]["needlessly"] = 1000
     one["lifetimes"] |= {"broken": [3], "still_held": [997]}
@@ -68,16 +71,6 @@ def full() -> dict[str, Any]:
 
 
 def test_the_three_findings(full: dict[str, Any]) -> None:
-    full["sweep"] = [
-        {
-            "a": "granular",
-            "b": "healing",
-            "price": "recompile",
-            "others": "numba",
-            "break_even": 12e3,
-            "curve": [[1e3, 1, 2], [1e6, 2, 1]],
-        }
-    ]
     assert findings(full) == [
         (
             "0.15 %",
@@ -96,8 +89,8 @@ def test_the_three_findings(full: dict[str, Any]) -> None:
             "4 s",
             "is the least that a policy costs, as numba is priced",
             "At the prices of numba, no policy costs less than “granular” (4 s in all) and none more than “bulk by "
-            "object” (33.3 min, 500 times as much); “granular” and “healing (depwatch)” cost the same where a "
-            "recompile takes 12 µs.",
+            "object” (33.3 min, 500 times as much); “healing (depwatch)” and “granular” cost the same where a "
+            "recompile takes 20 µs.",
         ),
     ]
 
@@ -139,11 +132,10 @@ def test_without_prices_no_costs_are_compared(full: dict[str, Any]) -> None:
 
 
 def test_policies_that_never_cost_the_same_are_said_to(full: dict[str, Any]) -> None:
-    full["sweep"] = [
-        {"a": "healing", "b": "granular", "price": "recompile", "others": "numba", "break_even": None, "curve": []}
-    ]
+    for granular in (one["policies"][-1]["whole"] for one in full["traces"]):
+        granular["guards"] = granular["patches"] = 0
     assert findings(full)[2][2].endswith(
-        "; the sweep found no price of a recompile at which “healing (depwatch)” and “granular” cost the same."
+        "; there is no price of a recompile at which “healing (depwatch)” and “granular” cost the same."
     )
 
 
@@ -181,15 +173,7 @@ def replays(draw: st.DrawFn) -> dict[str, Any]:
         made["seconds"], made["startup_seconds"] = draw(amounts), draw(amounts)
         made["totals"]["whole"]["calls"] = draw(counts)
         programs.append(made)
-    sweep = {
-        "a": draw(st.sampled_from(["healing", "other"])),
-        "b": "granular",
-        "price": draw(st.sampled_from(["recompile", "source", "nonsense"])),
-        "others": draw(st.sampled_from(["numba", "x"])),
-        "break_even": draw(st.none() | amounts),
-        "curve": draw(st.lists(st.tuples(amounts, amounts, amounts), max_size=3)),
-    }
-    return replay_of(*programs, sweep=[sweep])
+    return replay_of(*programs)
 
 
 @given(replays())
