@@ -243,7 +243,7 @@ class Contents:
             for name, cause in trace.causes.items():
                 sums["libraries" if name.startswith(_LIBRARY) else name] += cause.breaks
         breaks = sum(sums.values())
-        return [(name, share(sums[name], breaks)) for name in sorted(sums, key=lambda name: -sums[name]) if breaks]
+        return [(name, share(sums[name], breaks)) for name in sorted(sums, key=lambda name: -sums[name]) if sums[name]]
 
     @property
     def at_startup(self) -> list[tuple[str, str]]:

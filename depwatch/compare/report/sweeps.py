@@ -51,8 +51,10 @@ def sweeps(lanes: Sequence[Lane], lists: Mapping[str, replays.Prices]) -> list[S
     return sorted(found, key=_interest)
 
 
-def _interest(of: Sweep) -> tuple[bool, bool, bool, int]:
-    return not of.is_dispute, of.break_even is None, of.price != "recompile", _rank(of.a) + _rank(of.b)
+def _interest(of: Sweep) -> tuple[bool, int, bool, bool, int]:
+    if of.is_dispute:
+        return False, DISPUTE.index({of.a, of.b}), False, False, 0
+    return True, 0, of.break_even is None, of.price != "recompile", _rank(of.a) + _rank(of.b)
 
 
 def _rank(policy: str) -> int:

@@ -11,7 +11,7 @@ from depwatch.compare.report.contents import Contents
 from depwatch.compare.report.plots import EXTENT, chart, strip
 from depwatch.compare.report.replays import Replay
 from depwatch.compare.report.sweeps import Sweep
-from pages.made import replay
+from pages.made import PRICES, replay
 
 
 def sweep(*curve: tuple[float, float, float], break_even: float | None = None, **more: Any) -> Sweep:
@@ -74,12 +74,10 @@ def test_which_policy_is_cheaper_is_read_off_the_curve() -> None:
 
 def test_the_dispute_is_drawn_first_and_whether_or_not_it_is_settled() -> None:
     contents = Contents(msgspec.convert(replay(1), Replay), [])
-    pairs = [{drawn.sweep.a, drawn.sweep.b} for drawn in contents.charts]
-    assert pairs[:2] in (
-        [{"healing", "granular"}, {"bulk_by_object", "granular"}],
-        [{"bulk_by_object", "granular"}, {"healing", "granular"}],
-    )
-    assert len(pairs) == 6
+    assert [({drawn.sweep.a, drawn.sweep.b}, drawn.sweep.others) for drawn in contents.charts] == [
+        ({one, "granular"}, prices) for one in ("healing", "bulk_by_object") for prices in PRICES
+    ]
+    assert {drawn.sweep.price for drawn in contents.charts} == {"recompile"}
 
 
 def lives(*lifetimes: tuple[list[float], list[int], list[int]]) -> Any:
