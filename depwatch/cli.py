@@ -8,6 +8,7 @@ except ImportError:
     sys.exit("depwatch compare needs more packages: pip install 'depwatch[compare]'")
 
 from depwatch.commands.compare import compare
+from depwatch.commands.record import record
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -17,6 +18,7 @@ def cli() -> None:
 
 
 cli.add_command(compare)
+cli.add_command(record)
 
 
 def main() -> None:

@@ -67,6 +67,7 @@ _listeners: dict[int, list["Subscription"]] = {}  # by facet
 _breaks: dict[int, Break] = {}  # by facet: what broke it last
 
 _DETAIL, _HANDLE, _RETIRED, _RELEASED = (_core.NOTICES[kind] for kind in ("detail", "handle", "retired", "released"))
+_CHANGES = {change.value: change for change in Change}  # calling the enum is Python code of its own
 _STATES = {state: name for name, state in _core.STATES.items()}
 _CAUSES = {cause: name for name, cause in _core.CAUSES.items()}
 _REASONS = {
@@ -154,7 +155,7 @@ def _part(facet: int, key: object) -> str | None:
 
 def _detail(notice: tuple[Any, ...]) -> list[_Delivery]:
     _, facet, object_id, number, broke, key, old, new, filename, line = notice
-    change = Change(number)
+    change = _CHANGES[number]
     lineno = line if line > 0 else None
     if broke:
         _breaks[facet] = Break(change, brief(old), brief(new), filename, lineno)

@@ -6,8 +6,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from .lineup import NAMES, TITLES
 from .counted import Report
+from .lineup import NAMES, TITLES
 
 _WIDTH: Final = 120  # where there is no terminal
 _PHASES: Final = {"startup": "start-up, the first", "rest": "the rest,"}

@@ -1,2 +1,494 @@
 # cython: language_level=3
-"""To be written."""
+"""The native part of recording, by CPython's API and depwatch's C API: see tap/tap.h."""
+
+import os
+
+cimport cython
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from cpython.object cimport Py_TYPE, PyObject, PyTypeObject
+from cpython.ref cimport Py_INCREF
+from libc.errno cimport errno
+from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t, uintptr_t
+from libc.string cimport strlen
+
+from depwatch cimport *
+
+depwatch_import()
+
+
+cdef extern from "tap/tap.h" nogil:
+    enum:
+        NONE, MISSING
+        ROW_OBJECT, ROW_FACET, ROW_FUNCTION, ROW_DEPENDENCY, ROW_RESOLVED, ROW_END
+        FLAG_PATCHABLE, FLAG_PATCHABLE_GIVEN, FLAG_CALLS, FLAG_COUNT, FLAG_VALUE
+        REASON_CALLS "REASON_CALLS", REASON_LOOK "REASON_LOOK", REASON_COLD "REASON_COLD"
+
+    ctypedef struct Row:
+        uint64_t time, calls
+        uint32_t function, object, facet, via, count
+        int32_t value
+        uint32_t line, type, name, file
+        uint8_t kind, flags
+
+    ctypedef struct List:
+        void** items
+        uint32_t n
+
+    ctypedef struct CFunction "Function":
+        uint64_t calls, written
+        const uint8_t* broken
+        uint32_t cold, number, file, n_ran, n_lines
+        bint look
+        uint8_t* ran
+        int first_line
+        PyObject* python
+
+    ctypedef struct Part:
+        CObject* object
+        PyObject* name
+
+    ctypedef struct CObject "Object":
+        uint32_t number
+        bint dead
+        PyObject* address
+        Part parts[3]
+
+    ctypedef struct CFacet "Facet":
+        uint32_t number
+        bint leads_on
+        PyObject* provider
+        int32_t number_now
+        CObject* owner
+        CObject* fallback
+
+    ctypedef struct Tap:
+        bint on, undrained
+        uint64_t calls
+        List dead
+
+    ctypedef enum ObjectKind:
+        OBJECT_DICT, OBJECT_TYPE, OBJECT_FUNCTION
+
+    ctypedef enum FacetKind:
+        FACET_GLOBAL, FACET_MODULE, FACET_TYPE, FACET_FUNCTION
+
+    Tap tap
+    const uint8_t byte_valid, byte_broken
+
+    uint64_t journal_time()
+    bint journal_works()
+    uint64_t journal_bytes()
+    Row* journal_row(int kind, uint64_t time)
+    void journal_add()
+    uint32_t journal_string(const char* text, size_t length)
+    void journal_json(const char* text, size_t length)
+
+    bint tap_open(const char* directory)
+    void tap_drained()
+    void tap_tick(uint64_t time)
+    void function_watch_next(CFunction* function)
+    void function_depends(CFunction* function, CFacet** facets, uint32_t n_facets, CObject** objects, uint32_t n_objects)
+    uint64_t functions_cold_calls()
+    void facet_distrust(CFacet* facet)
+    void on_object_event(void* object, const void* event)
+    void on_type_event(void* object, const void* event)
+    void on_function_event(void* part, const void* event)
+
+cdef extern from "tap/tap.h":
+    int (*tap_drain_depwatch)() noexcept
+    object functions_start(object on_first_call, object on_threshold, uint64_t hot_after)
+    object functions_dead()
+    CFunction* function_of(object code)
+    bint function_written(CFunction* function, uint32_t number, object python)
+    CObject* object_new(ObjectKind kind, object thing)
+    void object_bury(CObject* object)
+    CFacet* facet_new(FacetKind kind, CObject* owner, CObject* fallback, object name)
+    bint facet_lies_in(CFacet* facet, CObject* object)
+    int facet_find(const CFacet* facet, const PyObject* without, bint may_run_python, PyObject** provider, PyObject** value)
+    int32_t facet_sees(CFacet* facet, PyObject* value, bint relied_on)
+    void tap_let_go()
+    void tap_drain()
+
+cdef extern from *:
+    """
+    #define listener_of_objects ((depwatch_listener)on_object_event)
+    #define listener_of_types ((depwatch_listener)on_type_event)
+    #define listener_of_functions ((depwatch_listener)on_function_event)
+    static inline PyObject *or_none(PyObject *value) { return value == NULL ? Py_None : value; }
+    """
+    depwatch_listener listener_of_objects, listener_of_types, listener_of_functions
+    object PyType_GetDict(PyTypeObject* cls)
+    PyObject* PyFunction_GetCode(PyObject* function)
+    PyObject* PyFunction_GetDefaults(PyObject* function)
+    PyObject* PyFunction_GetKwDefaults(PyObject* function)
+    PyObject* or_none(PyObject* value)
+    PyTypeObject* Py_TYPE(object value)
+
+
+CALLS, LOOK, COLD = REASON_CALLS, REASON_LOOK, REASON_COLD  # why on_threshold is called: a sum of these
+
+cdef uint32_t next_function = 0
+
+
+cdef int drain_depwatch() noexcept:
+    depwatch_drain()
+    return 0
+
+
+cdef uint32_t string_number(str text):
+    if text is None:
+        return NONE
+    encoded = text.encode("utf-8", "surrogatepass")
+    return journal_string(encoded, len(encoded))
+
+
+cdef uint32_t name_of_type(value):
+    cdef const char* name = Py_TYPE(value).tp_name
+    return journal_string(name, strlen(name))
+
+
+# --- the whole --------------------------------------------------------------------------------------------------------
+
+
+def begin(str directory, on_first_call, on_threshold, uint64_t hot_after):
+    """Start the journal; return (on_call, on_line), callbacks for sys.monitoring. Raises OSError.
+
+    on_first_call(code) returns the number of its file's name, or None for code that is not the program's.
+    on_threshold(code, what function() was given or None, calls, reasons) hears of calls.
+    """
+    cdef bytes path = os.fsencode(directory)
+    global tap_drain_depwatch
+    tap_drain_depwatch = drain_depwatch
+    callbacks = functions_start(on_first_call, on_threshold, hot_after)
+    if not tap_open(path):
+        raise OSError(errno, os.strerror(errno), directory)
+    return callbacks
+
+
+def switch(bint on):
+    """Record from now on, or not any more."""
+    tap.on = on
+
+
+def is_on():
+    return bool(tap.on)
+
+
+def works():
+    """False once the journal could not be made longer."""
+    return bool(journal_works())
+
+
+def drain():
+    """Drain depwatch, if anything was written since it has drained."""
+    tap_drain()
+
+
+def drained():
+    """depwatch is draining."""
+    tap_drained()
+
+
+def end():
+    """The last rows. The exit status is not known yet."""
+    cdef Row* row
+    if not tap.on:
+        return
+    tap_tick(journal_time())
+    row = journal_row(ROW_END, journal_time())
+    row.calls, row.flags = tap.calls, FLAG_CALLS
+    journal_add()
+    tap.on = False
+
+
+def json(str text):
+    """Add to the metadata of the trace."""
+    encoded = text.encode("utf-8", "backslashreplace")
+    journal_json(encoded, len(encoded))
+
+
+def string(str text):
+    """The number of a text in the journal."""
+    return string_number(text)
+
+
+def seconds():
+    return journal_time() / 1e9
+
+
+def written():
+    """Bytes of the journal so far."""
+    return journal_bytes()
+
+
+def calls():
+    """(all calls of the program so far, of these: without a valid handle)"""
+    return tap.calls, functions_cold_calls()
+
+
+# --- objects and facets -----------------------------------------------------------------------------------------------
+
+
+@cython.final
+cdef class Object:
+    """A dict, class or function in the trace, heard of from now on until it dies. Not kept alive."""
+
+    cdef CObject* object  # owned; NULL once it is buried
+    cdef readonly uint32_t number
+    cdef list listening
+
+    def __init__(self, owner, str type, str name, str file):
+        """owner: a dict (a module's, too), a class or a function. Raises Unwatchable."""
+        cdef uint32_t numbers[3]
+        cdef Row* row
+        cdef int i
+        facets = []
+        if type == "type":
+            facets = [depwatch_facet_of_object(PyType_GetDict(<PyTypeObject*>owner)), depwatch_facet_of_object(owner)]
+            self.object = object_new(OBJECT_TYPE, owner)
+        elif type == "function":
+            facets = [depwatch_facet_of_function(owner, part) for part in (DEPWATCH_CODE, DEPWATCH_DEFAULTS, DEPWATCH_KWDEFAULTS)]
+            self.object = object_new(OBJECT_FUNCTION, owner)
+        else:
+            facets = [depwatch_facet_of_object(owner)]
+            self.object = object_new(OBJECT_DICT, owner)
+        if self.object == NULL:
+            raise MemoryError()
+        self.number = self.object.number
+        numbers[0], numbers[1], numbers[2] = string_number(type), string_number(name), string_number(file)
+        row = journal_row(ROW_OBJECT, journal_time())
+        row.object, row.type, row.name, row.file = self.number, numbers[0], numbers[1], numbers[2]
+        journal_add()
+        if type == "type":
+            self.listening = [depwatch_listen(facets[0], listener_of_objects, self.object),
+                              depwatch_listen(facets[1], listener_of_types, self.object)]
+        elif type == "function":
+            self.listening = []
+            for i, part in enumerate(("code", "defaults", "kwdefaults")):
+                self.object.parts[i].object = self.object
+                Py_INCREF(part)
+                self.object.parts[i].name = <PyObject*>part
+                self.listening.append(depwatch_listen(facets[i], listener_of_functions, &self.object.parts[i]))
+        else:
+            self.listening = [depwatch_listen(facets[0], listener_of_objects, self.object)]
+
+    @property
+    def dead(self):
+        return self.object == NULL or self.object.dead
+
+    @property
+    def address(self):
+        """Of the dict or function, or of a class's dict; 0: it is dead."""
+        return 0 if self.object == NULL or self.object.dead else <uintptr_t>self.object.address
+
+    cdef bury(self):
+        for listening in self.listening:
+            depwatch_unlisten(listening)
+        self.listening = None
+        if self.object != NULL:
+            object_bury(self.object)
+            self.object = NULL
+            tap_let_go()
+
+
+def bury(things):
+    """Forget these objects, which are dead, and their facets."""
+    cdef Object thing
+    tap.dead.n = 0
+    for thing in things:
+        thing.bury()
+
+
+def any_dead():
+    return tap.dead.n != 0
+
+
+KINDS = {"global": FACET_GLOBAL, "module attribute": FACET_MODULE, "type attribute": FACET_TYPE, "function": FACET_FUNCTION}
+
+
+@cython.final
+cdef class Facet:
+    """A part of an object that can change, in the trace. Must not be used once its owner is buried."""
+
+    cdef CFacet* facet  # owned by its owner
+    cdef readonly uint32_t number
+    cdef readonly Object owner
+    cdef readonly str name, kind
+
+    def __init__(self, str kind, Object owner, Object fallback, str name):
+        cdef uint32_t numbers[2]
+        cdef Row* row
+        if owner.object == NULL:
+            raise ValueError("the object is dead")
+        self.facet = facet_new(KINDS[kind], owner.object, NULL if fallback is None else fallback.object, name)
+        if self.facet == NULL:
+            raise MemoryError()
+        self.number, self.owner, self.name, self.kind = self.facet.number, owner, name, kind
+        numbers[0], numbers[1] = string_number(kind), string_number(name)
+        row = journal_row(ROW_FACET, journal_time())
+        row.facet, row.object, row.type, row.name = self.number, owner.number, numbers[0], numbers[1]
+        journal_add()
+
+    def lies_in(self, Object place):
+        """Events of that object concern it."""
+        if place.object != NULL and not facet_lies_in(self.facet, place.object):
+            raise MemoryError()
+
+    def leads_on(self):
+        """Others are reached through its value."""
+        self.facet.leads_on = True
+
+    cdef bint look(self, PyObject** value):
+        """Look up the value (borrowed, NULL: it is missing). True if that is what events said."""
+        cdef int32_t before = self.facet.number_now
+        cdef PyObject* provider = NULL
+        value[0] = NULL
+        if self.kind != "function":
+            facet_find(self.facet, NULL, True, &provider, value)
+        elif self.name == "code":
+            value[0] = PyFunction_GetCode(self.facet.owner.address)
+        elif self.name == "defaults":
+            value[0] = or_none(PyFunction_GetDefaults(self.facet.owner.address))
+        else:
+            value[0] = or_none(PyFunction_GetKwDefaults(self.facet.owner.address))
+        self.facet.provider = provider
+        return facet_sees(self.facet, value[0], False) == before
+
+    def read(self):
+        """(value now,), or () if it is missing; the owner must be alive."""
+        cdef PyObject* value
+        self.look(&value)
+        return () if value == NULL else (<object>value,)
+
+    def rely(self):
+        """A handle waits for the value that it has now, which keeps that one's address from meaning another one."""
+        cdef PyObject* value
+        if not self.owner.dead:
+            self.look(&value)
+            facet_sees(self.facet, value, True)
+
+    def distrust(self):
+        """No handle waits for an earlier value any more."""
+        if not self.owner.dead:
+            facet_distrust(self.facet)
+
+
+# --- functions --------------------------------------------------------------------------------------------------------
+
+
+cdef CFunction* known(code) except NULL:
+    cdef CFunction* function = function_of(code)
+    if function == NULL:
+        raise ValueError(f"{code.co_qualname} has not been called")
+    return function
+
+
+def function(code, str name, count, python):
+    """Write the function's row; python is given to on_threshold from now on."""
+    global next_function
+    cdef CFunction* function = known(code)
+    cdef Row* row
+    cdef uint32_t number
+    if function.number != NONE:
+        return
+    if not function_written(function, next_function, python):
+        raise MemoryError()
+    next_function += 1
+    number = string_number(name)
+    row = journal_row(ROW_FUNCTION, journal_time())
+    row.function, row.name, row.file = function.number, number, function.file
+    row.line, row.count = function.first_line if function.first_line > 0 else 0, count
+    row.flags = FLAG_COUNT
+    journal_add()
+
+
+def lines(code):
+    """The lines of code that have run."""
+    cdef CFunction* function = known(code)
+    cdef uint32_t i
+    return {function.first_line + i for i in range(function.n_lines) if function.ran[i >> 3] >> (i & 7) & 1}
+
+
+def lines_run(code):
+    return known(code).n_ran
+
+
+def resolved(code, list dependencies, bint is_new):
+    """What code depends on from now on: tuples (facet, objects, via or None, patchable, value).
+
+    Written if is_new, or if a value is not the one that events told. False: a value is not the one given any more.
+    """
+    cdef CFunction* function = known(code)
+    cdef CFacet** facets = <CFacet**>PyMem_Malloc((len(dependencies) + 1) * sizeof(CFacet*))
+    cdef list places = []
+    cdef Facet facet
+    cdef Object place
+    cdef CObject** objects
+    cdef Row* row
+    cdef uint32_t via_number, type_number
+    cdef uint64_t time
+    cdef int i = 0
+    cdef bint as_given = True
+    cdef PyObject* now
+    if facets == NULL:
+        raise MemoryError()
+    for facet, owners, via, patchable, value in dependencies:
+        if facet.owner.dead:
+            as_given = False
+            continue
+        is_new = not facet.look(&now) or is_new
+        as_given = as_given and now == <PyObject*>value
+        facets[i] = facet.facet
+        i += 1
+        for place in owners:
+            if place not in places and place.object != NULL:
+                places.append(place)
+    objects = <CObject**>PyMem_Malloc((len(places) + 1) * sizeof(CObject*))
+    if objects == NULL:
+        PyMem_Free(facets)
+        raise MemoryError()
+    for j, place in enumerate(places):
+        objects[j] = place.object
+    function_depends(function, facets, i, objects, len(places))
+    PyMem_Free(facets)
+    PyMem_Free(objects)
+    if not is_new:
+        return as_given
+    time = journal_time()
+    for facet, owners, via, patchable, value in dependencies:
+        if facet.owner.dead:
+            continue
+        via_number = NONE if via is None else via
+        type_number = name_of_type(value)
+        for place in owners:
+            row = journal_row(ROW_DEPENDENCY, time)
+            row.function, row.facet, row.object, row.via = function.number, facet.number, place.number, via_number
+            row.value, row.type = facet.facet.number_now, type_number
+            row.flags = FLAG_VALUE | FLAG_PATCHABLE_GIVEN | (FLAG_PATCHABLE if patchable else 0)
+            journal_add()
+    row = journal_row(ROW_RESOLVED, time)
+    row.function, row.calls, row.flags = function.number, function.calls, FLAG_CALLS
+    journal_add()
+    return as_given
+
+
+def hold(code, uintptr_t byte):
+    """The function's handle has this byte: while it is not 0, calls run cold. 0: it has no handle, and runs cold."""
+    known(code).broken = <const uint8_t*>byte if byte else &byte_broken
+
+
+def set_cold(code, uint32_t calls):
+    """So many calls in a row have run cold; on_threshold hears when they are as many as make a function hot."""
+    known(code).cold = calls
+
+
+def look(code):
+    """Call on_threshold at the next call."""
+    cdef CFunction* function = known(code)
+    function.look = True
+    function_watch_next(function)
+
+
+def dead():
+    """What function() was given for functions that have died since."""
+    return functions_dead()

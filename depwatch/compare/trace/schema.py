@@ -47,3 +47,37 @@ SCHEMA: Final = pa.schema(
     ],
     metadata={"depwatch.trace": str(VERSION)},
 )
+
+# The columns that a row of a kind has, and those that it may have; all others are null.
+REQUIRED: Final[dict[Row, frozenset[str]]] = {
+    Row.OBJECT: frozenset({"object", "type", "name"}),
+    Row.FACET: frozenset({"facet", "object", "type", "name"}),
+    Row.FUNCTION: frozenset({"function", "name", "count"}),
+    Row.DEPENDENCY: frozenset({"function", "facet", "object", "value", "patchable"}),
+    Row.RESOLVED: frozenset({"function", "calls"}),
+    Row.CALLS: frozenset({"function", "calls"}),
+    Row.CHANGE: frozenset({"object", "count", "type"}),
+    Row.VALUE: frozenset({"facet", "object", "count", "value", "same"}),
+    Row.DRAIN: frozenset(),
+    Row.GONE: frozenset(),  # one of its optional ones
+    Row.TICK: frozenset({"calls"}),
+    Row.END: frozenset({"calls"}),
+}
+OPTIONAL: Final[dict[Row, frozenset[str]]] = {
+    Row.OBJECT: frozenset({"file"}),
+    Row.FACET: frozenset(),
+    Row.FUNCTION: frozenset({"file", "line"}),
+    Row.DEPENDENCY: frozenset({"via", "type"}),
+    Row.RESOLVED: frozenset(),
+    Row.CALLS: frozenset({"object", "count"}),
+    Row.CHANGE: frozenset({"file", "line"}),
+    Row.VALUE: frozenset({"type"}),
+    Row.DRAIN: frozenset(),
+    Row.GONE: frozenset({"function", "object"}),
+    Row.TICK: frozenset(),
+    Row.END: frozenset({"value"}),
+}
+
+# What `value` says instead of a number.
+MISSING: Final = -1
+UNKNOWN: Final = -2

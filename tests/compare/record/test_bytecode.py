@@ -4,7 +4,7 @@ import textwrap
 from types import CodeType
 from typing import Any
 
-from depwatch.compare import bytecode
+from depwatch.compare.record import bytecode
 
 
 def code_of(text: str) -> CodeType:

@@ -1,29 +1,19 @@
-"""A program under observation behaves as it does without, and the table goes to stderr."""
+"""A program that is recorded behaves as it does without, however it ends."""
 
 import signal
 from typing import Any
 
 import pytest
 
-_TABLE = "\ndepwatch compare "
-
-
-def split(err: str) -> tuple[str, str]:
-    """What the program wrote to stderr, and the table."""
-    own, found, table = err.partition(_TABLE)
-    return own, found + table
-
 
 def check_same(programs: Any, *arguments: str, input: str = "") -> Any:
-    """Run with and without observation; return the observed outcome."""
-    plain, observed = programs.both(*arguments, input=input)
-    own, table = split(observed.err)
-    assert observed.out == plain.out
-    assert observed.status == plain.status
-    assert own == plain.err
-    assert "missed events: 0" in table
-    assert observed.report["missed_events"] == 0
-    return observed
+    """Run with and without recording; return the recorded outcome."""
+    plain, recorded = programs.both(*arguments, input=input)
+    assert (recorded.out, recorded.err, recorded.status) == (plain.out, plain.err, plain.status)
+    assert recorded.journal.rows[-1]["kind"] == "end"
+    assert "failure" not in recorded.journal.json
+    assert recorded.live["missed"] == 0
+    return recorded
 
 
 def test_a_script_sees_the_names_paths_and_arguments_that_it_would_see(programs: Any) -> None:
@@ -91,15 +81,15 @@ def test_an_exception_in_a_module_has_the_traceback_of_python_m(programs: Any) -
     [("missing.py",), ("-m", "missing"), ("-m", "missing.part"), ("empty",), ("broken.py",), ("-m", "broken")],
     ids=" ".join,
 )
-def test_what_cannot_run_is_told_as_python_tells_it_and_there_is_no_table(programs: Any, arguments: Any) -> None:
+def test_what_cannot_run_is_told_as_python_tells_it_and_nothing_is_recorded(programs: Any, arguments: Any) -> None:
     (programs.directory / "empty").mkdir()
     programs.write("x = (\n", "broken.py")
-    plain, observed = programs.both(*arguments)
-    assert (observed.status, observed.out, observed.err) == (plain.status, plain.out, plain.err)
-    assert observed.report is None
+    plain, recorded = programs.both(*arguments)
+    assert (recorded.status, recorded.out, recorded.err) == (plain.status, plain.out, plain.err)
+    assert recorded.journal.of("end") == []
 
 
-def test_threads_run_to_their_end_before_the_table(programs: Any) -> None:
+def test_threads_are_recorded_to_their_end(programs: Any) -> None:
     programs.write("""
         import sys, threading, time
         RATE = 1
@@ -111,11 +101,10 @@ def test_threads_run_to_their_end_before_the_table(programs: Any) -> None:
         threads = [threading.Thread(target=work) for _ in range(4)]
         for thread in threads: thread.start()
     """)
-    observed = check_same(programs, "program.py")
-    assert observed.report["whole"]["hot_functions"] >= 1
+    assert check_same(programs, "program.py").calls()["step"] == 400
 
 
-def test_a_forked_child_is_not_observed_and_prints_no_table(programs: Any) -> None:
+def test_a_forked_child_is_not_recorded(programs: Any) -> None:
     programs.write("""
         import os, sys
         RATE = 1
@@ -131,9 +120,10 @@ def test_a_forked_child_is_not_observed_and_prints_no_table(programs: Any) -> No
             print("in child", flush=True)
             sys.exit(7)
     """)
-    observed = check_same(programs, "program.py")
-    assert observed.err.count(_TABLE) == 1
-    assert observed.policy("bulk_by_facet")["dropped"] == 1
+    recorded = check_same(programs, "program.py")
+    assert recorded.calls()["step"] == 180
+    assert recorded.live["dropped"] == 1
+    assert recorded.story.count("RATE: int 1") == 1
 
 
 def test_multiprocessing_finds_the_functions_of_the_main_module(programs: Any) -> None:
@@ -191,8 +181,8 @@ def test_nothing_of_the_program_is_kept_alive(programs: Any) -> None:
         gc.collect()
         print(ref())
     """)
-    observed = check_same(programs, "program.py")
-    assert observed.out == "[None, None, None, None, None]\nNone\n"
+    recorded = check_same(programs, "program.py")
+    assert recorded.out == "[None, None, None, None, None]\nNone\n"
 
 
 def test_the_program_may_use_sys_monitoring_settrace_and_signals_itself(programs: Any) -> None:
@@ -222,27 +212,57 @@ def test_the_program_may_use_sys_monitoring_settrace_and_signals_itself(programs
     check_same(programs, "program.py")
 
 
-def test_a_signal_that_ends_the_process_ends_it(programs: Any) -> None:
-    programs.write("import os, signal\nprint('begun', flush=True)\nos.kill(os.getpid(), signal.SIGTERM)")
-    observed = programs.observed("program.py")
-    assert (observed.status, observed.out, observed.err) == (-signal.SIGTERM, "begun\n", "")
+@pytest.mark.parametrize(
+    ("ending", "status"),
+    [
+        ("os.kill(os.getpid(), signal.SIGTERM)", -signal.SIGTERM),
+        ("os.kill(os.getpid(), signal.SIGKILL)", -signal.SIGKILL),
+        ("os._exit(3)", 3),
+        ("os.abort()", -signal.SIGABRT),
+    ],
+)
+def test_a_process_that_ends_at_once_is_recorded_up_to_there(programs: Any, ending: str, status: int) -> None:
+    programs.write(f"""
+        import os, signal
+        RATE = 1
+        def step(): return RATE
+        for _ in range(60): step()
+        RATE = 2
+        print("begun", flush=True)
+        {ending}
+    """)
+    recorded = programs.record("program.py")
+    assert (recorded.status, recorded.out, recorded.err) == (status, "begun\n", "")
+    assert recorded.journal.of("end") == []
+    assert recorded.story[-4:] == ["step: 60 calls", "__main__ modified at program.py:6", "RATE: int 1", "drain"]
 
 
-def test_the_report_goes_to_the_file_named_although_the_program_changes_the_directory(programs: Any) -> None:
-    observed = programs.observe("import os, sys\nos.chdir('/')\nsys.stderr = None")
-    assert observed.report is not None
-    assert observed.report["program"] == ["program.py"]
+def test_the_journal_stays_where_it_is_although_the_program_changes_the_directory(programs: Any) -> None:
+    programs.write("import os, sys\nos.chdir('/')\nsys.stderr = sys.stdout = None")
+    assert check_same(programs, "program.py").journal.rows
 
 
-def test_a_report_that_cannot_be_written_is_refused_before_the_program_runs(programs: Any) -> None:
-    programs.write("print('ran')")
-    outcome = programs.plain("-m", "depwatch", "compare", "-o", "nowhere/report.json", "program.py")
-    assert outcome.status == 2
-    assert "nowhere/report.json" in outcome.err
-    assert outcome.out == ""
-
-
-def test_m_without_a_module_is_refused(programs: Any) -> None:
-    outcome = programs.plain("-m", "depwatch", "compare", "-m")
-    assert outcome.status == 2
-    assert "-m needs the name of a module" in outcome.err
+def test_a_signal_handler_that_raises_while_we_are_at_work_raises_in_the_program(programs: Any) -> None:
+    programs.write("""
+        import signal
+        class Alarm(Exception): pass
+        def handler(number, frame): raise Alarm
+        signal.signal(signal.SIGALRM, handler)
+        caught = 0
+        text = "\\n".join(f"def f{n}(x): return len(x) + min(x) + max(x)" for n in range(200))
+        for _ in range(30):
+            space = {}
+            exec(text, space)
+            functions = [f for name, f in space.items() if name != "__builtins__"]
+            try:
+                signal.setitimer(signal.ITIMER_REAL, 0.003)
+                for _ in range(1000):
+                    for f in functions: f((1, 2))
+            except Alarm:
+                caught += 1
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        print(caught)
+    """)
+    recorded = programs.record("program.py")
+    assert (recorded.status, recorded.out, recorded.err) == (0, "30\n", "")
+    assert "failure" not in recorded.journal.json

@@ -5,7 +5,7 @@ import weakref
 
 import pytest
 
-from depwatch.compare.recorded import Recorded, is_same
+from depwatch.compare.record.recorded import Recorded, is_same
 
 
 class Thing:

@@ -1,0 +1,37 @@
+"""The names of files as a trace has them: relative to what they belong to, and without the machine's directories."""
+
+import os
+from dataclasses import dataclass, field
+from typing import Final
+
+STDLIB: Final = os.path.dirname(os.__file__)
+_SITE: Final = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
+
+
+@dataclass(slots=True)
+class Places:
+    program: str  # the directory of the script, or where a module was started
+    _names: dict[str, str] = field(default_factory=dict)
+
+    def name(self, file: str) -> str:
+        """The name of a file, as code objects and modules have it."""
+        name = self._names.get(file)
+        if name is None:
+            name = self._names[file] = self._shorten(file)
+        return name
+
+    def _shorten(self, file: str) -> str:
+        if file.startswith("<"):
+            return file
+        path = os.path.abspath(file)
+        starts = [("program", len(self.program)), ("stdlib", len(STDLIB))]
+        found = [(n, what) for (what, n), d in zip(starts, (self.program, STDLIB), strict=True) if _is_in(path, d)]
+        found += [(at + len(part) - 1, "site") for part in _SITE if (at := path.rfind(part)) >= 0]
+        if not found:
+            return f"<else>/{os.path.basename(path)}"
+        n, what = max(found)
+        return f"<{what}>/{path[n:].lstrip(os.sep)}"
+
+
+def _is_in(path: str, directory: str) -> bool:
+    return path.startswith(directory.rstrip(os.sep) + os.sep)

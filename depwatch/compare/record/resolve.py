@@ -1,0 +1,157 @@
+"""From the look-ups in a code object to what they find now."""
+
+from dataclasses import dataclass, field
+from types import CodeType, FrameType, FunctionType, ModuleType
+from typing import Any, TypeGuard
+
+import depwatch
+
+from . import _tap
+from .bytecode import CO_OPTIMIZED, Use
+from .objects import MISSING, Kind, Objects, Owner, heap_bases, is_a, is_heap, module_dict, provided
+
+
+def is_module(value: object) -> TypeGuard[ModuleType]:
+    return is_a(value, ModuleType)
+
+
+def is_function(value: object) -> TypeGuard[FunctionType]:
+    return is_a(value, FunctionType)
+
+
+@dataclass(slots=True)
+class Found:
+    """One dependency with the objects at hand: for the moment of resolving only, they must not be kept."""
+
+    facet: _tap.Facet
+    places: tuple[_tap.Object, ...]  # in which the facet lies
+    via: _tap.Facet | None
+    owner: Owner | ModuleType
+    value: object
+    patchable: bool = True  # nothing but the value itself is used
+
+    def read(self, recorder: depwatch.Recorder) -> None:
+        """Record it for real."""
+        name = self.facet.name
+        owner: Any = self.owner
+        match self.facet.kind:
+            case Kind.FUNCTION:
+                recorder.read_function(owner, name)
+            case Kind.TYPE:
+                recorder.read_type_attr(owner, name)
+            case Kind.MODULE:
+                recorder.read_attr(owner, name)
+            case _:
+                recorder.read_global(owner, name)
+
+    def key(self) -> tuple[object, ...]:
+        via = None if self.via is None else self.via.number
+        return self.facet.number, tuple(place.number for place in self.places), via, self.patchable
+
+
+@dataclass(slots=True)
+class Resolver:
+    """Looks up what code looks up, without running any code of the program."""
+
+    objects: Objects
+    frame: FrameType
+    first_argument: type | None
+    missing: int = 0
+    unwatchable: int = 0
+    found: dict[int, Found] = field(default_factory=dict)
+
+    def resolve(self, uses: tuple[Use, ...], lines: set[int]) -> None:
+        """Find the dependencies of the uses whose line has run."""
+        for use in uses:
+            ran = [line is None or line in lines for line in use.lines]
+            names = use.names[: ran.index(False)] if False in ran else use.names
+            if names and use.of_first_argument:
+                self._type_attribute(names[0])
+            elif names:
+                self._chain(names, called=use.called and len(names) == len(use.names))
+
+    def _chain(self, names: tuple[str, ...], called: bool) -> None:
+        found = self._global(names[0])
+        for name in names[1:]:
+            if found is None or not is_module(found.value):
+                return
+            self._leads_on(found)
+            found = self._module_attribute(found.value, name, found.facet)
+        if found is not None and called and is_function(found.value):
+            self._leads_on(found)
+            self._function(found.value, found.facet)
+
+    def _leads_on(self, found: Found) -> None:
+        found.patchable = False
+        found.facet.leads_on()
+
+    def _global(self, name: str) -> Found | None:
+        namespace, builtins = self.frame.f_globals, self.frame.f_builtins
+        value = dict.get(namespace, name, MISSING)
+        places: tuple[Owner, ...] = (namespace,)
+        if value is MISSING:
+            value = dict.get(builtins, name, MISSING)
+            places = (namespace, builtins)
+        return self._add(Kind.GLOBAL, namespace, builtins, name, value, places, None)
+
+    def _module_attribute(self, module: ModuleType, name: str, via: _tap.Facet) -> Found | None:
+        namespace = module_dict(module)
+        value = dict.get(namespace, name, MISSING)
+        found = self._add(Kind.MODULE, namespace, None, name, value, (namespace,), via)
+        if found is not None:
+            found.owner = module
+        return found
+
+    def _type_attribute(self, name: str) -> None:
+        cls = self.first_argument
+        if cls is not None and is_heap(cls):
+            for _, value in provided(cls, name):
+                self._add(Kind.TYPE, cls, None, name, value, tuple(heap_bases(cls)), None)
+                break
+
+    def _function(self, function: FunctionType, via: _tap.Facet) -> None:
+        parts = ["code", "defaults"] + (["kwdefaults"] if function.__code__.co_kwonlyargcount else [])
+        for part in parts:
+            value = getattr(function, f"__{part}__")
+            if found := self._add(Kind.FUNCTION, function, None, part, value, (function,), via):
+                found.patchable = False
+
+    def _add(
+        self,
+        kind: Kind,
+        owner: Owner,
+        fallback: dict[str, Any] | None,
+        name: str,
+        value: object,
+        places: tuple[Owner, ...],
+        via: _tap.Facet | None,
+    ) -> Found | None:
+        if value is MISSING:
+            self.missing += 1
+            return None
+        objects = self.objects
+        try:
+            # The object of every class first: a facet must hear of all of them from its beginning on.
+            lying_in = tuple(objects.object(place) for place in places)
+            below = None if fallback is None else objects.object(fallback)
+            facet = objects.facet(kind, objects.object(owner), below, name)
+        except depwatch.Unwatchable:
+            self.unwatchable += 1
+            return None
+        for place in lying_in:
+            facet.lies_in(place)
+        return self.found.setdefault(facet.number, Found(facet, lying_in, via, owner, value))
+
+
+def type_of_first_argument(code: CodeType, frame: FrameType) -> type | None:
+    """The type of the value that was passed first; the frame must be at its start."""
+    if not code.co_argcount or not code.co_flags & CO_OPTIMIZED:
+        return None
+    local: Any = frame.f_locals
+    value = local.get(code.co_varnames[0], MISSING)
+    kind = None if value is MISSING else type(value)
+    if isinstance(
+        local, dict
+    ):  # 3.12: a copy of the local variables, which the frame would keep for as long as it lives
+        local.clear()
+    return kind

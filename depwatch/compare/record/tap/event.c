@@ -1,0 +1,395 @@
+/* Events: what depwatch tells at once, inside CPython's callback, becomes rows. No Python here. */
+#include "value.h"
+
+#include <string.h>
+
+#include "depwatch.h"
+
+#define ONE_BY_ONE 200u             /* changes, before they are counted in windows */
+#define SHORTEST UINT64_C(5000000)  /* window, in ns */
+
+/* --- who did it ------------------------------------------------------------------------------------------------------- */
+
+static struct _PyInterpreterFrame *current_frame(void)
+{
+#if PY_VERSION_HEX >= 0x030d0000
+    return PyThreadState_GetUnchecked()->current_frame; /* the GIL is held: there is a thread state */
+#else
+    return _PyThreadState_UncheckedGet()->cframe->current_frame;
+#endif
+}
+
+static void find_place(uint32_t *file, uint32_t *line)
+{
+    struct _PyInterpreterFrame *frame = current_frame();
+    *file = NONE;
+    *line = 0;
+    if (frame == NULL)
+        return;
+    PyObject *code = PyUnstable_InterpreterFrame_GetCode(frame);
+    if (PyCode_Check(code)) { /* the frame at the bottom of a thread has none */
+        const Function *function = function_of(code);
+        int number = PyCode_Addr2Line((PyCodeObject *)code, PyUnstable_InterpreterFrame_GetLasti(frame));
+        if (function != NULL) {
+            *file = function->file;
+            *line = number > 0 ? (uint32_t)number : 0;
+        }
+    }
+    Py_DECREF(code); /* the frame has it */
+}
+
+/* --- rows ------------------------------------------------------------------------------------------------------------- */
+
+static uint32_t change_names[DEPWATCH_CLASS + 1];
+
+static uint32_t name_of_change(unsigned change)
+{
+    static const char *const names[] = {"added", "modified", "deleted", "cloned", "cleared", "", "", "mro", "class"};
+    if (change_names[change] == 0)
+        change_names[change] = journal_string(names[change], strlen(names[change])) + 1;
+    return change_names[change] - 1;
+}
+
+static void write_calls_of(Function *function, uint64_t calls, const Object *object, uint64_t time, uint32_t count)
+{
+    if (calls == function->written)
+        return;
+    function->written = calls;
+    Row *row = journal_row(ROW_CALLS, time);
+    row->function = function->number;
+    row->calls = calls;
+    row->flags = FLAG_CALLS;
+    if (count > 1) {
+        row->object = object->number;
+        row->count = count;
+        row->flags |= FLAG_COUNT;
+    }
+    journal_add();
+}
+
+/* The calls up to now of all that depend on the object. count: changes over which those since the last row spread. */
+static void write_calls(const Object *object, uint64_t time, uint32_t count)
+{
+    for (uint32_t i = 0; i < object->functions.n; i++) {
+        Function *function = object->functions.items[i];
+        write_calls_of(function, function->calls, object, time, count);
+    }
+}
+
+static void write_change(const Object *object, uint64_t time, unsigned change, uint32_t count, uint32_t file, uint32_t line)
+{
+    uint32_t name = name_of_change(change);
+    Row *row = journal_row(ROW_CHANGE, time);
+    row->object = object->number;
+    row->count = count;
+    row->type = name;
+    row->file = file;
+    row->line = line;
+    row->flags = FLAG_COUNT;
+    journal_add();
+}
+
+static void write_value(Facet *facet, const Object *object, uint64_t time, uint32_t count, bool same)
+{
+    int32_t number = facet_number(facet);
+    uint32_t type = NONE;
+    if (facet->now.type != NULL)
+        type = journal_string(facet->now.type->tp_name, strlen(facet->now.type->tp_name));
+    Row *row = journal_row(ROW_VALUE, time);
+    row->facet = facet->number;
+    row->object = object->number;
+    row->count = count;
+    row->value = number;
+    row->type = type;
+    row->flags = FLAG_COUNT | FLAG_VALUE | FLAG_SAME_GIVEN | (same ? FLAG_SAME : 0);
+    journal_add();
+}
+
+/* --- what is to happen at safe points --------------------------------------------------------------------------------- */
+
+static int on_pending(void *Py_UNUSED(unused))
+{
+    tap.pending = false;
+    if (tap.on && tap.undrained)
+        tap_drain();
+    tap_let_go();
+    return 0;
+}
+
+/* depwatch has scheduled its own drain before it told us: this runs right after that. */
+static void schedule(void)
+{
+    tap.undrained = true;
+    if (!tap.pending && Py_AddPendingCall(on_pending, NULL) == 0)
+        tap.pending = true;
+}
+
+/* What others were found through has another value: those that depend on it look again at their next call. */
+static void look_again(const Facet *facet)
+{
+    for (uint32_t i = 0; i < facet->functions.n; i++) {
+        Function *function = facet->functions.items[i];
+        function->look = true;
+        function_watch_next(function);
+    }
+}
+
+/* --- windows ---------------------------------------------------------------------------------------------------------- */
+
+/* Windows of one object that end together: which function was called between which of their changes is not known. A
+ * policy by facet asks for the calls between changes of its own facets, one by object for those between any: so a
+ * function's calls go to the place that it depends on, up to what can matter there, and the rest to the busiest place. */
+#define CALLS_A_CHANGE 64u /* more than make a function hot again */
+
+static void write_calls_between(const Object *object, const Place *place, uint64_t time)
+{
+    for (uint32_t i = 0; i < place->facets.n; i++) {
+        const Facet *facet = place->facets.items[i];
+        for (uint32_t j = 0; j < facet->functions.n; j++) {
+            Function *function = facet->functions.items[j];
+            uint64_t calls = function->calls - function->written, most = (uint64_t)CALLS_A_CHANGE * place->count;
+            write_calls_of(function, function->written + (calls < most ? calls : most), object, time, place->count);
+        }
+    }
+}
+
+static bool write_values(const List *facets, const Object *object, uint64_t time, int whole)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < facets->n; i++) {
+        Facet *facet = facets->items[i];
+        Count *changes = &facet->counts[whole];
+        if (changes->changes == 0)
+            continue;
+        write_value(facet, object, time, changes->changes, changes->same);
+        changes->changes = 0;
+        any = true;
+    }
+    return any;
+}
+
+static void write_window(Object *object, Place *place, uint64_t time, bool is_last)
+{
+    int whole = place == &object->whole;
+    bool values = false;
+    if (is_last)
+        write_calls(object, time, place->count);
+    else
+        write_calls_between(object, place, time);
+    write_change(object, time, place->change, place->count, place->file, place->line);
+    place->count = 0;
+    if (!whole)
+        values = write_values(&place->facets, object, time, whole);
+    for (uint32_t i = 0; whole && i < object->n_slots; i++)
+        if (object->places[i] != NULL)
+            values |= write_values(&object->places[i]->facets, object, time, whole);
+    if (values)
+        schedule();
+}
+
+/* All of an object's, from the least busy place to the busiest. */
+static void write_windows(Object *object, uint64_t time)
+{
+    while (object->busy.n != 0) {
+        uint32_t least = 0;
+        for (uint32_t i = 1; i < object->busy.n; i++)
+            if (((Place *)object->busy.items[i])->count < ((Place *)object->busy.items[least])->count)
+                least = i;
+        Place *place = object->busy.items[least];
+        object->busy.items[least] = object->busy.items[--object->busy.n];
+        write_window(object, place, time, object->busy.n == 0);
+    }
+}
+
+static bool a_window_is_over(const Object *object, uint64_t time)
+{
+    for (uint32_t i = 0; i < object->busy.n; i++)
+        if (time >= ((Place *)object->busy.items[i])->ends)
+            return true;
+    return false;
+}
+
+void windows_write(bool all)
+{
+    uint64_t time = journal_time();
+    for (Object *object = tap.objects; object != NULL; object = object->next)
+        if (object->busy.n != 0 && (all || a_window_is_over(object, time)))
+            write_windows(object, time);
+}
+
+/* --- changes ---------------------------------------------------------------------------------------------------------- */
+
+static bool is_structural(const Facet *facet, unsigned change, const PyObject *value)
+{
+    return change != DEPWATCH_MODIFIED || facet->leads_on || (value != NULL && Py_TYPE(value)->tp_call != NULL);
+}
+
+/* The place changes, and with it the values of the facets in the list. */
+static void write_event(Object *object, Place *place, unsigned change, PyObject *value, Facet *touched)
+{
+    if (!tap.on || object->functions.n == 0)
+        return;
+    uint64_t time = journal_time();
+    int whole = place == &object->whole;
+    bool one_by_one = place->changes < ONE_BY_ONE;
+    if (one_by_one) {
+        uint32_t file, line;
+        place->first = place->changes++ == 0 ? time : place->first;
+        if (object->busy.n != 0)
+            write_windows(object, time);
+        find_place(&file, &line);
+        write_calls(object, time, 1);
+        write_change(object, time, change, 1, file, line);
+        for (Facet *facet = touched; facet != NULL; facet = facet->next_touched)
+            write_value(facet, object, time, 1, facet->same);
+        if (touched != NULL)
+            schedule();
+    } else {
+        if (place->count++ == 0) {
+            uint64_t length = (time - place->first) / 100;
+            place->ends = time + (length > SHORTEST ? length : SHORTEST);
+            place->change = (uint8_t)change;
+            find_place(&place->file, &place->line);
+            list_add(&object->busy, place);
+        }
+        for (Facet *facet = touched; facet != NULL; facet = facet->next_touched) {
+            Count *changes = &facet->counts[whole];
+            changes->same = facet->same && (changes->changes == 0 || changes->same);
+            changes->changes++;
+        }
+        if (time < place->ends)
+            return;
+        write_windows(object, time);
+    }
+    for (Facet *facet = touched; facet != NULL; facet = facet->next_touched)
+        if (is_structural(facet, change, value))
+            look_again(facet);
+}
+
+/* True if the event concerns the facet; it is then as it will be. */
+static bool change_facet(Facet *facet, const Object *object, unsigned change, PyObject *value)
+{
+    PyObject *provider = object->address;
+    if (facet->kind == FACET_FUNCTION) {
+        facet->same = value != NULL ? facet_becomes(facet, NULL, value) : facet_becomes_nothing(facet, UNKNOWN);
+        return true;
+    }
+    if (facet_is_shadowed(facet, object))
+        return false;
+    if (change == DEPWATCH_DELETED || change == DEPWATCH_CLEARED) {
+        if (facet->provider != object->address)
+            return false;
+        int found = facet_find(facet, object->address, false, &provider, &value);
+        facet->same = found > 0 ? facet_becomes(facet, provider, value)
+                                : facet_becomes_nothing(facet, found == 0 ? MISSING : UNKNOWN);
+    } else {
+        facet->same = value != NULL ? facet_becomes(facet, provider, value) : facet_becomes_nothing(facet, UNKNOWN);
+    }
+    return true;
+}
+
+static Facet *change_facets(const List *facets, const Object *object, unsigned change, PyObject *value, Facet *touched)
+{
+    for (uint32_t i = 0; i < facets->n; i++) {
+        Facet *facet = facets->items[i];
+        if (!change_facet(facet, object, change, value))
+            continue;
+        facet->next_touched = touched;
+        touched = facet;
+    }
+    return touched;
+}
+
+static Facet *change_all_facets(const Object *object, unsigned change)
+{
+    Facet *touched = NULL;
+    for (uint32_t i = 0; i < object->n_slots; i++)
+        if (object->places[i] != NULL)
+            touched = change_facets(&object->places[i]->facets, object, change, NULL, touched);
+    return touched;
+}
+
+/* No str, but what compares with names as it likes. */
+static bool may_equal_a_name(PyObject *key)
+{
+    return PyType_HasFeature(Py_TYPE(key), Py_TPFLAGS_HEAPTYPE);
+}
+
+static void die(Object *object)
+{
+    if (object->dead)
+        return;
+    object->dead = true;
+    if (tap.on) {
+        Row *row = journal_row(ROW_GONE, journal_time());
+        row->object = object->number;
+        journal_add();
+    }
+    list_add(&tap.dead, object);
+    for (uint32_t i = 0; i < object->functions.n; i++) {
+        Function *function = object->functions.items[i];
+        function->look = true;
+        function_watch_next(function);
+    }
+}
+
+void on_object_event(void *data, const void *told)
+{
+    Object *object = data;
+    const depwatch_event *event = told;
+    if (event->change == DEPWATCH_DESTROYED) {
+        die(object);
+    } else if (event->key == NULL) {
+        write_event(object, &object->whole, event->change, NULL, change_all_facets(object, event->change));
+    } else if (!PyUnicode_CheckExact(event->key) && may_equal_a_name(event->key)) {
+        write_event(object, &object->whole, event->change, NULL, change_all_facets(object, DEPWATCH_CLONED));
+    } else {
+        Place *place = PyUnicode_CheckExact(event->key) ? object_find(object, event->key) : NULL;
+        Facet *touched = NULL;
+        if (place != NULL)
+            touched = change_facets(&place->facets, object, event->change, event->new_value, NULL);
+        write_event(object, touched == NULL ? &object->others : place, event->change, event->new_value, touched);
+    }
+}
+
+void on_type_event(void *data, const void *told)
+{
+    Object *object = data;
+    const depwatch_event *event = told;
+    Facet *touched = NULL;
+    if (event->change == DEPWATCH_DESTROYED)
+        die(object);
+    if (event->change != DEPWATCH_MRO)
+        return;
+    for (uint32_t i = 0; i < object->n_slots; i++) {
+        for (uint32_t j = 0; object->places[i] != NULL && j < object->places[i]->facets.n; j++) {
+            Facet *facet = object->places[i]->facets.items[j];
+            PyObject *provider, *value;
+            if (facet->owner != object)
+                continue; /* of a class that inherits from it: told for that one */
+            int found = facet_find(facet, NULL, false, &provider, &value);
+            facet->same = found > 0 ? facet_becomes(facet, provider, value)
+                                    : facet_becomes_nothing(facet, found == 0 ? MISSING : UNKNOWN);
+            facet->next_touched = touched;
+            touched = facet;
+        }
+    }
+    write_event(object, &object->whole, DEPWATCH_MRO, NULL, touched);
+}
+
+void on_function_event(void *data, const void *told)
+{
+    const Part *part = data;
+    const depwatch_event *event = told;
+    if (event->change == DEPWATCH_DESTROYED) {
+        die(part->object);
+        return;
+    }
+    Place *place = object_find(part->object, part->name);
+    Facet *touched = NULL;
+    /* The dict of keyword defaults that changes in place stays the same object, and is not what it was. */
+    PyObject *value = event->key == NULL && event->change == DEPWATCH_MODIFIED ? event->new_value : NULL;
+    if (place != NULL)
+        touched = change_facets(&place->facets, part->object, DEPWATCH_MODIFIED, value, NULL);
+    write_event(part->object, touched == NULL ? &part->object->others : place, event->change, value, touched);
+}

@@ -1,0 +1,275 @@
+/* Functions: exact counts of calls, by a callback of sys.monitoring that mostly only counts. */
+#include "tap.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_LINES 65536u /* of a code object */
+#define FIRST_THRESHOLD 10u
+#define LINES_FROM 2u /* most code is called once: nobody depends on which of its lines run */
+
+const uint8_t byte_valid = 0, byte_broken = 1;
+
+static Py_ssize_t extra_index = -1;
+static PyObject *on_first, *on_threshold, *disable; /* owned */
+static uint64_t hot_after;
+static List written; /* functions that are in the trace */
+static List dead;    /* owned references: what Python knew of them */
+static uint64_t cold_calls;
+static uint64_t dead_hot_calls; /* of dead functions, since they were hot */
+static Function ignored;        /* code of ours: not a part of the program */
+
+static uint64_t calls_since_hot(const Function *function)
+{
+    return function->calls > hot_after ? function->calls - hot_after : 0;
+}
+
+/* The code object is freed: at any time, also inside callbacks. */
+static void code_dies(void *slot)
+{
+    Function *function = slot;
+    if (function == NULL || function == &ignored)
+        return;
+    dead_hot_calls += calls_since_hot(function);
+    if (function->number != NONE) {
+        list_remove(&written, function);
+        function_forget(function);
+        if (tap.on) {
+            uint64_t time = journal_time();
+            Row *row;
+            if (function->written != function->calls) {
+                row = journal_row(ROW_CALLS, time);
+                row->function = function->number;
+                row->calls = function->calls;
+                row->flags = FLAG_CALLS;
+                journal_add();
+            }
+            row = journal_row(ROW_GONE, time);
+            row->function = function->number;
+            journal_add();
+        }
+    }
+    if (function->python != NULL)
+        list_add(&dead, function->python);
+    free(function->ran);
+    free(function);
+}
+
+Function *function_of(PyObject *code)
+{
+    void *slot = NULL;
+    if (extra_index < 0 || PyUnstable_Code_GetExtra(code, extra_index, &slot) < 0) {
+        PyErr_Clear();
+        return NULL;
+    }
+    return slot == &ignored ? NULL : slot;
+}
+
+void function_watch_next(Function *function)
+{
+    function->next = function->look ? 0 : function->threshold;
+}
+
+static uint64_t next_threshold(uint64_t calls)
+{
+    if (calls < LINES_FROM && hot_after > LINES_FROM)
+        return LINES_FROM;
+    uint64_t next = calls < FIRST_THRESHOLD ? FIRST_THRESHOLD : 50;
+    while (next <= calls)
+        next *= 10;
+    return calls < hot_after && hot_after < next ? hot_after : next;
+}
+
+/* A new function, &ignored, or NULL with an exception set. */
+static Function *first_call(PyObject *code)
+{
+    PyObject *file = PyObject_CallOneArg(on_first, code);
+    if (file == NULL)
+        return NULL;
+    Function *function = &ignored;
+    if (file != Py_None) {
+        function = calloc(1, sizeof *function);
+        if (function == NULL) {
+            Py_DECREF(file);
+            return (Function *)PyErr_NoMemory();
+        }
+        function->file = (uint32_t)PyLong_AsUnsignedLong(file);
+        function->broken = &byte_valid;
+        function->number = NONE;
+        function->code = (PyCodeObject *)code;
+        function->first_line = function->code->co_firstlineno;
+        function->threshold = next_threshold(0);
+        function_watch_next(function);
+    }
+    Py_DECREF(file);
+    void *meanwhile = NULL;
+    if (PyUnstable_Code_GetExtra(code, extra_index, &meanwhile) == 0 && meanwhile != NULL) {
+        if (function != &ignored)
+            free(function); /* another thread came first */
+        return meanwhile;
+    }
+    if (PyUnstable_Code_SetExtra(code, extra_index, function) < 0) {
+        if (function != &ignored)
+            free(function);
+        return NULL;
+    }
+    return function;
+}
+
+static int tell(Function *function, int reasons)
+{
+    uint64_t calls = function->calls;
+    PyObject *python = function->python == NULL ? Py_None : function->python;
+    function->look = false;
+    if (calls >= function->threshold)
+        function->threshold = next_threshold(calls);
+    function_watch_next(function);
+    Py_INCREF(python);
+    PyObject *result = PyObject_CallFunction(on_threshold, "OOKi", function->code, python, (unsigned long long)calls, reasons);
+    Py_DECREF(python);
+    if (result != NULL) {
+        Py_DECREF(result);
+        return 0;
+    }
+    if (!PyErr_ExceptionMatches(PyExc_RecursionError))
+        return -1;
+    PyErr_Clear(); /* the program is about to get one, too */
+    function->look = true;
+    function_watch_next(function);
+    return 0;
+}
+
+static int due(const Function *function)
+{
+    return (function->look ? REASON_LOOK : 0) | (function->calls >= function->threshold ? REASON_CALLS : 0);
+}
+
+static int cold_call(Function *function)
+{
+    cold_calls++;
+    if (++function->cold < hot_after)
+        return 0;
+    function->cold = 0;
+    return tell(function, REASON_COLD);
+}
+
+#define LIKELY(condition) __builtin_expect(condition, 1)
+
+static PyObject *on_call(PyObject *Py_UNUSED(self), PyObject *const *arguments, Py_ssize_t Py_UNUSED(n))
+{
+    PyObject *code = arguments[0];
+    void *slot;
+    if (!tap.on)
+        Py_RETURN_NONE;
+    if (PyUnstable_Code_GetExtra(code, extra_index, &slot) < 0)
+        return NULL;
+    Function *function = slot;
+    if (function == NULL && (function = first_call(code)) == NULL) {
+        if (!PyErr_ExceptionMatches(PyExc_RecursionError))
+            return NULL;
+        PyErr_Clear(); /* the program is about to get one, too: this call is not counted */
+        Py_RETURN_NONE;
+    }
+    if (function == &ignored)
+        return Py_NewRef(disable);
+    tap.calls++;
+    function->calls++;
+    if (*function->broken != 0 && tap.undrained)
+        tap_drain(); /* a change counts before this call does */
+    if (function->calls >= function->next && tell(function, due(function)) < 0)
+        return NULL;
+    if (LIKELY(*function->broken == 0))
+        function->cold = 0;
+    else if (cold_call(function) < 0)
+        return NULL;
+    if (tap.calls >= tap.look)
+        tap_look();
+    Py_RETURN_NONE;
+}
+
+static PyObject *on_line(PyObject *Py_UNUSED(self), PyObject *const *arguments, Py_ssize_t Py_UNUSED(n))
+{
+    Function *function = tap.on ? function_of(arguments[0]) : NULL;
+    long line = PyLong_AsLong(arguments[1]);
+    if (function != NULL && line >= function->first_line && line < function->first_line + (long)MAX_LINES) {
+        uint32_t bit = (uint32_t)(line - function->first_line);
+        if (bit >= function->n_lines) {
+            uint32_t n = (bit + 64) / 64 * 64;
+            uint8_t *ran = realloc(function->ran, n / 8);
+            if (ran == NULL)
+                return Py_NewRef(disable);
+            memset(ran + function->n_lines / 8, 0, (n - function->n_lines) / 8);
+            function->ran = ran;
+            function->n_lines = n;
+        }
+        function->n_ran += !(function->ran[bit / 8] >> bit % 8 & 1);
+        function->ran[bit / 8] |= (uint8_t)(1u << bit % 8);
+    }
+    return Py_NewRef(disable);
+}
+
+static PyMethodDef methods[] = {
+    {"on_call", (PyCFunction)(void (*)(void))on_call, METH_FASTCALL, NULL},
+    {"on_line", (PyCFunction)(void (*)(void))on_line, METH_FASTCALL, NULL},
+};
+
+PyObject *functions_start(PyObject *first, PyObject *threshold, uint64_t calls)
+{
+    PyObject *monitoring = PySys_GetObject("monitoring"); /* borrowed */
+    if (extra_index < 0)
+        extra_index = PyUnstable_Eval_RequestCodeExtraIndex(code_dies);
+    if (extra_index < 0 || monitoring == NULL || (disable = PyObject_GetAttrString(monitoring, "DISABLE")) == NULL) {
+        if (!PyErr_Occurred())
+            PyErr_SetString(PyExc_RuntimeError, "no index of code extras is free");
+        return NULL;
+    }
+    on_first = Py_NewRef(first);
+    on_threshold = Py_NewRef(threshold);
+    hot_after = calls;
+    return Py_BuildValue("NN", PyCFunction_New(&methods[0], NULL), PyCFunction_New(&methods[1], NULL));
+}
+
+bool function_written(Function *function, uint32_t number, PyObject *python)
+{
+    if (!list_add(&written, function))
+        return false;
+    function->number = number;
+    function->python = Py_NewRef(python);
+    return true;
+}
+
+void functions_write_calls(void)
+{
+    uint64_t time = journal_time();
+    for (uint32_t i = 0; i < written.n; i++) {
+        Function *function = written.items[i];
+        if (function->written == function->calls)
+            continue;
+        function->written = function->calls;
+        Row *row = journal_row(ROW_CALLS, time);
+        row->function = function->number;
+        row->calls = function->calls;
+        row->flags = FLAG_CALLS;
+        journal_add();
+    }
+}
+
+uint64_t functions_cold_calls(void)
+{
+    uint64_t hot = dead_hot_calls;
+    for (uint32_t i = 0; i < written.n; i++)
+        hot += calls_since_hot(written.items[i]);
+    return tap.calls - hot + cold_calls;
+}
+
+PyObject *functions_dead(void)
+{
+    PyObject *all = PyList_New(0);
+    while (all != NULL && dead.n != 0) {
+        PyObject *one = dead.items[--dead.n];
+        if (PyList_Append(all, one) < 0)
+            Py_CLEAR(all);
+        Py_DECREF(one);
+    }
+    return all;
+}

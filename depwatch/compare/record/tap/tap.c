@@ -1,0 +1,116 @@
+/* The whole: when things are written that nothing in the program asks for. */
+#include "tap.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#define FIRST_TICK UINT64_C(10000000) /* ns */
+#define LOOK_EVERY 1000000            /* ns, about */
+#define MOST_CALLS 4096u              /* between two looks at the clock */
+
+Tap tap;
+
+static uint64_t next_tick = FIRST_TICK, looked_at, between_looks = 1;
+
+/* --- lists ----------------------------------------------------------------------------------------------------------- */
+
+bool list_add(List *list, void *item)
+{
+    if (list->n == list->capacity) {
+        uint32_t capacity = list->capacity == 0 ? 2 : 2 * list->capacity;
+        void **items = realloc(list->items, capacity * sizeof *items);
+        if (items == NULL)
+            return false;
+        list->items = items;
+        list->capacity = capacity;
+    }
+    list->items[list->n++] = item;
+    return true;
+}
+
+void list_remove(List *list, const void *item)
+{
+    for (uint32_t i = list->n; i-- > 0;) {
+        if (list->items[i] == item) {
+            list->items[i] = list->items[--list->n];
+            return;
+        }
+    }
+}
+
+/* --- drains ----------------------------------------------------------------------------------------------------------- */
+
+int (*tap_drain_depwatch)(void);
+
+void tap_drained(void)
+{
+    if (!tap.on || !tap.undrained)
+        return;
+    tap.undrained = false;
+    journal_row(ROW_DRAIN, journal_time());
+    journal_add();
+}
+
+void tap_drain(void)
+{
+    if (!tap.undrained)
+        return;
+    if (tap_drain_depwatch() < 0)
+        PyErr_Clear();
+    tap_drained();
+}
+
+/* --- processes -------------------------------------------------------------------------------------------------------- */
+
+static void leave(void)
+{
+    tap.on = false;
+    journal_leave();
+}
+
+bool tap_open(const char *directory)
+{
+    static bool registered;
+    if (!registered && pthread_atfork(NULL, NULL, leave) == 0)
+        registered = true;
+    return journal_open(directory);
+}
+
+/* --- ticks ------------------------------------------------------------------------------------------------------------ */
+
+void tap_tick(uint64_t time)
+{
+    windows_write(true);
+    functions_write_calls();
+    Row *row = journal_row(ROW_TICK, journal_time());
+    row->calls = tap.calls;
+    row->flags = FLAG_CALLS;
+    journal_add();
+    while (next_tick <= time)
+        next_tick += next_tick / 28; /* 20 of these double it */
+}
+
+void tap_look(void)
+{
+    uint64_t time = journal_time(), passed = time - looked_at;
+    looked_at = time;
+    if (time >= next_tick)
+        tap_tick(time);
+    else
+        windows_write(false);
+    journal_prepare();
+    if (!journal_works())
+        tap.on = false;
+    if (passed < LOOK_EVERY && between_looks < MOST_CALLS)
+        between_looks *= 2;
+    else if (passed > 2 * LOOK_EVERY)
+        between_looks = between_looks > 8 ? between_looks / 8 : 1;
+    tap.look = tap.calls + between_looks;
+    tap_let_go();
+}
+
+void tap_let_go(void)
+{
+    while (tap.garbage.n != 0)
+        Py_DECREF((PyObject *)tap.garbage.items[--tap.garbage.n]);
+}

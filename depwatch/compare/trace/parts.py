@@ -1,0 +1,66 @@
+"""Results of single traces, kept until the results of all are written: an interrupted replay can go on."""
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+from importlib.metadata import version
+from typing import Any, Final
+
+from .output import Output
+
+_NAME: Final = re.compile(r"[0-9a-f]{16}\.json")
+
+
+class Parts:
+    """A directory OUTPUT.parts with a JSON file for each trace that is done.
+
+    A part counts only for the same file (path, size, date), options and depwatch. Without resume, what an earlier
+    replay left is removed.
+    """
+
+    def __init__(self, output: str, options: object, resume: bool) -> None:
+        self._directory: Final = f"{os.path.realpath(output)}.parts"
+        self._options: Final = repr(options)
+        if not resume:
+            self.remove()
+
+    def get(self, path: str) -> dict[str, Any] | None:
+        try:
+            with open(self._place(path), encoding="utf-8") as file:
+                part = json.load(file)
+        except (OSError, ValueError):
+            return None
+        if not isinstance(part, dict) or part.get("of") != self._of(path):
+            return None
+        result = part.get("result")
+        return result if isinstance(result, dict) else None
+
+    def put(self, path: str, result: dict[str, Any]) -> None:
+        os.makedirs(self._directory, exist_ok=True)
+        with Output(self._place(path)) as output:
+            with open(output.path, "w", encoding="utf-8") as file:
+                json.dump({"of": self._of(path), "result": result}, file)
+            output.commit()
+
+    def remove(self) -> None:
+        """Of that directory, what is ours."""
+        with contextlib.suppress(OSError):
+            for name in os.listdir(self._directory):
+                if _NAME.fullmatch(name):
+                    os.unlink(os.path.join(self._directory, name))
+            os.rmdir(self._directory)
+
+    def _place(self, path: str) -> str:
+        return os.path.join(self._directory, hashlib.sha256(os.path.abspath(path).encode()).hexdigest()[:16] + ".json")
+
+    def _of(self, path: str) -> dict[str, Any]:
+        status = os.stat(path)
+        return {
+            "trace": os.path.abspath(path),
+            "size": status.st_size,
+            "date": status.st_mtime_ns,
+            "options": self._options,
+            "depwatch": version("depwatch"),
+        }

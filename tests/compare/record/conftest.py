@@ -1,0 +1,84 @@
+"""Programs are recorded in processes of their own: in this one, pytest itself would be recorded."""
+
+import shutil
+import subprocess
+import sys
+import textwrap
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import journal
+import pytest
+
+
+@dataclass
+class Outcome:
+    status: int
+    out: str
+    err: str
+    journal: journal.Journal
+
+    @property
+    def story(self) -> list[str]:
+        return journal.story(self.journal)
+
+    @property
+    def live(self) -> dict[str, Any]:
+        return self.journal.json["live"]
+
+    def calls(self) -> dict[str, int]:
+        """How often each of the program's own functions was called, by its last row."""
+        own = {r["function"]: r["name"] for r in self.journal.of("function") if r["file"].startswith("<program>/")}
+        return {own[row["function"]]: row["calls"] for row in self.journal.of("calls") if row["function"] in own}
+
+
+class Programs:
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory / "work"
+        self.directory.mkdir()
+        self.journals = directory / "journal"
+
+    def write(self, text: str, name: str = "program.py") -> Path:
+        path = self.directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(textwrap.dedent(text), encoding="utf-8")
+        return path
+
+    def plain(self, *arguments: str, input: str = "") -> Outcome:
+        done = self._run([sys.executable, *arguments], input)
+        return Outcome(done.returncode, done.stdout, done.stderr, journal.Journal())
+
+    def record(self, *arguments: str, input: str = "", options: tuple[str, ...] = ()) -> Outcome:
+        shutil.rmtree(self.journals, ignore_errors=True)
+        self.journals.mkdir()
+        command = [sys.executable, "-m", "depwatch.compare.record", str(self.journals), *options, *arguments]
+        done = self._run(command, input)
+        return Outcome(done.returncode, done.stdout, done.stderr, journal.read(self.journals))
+
+    def both(self, *arguments: str, input: str = "") -> tuple[Outcome, Outcome]:
+        """Plain and recorded, at the same time."""
+        with ThreadPoolExecutor(1) as pool:
+            plain = pool.submit(self.plain, *arguments, input=input)
+            recorded = self.record(*arguments, input=input)
+            return plain.result(), recorded
+
+    def run(self, text: str, *arguments: str, options: tuple[str, ...] = ()) -> Outcome:
+        """Record a program that ends well, and that our own handles missed nothing of."""
+        self.write(text)
+        outcome = self.record("program.py", *arguments, options=options)
+        assert (outcome.status, outcome.err) == (0, "")
+        assert "failure" not in outcome.journal.json
+        assert outcome.live["missed"] == 0
+        return outcome
+
+    def _run(self, command: list[str], input: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command, input=input, cwd=self.directory, capture_output=True, text=True, timeout=100, check=False
+        )
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> Programs:
+    return Programs(tmp_path)

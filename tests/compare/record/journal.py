@@ -1,0 +1,121 @@
+"""Reads a journal into rows with names, for the tests: slow, and strict about what must not be there."""
+
+import json
+import struct
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+NULL = 0xFFFFFFFF
+KINDS = "object facet function dependency resolved calls change value drain gone tick end".split()
+_ROW = struct.Struct("<QQIIIIIiIIIIBB6x")
+SAME, SAME_GIVEN, PATCHABLE, PATCHABLE_GIVEN, CALLS, COUNT, VALUE = (1 << bit for bit in range(7))
+
+
+@dataclass
+class Journal:
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    strings: list[str] = field(default_factory=list)
+    json: dict[str, Any] = field(default_factory=dict)
+    bytes: int = 0
+
+    def of(self, *kinds: str) -> list[dict[str, Any]]:
+        return [row for row in self.rows if row["kind"] in kinds]
+
+
+def read(directory: Path) -> Journal:
+    journal = Journal()
+    paths = sorted(directory.glob("*.journal"))
+    assert [path.name for path in paths] == [f"{number:08}.journal" for number in range(len(paths))]
+    for path in paths:
+        data = path.read_bytes()
+        magic, used, closed = data[:8], *struct.unpack_from("<QQ", data, 8)
+        assert magic == b"DWJRNL1\n"
+        assert len(data) == 4 << 20
+        assert used % 64 == 0
+        if used == 0 and path is paths[-1]:
+            continue  # a spare one
+        journal.bytes += used
+        _read_segment(journal, data[64 : 64 + used])
+        if not closed:
+            assert all(struct.unpack_from("<Q", later.read_bytes(), 8)[0] == 0 for later in paths[paths.index(path) + 1 :])
+            break
+    return journal
+
+
+def _read_segment(journal: Journal, data: bytes) -> None:
+    at = 0
+    while at < len(data):
+        time, calls, function, object_, facet, via, count, value, line, type_, name, file, kind, flags = _ROW.unpack_from(
+            data, at
+        )
+        at += 64
+        if kind >= 254:
+            text = data[at : at + count].decode("utf-8", "surrogatepass")
+            at += (count + 63) // 64 * 64
+            if kind == 254:
+                journal.json |= json.loads(text)
+            else:
+                assert name == len(journal.strings)
+                assert count <= 1000
+                journal.strings.append(text)
+            continue
+        row: dict[str, Any] = {"kind": KINDS[kind], "time": time}
+        for key, number in (("function", function), ("object", object_), ("facet", facet), ("via", via)):
+            if number != NULL:
+                row[key] = number
+        for key, number in (("type", type_), ("name", name), ("file", file)):
+            if number != NULL:
+                row[key] = journal.strings[number]
+        for key, number, given in (("calls", calls, CALLS), ("count", count, COUNT), ("value", value, VALUE)):
+            if flags & given:
+                row[key] = number
+            else:
+                assert number == 0, (key, row)
+        if line:
+            row["line"] = line
+        if flags & SAME_GIVEN:
+            row["same"] = bool(flags & SAME)
+        if flags & PATCHABLE_GIVEN:
+            row["patchable"] = bool(flags & PATCHABLE)
+        assert not journal.rows or time >= journal.rows[-1]["time"]
+        journal.rows.append(row)
+
+
+def story(journal: Journal) -> list[str]:
+    """What the journal says of the program's own functions and of what they depend on, in words; without ticks."""
+    names = {key: {row[key]: row["name"] for row in journal.of(key)} for key in ("object", "function", "facet")}
+    own = {row["function"] for row in journal.of("function") if row["file"].startswith("<program>/")}
+    objects = {row["object"] for row in journal.of("dependency") if row["function"] in own}
+    told = []
+    for row in journal.rows:
+        function, object_ = names["function"].get(row.get("function")), names["object"].get(row.get("object"))
+        facet = names["facet"].get(row.get("facet"))
+        if row["kind"] in ("tick", "end", "object", "facet"):
+            continue
+        if "function" in row and row["function"] not in own:
+            continue
+        if row["kind"] in ("change", "value", "gone") and "function" not in row and row["object"] not in objects:
+            continue
+        count = f" x{row['count']}" if row.get("count", 1) != 1 else ""
+        match row["kind"]:
+            case "function":
+                told.append(f"function {function}")
+            case "dependency":
+                via = f" via {names['facet'][row['via']]}" if "via" in row else ""
+                rigid = "" if row["patchable"] else ", not patchable"
+                told.append(f"{function} needs {facet} in {object_}{via}: {row['type']} {row['value']}{rigid}")
+            case "resolved":
+                told.append(f"{function} is resolved at {row['calls']}")
+            case "calls":
+                told.append(f"{function}: {row['calls']} calls" + (f" over {row['count']}" if "count" in row else ""))
+            case "change":
+                place = f" at {row['file'].removeprefix('<program>/')}:{row['line']}" if "file" in row else ""
+                told.append(f"{object_} {row['type']}{count}{place}")
+            case "value":
+                told.append(f"{facet}: {row.get('type')} {row['value']}{', the same' if row['same'] else ''}{count}")
+            case "gone":
+                told.append(f"{function or object_} is gone")
+            case "drain":
+                told.append("drain")
+    return told

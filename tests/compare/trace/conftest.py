@@ -1,0 +1,91 @@
+"""Programs that write their journal themselves (fake_child.py), recorded by `depwatch record`."""
+
+import os
+import subprocess
+import sys
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rows import parquet_rows
+
+HERE = Path(__file__).parent
+
+DRIVE = """
+import sys
+sys.argv[0] = "depwatch"
+import depwatch.compare.trace.child as child
+child.ENTRY = "fake_child"
+from depwatch.cli import main
+main()
+"""
+
+
+@dataclass
+class Recorded:
+    status: int
+    out: str
+    err: str
+    rows: list[dict[str, Any]] | None  # of the trace; None: there is none
+
+
+class Recorders:
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory / "work"
+        self.temporary = directory / "tmp"
+        self.directory.mkdir()
+        self.temporary.mkdir()
+
+    @property
+    def trace(self) -> Path:
+        return self.directory / "trace.parquet"
+
+    def command(self, text: str, *arguments: str, options: tuple[str, ...] = (), python: tuple[str, ...] = ()) -> Any:
+        (self.directory / "program.py").write_text(textwrap.dedent(text), encoding="utf-8")
+        return [sys.executable, *python, "-c", DRIVE, "record", *options, "program.py", *arguments]
+
+    def environment(self) -> dict[str, str]:
+        return os.environ | {"PYTHONPATH": str(HERE), "TMPDIR": str(self.temporary)}
+
+    def start(self, text: str, *arguments: str, **more: Any) -> "subprocess.Popen[str]":
+        pipe = subprocess.PIPE
+        return subprocess.Popen(
+            self.command(text, *arguments),
+            cwd=self.directory,
+            env=self.environment(),
+            stdin=pipe,
+            stdout=pipe,
+            stderr=pipe,
+            text=True,
+            **more,
+        )
+
+    def record(self, text: str, *arguments: str, input: str = "", **more: Any) -> Recorded:
+        command = self.command(text, *arguments, **more)
+        done = subprocess.run(
+            command, input=input, cwd=self.directory, env=self.environment(), capture_output=True, text=True, timeout=60
+        )
+        return self.recorded(done.returncode, done.stdout, done.stderr)
+
+    def real(self, text: str) -> Path:
+        """The trace of a program, by the real child."""
+        script = self.directory / "real.py"
+        script.write_text(textwrap.dedent(text), encoding="utf-8")
+        trace = self.directory / f"{len(list(self.directory.iterdir()))}.parquet"
+        command = [sys.executable, "-m", "depwatch", "record", "-o", str(trace), str(script)]
+        subprocess.run(command, check=True, capture_output=True, timeout=60)
+        return trace
+
+    def recorded(self, status: int, out: str, err: str) -> Recorded:
+        """Also checks that nothing else was left behind."""
+        assert list(self.temporary.iterdir()) == []
+        there = {path.name for path in self.directory.iterdir()} - {"program.py"}
+        assert there <= {"trace.parquet"}
+        return Recorded(status, out, err, parquet_rows(self.trace) if there else None)
+
+
+@pytest.fixture
+def recorders(tmp_path: Path) -> Recorders:
+    return Recorders(tmp_path)
