@@ -2,7 +2,7 @@
 
 from peewee import CharField, ForeignKeyField, IntegerField, Model, SqliteDatabase, fn, prefetch
 
-AUTHORS, x
+AUTHORS, ROUNDS = 100, 450
 database = SqliteDatabase(":memory:")
 
 

@@ -1,5 +1,7 @@
 """The options of `depwatch compare --corpus`."""
 
+import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -37,13 +39,17 @@ _OPTIONS: list[Callable[..., Any]] = [
 ]
 
 
-def corpus_job(corpus: str | None, output: str | None, **given: Any) -> Callable[[], None] | None:
-    """What to do if --corpus was given. Raises click.UsageError if others were given without it."""
+def corpus_job(
+    corpus: str | None, output: str | None, program: str | None, **given: Any
+) -> Callable[[], None] | None:
+    """What to do if --corpus was given. Raises click.UsageError for what does not go together."""
     if corpus is None:
         for name, value in given.items():
             if value:
                 raise click.UsageError(f"--{name} is for --corpus only.")
         return None
+    if program is not None:
+        raise click.UsageError(f"--corpus takes no program, but there is {program!r}; --only NAMES chooses from it.")
     return lambda: _compare(corpus, output, **given)
 
 
@@ -66,9 +72,12 @@ def _compare(
         fresh=fresh,
         limit=limit or LIMIT,
     )
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what has been started must end, too
     try:
-        raise SystemExit(compare_corpus(options))
+        status = compare_corpus(options)
     except CorpusError as error:
-        raise SystemExit(f"depwatch compare: {error}") from None
+        sys.exit(f"depwatch compare: {error}")
     except KeyboardInterrupt:
-        raise SystemExit("depwatch compare: interrupted; the same command goes on") from None
+        print("depwatch compare: interrupted; the same command goes on", file=sys.stderr)
+        status = 130
+    sys.exit(status)
