@@ -5,9 +5,10 @@ from jinja2 import DictLoader, Environment
 PAGES = 9_000
 TEMPLATES = {
     "base": "<title>{% block title %}site{% endblock %}</title>{% include 'menu' %}{% block body %}{% endblock %}",
-    "menu": "<nav>{% for name in sections %}<a href='/{{ name|lower|replace(' ', '-') }}'>{{ name }}</a>{% endfor %}</nav>",
-    "fields": "{% macro field(name, value='', kind='text') %}<input type={{ kind }} name={{ name }} value='{{ value }}'>"
-    "{% endmacro %}",
+    "menu": "<nav>{% for name in sections %}<a href='/{{ name|lower|replace(' ', '-') }}'>{{ name }}</a>"
+    "{% endfor %}</nav>",
+    "fields": "{% macro field(name, value='', kind='text') %}"
+    "<input type={{ kind }} name={{ name }} value='{{ value }}'>{% endmacro %}",
     "article": "{% extends 'base' %}{% from 'fields' import field %}{% block title %}{{ title }}{% endblock %}"
     "{% block body %}<h1>{{ title|title }}</h1>{% for p in paragraphs if p %}<p>{{ p|wordwrap(40)|trim }}</p>"
     "{% else %}<p>empty</p>{% endfor %}{% set total = namespace(n=0) %}{% for row in table %}{% set total.n = "

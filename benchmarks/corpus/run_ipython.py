@@ -13,8 +13,8 @@ TEXTS = [
     "table = {{name: math.sqrt(len(name) + {n}) for name in dir(math)}}\nsum(table.values())",
     "%time _ = sum(range({n}))",
     "for turn in range(3):\n    print(turn, total)",
-    "class Point:\n    def __init__(self, x):\n        self.x = x\n    def __repr__(self):\n        return f'<{{self.x}}>'\n"
-    "[Point(x) for x in range(5)]",
+    "class Point:\n    def __init__(self, x):\n        self.x = x\n"
+    "    def __repr__(self):\n        return f'<{{self.x}}>'\n[Point(x) for x in range(5)]",
 ]
 
 

@@ -35,13 +35,13 @@ _OPTIONS: list[Callable[..., Any]] = [
         type=click.Path(file_okay=False, path_type=Path),
         help="Of the corpus: where environments and traces go; build/corpus in the checkout if not given.",
     ),
-    click.option("--limit", metavar="SECONDS", type=click.FloatRange(1), help="Of the corpus: for a step of a program."),
+    click.option(
+        "--limit", metavar="SECONDS", type=click.FloatRange(1), help="Of the corpus: for a step of a program."
+    ),
 ]
 
 
-def corpus_job(
-    corpus: str | None, output: str | None, program: str | None, **given: Any
-) -> Callable[[], None] | None:
+def corpus_job(corpus: str | None, output: str | None, program: str | None, **given: Any) -> Callable[[], None] | None:
     """What to do if --corpus was given. Raises click.UsageError for what does not go together."""
     if corpus is None:
         for name, value in given.items():

@@ -106,7 +106,7 @@ def _entry(table: "_Table") -> Entry:
     if kind not in tuple(Kind):
         raise CorpusError(f"{table.where}: kind is {kind!r}; it must be {' or '.join(map(repr, map(str, Kind)))}")
     command = table.texts("command")
-    if not command or command[0] == "-m" and len(command) < 2:
+    if not command or (command[0] == "-m" and len(command) < 2):
         raise CorpusError(f"{table.where}: command is empty: give a script, or '-m' and a module")
     for part in command:
         _check_placeholders(part, table.where)
@@ -160,4 +160,4 @@ class _Table:
             raise CorpusError(f"{self.where}: no key is called {min(self._rest)!r}")
 
 
-_WORDS: Final = {str: "string", list: "list"}
+_WORDS: Final[dict[type, str]] = {str: "string", list: "list"}

@@ -66,7 +66,7 @@ def _locked(directory: Path) -> Iterator[None]:
     """Two runs at a time would take each other's files away, and each other's processors."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        lock = open(directory / "lock", "w", encoding="utf-8")
+        lock = open(directory / "lock", "w", encoding="utf-8")  # noqa: SIM115 (closed below)
     except OSError as error:
         raise CorpusError(f"{directory}: {error.strerror}; name another place with --directory") from None
     with lock:
@@ -84,12 +84,16 @@ class _Run:
         self._directory: Final = directory
         self._output: Final = output
         self._results: Final = Results(corpus)
+        # Of now: a file that changes while we are at work is of the next run.
+        self._fingerprints: Final = {
+            entry.name: fingerprint(corpus, entry, list(options.replay)) for entry in corpus.entries
+        }
         self._console: Final = Console(stderr=True, highlight=False)
 
     def all(self, wanted: list[Entry]) -> int:
         todo = []
         for entry in self._corpus.entries:
-            kept = load_measured(self._directory / entry.name, self._fingerprint(entry))
+            kept = load_measured(self._directory / entry.name, self._fingerprints[entry.name])
             if entry in wanted and (self._options.fresh or kept is None):
                 todo.append(entry)
             elif kept is not None:
@@ -112,14 +116,12 @@ class _Run:
             progress.update(task, description=f"{entry.name}: {step}", completed=at)
 
         try:
-            measured = measure(
-                self._corpus, entry, directory, list(self._options.replay), self._options.limit, begin
-            )
+            measured = measure(self._corpus, entry, directory, list(self._options.replay), self._options.limit, begin)
         except StepFailed as failure:
             self._results.failed[entry.name] = str(failure).replace(str(self._directory), "<corpus>")
             self._say(f"{entry.name}: {failure}")
         else:
-            keep_measured(directory, measured, self._fingerprint(entry))
+            keep_measured(directory, measured, self._fingerprints[entry.name])
             self._results.measured[entry.name] = measured
             self._say(_line(entry, measured))
         progress.update(task, done=number + 1, completed=(number + 1) * len(STEPS))
@@ -129,9 +131,6 @@ class _Run:
         for name, why in self._results.failed.items():
             self._say(f"failed: {name}: {why}")
         return 1 if self._results.failed else 0
-
-    def _fingerprint(self, entry: Entry) -> str:
-        return fingerprint(self._corpus, entry, list(self._options.replay))
 
     def _say(self, line: str) -> None:
         self._console.print(escape(line), soft_wrap=True)

@@ -3,10 +3,9 @@
 from pathlib import Path
 
 import pytest
+from tiny import Tiny
 
 from depwatch.compare.corpus.entries import Corpus, CorpusError, Entry, Kind, load
-
-from tiny import Tiny
 
 ENTRY = '[[program]]\nname = "a"\nkind = "quiet"\nwhy = "so"\ncommand = ["-m", "this"]\n'
 
