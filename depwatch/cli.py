@@ -9,6 +9,7 @@ except ImportError:
 
 from depwatch.commands.compare import compare
 from depwatch.commands.record import record
+from depwatch.commands.replay import replay
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -19,6 +20,7 @@ def cli() -> None:
 
 cli.add_command(compare)
 cli.add_command(record)
+cli.add_command(replay)
 
 
 def main() -> None:

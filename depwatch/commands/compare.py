@@ -51,7 +51,12 @@ def _compare_defaults(output: str | None, hot_after: int) -> None:
 
 
 def _compare(program: str, is_module: bool, arguments: tuple[str, ...], output: str | None, hot_after: int) -> None:
-    from depwatch.compare.program import Program
-    from depwatch.compare.run import compare
+    from depwatch.compare.comparison import compare
+    from depwatch.compare.record.program import Program
+    from depwatch.compare.trace.child import end_as
 
-    compare(Program(program, is_module, arguments), output, hot_after)
+    try:
+        status = compare(Program(program, is_module, arguments), output, hot_after)
+    except OSError as error:
+        raise SystemExit(f"depwatch compare: {output or 'the trace'}: cannot be written: {error}") from None
+    end_as(status)

@@ -14,8 +14,8 @@ from typing import Final
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from .counted import Report
-from .table import print_report
+from .replay.run import Options, Replayed, assemble, replay_trace
+from .replay.table import print_traces
 
 TIME_LIMIT: Final = 60.0  # seconds, for all of them
 _EXTRA: Final = "pip install 'depwatch[compare]'"
@@ -25,7 +25,7 @@ _EXTRA: Final = "pip install 'depwatch[compare]'"
 class Default:
     title: str
     packages: tuple[str, ...]  # that must be importable
-    arguments: tuple[str, ...]  # of `depwatch compare`; {benchmarks}: pyperformance's directory of them
+    arguments: tuple[str, ...]  # of `depwatch record`; {benchmarks}: pyperformance's directory of them
 
 
 def _benchmark(name: str, loops: int) -> Default:
@@ -47,52 +47,53 @@ DEFAULTS: Final = (
 
 
 def compare_defaults(output: str | None, hot_after: int) -> int:
-    """Run them, print a table each, write all reports to output; return the exit status."""
+    """Run them, print a table each, write all to output; return the exit status."""
     needed = {package for default in DEFAULTS for package in default.packages}
     if missing := sorted(package for package in needed if importlib.util.find_spec(package) is None):
         print(f"depwatch compare without a program needs {', '.join(missing)}: {_EXTRA}", file=sys.stderr)
         return 1
     console = Console(stderr=True)
-    reports: list[Report] = []
+    options = Options(hot_after=(hot_after,))
+    traces: list[Replayed] = []
     deadline = time.monotonic() + TIME_LIMIT
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("", total=len(DEFAULTS))
         for default in DEFAULTS:
             progress.update(task, description=default.title)
-            report = _run(default, hot_after, deadline - time.monotonic())
-            if isinstance(report, str):
+            trace = _run(default, options, deadline - time.monotonic())
+            if isinstance(trace, str):
                 progress.stop()
-                print(f"depwatch compare: {default.title}: {report}", file=sys.stderr)
+                print(f"depwatch compare: {default.title}: {trace}", file=sys.stderr)
                 return 1
-            reports.append(report)
+            traces.append(trace)
             progress.advance(task)
-    for report in reports:
-        print_report(report, sys.stderr)
+    print_traces(traces, sys.stderr)
     if output is not None:
-        Path(output).write_text(json.dumps(reports, indent=1) + "\n", encoding="utf-8")
+        Path(output).write_text(json.dumps(assemble(traces, options), indent=1) + "\n", encoding="utf-8")
     return 0
 
 
-def _run(default: Default, hot_after: int, seconds: float) -> Report | str:
-    """Return the report, or what went wrong."""
+def _run(default: Default, options: Options, seconds: float) -> Replayed | str:
+    """Return the replay, or what went wrong."""
     with tempfile.TemporaryDirectory(prefix="depwatch-") as directory:
-        path = os.path.join(directory, "report.json")
+        path = os.path.join(directory, "trace.parquet")
         arguments = [argument.format(benchmarks=_benchmarks()) for argument in default.arguments]
-        command = [sys.executable, "-m", "depwatch", "compare", "-o", path, "--hot-after", str(hot_after), *arguments]
+        command = [sys.executable, "-m", "depwatch", "record", "-o", path, "--hot-after", str(options.hot_after[0])]
         try:
             done = subprocess.run(
-                command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=max(1.0, seconds)
+                [*command, *arguments],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=max(1.0, seconds),
             )
         except subprocess.TimeoutExpired:
             return f"did not end within {TIME_LIMIT:.0f} s of all"
         if done.returncode or not os.path.exists(path):
-            last = (done.stderr.strip() or done.stdout.strip() or "no output").splitlines()[-1]
+            last = (done.stderr.strip() or done.stdout.strip() or "no output").splitlines()[0]
             return f"ended with status {done.returncode}: {last}"
-        with open(path, encoding="utf-8") as file:
-            report: Report = json.load(file)
-    report["title"] = default.title
-    return report
+        return replay_trace(path, options) | {"title": default.title}
 
 
 def _benchmarks() -> str:

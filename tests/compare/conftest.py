@@ -1,15 +1,15 @@
-"""Programs are observed in processes of their own: in this one, pytest itself would be observed."""
+"""Programs are recorded in processes of their own (in this one, pytest itself would be), and replayed here."""
 
-import json
 import subprocess
 import sys
 import textwrap
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+AGREEING = ("dropped", "resumed", "recompiled", "cold_calls")
 
 
 @dataclass
@@ -17,18 +17,18 @@ class Outcome:
     status: int
     out: str
     err: str
-    report: dict[str, Any] | None
+    replay: dict[str, Any]  # of the trace
+    live: dict[str, Any]  # what depwatch's own handles did meanwhile
 
     def policy(self, name: str, phase: str = "whole") -> dict[str, Any]:
-        assert self.report is not None, self.err
-        return self.report[phase]["policies"][name]
+        (entry,) = (entry for entry in self.replay["policies"] if entry["policy"] == name)
+        return entry[phase] | {"spread": entry["spread"], "unrelated_drops": entry["unrelated_drops"]}
 
     def drops(self) -> dict[str, tuple[int, ...]]:
-        """(dropped, needlessly, resumed, recompiled, patches) by policy."""
-        assert self.report is not None, self.err
-        columns = ("dropped", "needlessly", "resumed", "recompiled", "patches")
+        """(dropped, needlessly, resumed, recompiled, patches, deopts) by policy."""
+        columns = ("dropped", "needlessly", "resumed", "recompiled", "patches", "deopts")
         return {
-            name: tuple(row[column] for column in columns) for name, row in self.report["whole"]["policies"].items()
+            entry["policy"]: tuple(entry["whole"][column] for column in columns) for entry in self.replay["policies"]
         }
 
 
@@ -42,34 +42,38 @@ class Programs:
         path.write_text(textwrap.dedent(text), encoding="utf-8")
         return path
 
-    def plain(self, *arguments: str, input: str = "") -> Outcome:
-        return self._run([sys.executable, *arguments], input)
-
-    def observed(self, *arguments: str, input: str = "", options: tuple[str, ...] = ()) -> Outcome:
-        path = self.directory / "report.json"
-        path.unlink(missing_ok=True)
-        command = [sys.executable, "-m", "depwatch", "compare", "-o", str(path), *options, *arguments]
-        outcome = self._run(command, input)
-        if path.exists():
-            outcome.report = json.loads(path.read_text(encoding="utf-8"))
-        return outcome
-
-    def both(self, *arguments: str, input: str = "") -> tuple[Outcome, Outcome]:
-        """Plain and observed, at the same time."""
-        with ThreadPoolExecutor(1) as pool:
-            plain = pool.submit(self.plain, *arguments, input=input)
-            observed = self.observed(*arguments, input=input)
-            return plain.result(), observed
-
-    def observe(self, text: str, *arguments: str, options: tuple[str, ...] = ()) -> Outcome:
-        self.write(text)
-        return self.observed("program.py", *arguments, options=options)
-
-    def _run(self, command: list[str], input: str) -> Outcome:
+    def depwatch(self, *arguments: str, input: str = "") -> Outcome:
         done = subprocess.run(
-            command, input=input, cwd=self.directory, capture_output=True, text=True, timeout=100, check=False
+            [sys.executable, "-m", "depwatch", *arguments],
+            input=input,
+            cwd=self.directory,
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=False,
         )
-        return Outcome(done.returncode, done.stdout, done.stderr, None)
+        return Outcome(done.returncode, done.stdout, done.stderr, {}, {})
+
+    def observe(self, text: str, *arguments: str, hot_after: int = 50) -> Outcome:
+        """Record a program that ends well, and replay it: depwatch's own handles agree with their replay."""
+        from depwatch.compare.replay.run import Options, replay_trace
+        from depwatch.compare.trace import check
+        from depwatch.compare.trace.reader import Trace
+
+        self.write(text)
+        options = ("--hot-after", str(hot_after), "-o", "trace.parquet")
+        outcome = self.depwatch("record", *options, "program.py", *arguments)
+        assert outcome.status == 0, outcome.err
+        path = self.directory / "trace.parquet"
+        with Trace(path) as trace:
+            assert check(trace) == []
+            live = trace.program["live"]
+        outcome = replace(outcome, replay=replay_trace(str(path), Options(hot_after=(hot_after,))), live=live)
+        assert (live["missed"], live["missed_first"]) == (0, [])
+        assert outcome.replay["totals"]["whole"]["calls"] == live["calls"]
+        healing = outcome.policy("healing")
+        assert {name: healing[name] for name in AGREEING} == {name: live[name] for name in AGREEING}
+        return outcome
 
 
 @pytest.fixture

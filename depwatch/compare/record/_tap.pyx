@@ -76,8 +76,6 @@ cdef extern from "tap/tap.h" nogil:
     const uint8_t byte_valid, byte_broken
 
     uint64_t journal_time()
-    bint journal_works()
-    uint64_t journal_bytes()
     Row* journal_row(int kind, uint64_t time)
     void journal_add()
     uint32_t journal_string(const char* text, size_t length)
@@ -174,11 +172,6 @@ def is_on():
     return bool(tap.on)
 
 
-def works():
-    """False once the journal could not be made longer."""
-    return bool(journal_works())
-
-
 def drain():
     """Drain depwatch, if anything was written since it has drained."""
     tap_drain()
@@ -210,15 +203,6 @@ def json(str text):
 def string(str text):
     """The number of a text in the journal."""
     return string_number(text)
-
-
-def seconds():
-    return journal_time() / 1e9
-
-
-def written():
-    """Bytes of the journal so far."""
-    return journal_bytes()
 
 
 def calls():
@@ -275,11 +259,6 @@ cdef class Object:
     @property
     def dead(self):
         return self.object == NULL or self.object.dead
-
-    @property
-    def address(self):
-        """Of the dict or function, or of a class's dict; 0: it is dead."""
-        return 0 if self.object == NULL or self.object.dead else <uintptr_t>self.object.address
 
     cdef bury(self):
         for listening in self.listening:

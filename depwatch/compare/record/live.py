@@ -75,7 +75,13 @@ class Live:
     def report(self, read: int, missed: list[str]) -> dict[str, Any]:
         """All counts, for the metadata of the trace."""
         calls, cold = _tap.calls()
-        more = {"calls": calls, "cold_calls": cold, "read_again": read, "missed": len(missed), "missed_first": missed[:10]}
+        more = {
+            "calls": calls,
+            "cold_calls": cold,
+            "read_again": read,
+            "missed": len(missed),
+            "missed_first": missed[:10],
+        }
         return asdict(self.counts) | more
 
     def missed(self) -> tuple[int, list[str]]:

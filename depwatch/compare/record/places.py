@@ -1,7 +1,7 @@
 """The names of files as a trace has them: relative to what they belong to, and without the machine's directories."""
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 STDLIB: Final = os.path.dirname(os.__file__)
@@ -11,16 +11,9 @@ _SITE: Final = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep
 @dataclass(slots=True)
 class Places:
     program: str  # the directory of the script, or where a module was started
-    _names: dict[str, str] = field(default_factory=dict)
 
     def name(self, file: str) -> str:
-        """The name of a file, as code objects and modules have it."""
-        name = self._names.get(file)
-        if name is None:
-            name = self._names[file] = self._shorten(file)
-        return name
-
-    def _shorten(self, file: str) -> str:
+        """The name of a file that code objects or modules have."""
         if file.startswith("<"):
             return file
         path = os.path.abspath(file)

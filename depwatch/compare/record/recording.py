@@ -24,6 +24,7 @@ from .resolve import Found, Resolver, type_of_first_argument
 HOT_AFTER: Final = 50  # calls
 KNOWN_AFTER: Final = 10  # calls: from then on a function is in the trace
 
+_MOST_FILES: Final = 10_000  # names that are remembered
 _OURS: Final = os.path.dirname(depwatch.__file__) + os.sep
 _monitoring: Final = sys.monitoring
 _CALL: Final = _monitoring.events.PY_START
@@ -84,6 +85,8 @@ class Recording:
             return self._files[file]
         except KeyError:
             number = None if file.startswith(_OURS) else _tap.string(self._places.name(file))
+            if len(self._files) == _MOST_FILES:  # of code that the program makes up
+                self._files.clear()
             self._files[file] = number
             return number
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 NULL = 0xFFFFFFFF
-KINDS = "object facet function dependency resolved calls change value drain gone tick end".split()
+_KINDS = ["object", "facet", "function", "dependency", "resolved", "calls"]
+_KINDS += ["change", "value", "drain", "gone", "tick", "end"]
 _ROW = struct.Struct("<QQIIIIIiIIIIBB6x")
 SAME, SAME_GIVEN, PATCHABLE, PATCHABLE_GIVEN, CALLS, COUNT, VALUE = (1 << bit for bit in range(7))
 
@@ -38,7 +39,8 @@ def read(directory: Path) -> Journal:
         journal.bytes += used
         _read_segment(journal, data[64 : 64 + used])
         if not closed:
-            assert all(struct.unpack_from("<Q", later.read_bytes(), 8)[0] == 0 for later in paths[paths.index(path) + 1 :])
+            later = paths[paths.index(path) + 1 :]
+            assert all(struct.unpack_from("<Q", spare.read_bytes(), 8)[0] == 0 for spare in later)
             break
     return journal
 
@@ -46,9 +48,8 @@ def read(directory: Path) -> Journal:
 def _read_segment(journal: Journal, data: bytes) -> None:
     at = 0
     while at < len(data):
-        time, calls, function, object_, facet, via, count, value, line, type_, name, file, kind, flags = _ROW.unpack_from(
-            data, at
-        )
+        entry = _ROW.unpack_from(data, at)
+        time, calls, function, object_, facet, via, count, value, line, type_, name, file, kind, flags = entry
         at += 64
         if kind >= 254:
             text = data[at : at + count].decode("utf-8", "surrogatepass")
@@ -60,7 +61,7 @@ def _read_segment(journal: Journal, data: bytes) -> None:
                 assert count <= 1000
                 journal.strings.append(text)
             continue
-        row: dict[str, Any] = {"kind": KINDS[kind], "time": time}
+        row: dict[str, Any] = {"kind": _KINDS[kind], "time": time}
         for key, number in (("function", function), ("object", object_), ("facet", facet), ("via", via)):
             if number != NULL:
                 row[key] = number
@@ -83,39 +84,58 @@ def _read_segment(journal: Journal, data: bytes) -> None:
 
 
 def story(journal: Journal) -> list[str]:
-    """What the journal says of the program's own functions and of what they depend on, in words; without ticks."""
+    """What the journal says of the program's own functions and of what they depend on, in words.
+
+    Calls are told before each change of what they depend on: a tick, which comes at any time, may have had them before.
+    """
     names = {key: {row[key]: row["name"] for row in journal.of(key)} for key in ("object", "function", "facet")}
     own = {row["function"] for row in journal.of("function") if row["file"].startswith("<program>/")}
     objects = {row["object"] for row in journal.of("dependency") if row["function"] in own}
-    told = []
+    found: dict[int, set[int]] = {function: set() for function in own}
+    depends: dict[int, set[int]] = {}
+    calls: dict[int, int] = {}
+    told_calls: dict[int, int] = {}
+    told: list[str] = []
     for row in journal.rows:
-        function, object_ = names["function"].get(row.get("function")), names["object"].get(row.get("object"))
-        facet = names["facet"].get(row.get("facet"))
-        if row["kind"] in ("tick", "end", "object", "facet"):
+        kind, function = row["kind"], row.get("function")
+        if function is not None and function not in own:
             continue
-        if "function" in row and row["function"] not in own:
-            continue
-        if row["kind"] in ("change", "value", "gone") and "function" not in row and row["object"] not in objects:
-            continue
-        count = f" x{row['count']}" if row.get("count", 1) != 1 else ""
-        match row["kind"]:
-            case "function":
-                told.append(f"function {function}")
-            case "dependency":
-                via = f" via {names['facet'][row['via']]}" if "via" in row else ""
-                rigid = "" if row["patchable"] else ", not patchable"
-                told.append(f"{function} needs {facet} in {object_}{via}: {row['type']} {row['value']}{rigid}")
-            case "resolved":
-                told.append(f"{function} is resolved at {row['calls']}")
-            case "calls":
-                told.append(f"{function}: {row['calls']} calls" + (f" over {row['count']}" if "count" in row else ""))
-            case "change":
-                place = f" at {row['file'].removeprefix('<program>/')}:{row['line']}" if "file" in row else ""
-                told.append(f"{object_} {row['type']}{count}{place}")
-            case "value":
-                told.append(f"{facet}: {row.get('type')} {row['value']}{', the same' if row['same'] else ''}{count}")
-            case "gone":
-                told.append(f"{function or object_} is gone")
-            case "drain":
-                told.append("drain")
+        if kind == "calls":
+            calls[function] = row["calls"]
+        elif kind == "dependency":
+            found[function].add(row["object"])
+        elif kind == "resolved":
+            depends[function], found[function] = found[function], set()
+        elif kind == "change":
+            for each in sorted(depends):
+                if row["object"] in depends[each] and calls.get(each, 0) != told_calls.get(each, 0):
+                    told_calls[each] = calls[each]
+                    told.append(f"{names['function'][each]}: {calls[each]} calls")
+        if function is not None or kind == "drain" or row.get("object") in objects:
+            told += _in_words(row, names)
     return told
+
+
+def _in_words(row: dict[str, Any], names: dict[str, dict[int, str]]) -> list[str]:
+    function, object_ = names["function"].get(row.get("function", -1)), names["object"].get(row.get("object", -1))
+    facet = names["facet"].get(row.get("facet", -1))
+    count = f" x{row['count']}" if row.get("count", 1) != 1 else ""
+    match row["kind"]:
+        case "function":
+            return [f"function {function}"]
+        case "dependency":
+            via = f" via {names['facet'][row['via']]}" if "via" in row else ""
+            rigid = "" if row["patchable"] else ", not patchable"
+            return [f"{function} needs {facet} in {object_}{via}: {row['type']} {row['value']}{rigid}"]
+        case "resolved":
+            return [f"{function} is resolved at {row['calls']}"]
+        case "change":
+            place = f" at {row['file'].removeprefix('<program>/')}:{row['line']}" if "file" in row else ""
+            return [f"{object_} {row['type']}{count}{place}"]
+        case "value":
+            return [f"{facet}: {row.get('type')} {row['value']}{', the same' if row['same'] else ''}{count}"]
+        case "gone":
+            return [f"{function or object_} is gone"]
+        case "drain":
+            return ["drain"]
+    return []

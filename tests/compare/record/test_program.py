@@ -234,7 +234,8 @@ def test_a_process_that_ends_at_once_is_recorded_up_to_there(programs: Any, endi
     recorded = programs.record("program.py")
     assert (recorded.status, recorded.out, recorded.err) == (status, "begun\n", "")
     assert recorded.journal.of("end") == []
-    assert recorded.story[-4:] == ["step: 60 calls", "__main__ modified at program.py:6", "RATE: int 1", "drain"]
+    told = [line for line in recorded.story if line != "drain"]  # there may have been no time for one
+    assert told[-3:] == ["step: 60 calls", "__main__ modified at program.py:6", "RATE: int 1"]
 
 
 def test_the_journal_stays_where_it_is_although_the_program_changes_the_directory(programs: Any) -> None:

@@ -42,9 +42,19 @@ class Recorders:
     def trace(self) -> Path:
         return self.directory / "trace.parquet"
 
-    def command(self, text: str, *arguments: str, options: tuple[str, ...] = (), python: tuple[str, ...] = ()) -> Any:
+    def command(
+        self,
+        text: str,
+        *arguments: str,
+        options: tuple[str, ...] = (),
+        python: tuple[str, ...] = (),
+        program: str = "program.py",
+        real: bool = False,
+    ) -> list[str]:
+        """real: with the real child; else text writes the journal itself. program: "" is none."""
         (self.directory / "program.py").write_text(textwrap.dedent(text), encoding="utf-8")
-        return [sys.executable, *python, "-c", DRIVE, "record", *options, "program.py", *arguments]
+        start = ["-m", "depwatch"] if real else ["-c", DRIVE]
+        return [sys.executable, *python, *start, "record", *options, *([program] if program else []), *arguments]
 
     def environment(self) -> dict[str, str]:
         return os.environ | {"PYTHONPATH": str(HERE), "TMPDIR": str(self.temporary)}
@@ -69,14 +79,10 @@ class Recorders:
         )
         return self.recorded(done.returncode, done.stdout, done.stderr)
 
-    def real(self, text: str) -> Path:
+    def scalable(self, text: str) -> Path:
         """The trace of a program, by the real child."""
-        script = self.directory / "real.py"
-        script.write_text(textwrap.dedent(text), encoding="utf-8")
-        trace = self.directory / f"{len(list(self.directory.iterdir()))}.parquet"
-        command = [sys.executable, "-m", "depwatch", "record", "-o", str(trace), str(script)]
-        subprocess.run(command, check=True, capture_output=True, timeout=60)
-        return trace
+        self.record(text, real=True)
+        return self.trace.rename(self.directory.parent / f"{len(list(self.directory.parent.iterdir()))}.parquet")
 
     def recorded(self, status: int, out: str, err: str) -> Recorded:
         """Also checks that nothing else was left behind."""

@@ -230,7 +230,7 @@ def test_sixteen_traces_of_500_000_rows_are_the_same_on_both_engines_within_4_gi
 ) -> None:
     from scaling import scale
 
-    sources = [recorders.real(text) for text in PROGRAMS]
+    sources = [recorders.scalable(text) for text in PROGRAMS]
     folder = tmp_path / "fleet"
     folder.mkdir()
     scaled = [folder / f"{at:02}.parquet" for at in range(4)]

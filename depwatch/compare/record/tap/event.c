@@ -326,6 +326,8 @@ static void die(Object *object)
         journal_add();
     }
     list_add(&tap.dead, object);
+    if (object->functions.n != 0)
+        schedule(); /* their handles are retired */
     for (uint32_t i = 0; i < object->functions.n; i++) {
         Function *function = object->functions.items[i];
         function->look = true;

@@ -131,11 +131,11 @@ static int tell(Function *function, int reasons)
         Py_DECREF(result);
         return 0;
     }
+    function->look = true; /* the next call is as good */
+    function_watch_next(function);
     if (!PyErr_ExceptionMatches(PyExc_RecursionError))
         return -1;
     PyErr_Clear(); /* the program is about to get one, too */
-    function->look = true;
-    function_watch_next(function);
     return 0;
 }
 

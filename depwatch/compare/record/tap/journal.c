@@ -14,6 +14,7 @@
 #define SEGMENT ((size_t)4 << 20)
 #define HEADER 64u
 #define LONGEST 1000u /* bytes of a string */
+#define MOST_STRINGS 262144u /* a program may make up names for ever */
 
 typedef struct Header {
     char magic[8];
@@ -42,7 +43,6 @@ static uint64_t now(void)
 
 uint64_t journal_time(void) { return now() - journal.start; }
 bool journal_works(void) { return journal.segment != NULL; }
-uint64_t journal_bytes(void) { return journal.next == 0 ? 0 : (uint64_t)(journal.next - 1) * SEGMENT + journal.used; }
 
 /* All of its space is reserved: a full disk is an error here, and not a signal at some later store. */
 static Header *make_segment(uint32_t number)
@@ -208,6 +208,10 @@ uint32_t journal_string(const char *text, size_t length)
         if (strings.slots[at].hash == hash && strings.slots[at].length == length &&
             memcmp(strings.slots[at].text, text, length) == 0)
             return strings.slots[at].number;
+    if (strings.n == MOST_STRINGS - 1)
+        text = "<one of too many names>", length = 23;
+    else if (strings.n == MOST_STRINGS)
+        return strings.n - 1;
     char *copy = malloc(length + 1);
     if (copy == NULL)
         return NONE;

@@ -41,7 +41,6 @@ void journal_leave(void);                 /* in a forked child: it must not writ
 
 uint64_t journal_time(void); /* ns since journal_open() */
 bool journal_works(void);    /* false: nothing is written any more, as a segment could not be made */
-uint64_t journal_bytes(void);
 
 /* A row with this kind and time and all else null; finish it with journal_add(), before any other. */
 Row *journal_row(Kind kind, uint64_t time);

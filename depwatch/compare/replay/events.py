@@ -1,0 +1,294 @@
+"""A trace made ready for the engine: dense numbers, one entry an event, what belongs together put together.
+
+An event is a step of `op`; its `what` is the function, set, change or object that it is about. A set is what a function
+would depend on, a `resolved` row; a change has the values that it left, and the calls that are spread over it.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, Final
+
+import numpy as np
+
+from depwatch.compare.trace.entries import NULL as NONE
+from depwatch.compare.trace.entries import NUMBER
+from depwatch.compare.trace.reader import Trace, TraceError
+from depwatch.compare.trace.schema import Row
+
+type Numbers = Any  # an array; numpy's types say nothing where it is not installed
+
+DICTS: Final = frozenset({"builtins", "module", "dict"})
+MISSING: Final = -1
+UNKNOWN: Final = -2
+_CHANGES_VALUE_IN_PLACE: Final = "modified"
+
+
+class Op(IntEnum):
+    CALLS = 0  # of function `what`: `number` so far
+    RESOLVED = 1  # set `what` is its function's from now on, at call `number`
+    CHANGE = 2  # change `what`
+    DRAIN = 3
+    FUNCTION_GONE = 4
+    OBJECT_GONE = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    # events
+    op: Numbers
+    what: Numbers
+    number: Numbers
+    row: Numbers  # where each stands in the trace
+    time: Numbers  # ns
+    # sets
+    set_function: Numbers
+    set_start: Numbers  # dependencies of set s: set_start[s] to set_start[s + 1]
+    dependency_facet: Numbers
+    dependency_via: Numbers  # a facet, or NONE
+    dependency_value: Numbers
+    dependency_patchable: Numbers
+    object_start: Numbers  # the objects that a dependency's facet lies in
+    dependency_object: Numbers
+    # changes
+    change_row: Numbers
+    change_object: Numbers
+    change_count: Numbers
+    change_in_place: Numbers  # modified, where it was: depwatch trusts it at once, and looks again after any other
+    value_start: Numbers
+    value_facet: Numbers
+    value_count: Numbers
+    value_number: Numbers
+    value_same: Numbers
+    spread_start: Numbers
+    spread_function: Numbers
+    spread_calls: Numbers  # so far
+    # functions, objects, facets
+    points: Numbers  # invalidation points of each function
+    limit: Numbers  # of each object, after how many changes CPython gives it up: 0: never
+    functions_of_start: Numbers  # which functions ever depend on an object
+    functions_of: Numbers
+    # to name them again
+    functions: Numbers
+    objects: Numbers
+    facets: Numbers
+
+    @property
+    def counts(self) -> tuple[int, int, int]:
+        """How many functions, objects and facets there are."""
+        return len(self.points), len(self.limit), len(self.facets)
+
+
+def events_of(trace: Trace) -> Events:
+    """Raises TraceError if rows name what was not given before."""
+    try:
+        return _events_of(trace)
+    except _NeverGiven as error:
+        raise TraceError(f"{trace.path}: {error}") from None
+
+
+def _events_of(trace: Trace) -> Events:
+    columns = _Columns(trace)
+    functions = columns("function", Row.FUNCTION)
+    objects = columns("object", Row.OBJECT)
+    facets = columns("facet", Row.FACET)
+    dense_function, dense_object = _Dense("function", functions), _Dense("object", objects)
+    dense_facet = _Dense("facet", facets)
+
+    rows, op, what, number = [], [], [], []
+
+    def add(at: Numbers, kind: Op, about: Numbers, numbers: Numbers | None = None) -> None:
+        rows.append(at)
+        op.append(np.full(len(at), kind, np.uint8))
+        what.append(about.astype(np.uint32))
+        number.append(np.zeros(len(at), np.uint64) if numbers is None else numbers.astype(np.uint64))
+
+    # sets
+    resolved = columns.rows(Row.RESOLVED)
+    set_function = dense_function(columns.all("function")[resolved])
+    add(resolved, Op.RESOLVED, np.arange(len(resolved)), columns.all("calls")[resolved])
+    dependency = columns.rows(Row.DEPENDENCY)
+    owner = _next(dense_function(columns.all("function")[dependency]), dependency, set_function, resolved)
+    dependency, owner = dependency[owner != NONE], owner[owner != NONE]
+    facet = dense_facet(columns.all("facet")[dependency])
+    first = _first_of_pairs(owner, facet)  # the row that an (owner, facet) came with first, for each row
+    order = np.lexsort((dependency, first, owner))
+    dependency, owner, facet, first = dependency[order], owner[order], facet[order], first[order]
+    is_first = np.ones(len(first), bool)
+    is_first[1:] = (first[1:] != first[:-1]) | (owner[1:] != owner[:-1])
+    firsts = np.flatnonzero(is_first)
+    via = columns.all("via")[dependency[firsts]]
+    dependency_via = np.full(len(firsts), NONE, np.uint32)
+    dependency_via[via != NONE] = dense_facet(via[via != NONE])
+    dependency_object = dense_object(columns.all("object")[dependency])
+
+    # changes
+    change = columns.rows(Row.CHANGE)
+    change_object = dense_object(columns.all("object")[change])
+    change_count = np.maximum(columns.all("count")[change], 1)
+    add(change, Op.CHANGE, np.arange(len(change)))
+    value = columns.rows(Row.VALUE)
+    value_change = _last(dense_object(columns.all("object")[value]), value, change_object, change)
+    value, value_change = value[value_change != NONE], value_change[value_change != NONE]
+    order = np.argsort(value_change, kind="stable")
+    value, value_change = value[order], value_change[order]
+    value_count = np.minimum(np.maximum(columns.all("count")[value], 1), change_count[value_change])
+
+    # calls
+    calls = columns.rows(Row.CALLS)
+    is_spread = columns.all("object")[calls] != NONE
+    spread = calls[is_spread]
+    spread_change = _next(dense_object(columns.all("object")[spread]), spread, change_object, change)
+    is_window = (spread_change != NONE) & (change_count[np.minimum(spread_change, max(len(change) - 1, 0))] > 1) \
+        if len(change) else np.zeros(len(spread), bool)
+    plain = np.sort(np.concatenate([calls[~is_spread], spread[~is_window]]))
+    add(plain, Op.CALLS, dense_function(columns.all("function")[plain]), columns.all("calls")[plain])
+    spread, spread_change = spread[is_window], spread_change[is_window]
+    order = np.argsort(spread_change, kind="stable")
+    spread, spread_change = spread[order], spread_change[order]
+
+    drain, gone = columns.rows(Row.DRAIN), columns.rows(Row.GONE)
+    add(drain, Op.DRAIN, np.zeros(len(drain)))
+    gone_function = gone[columns.all("function")[gone] != NONE]
+    gone_object = gone[columns.all("function")[gone] == NONE]
+    add(gone_function, Op.FUNCTION_GONE, dense_function(columns.all("function")[gone_function]))
+    add(gone_object, Op.OBJECT_GONE, dense_object(columns.all("object")[gone_object]))
+
+    row = np.concatenate(rows)
+    order = np.argsort(row, kind="stable")
+    row = row[order]
+    object_rows = columns.rows(Row.OBJECT)
+    kinds = columns.all("type")[object_rows]
+    limit = np.array([_limit(columns.strings[kind]) if kind != NONE else 0 for kind in range(len(columns.strings))] or [0])
+    functions_of_start, functions_of = _functions_of(
+        set_function, owner, dependency_object, len(functions), len(objects)
+    )
+    return Events(
+        op=np.concatenate(op)[order],
+        what=np.concatenate(what)[order],
+        number=np.concatenate(number)[order],
+        row=row.astype(np.int64),
+        time=columns.all("time")[row],
+        set_function=set_function,
+        set_start=_starts(owner[firsts], len(resolved)),
+        dependency_facet=facet[firsts].astype(np.uint32),
+        dependency_via=dependency_via,
+        dependency_value=_told_apart(columns.all("value")[dependency[firsts]], dependency[firsts]),
+        dependency_patchable=(columns.all("patchable")[dependency[firsts]] == 1).astype(np.uint8),
+        object_start=np.append(firsts, len(dependency)).astype(np.uint32),
+        dependency_object=dependency_object,
+        change_row=change.astype(np.int64),
+        change_object=change_object,
+        change_count=change_count.astype(np.uint32),
+        change_in_place=_are(columns, change, _CHANGES_VALUE_IN_PLACE),
+        value_start=_starts(value_change, len(change)),
+        value_facet=dense_facet(columns.all("facet")[value]),
+        value_count=value_count.astype(np.uint32),
+        value_number=_told_apart(columns.all("value")[value], value),
+        value_same=(columns.all("same")[value] == 1).astype(np.uint8),
+        spread_start=_starts(spread_change, len(change)),
+        spread_function=dense_function(columns.all("function")[spread]),
+        spread_calls=columns.all("calls")[spread],
+        points=columns("count", Row.FUNCTION),
+        limit=limit[np.minimum(kinds, len(limit) - 1)].astype(np.uint32),
+        functions_of_start=functions_of_start,
+        functions_of=functions_of,
+        functions=functions,
+        objects=objects,
+        facets=facets,
+    )
+
+
+class _NeverGiven(Exception):
+    def __init__(self, of: str, number: int) -> None:
+        super().__init__(f"is damaged: it uses {of} {number}, which no row gives; record again")
+
+
+class _Columns:
+    """The trace's columns, and where the rows of each kind are."""
+
+    def __init__(self, trace: Trace) -> None:
+        self.all = trace.column
+        self.strings = trace.strings
+        self._kinds = trace.column("kind")
+        trace.column("type")  # or its strings are not there
+
+    def rows(self, kind: Row) -> Numbers:
+        return np.flatnonzero(self._kinds == NUMBER[kind])
+
+    def __call__(self, name: str, kind: Row) -> Numbers:
+        return self.all(name)[self.rows(kind)]
+
+
+class _Dense:
+    """From the trace's numbers, in the order in which they were given, to 0, 1, 2, ..."""
+
+    def __init__(self, of: str, numbers: Numbers) -> None:
+        self._of = of
+        self._order = np.argsort(numbers, kind="stable")
+        self._sorted = numbers[self._order]
+
+    def __call__(self, numbers: Numbers) -> Numbers:
+        if not len(numbers):
+            return np.zeros(0, np.uint32)
+        if not len(self._sorted):
+            raise _NeverGiven(self._of, numbers[0])
+        at = np.minimum(np.searchsorted(self._sorted, numbers), len(self._sorted) - 1)
+        if not np.array_equal(self._sorted[at], numbers):
+            wrong = numbers[self._sorted[at] != numbers][0]
+            raise _NeverGiven(self._of, wrong)
+        return self._order[at].astype(np.uint32)
+
+
+def _next(key: Numbers, row: Numbers, other_key: Numbers, other_row: Numbers) -> Numbers:
+    """For each row, the first of the others that has its key and comes after it; NONE: there is none."""
+    return _neighbour(key, row, other_key, other_row, 0)
+
+
+def _last(key: Numbers, row: Numbers, other_key: Numbers, other_row: Numbers) -> Numbers:
+    """For each row, the last of the others that has its key and comes before it."""
+    return _neighbour(key, row, other_key, other_row, -1)
+
+
+def _neighbour(key: Numbers, row: Numbers, other_key: Numbers, other_row: Numbers, step: int) -> Numbers:
+    if not len(other_key) or not len(key):
+        return np.full(len(key), NONE, np.uint32)
+    order = np.lexsort((other_row, other_key))
+    width = 1 + int(max(row.max(), other_row.max()))
+    sorted_key = other_key[order].astype(np.int64)
+    at = np.searchsorted(sorted_key * width + other_row[order], key.astype(np.int64) * width + row) + step
+    inside = np.clip(at, 0, len(order) - 1)
+    found = (at == inside) & (sorted_key[inside] == key)
+    return np.where(found, order[inside], NONE).astype(np.uint32)
+
+
+def _first_of_pairs(a: Numbers, b: Numbers) -> Numbers:
+    """For each place, the first place that has the same a and b."""
+    pairs = a.astype(np.int64) << 32 | b.astype(np.int64)
+    _, first, inverse = np.unique(pairs, return_index=True, return_inverse=True)
+    return first[inverse] if len(pairs) else np.zeros(0, np.int64)
+
+
+def _starts(owner: Numbers, count: int) -> Numbers:
+    """Where each owner's entries start, in entries that are sorted by their owner; and the end."""
+    return np.searchsorted(owner, np.arange(count + 1)).astype(np.uint32)
+
+
+def _told_apart(values: Numbers, rows: Numbers) -> Numbers:
+    """A value that is not known is unequal to all, so each gets a number of its own."""
+    return np.where(values <= UNKNOWN, -3 - rows, values).astype(np.int64)
+
+
+def _are(columns: _Columns, rows: Numbers, type: str) -> Numbers:
+    number = columns.strings.index(type) if type in columns.strings else NONE
+    return (columns.all("type")[rows] == number).astype(np.uint8)
+
+
+def _limit(type: str) -> int:
+    return 0 if type not in DICTS else 3 if type == "builtins" else 6
+
+
+def _functions_of(
+    set_function: Numbers, owner: Numbers, objects: Numbers, n_functions: int, n_objects: int
+) -> tuple[Numbers, Numbers]:
+    pairs = np.unique(objects.astype(np.int64) * max(n_functions, 1) + set_function[owner])
+    return _starts(pairs // max(n_functions, 1), n_objects), (pairs % max(n_functions, 1)).astype(np.uint32)

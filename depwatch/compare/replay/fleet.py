@@ -1,0 +1,69 @@
+"""Replays many traces, here or on a cluster, with a progress bar, and writes what they found."""
+
+import json
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from depwatch.compare.trace import check
+from depwatch.compare.trace.fleet import Engine, find_traces, replay_fleet
+from depwatch.compare.trace.output import Output
+from depwatch.compare.trace.overview import overview
+from depwatch.compare.trace.parts import Parts
+from depwatch.compare.trace.reader import Trace, TraceError
+
+from .run import Options, assemble, replay_trace
+from .table import print_traces
+
+
+def replay_all(
+    inputs: Sequence[str],
+    options: Options,
+    output: str | None,
+    with_sweep: bool,
+    checks: bool,
+    resume: bool,
+    engine: str,
+    scheduler: str | None,
+) -> None:
+    """Print a table for each trace to stderr and write all to output. Raises TraceError, OSError."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with ExitStack() as stack:
+        file = stack.enter_context(Output(output)) if output is not None else None  # before anything is done
+        paths = find_traces(inputs)
+        parts = Parts(output, options, resume) if output is not None else None
+        progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+        with progress:
+            task = progress.add_task("replaying", total=len(paths))
+            for path in paths if checks else ():
+                _check(path)
+            traces, tallies = replay_fleet(
+                paths,
+                replay_trace,
+                options,
+                Engine(engine),
+                scheduler,
+                parts,
+                lambda path: progress.advance(task),
+            )
+        if file is not None:
+            whole = assemble(traces, options, with_sweep)
+            whole["overview"] = overview(tallies)
+            with open(file.path, "w", encoding="utf-8") as text:
+                json.dump(whole, text, indent=1)
+                text.write("\n")
+            file.commit()
+    if parts is not None:
+        parts.remove()
+    print_traces(traces, sys.stderr)
+
+
+def _check(path: str) -> None:
+    with Trace(path) as trace:
+        if broken := check(trace):
+            more = f" (and {len(broken) - 1} more)" if len(broken) > 1 else ""
+            raise TraceError(f"{path}: breaks the rules of its format: {broken[0]}{more}")

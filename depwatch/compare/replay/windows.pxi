@@ -1,0 +1,365 @@
+# A window: one row for many changes, spread evenly over it, and so are the calls of each function that depends on them.
+#
+# Of n changes the i-th is at i / n of the window, and each comes after its share of the calls, fractions and all. Where
+# keys are not given up, functions do not meddle with each other, and once a handle was made in the window all that
+# follow are the same: dropped, cold, made, every so many changes. That is counted at once. Where keys are given up,
+# there are at most so many changes that count: they are gone through one by one.
+
+cdef extern from *:
+    """
+    typedef unsigned __int128 wide;
+
+    static inline int is_before(uint64_t a, uint64_t b, uint64_t c, uint64_t d)  /* a / b < c / d */
+    {
+        return (wide)a * d < (wide)c * b;
+    }
+
+    static inline uint64_t ceil_of(uint64_t a, uint64_t b, uint64_t c)  /* a * b / c */
+    {
+        return (uint64_t)(((wide)a * b + c - 1) / c);
+    }
+
+    static inline uint64_t floor_of(uint64_t a, uint64_t b, uint64_t c) { return (uint64_t)((wide)a * b / c); }
+    """
+    bint is_before(uint64_t a, uint64_t b, uint64_t c, uint64_t d) noexcept nogil
+    uint64_t ceil_of(uint64_t a, uint64_t b, uint64_t c) noexcept nogil
+    uint64_t floor_of(uint64_t a, uint64_t b, uint64_t c) noexcept nogil
+
+cdef enum:
+    MOST_CALLS = 0x7fffffff  # in a window: more would not be exact
+
+
+cdef void window(Engine e, uint32_t c) noexcept nogil:
+    cdef uint64_t before[N_COLUMNS]
+    cdef const uint64_t* now = <const uint64_t*>&e.counts
+    cdef uint32_t i, v
+    e.moment = <int64_t>e.time[e.event]
+    memcpy(before, now, sizeof(before))
+    if e.object_dead[e.change_object[c]]:
+        for i in range(e.spread_start[c], e.spread_start[c + 1]):
+            advance(e, e.spread_function[i], e.spread_calls[i])
+        return
+    if e.mechanism == GRANULAR:
+        for i in range(e.spread_start[c], e.spread_start[c + 1]):
+            advance(e, e.spread_function[i], e.spread_calls[i])
+        for v in range(e.value_start[c], e.value_start[c + 1]):
+            e.current[e.value_facet[v]] = e.value_number[v]
+            patch(e, v, e.value_count[v])
+    elif e.mechanism == HEALING:
+        heal_window(e, c)
+    elif e.mechanism == BULK and is_capped(e, c):
+        go_through(e, c)
+    else:
+        for i in range(e.spread_start[c], e.spread_start[c + 1]):
+            count_at_once(e, c, e.spread_function[i], e.spread_calls[i])
+        change(e, c)  # drops the handles that were not called
+        if e.mechanism == REVALIDATION:
+            count_marks(e, c)
+    for i in range(<uint32_t>N_COLUMNS):
+        e.in_windows[i] |= now[i] != before[i]
+
+
+cdef bint is_capped(Engine e, uint32_t c) noexcept nogil:
+    cdef uint32_t v
+    if e.by_object:
+        return e.limit[e.change_object[c]] and not e.given_up[e.change_object[c]]
+    for v in range(e.value_start[c], e.value_start[c + 1]):
+        if e.limit[e.value_facet[v]]:
+            return True
+    return False
+
+
+cdef uint64_t calls_to_go(Engine e, const Function* function) noexcept nogil:
+    """Until a handle is made; 0: never."""
+    if function.state == COLD and not function.bereft:
+        return e.hot_after - function.cold
+    if function.state != WARMING or function.set == NONE:
+        return 0
+    return e.hot_after - function.calls if function.calls < e.hot_after else 1
+
+
+cdef uint64_t begin_calls(Engine e, uint32_t f, uint64_t calls) noexcept nogil:
+    """How many calls the function has in the window; the first of them may find its handle bereft or marked."""
+    cdef Function* function = &e.functions[f]
+    cdef uint64_t n = calls - function.calls if calls > function.calls else 0
+    if n > MOST_CALLS:  # the first ones come before the window
+        advance(e, f, calls - MOST_CALLS)
+        n = MOST_CALLS
+    e.counts.calls += n
+    if n and function.bereft and (function.state == VALID or function.state == COLD) and is_whole(e, function.set):
+        make(e, f)
+    return n
+
+
+# --- at once ----------------------------------------------------------------------------------------------------------
+
+cdef void count_at_once(Engine e, uint32_t c, uint32_t f, uint64_t calls) noexcept nogil:
+    """Nothing is given up in this window: what happens to one function does not depend on the others."""
+    cdef Function* function = &e.functions[f]
+    cdef uint64_t n = begin_calls(e, f, calls), num = 0, den = 1, to_go, left, changes, first, period, more
+    cdef uint64_t was_marked = function.marked and function.state == VALID and n
+    cdef bint even, again = False  # a handle was made in this window: all that follow are like it
+    cdef uint32_t v
+    if was_marked:
+        revalidate(e, f)
+    while n and function.state != GONE and not e.no_memory:
+        if function.state == VALID:
+            changes = changes_of(e, c, f, &even)
+            if not changes:
+                if e.mechanism == REVALIDATION and depends_on_object(e, f, e.change_object[c]):
+                    more = was_marked and not again
+                    changes = e.change_count[c]
+                    e.counts.revalidations += function.n_kept * (changes - 1 if n >= changes else n - more)
+                break
+            v = next_hit(e, c, f, changes if even else 0, &num, &den)
+            if num > den:
+                break
+            more = 0
+            if even and again:
+                first = floor_of(num, changes, den)
+                period = ceil_of(e.hot_after, changes, n)
+                more = (changes - first) // period
+                num, den = first + more * period, changes
+                drop_often(e, c, f, v, more)
+            hit(e, c, f, v)
+        else:
+            to_go = calls_to_go(e, function)
+            if not to_go or is_before(den - num, den, to_go, n):
+                left = floor_of(n, den - num, den)
+                e.counts.cold_calls += left
+                function.cold += <uint32_t>left if function.state == COLD else 0
+                break
+            e.counts.cold_calls += to_go
+            num, den = num * n + to_go * den, den * n
+            make(e, f)
+            again = True
+    function.calls += n
+    function.seen = e.time[e.event]
+
+
+cdef void hit(Engine e, uint32_t c, uint32_t f, uint32_t v) noexcept nogil:
+    """A change in a window drops the handle, through value v; by object, through NONE."""
+    cdef bint needlessly
+    if e.mechanism == REVALIDATION:
+        e.counts.revalidations += e.functions[f].n_kept
+        needlessly = False
+    elif v == NONE:
+        stamp_changed(e, c)
+        needlessly = not depends_on_changed(e, f)
+    else:
+        needlessly = e.value_same[v]
+    drop(e, f, needlessly, e.by_object and e.value_start[c] == e.value_start[c + 1])
+
+
+cdef void drop_often(Engine e, uint32_t c, uint32_t f, uint32_t v, uint64_t times) noexcept nogil:
+    """Dropped and made again so many times."""
+    cdef uint64_t n = e.change_count[c], changed = 0, named = 0
+    cdef uint32_t i
+    e.counts.dropped += times
+    e.counts.recompiled += times
+    e.counts.cold_calls += times * e.hot_after
+    if e.jettison:
+        e.counts.patches += times * e.points[f]
+    if e.mechanism == REVALIDATION:
+        e.counts.revalidations += times * e.functions[f].n_kept
+        return
+    if v != NONE:
+        e.counts.needlessly += times * e.value_same[v]
+        return
+    e.stamp += 1
+    for i in range(e.functions[f].n_kept):
+        e.facet_stamp[e.functions[f].kept[i].facet] = e.stamp
+    for i in range(e.value_start[c], e.value_start[c + 1]):
+        named += e.value_count[i]
+        if e.facet_stamp[e.value_facet[i]] == e.stamp and not e.value_same[i]:
+            changed += e.value_count[i]
+    e.counts.needlessly += floor_of(times, n - min(n, changed), n)
+    e.counts.unrelated_drops += floor_of(times, n - min(n, named), n)
+
+
+cdef uint64_t changes_of(Engine e, uint32_t c, uint32_t f, bint* even) noexcept nogil:
+    """How many changes of the window concern the handle; `even`: they are spread evenly, all together."""
+    cdef const Function* function = &e.functions[f]
+    cdef uint64_t changes = 0, n = e.change_count[c]
+    cdef uint32_t i
+    even[0] = True
+    if e.mechanism == BULK and e.by_object:
+        return n if depends_on_object(e, f, e.change_object[c]) else 0
+    e.stamp += 1
+    for i in range(function.n_kept):
+        e.facet_stamp[function.kept[i].facet] = e.stamp
+    for i in range(e.value_start[c], e.value_start[c + 1]):
+        if e.facet_stamp[e.value_facet[i]] != e.stamp:
+            continue
+        if e.mechanism == REVALIDATION:
+            changes = min(n, changes + (0 if e.value_same[i] else e.value_count[i]))
+            continue
+        even[0] = even[0] and (changes == 0 or changes == e.value_count[i])
+        changes = max(changes, <uint64_t>e.value_count[i])
+    return changes
+
+
+cdef bint depends_on_object(Engine e, uint32_t f, uint32_t o) noexcept nogil:
+    cdef const Function* function = &e.functions[f]
+    cdef uint32_t i
+    for i in range(function.n_kept):
+        if lies_in(e, function.kept[i].dependency, o):
+            return True
+    return False
+
+
+cdef uint32_t next_hit(
+    Engine e, uint32_t c, uint32_t f, uint64_t changes, uint64_t* num, uint64_t* den
+) noexcept nogil:
+    """Move on to the first change from num / den on that concerns the handle; beyond 1: there is none.
+
+    changes: all that concern it, if they are spread evenly; else 0, and its facets have the stamp. Return the value.
+    """
+    cdef uint64_t k, i, a = num[0], b = den[0]
+    cdef uint32_t v, found = NONE
+    if changes and (e.by_object or e.mechanism == REVALIDATION):
+        num[0], den[0] = max(<uint64_t>1, ceil_of(a, changes, b)), changes
+        return NONE
+    num[0], den[0] = 2, 1
+    for v in range(e.value_start[c], e.value_start[c + 1]):
+        if e.facet_stamp[e.value_facet[v]] == e.stamp:
+            k = e.value_count[v]
+            i = max(<uint64_t>1, ceil_of(a, k, b))
+            if i <= k and is_before(i, k, num[0], den[0]):
+                num[0], den[0], found = i, k, v
+    return found
+
+
+cdef void count_marks(Engine e, uint32_t c) noexcept nogil:
+    """All changes of the window count, not only the one that marked."""
+    cdef uint32_t o = e.change_object[c]
+    if e.dependents[o].n == 0 or not e.limit[o]:
+        return
+    e.changes[o] += e.change_count[c] - 2
+    mark(e, c)
+
+
+# --- one by one -------------------------------------------------------------------------------------------------------
+
+cdef void add_part(Engine e, uint32_t f, uint64_t calls) noexcept nogil:
+    cdef Part* part = &e.parts[e.n_parts]
+    if e.part_of[f] != NONE:
+        return
+    e.part_of[f] = e.n_parts
+    e.n_parts += 1
+    part.function, part.num, part.den = f, 0, 1
+    part.calls = begin_calls(e, f, calls)
+
+
+cdef inline uint64_t count_of(Engine e, uint32_t c, uint32_t v) noexcept nogil:
+    """Of the changes of a key in the window, or 0 if they do not matter."""
+    cdef uint32_t key = e.change_object[c] if v == NONE else e.value_facet[v]
+    cdef const Facet* facet
+    if e.mechanism == HEALING:
+        facet = &e.facets[key]
+        if e.value_same[v] or facet.recorded == e.value_number[v] and facet.is_recorded and facet.holds:
+            return 0  # what is undone within a window, no drain has seen, or it would have been given up
+    elif e.given_up[key]:
+        return 0
+    return e.change_count[c] if v == NONE else e.value_count[v]
+
+
+cdef void go_through(Engine e, uint32_t c) noexcept nogil:
+    cdef uint32_t first = e.value_start[c], last = e.value_start[c + 1], i, v, key
+    if e.by_object:
+        first, last = NONE, 0  # one key, the object: value NONE
+    e.n_parts = 0
+    for i in range(e.spread_start[c], e.spread_start[c + 1]):
+        add_part(e, e.spread_function[i], e.spread_calls[i])
+    v = first
+    while v < last or v == NONE:
+        key = e.change_object[c] if v == NONE else e.value_facet[v]
+        for i in range(prune(e, key)):
+            add_part(e, e.dependents[key].edges[i].function, 0)
+        if v == NONE:
+            break
+        v += 1
+    if e.bloom and e.dependents[e.change_object[c]].n == 0:
+        fire_object(e, c)
+    while step(e, c, first, last) and not e.no_memory:
+        pass
+    for i in range(e.n_parts):
+        end_part(e, &e.parts[i])
+
+
+cdef void end_part(Engine e, Part* part) noexcept nogil:
+    cdef Function* function = &e.functions[part.function]
+    cdef uint64_t left
+    if function.state == WARMING or function.state == COLD and not function.bereft:
+        left = floor_of(part.calls, part.den - part.num, part.den)
+        e.counts.cold_calls += left
+        function.cold += <uint32_t>left if function.state == COLD else 0
+    function.calls += part.calls
+    function.seen = e.time[e.event]
+    e.part_of[part.function] = NONE
+
+
+cdef bint step(Engine e, uint32_t c, uint32_t first, uint32_t last) noexcept nogil:
+    """What happens next in the window: a handle is made, or a change hits. False: nothing more."""
+    cdef uint64_t num = 2, den = 1, to_go, k, j
+    cdef uint32_t i, v, key, value = NONE, maker = NONE
+    cdef Part* part
+    for i in range(e.n_parts):
+        part = &e.parts[i]
+        to_go = calls_to_go(e, &e.functions[part.function])
+        if to_go and part.calls:
+            k, j = part.den * part.calls, part.num * part.calls + to_go * part.den
+            if j <= k and is_before(j, k, num, den):
+                num, den, maker = j, k, i
+    v = first
+    while v < last or v == NONE:
+        k = count_of(e, c, v)
+        key = e.change_object[c] if v == NONE else e.value_facet[v]
+        for i in range(prune(e, key) if k else 0):
+            part = &e.parts[e.part_of[e.dependents[key].edges[i].function]]
+            if e.functions[part.function].state != VALID:
+                continue
+            j = max(<uint64_t>1, ceil_of(part.num, k, part.den))
+            if j <= k and is_before(j, k, num, den):
+                num, den, maker, value = j, k, NONE, v
+        if v == NONE:
+            break
+        v += 1
+    if num > den:
+        return False
+    if maker != NONE:
+        part = &e.parts[maker]
+        e.counts.cold_calls += calls_to_go(e, &e.functions[part.function])
+        part.num, part.den = num, den
+        make(e, part.function)
+        return True
+    for i in range(e.n_parts):
+        e.parts[i].was_valid = e.functions[e.parts[i].function].state == VALID
+    if e.mechanism == HEALING:
+        break_facet(e, e.value_facet[value], c)
+        drain(e)
+    elif value == NONE:
+        fire_object(e, c)
+    else:
+        fire_facet(e, value)
+    for i in range(e.n_parts):
+        part = &e.parts[i]
+        if part.was_valid and e.functions[part.function].state != VALID:
+            part.num, part.den = num, den
+    return True
+
+
+cdef void heal_window(Engine e, uint32_t c) noexcept nogil:
+    """As if a drain saw each change; what is recorded in between is a value that never comes back."""
+    cdef uint32_t v, id
+    for v in range(e.value_start[c], e.value_start[c + 1]):
+        if not e.value_same[v] and e.current[e.value_facet[v]] != e.value_number[v]:
+            e.unknown -= 1
+            e.current[e.value_facet[v]] = e.unknown
+    go_through(e, c)
+    for v in range(e.value_start[c], e.value_start[c + 1]):
+        id = e.value_facet[v]
+        if e.facets[id].recorded == e.value_number[v] or not e.facets[id].holds:
+            becomes(e, c, v)
+        else:
+            e.current[id] = e.value_number[v]

@@ -1,0 +1,727 @@
+"""The naive twin of the engine: the same policies over the rows of a trace, one call and one change at a time."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from math import floor
+from typing import Any
+
+from depwatch.compare.replay.lineup import GIVE_UP_AFTER, Policy
+
+WARMING, VALID, COLD, GONE = "warming", "valid", "cold", "gone"
+DICTS = ("builtins", "module", "dict")
+MASK = (1 << 64) - 1
+
+
+@dataclass
+class Dependency:
+    facet: int
+    objects: list[int]
+    via: int | None
+    value: object
+    patchable: bool
+
+
+@dataclass(eq=False)
+class Handle:
+    dependencies: list[Dependency]
+    recorded: dict[int, object] = field(default_factory=dict)
+    deopted: set[int] = field(default_factory=set)
+    loads: set[int] = field(default_factory=set)  # facets that are ordinary loads now
+    retired: bool = False
+
+    @property
+    def facets(self) -> set[int]:
+        return {dependency.facet for dependency in self.dependencies}
+
+    @property
+    def objects(self) -> set[int]:
+        return {number for dependency in self.dependencies for number in dependency.objects}
+
+
+@dataclass(eq=False)
+class Function:
+    number: int
+    points: int
+    calls: int = 0
+    state: str = WARMING
+    cold: int = 0
+    set: list[Dependency] | None = None
+    handle: Handle | None = None
+    bereft: bool = False
+    marked: bool = False
+    told: bool = False
+    made_in_window: bool = False
+
+
+@dataclass
+class Value:
+    facet: int
+    value: object
+    same: bool
+    count: int
+
+
+@dataclass
+class Change:
+    object: int
+    count: int
+    in_place: bool
+    values: list[Value] = field(default_factory=list)
+    spread: list[tuple[int, int]] = field(default_factory=list)
+
+
+def steps(rows: list[dict[str, Any]]) -> Iterator[tuple[str, Any]]:
+    """The rows with what belongs together put together; every value that is not known is an object of its own."""
+    changes: list[tuple[int, Change]] = []
+    dropped: set[int] = set()
+    for at, row in enumerate(rows):
+        if row["kind"] == "change":
+            changes.append((at, Change(row["object"], row["count"] or 1, row["type"] == "modified")))
+    by_row = dict(changes)
+    for at, row in enumerate(rows):
+        if row["kind"] == "value":
+            of = [change for place, change in changes if place < at and change.object == row["object"]]
+            count = min(row["count"] or 1, of[-1].count)
+            value = object() if row["value"] == -2 else row["value"]
+            of[-1].values.append(Value(row["facet"], value, bool(row["same"]), count))
+        elif row["kind"] == "calls" and row["object"] is not None:
+            of = [change for place, change in changes if place > at and change.object == row["object"]]
+            if of and of[0].count > 1:
+                of[0].spread.append((row["function"], row["calls"]))
+                dropped.add(at)
+    for at, row in enumerate(rows):
+        if at in by_row:
+            yield "change", by_row[at]
+        elif at not in dropped and row["kind"] != "value":
+            yield row["kind"], row
+
+
+class Model:
+    def __init__(self, policy: Policy, rows: list[dict[str, Any]]) -> None:
+        self.policy = policy
+        self.counts: Counter[str] = Counter()
+        self.functions: dict[int, Function] = {}
+        self.types: dict[int, str] = {}
+        self.dead: set[int] = set()
+        self.current: dict[int, object] = {}
+        self.changes: Counter[int] = Counter()
+        self.given_up: set[int] = set()
+        self.watched: set[int] = set()
+        pending: dict[int, list[Dependency]] = {}
+        objects = sorted(row["object"] for row in rows if row["kind"] == "object")
+        self.place = {number: place for place, number in enumerate(objects)}
+        functions = sorted(row["function"] for row in rows if row["kind"] == "function")
+        self.function_place = {number: place for place, number in enumerate(functions)}
+        for kind, what in steps(rows):
+            if kind == "object":
+                self.types[what["object"]] = what["type"]
+            elif kind == "function":
+                self.functions[what["function"]] = Function(what["function"], what["count"])
+            elif kind == "dependency":
+                pending.setdefault(what["function"], []).append(
+                    Dependency(what["facet"], [what["object"]], what["via"], what["value"], what["patchable"])
+                )
+            elif kind == "resolved":
+                self.resolve(self.functions[what["function"]], pending.pop(what["function"], []), what["calls"])
+            elif kind == "calls":
+                self.advance(self.functions[what["function"]], what["calls"])
+            elif kind == "change" and what.object in self.dead:
+                for number, calls in what.spread:
+                    self.advance(self.functions[number], calls)
+            elif kind == "change":
+                self.change(what) if what.count == 1 else self.window(what)
+            elif kind == "drain":
+                self.drain()
+            elif kind == "gone" and what["function"] is not None:
+                self.function_gone(self.functions[what["function"]])
+            elif kind == "gone":
+                self.object_gone(what["object"])
+        self.drain()
+
+    # -- calls -----------------------------------------------------------------------------------------------------
+
+    def advance(self, function: Function, calls: int) -> None:
+        while function.calls < calls:
+            self.call(function)
+
+    def call(self, function: Function) -> None:
+        self.counts["calls"] += 1
+        if function.bereft and function.state in (VALID, COLD) and self.is_whole(function):
+            self.make(function)
+        if function.state == VALID and function.marked:
+            self.revalidate(function)
+        function.calls += 1
+        if function.state == VALID:
+            self.run(function)
+        elif function.state == COLD and not function.bereft:
+            self.counts["cold_calls"] += 1
+            function.cold += 1
+            if function.cold == self.policy.hot_after:
+                self.make(function)
+        elif function.state == WARMING:
+            self.counts["cold_calls"] += 1
+            if function.calls >= self.policy.hot_after and function.set is not None:
+                self.make(function)
+
+    def run(self, function: Function) -> None:
+        pass
+
+    def resolve(self, function: Function, found: list[Dependency], calls: int) -> None:
+        self.advance(function, calls - 1)
+        merged: dict[int, Dependency] = {}
+        for dependency in found:
+            if dependency.facet in merged:
+                merged[dependency.facet].objects += dependency.objects
+            else:
+                merged[dependency.facet] = dependency
+        function.set = list(merged.values())
+        for dependency in function.set:
+            if dependency.value != -2 or dependency.facet not in self.current:
+                self.current[dependency.facet] = object() if dependency.value == -2 else dependency.value
+
+    def is_whole(self, function: Function) -> bool:
+        return self.dead.isdisjoint(number for dependency in function.set or () for number in dependency.objects)
+
+    # -- handles ---------------------------------------------------------------------------------------------------
+
+    def reached(self, function: Function) -> tuple[list[Dependency], int]:
+        """What a handle would depend on, and how many are left out, as they were given up."""
+        missing: set[int] = set()
+        kept = []
+        for dependency in function.set or ():
+            if dependency.via in missing or self.is_refused(dependency):
+                missing.add(dependency.facet)
+            else:
+                kept.append(dependency)
+        return kept, len(missing)
+
+    def is_refused(self, dependency: Dependency) -> bool:
+        keys = dependency.objects if self.policy.by_object else [dependency.facet]
+        return not self.given_up.isdisjoint(keys)
+
+    def limit(self, key: int) -> int | None:
+        limit, dicts = self.policy.give_up_after, self.types.get(key) in DICTS
+        if limit is None or self.policy.may_give_up == "all":
+            return limit
+        if not dicts:
+            return None
+        if self.policy.may_give_up == "cpython" and self.types[key] == "builtins":
+            return max(3 * limit // GIVE_UP_AFTER, 1)
+        return limit
+
+    def make(self, function: Function) -> None:
+        self.counts["hot_functions"] += function.state == WARMING
+        self.counts["recompiled"] += function.state == COLD
+        kept, _ = self.reached(function)
+        function.handle = Handle(kept, {d.facet: self.current[d.facet] for d in kept})
+        function.state, function.cold, function.marked = VALID, 0, False
+        function.bereft = not self.is_whole(function)
+        if self.policy.by_object:
+            self.watched |= function.handle.objects
+
+    def dependents(self, key: int) -> list[Function]:
+        def keys(handle: Handle) -> set[int]:
+            return handle.objects if self.policy.by_object else handle.facets - handle.loads
+
+        return [f for f in self.functions.values() if f.state == VALID and f.handle and key in keys(f.handle)]
+
+    def drop(self, function: Function, needlessly: bool, unrelated: bool = False) -> None:
+        function.state, function.cold, function.bereft, function.marked = COLD, 0, False, False
+        self.counts["dropped"] += 1
+        self.counts["needlessly"] += needlessly
+        self.counts["unrelated_drops"] += unrelated
+        self.counts["patches"] += function.points if self.policy.jettison else 0
+
+    def revalidate(self, function: Function) -> None:
+        raise AssertionError("only one policy marks")
+
+    def function_gone(self, function: Function) -> None:
+        function.state = GONE
+
+    def object_gone(self, number: int) -> None:
+        self.dead.add(number)
+        for function in self.functions.values():
+            if function.state == VALID and function.handle and number in function.handle.objects:
+                function.bereft = True
+
+    def drain(self) -> None:
+        pass
+
+    def unguarded(self) -> tuple[int, int]:
+        hot = [function for function in self.functions.values() if function.handle is not None]
+        left_out = [self.reached(function)[1] for function in hot]
+        return sum(left_out), sum(map(bool, left_out))
+
+    # -- changes ---------------------------------------------------------------------------------------------------
+
+    def change(self, change: Change) -> None:
+        for value in change.values:
+            self.current[value.facet] = value.value
+        self.fire(change)
+
+    def fire(self, change: Change) -> None:
+        raise NotImplementedError
+
+    def count_change(self, key: int, times: int = 1) -> None:
+        self.changes[key] += times
+        limit = self.limit(key)
+        if limit is not None and self.changes[key] >= limit:
+            self.given_up.add(key)
+
+    def window(self, change: Change) -> None:
+        raise NotImplementedError
+
+    def begin(self, function: Function, calls: int) -> int:
+        more = max(0, calls - function.calls)
+        if more and function.bereft and function.state in (VALID, COLD) and self.is_whole(function):
+            self.make(function)
+        return more
+
+    def to_go(self, function: Function) -> int | None:
+        if function.state == COLD and not function.bereft:
+            return self.policy.hot_after - function.cold
+        if function.state == WARMING and function.set is not None:
+            return max(1, self.policy.hot_after - function.calls)
+        return None
+
+
+class Parts:
+    """The functions in a window: each has its calls, spread evenly, and is what it is since a time."""
+
+    def __init__(self, model: Model, change: Change) -> None:
+        self.model = model
+        self.calls: dict[Function, int] = {}
+        self.since: dict[Function, Fraction] = {}
+        for number, calls in change.spread:
+            self.add(model.functions[number], calls)
+
+    def add(self, function: Function, calls: int) -> None:
+        if function not in self.calls:
+            self.calls[function] = self.model.begin(function, calls)
+            self.model.counts["calls"] += self.calls[function]
+            self.since[function] = Fraction(0)
+            function.made_in_window = False
+
+    def make_until(self, time: Fraction) -> None:
+        """All handles that are made before a change at this time."""
+        while ready := sorted(self.ready(time), key=lambda pair: pair[0]):
+            self.since[ready[0][1]] = ready[0][0]
+            function = ready[0][1]
+            self.model.counts["cold_calls"] += self.model.to_go(function) or 0
+            self.model.make(function)
+            function.made_in_window = True
+
+    def ready(self, time: Fraction) -> Iterator[tuple[Fraction, Function]]:
+        for function, calls in self.calls.items():
+            to_go = self.model.to_go(function)
+            if to_go is not None and calls and (at := self.since[function] + Fraction(to_go, calls)) <= time:
+                yield at, function
+
+    def end(self) -> None:
+        self.make_until(Fraction(1))
+        for function, calls in self.calls.items():
+            if function.state in (COLD, WARMING) and not function.bereft:
+                left = floor(calls * (1 - self.since[function]))
+                self.model.counts["cold_calls"] += left
+                function.cold += left if function.state == COLD else 0
+            function.calls += calls
+
+
+def times(change: Change, values: list[Value]) -> list[tuple[Fraction, int]]:
+    """When these change, first to last; of those at the same time, in their order."""
+    return sorted((Fraction(i, v.count), at) for at, v in enumerate(values) for i in range(1, v.count + 1))
+
+
+class BulkByFacet(Model):
+    def fire(self, change: Change) -> None:
+        for value in change.values:
+            self.fire_facet(value)
+
+    def fire_facet(self, value: Value) -> list[Function]:
+        functions = self.dependents(value.facet)
+        if functions:
+            self.count_change(value.facet)
+        for function in functions:
+            self.drop(function, value.same)
+        return functions
+
+    def window(self, change: Change) -> None:
+        parts = Parts(self, change)
+        for value in change.values:
+            for function in self.dependents(value.facet):
+                parts.add(function, 0)
+        for time, at in times(change, change.values):
+            parts.make_until(time)
+            for function in self.fire_facet(change.values[at]):
+                parts.since[function] = time
+        parts.end()
+        for value in change.values:
+            self.current[value.facet] = value.value
+
+
+class BulkByObject(Model):
+    def fire(self, change: Change) -> None:
+        self.fire_object(change)
+
+    def fire_object(self, change: Change) -> list[Function]:
+        if self.policy.bloom:
+            if change.object not in self.watched:
+                return []
+            self.watched.discard(change.object)
+        functions = self.dependents(change.object)
+        if not functions and not self.policy.bloom:
+            return []
+        self.count_change(change.object)
+        by_mistake = [f for f in self.functions.values() if f not in functions and self.seems_to(f, change.object)]
+        for function in functions + by_mistake:
+            self.drop(function, not self.hurt(function, change), not change.values)
+        self.counts["false_drops"] += len(by_mistake)
+        return functions + by_mistake
+
+    def hurt(self, function: Function, change: Change) -> bool:
+        assert function.handle is not None
+        return not function.handle.facets.isdisjoint(value.facet for value in change.values if not value.same)
+
+    def seems_to(self, function: Function, number: int) -> bool:
+        if not self.policy.bloom or function.state != VALID or function.handle is None:
+            return False
+        base = [(1 << 40) + self.function_place[function.number] * 3 + i for i in range(3)]
+        numbers = base + [self.place[each] + 1 for each in function.handle.objects]
+        filled = {bit for each in numbers for bit in bits(each)}
+        return filled.issuperset(bits(self.place[number] + 1))
+
+    def window(self, change: Change) -> None:
+        capped = self.limit(change.object) is not None and change.object not in self.given_up
+        parts = Parts(self, change)
+        if capped:
+            for function in self.dependents(change.object):
+                parts.add(function, 0)
+            if self.policy.bloom and not self.dependents(change.object):
+                self.fire_object(change)
+        drops: Counter[Function] = Counter()  # of handles made in this window
+        for i in range(1, change.count + 1):
+            time = Fraction(i, change.count)
+            parts.make_until(time)
+            if capped:
+                for function in self.fire_object(change):
+                    if function in parts.since:
+                        parts.since[function] = time
+                continue
+            for function in [f for f in self.dependents(change.object) if parts.calls.get(f)]:
+                drops[function] += function.made_in_window
+                self.drop(function, not self.hurt(function, change), not change.values)
+                parts.since[function] = time
+        parts.end()
+        for function, count in drops.items():
+            if count > 1:
+                self.share(change, function, count - 1)
+        if not capped:
+            self.fire_object(change)
+
+    def share(self, change: Change, function: Function, count: int) -> None:
+        """Of all drops but one, those that were needless are the share of the changes that were."""
+        assert function.handle is not None
+        facets = function.handle.facets
+        changed = min(change.count, sum(v.count for v in change.values if v.facet in facets and not v.same))
+        named = min(change.count, sum(v.count for v in change.values))
+        self.counts["needlessly"] -= count * (not self.hurt(function, change))
+        self.counts["needlessly"] += count * (change.count - changed) // change.count
+        self.counts["unrelated_drops"] -= count * (not change.values)
+        self.counts["unrelated_drops"] += count * (change.count - named) // change.count
+
+
+class Granular(Model):
+    def fire(self, change: Change) -> None:
+        for value in change.values:
+            self.patch(value)
+
+    def patch(self, value: Value) -> None:
+        functions = self.dependents(value.facet)
+        if not functions:
+            return
+        limit = self.limit(value.facet)
+        count = value.count if limit is None else min(value.count, limit - self.changes[value.facet])
+        self.count_change(value.facet, count)
+        for handle in (f.handle for f in functions if f.handle):
+            (dependency,) = (d for d in handle.dependencies if d.facet == value.facet)
+            if dependency.patchable:
+                self.counts["patches"] += count
+            elif handle.recorded[value.facet] == value.value:
+                handle.deopted.discard(value.facet)
+            elif value.facet not in handle.deopted:
+                handle.deopted.add(value.facet)
+                self.counts["deopts"] += 1
+            if value.facet in self.given_up:
+                handle.loads.add(value.facet)
+
+    def run(self, function: Function) -> None:
+        assert function.handle is not None
+        loads = function.handle.loads
+        self.counts["guards"] += sum(d.patchable and d.facet not in loads for d in function.handle.dependencies)
+        self.counts["deopt_calls"] += bool(function.handle.deopted)
+
+    def window(self, change: Change) -> None:
+        for number, calls in change.spread:
+            self.advance(self.functions[number], calls)
+        self.change(change)
+
+
+class Revalidation(BulkByObject):
+    def fire(self, change: Change) -> None:
+        functions = self.dependents(change.object)
+        if functions:
+            self.count_change(change.object)
+        for function in functions:
+            function.marked = True
+            if change.object in self.given_up:
+                self.drop(function, not self.hurt(function, change), not change.values)
+
+    def revalidate(self, function: Function) -> None:
+        assert function.handle is not None
+        function.marked = False
+        self.counts["revalidations"] += len(function.handle.dependencies)
+        if any(self.current[facet] != value for facet, value in function.handle.recorded.items()):
+            self.drop(function, False)
+
+    def window(self, change: Change) -> None:
+        parts = Parts(self, change)
+        looked_at: dict[Function, int] = {}
+        for function, calls in parts.calls.items():
+            if calls and function.state == VALID and function.marked:
+                self.revalidate(function)
+                looked_at[function] = 1
+        for function in parts.calls:
+            self.spread(parts, change, function, looked_at.get(function, 0))
+        parts.end()
+        functions = self.dependents(change.object)
+        if functions:
+            self.count_change(change.object, change.count if self.limit(change.object) is not None else 1)
+        for value in change.values:
+            self.current[value.facet] = value.value
+        for function in functions:
+            function.marked = True
+            if change.object in self.given_up:
+                self.drop(function, not self.hurt(function, change), not change.values)
+
+    def spread(self, parts: Parts, change: Change, function: Function, looked_at: int) -> None:
+        calls, alone = parts.calls[function], Parts(self, Change(change.object, 0, True))
+        if not calls:
+            return
+        alone.calls, alone.since = {function: calls}, parts.since
+        alone.make_until(Fraction(0))
+        hits = self.hits(function, change)
+        at = 1
+        while True:
+            if function.state != VALID:
+                alone.make_until(Fraction(1))
+            if function.state != VALID:
+                return
+            assert function.handle is not None
+            looked_at = 0 if function.made_in_window else looked_at
+            hits = self.hits(function, change)
+            if not hits:
+                if change.object in function.handle.objects:
+                    n = change.count
+                    again = n - 1 if calls >= n else calls - looked_at
+                    self.counts["revalidations"] += again * len(function.handle.dependencies)
+                return
+            at = next((i for i in range(1, hits + 1) if Fraction(i, hits) >= parts.since[function]), 0)
+            if not at:
+                return
+            self.counts["revalidations"] += len(function.handle.dependencies)
+            self.drop(function, False)
+            parts.since[function] = Fraction(at, hits)
+
+    def hits(self, function: Function, change: Change) -> int:
+        assert function.handle is not None or function.state != VALID
+        facets = function.handle.facets if function.handle else set()
+        return min(change.count, sum(v.count for v in change.values if v.facet in facets and not v.same))
+
+
+class Healing(Model):
+    """A facet is held or broken, with the value that its handles recorded."""
+
+    def __init__(self, policy: Policy, rows: list[dict[str, Any]]) -> None:
+        self.recorded: dict[int, object] = {}
+        self.broken: set[int] = set()
+        self.counted: set[int] = set()
+        self.mends: set[int] = set()
+        self.breaks: Counter[int] = Counter()
+        self.restores: Counter[int] = Counter()
+        self.told_facets: set[int] = set()
+        self.dead_facets: set[int] = set()
+        super().__init__(policy, rows)
+
+    def is_refused(self, dependency: Dependency) -> bool:
+        limit = self.policy.give_up_after
+        return limit is not None and self.breaks[dependency.facet] >= limit
+
+    def waiting(self, facet: int) -> list[Function]:
+        """Those whose handle has this facet and is not purged."""
+        return [
+            f
+            for f in self.functions.values()
+            if f.handle and f.state in (VALID, COLD) and facet in f.handle.facets - f.handle.loads
+        ]
+
+    def update(self, function: Function) -> None:
+        """Is the handle valid?"""
+        assert function.handle is not None
+        valid = not function.handle.retired and function.handle.facets.isdisjoint(self.broken - function.handle.loads)
+        if function.state in (VALID, COLD) and (function.state == VALID) != valid:
+            function.state, function.cold = VALID if valid else COLD, 0
+
+    def fire(self, change: Change) -> None:
+        for value in change.values:
+            self.becomes(value, change.in_place)
+
+    def becomes(self, value: Value, in_place: bool) -> None:
+        facet = value.facet
+        if facet not in self.recorded or facet in self.dead_facets:
+            return
+        if self.recorded[facet] != value.value:
+            self.mends.discard(facet)
+            if facet not in self.broken:
+                self.break_facet(facet)
+        elif facet in self.broken and in_place:
+            self.mend(facet)
+        elif facet in self.broken:
+            self.mends.add(facet)
+
+    def break_facet(self, facet: int) -> None:
+        functions = self.waiting(facet)
+        if not functions:
+            del self.recorded[facet]
+            return
+        self.broken.add(facet)
+        for function in functions:
+            self.update(function)
+
+    def mend(self, facet: int) -> None:
+        self.mends.discard(facet)
+        self.broken.discard(facet)
+        if not self.waiting(facet):
+            del self.recorded[facet]
+            return
+        self.counted.discard(facet)
+        for function in self.waiting(facet):
+            self.update(function)
+
+    def retire(self, function: Function) -> None:
+        assert function.handle is not None
+        function.handle.retired = True
+        self.update(function)
+
+    def drain(self) -> None:
+        for facet in list(self.mends):
+            self.mend(facet)
+        for facet in self.recorded:
+            if facet in self.broken and facet not in self.counted and facet not in self.dead_facets:
+                self.counted.add(facet)
+                self.told_facets.add(facet)
+                self.breaks[facet] += 1
+            elif facet not in self.broken and facet in self.told_facets:
+                self.told_facets.discard(facet)
+                self.restores[facet] += 1
+            if self.policy.give_up_after is not None and self.breaks[facet] >= self.policy.give_up_after:
+                for function in self.waiting(facet):
+                    self.retire(function)
+        for function in self.functions.values():
+            if function.state == VALID and function.told:
+                function.told = False
+                self.counts["resumed"] += 1
+            elif function.state == COLD and not function.told and not function.bereft:
+                function.told = True
+                self.counts["dropped"] += 1
+            if function.state == COLD and function.handle and function.handle.retired:
+                function.handle.loads |= function.handle.facets  # purged
+
+    def make(self, function: Function) -> None:
+        self.drain()
+        self.counts["hot_functions"] += function.state == WARMING
+        self.counts["recompiled"] += function.told
+        function.told, function.bereft = False, not self.is_whole(function)
+        function.handle = None
+        missing: set[int] = set()
+        kept = []
+        for dependency in function.set or ():
+            facet = dependency.facet
+            lost = self.current[facet] == -1 or facet in self.dead_facets
+            if dependency.via in missing or self.is_refused(dependency) or lost:
+                missing.add(facet)
+                continue
+            kept.append(dependency)
+            if facet not in self.recorded or facet in self.broken:
+                for other in self.waiting(facet):
+                    self.retire(other)
+                    assert other.handle is not None
+                    other.handle.loads.add(facet)
+                    other.handle.retired = True
+                self.recorded[facet] = self.current[facet]
+                for state in (self.broken, self.counted, self.mends, self.told_facets):
+                    state.discard(facet)
+        function.handle = Handle(kept)
+        function.state, function.cold = VALID, 0
+
+    def object_gone(self, number: int) -> None:
+        self.dead.add(number)
+        for function in self.functions.values():
+            if function.state not in (VALID, COLD) or function.handle is None:
+                continue
+            dead = {d.facet for d in function.handle.dependencies if number in d.objects}
+            self.dead_facets |= dead
+            if dead:
+                function.bereft = not function.told
+                self.retire(function)
+
+    def window(self, change: Change) -> None:
+        parts = Parts.__new__(Parts)
+        before = dict(self.current)
+        for value in change.values:
+            if not value.same and self.current.get(value.facet) != value.value:
+                self.current[value.facet] = object()
+        Parts.__init__(parts, self, change)
+        for value in change.values:
+            for function in self.waiting(value.facet):
+                parts.add(function, 0)
+        for time, at in times(change, change.values):
+            parts.make_until(time)
+            value = change.values[at]
+            held = value.facet in self.recorded and value.facet not in self.broken
+            undone = held and self.recorded[value.facet] == value.value
+            if value.same or undone or not [f for f in self.waiting(value.facet) if f.state == VALID]:
+                continue
+            states = {function: function.state for function in parts.calls}
+            self.break_facet(value.facet)
+            self.drain()
+            for function, state in states.items():
+                if state == VALID and function.state != VALID:
+                    parts.since[function] = time
+        parts.end()
+        assert before is not self.current
+        for value in change.values:
+            self.current[value.facet] = value.value
+            held = value.facet not in self.broken
+            if value.facet in self.recorded and (not held or self.recorded[value.facet] == value.value):
+                self.becomes(value, change.in_place)
+
+
+def bits(number: int) -> set[int]:
+    """The six bits of CPython's filter that a number sets; which ones does not matter, if they are as good as random."""
+    x = number * 0x9E3779B97F4A7C15 & MASK
+    x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9 & MASK
+    x = (x ^ x >> 27) * 0x94D049BB133111EB & MASK
+    x ^= x >> 31
+    return {x >> 8 * i & 255 for i in range(6)}
+
+
+def model(policy: Policy, rows: list[dict[str, Any]]) -> Model:
+    if policy.name.startswith("granular"):
+        return Granular(policy, rows)
+    if policy.name == "revalidation":
+        return Revalidation(policy, rows)
+    if policy.name == "healing":
+        return Healing(policy, rows)
+    return BulkByObject(policy, rows) if policy.by_object else BulkByFacet(policy, rows)

@@ -1,0 +1,97 @@
+"""The engine beside its naive twin, on random small traces, under every policy."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from building import Building
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from model import model
+
+from depwatch.compare.replay._engine import COLUMNS
+from depwatch.compare.replay.events import events_of
+from depwatch.compare.replay.lineup import LINEUP
+from depwatch.compare.trace.reader import Trace
+
+TYPES = ("builtins", "module", "dict", "type", "function")
+CHANGES = ("added", "modified", "modified", "modified", "deleted", "mro")
+
+
+@st.composite
+def traces(draw: st.DrawFn, windows: bool = True) -> Building:
+    building = Building()
+    objects = [building.object(draw(st.sampled_from(TYPES))) for _ in range(draw(st.integers(1, 3)))]
+    facets = {
+        building.facet(home, f"name{i}"): [home, *(o for o in objects if o != home and draw(st.booleans()))]
+        for home in objects
+        for i in range(draw(st.integers(1, 2)))
+    }
+    values = dict.fromkeys(facets, 0)
+    functions = [building.function() for _ in range(draw(st.integers(1, 3)))]
+    gone: set[int] = set()
+
+    def resolve(function: int) -> None:
+        found: list[dict[str, Any]] = []
+        for facet in draw(st.lists(st.sampled_from(list(facets)), unique=True, max_size=4)):
+            via = draw(st.none() | st.sampled_from(found)) if found else None
+            found.append(
+                {
+                    "facet": facet,
+                    "objects": facets[facet],
+                    "via": via and via["facet"],
+                    "value": values[facet],
+                    "patchable": draw(st.booleans()),
+                }
+            )
+        building.resolved(function, found)
+
+    for function in functions:
+        building.calls(function, draw(st.integers(1, 3)))
+        resolve(function)
+    for _ in range(draw(st.integers(0, 25))):
+        building.passes(draw(st.integers(0, 1000)))
+        what = draw(st.sampled_from(("calls", "calls", "change", "change", "window", "drain", "resolve", "gone")))
+        alive = [function for function in functions if function not in gone]
+        if what == "calls" and alive:
+            building.calls(draw(st.sampled_from(alive)), draw(st.integers(1, 9)))
+        elif what == "resolve" and alive:
+            resolve(draw(st.sampled_from(alive)))
+        elif what == "change" or what == "window":
+            count = draw(st.integers(2, 12)) if what == "window" and windows else 1
+            at = draw(st.sampled_from(objects))
+            lying = [facet for facet, places in facets.items() if at in places]
+            touched = draw(st.lists(st.sampled_from(lying), unique=True, max_size=2)) if lying else []
+            same = draw(st.booleans()) and draw(st.booleans())
+            for facet in touched:
+                if not same:
+                    values[facet] = draw(st.sampled_from((-2, -1, 0, 1, 2)))
+            if count > 1:
+                for function in draw(st.lists(st.sampled_from(alive), unique=True)) if alive else []:
+                    building.calls(function, draw(st.integers(1, 40)), at, count)
+            counts = [draw(st.integers(1, count)) for _ in touched]
+            pairs = [(facet, values[facet]) for facet in touched]
+            building.change(at, pairs, same=same, count=count, counts=counts, type=draw(st.sampled_from(CHANGES)))
+        elif what == "drain":
+            building.drain()
+        elif what == "gone" and draw(st.booleans()):
+            if alive and draw(st.booleans()):
+                gone.add(alive[0])
+                building.gone(function=alive[0])
+            else:
+                building.gone(object=draw(st.sampled_from(objects)))
+    building.end()
+    return building
+
+
+@settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+@given(building=traces(), hot_after=st.integers(1, 6), give_up_after=st.integers(1, 3))
+def test_the_engine_counts_as_its_naive_twin_does(building: Building, hot_after: int, give_up_after: int) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        events = events_of(Trace(building.write(Path(directory) / "trace.parquet")))
+    for policy in (policy.variant(hot_after, give_up_after) for policy in LINEUP):
+        twin = model(policy, building.rows_as_read())
+        engine = policy.engine(events)
+        counts = dict(zip(COLUMNS, engine.run([])[-1].tolist(), strict=True))
+        assert counts == {column: twin.counts[column] for column in COLUMNS}, policy.name
+        assert engine.unguarded() == twin.unguarded(), policy.name
