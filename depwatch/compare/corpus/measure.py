@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from depwatch.compare.replay.run import Options
+
 from .entries import Corpus, Entry
 from .environment import Environment
 from .measured import Measured, forget
@@ -37,13 +39,13 @@ def measure(
     corpus: Corpus,
     entry: Entry,
     directory: Path,
-    options: list[str],
+    options: Options,
     limit: float,
     begin: Callable[[str], None],
 ) -> Measured:
     """Take entry through all STEPS in directory, each within limit seconds; begin is told of each.
 
-    options are those of `depwatch replay`. Raises StepFailed, and CorpusError if environments cannot be made.
+    options are of the replay. Raises StepFailed, and CorpusError if environments cannot be made.
     """
     forget(directory)
     environment = Environment(corpus, entry, directory)
@@ -70,18 +72,22 @@ def measure(
     depwatch = [sys.executable, "-m", "depwatch"]
     plain = step("running", [environment.python, *command])
     recorded = step("recording", [*depwatch, "record", "--python", environment.python, "-o", str(trace), *command])
-    step("replaying", [*depwatch, "replay", str(trace), "-o", str(replay), *options])
-    replayed = json.loads(replay.read_text(encoding="utf-8"))
-    (found,) = replayed.pop("traces")
+    step("replaying", [*depwatch, "replay", str(trace), "-o", str(replay), *_options(options)])
+    (found,) = json.loads(replay.read_text(encoding="utf-8"))["traces"]
     return {
         **found,
-        "replay": replayed,
         "plain_seconds": round(plain.seconds, 3),
         "plain_cpu_seconds": round(plain.cpu_seconds, 3),
         "recorded_seconds": round(recorded.seconds, 3),
         "recorded_cpu_seconds": round(recorded.cpu_seconds, 3),
         "trace_bytes": trace.stat().st_size,
     }
+
+
+def _options(options: Options) -> list[str]:
+    """As `depwatch replay` takes them."""
+    thresholds, limits = (",".join(map(str, numbers)) for numbers in (options.hot_after, options.give_up_after))
+    return ["--hot-after", thresholds, "--give-up", limits, "--policies", ",".join(options.policies), "--check"]
 
 
 def _variables(directory: Path) -> dict[str, str]:
@@ -99,4 +105,5 @@ def _variables(directory: Path) -> dict[str, str]:
         "TZ": "UTC",
         "PYTHONHASHSEED": "0",
         "COLUMNS": "100",
+        "GIT_CEILING_DIRECTORIES": str(directory),  # for git, it does not lie in our checkout
     }

@@ -10,6 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
+from depwatch.compare.replay.run import Options
+
 from .entries import Corpus, Entry
 
 type Measured = dict[str, Any]  # an entry of "traces" in the results, with what is below
@@ -17,14 +19,14 @@ type Measured = dict[str, Any]  # an entry of "traces" in the results, with what
 _FILE: Final = "measured.json"
 
 
-def fingerprint(corpus: Corpus, entry: Entry, options: list[str]) -> str:
+def fingerprint(corpus: Corpus, entry: Entry, options: Options) -> str:
     """What a result depends on: what runs, its scripts, the pins, Python, depwatch and how it is replayed."""
     contents = {str(path.name): path.read_text(encoding="utf-8") for path in corpus.scripts(entry)}
     if entry.packages and corpus.constraints is not None:
         contents["constraints"] = corpus.constraints.read_text(encoding="utf-8")
     runs = asdict(entry)
     del runs["kind"], runs["why"]
-    depends = [runs, contents, platform.python_version(), version("depwatch"), options]
+    depends = [runs, contents, platform.python_version(), version("depwatch"), asdict(options)]
     return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from depwatch.compare.replay.run import Options, assemble
+
 from .entries import Corpus, Entry
 from .measured import Measured
 
@@ -16,6 +18,7 @@ class Results:
     """What became of the programs so far."""
 
     corpus: Corpus
+    options: Options  # of the replays
     measured: dict[str, Measured] = field(default_factory=dict)  # by name
     failed: dict[str, str] = field(default_factory=dict)  # name -> which step failed, and how
 
@@ -29,20 +32,18 @@ class Results:
 
     def _report(self) -> dict[str, Any]:
         done = [entry for entry in self.corpus.entries if entry.name in self.measured]
-        common = dict(self.measured[done[0].name]["replay"]) if done else {}
         return {
-            **common,
+            **assemble([self._trace(entry) for entry in done], self.options, with_sweep=True),
             "python": platform.python_version(),
             "corpus": {
                 "programs": len(self.corpus.entries),
                 "missing": [entry.name for entry in self.corpus.entries if entry not in done],
                 "failed": self.failed,
             },
-            "traces": [self._trace(entry) for entry in done],
         }
 
     def _trace(self, entry: Entry) -> dict[str, Any]:
-        measured = {key: value for key, value in self.measured[entry.name].items() if key != "replay"}
+        measured = self.measured[entry.name]
         return {
             **measured,
             # As the corpus has them: in the trace they name places of this machine.

@@ -4,7 +4,7 @@ import contextlib
 import fcntl
 import platform
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 import depwatch
+from depwatch.compare.replay.run import Options as ReplayOptions
 
 from .entries import Corpus, CorpusError, Entry, load
 from .measure import STEPS, StepFailed, measure
@@ -35,7 +36,7 @@ class Options:
     only: tuple[str, ...] = ()  # names of programs; none: all
     fresh: bool = False  # forget what was done before
     limit: float = LIMIT
-    replay: tuple[str, ...] = ()  # options of `depwatch replay`
+    replay: ReplayOptions = field(default_factory=lambda: ReplayOptions(hot_after=(50, 10, 500)))
 
 
 def compare_corpus(options: Options) -> int:
@@ -83,11 +84,9 @@ class _Run:
         self._options: Final = options
         self._directory: Final = directory
         self._output: Final = output
-        self._results: Final = Results(corpus)
+        self._results: Final = Results(corpus, options.replay)
         # Of now: a file that changes while we are at work is of the next run.
-        self._fingerprints: Final = {
-            entry.name: fingerprint(corpus, entry, list(options.replay)) for entry in corpus.entries
-        }
+        self._fingerprints: Final = {entry.name: fingerprint(corpus, entry, options.replay) for entry in corpus.entries}
         self._console: Final = Console(stderr=True, highlight=False)
 
     def all(self, wanted: list[Entry]) -> int:
@@ -116,7 +115,7 @@ class _Run:
             progress.update(task, description=f"{entry.name}: {step}", completed=at)
 
         try:
-            measured = measure(self._corpus, entry, directory, list(self._options.replay), self._options.limit, begin)
+            measured = measure(self._corpus, entry, directory, self._options.replay, self._options.limit, begin)
         except StepFailed as failure:
             self._results.failed[entry.name] = str(failure).replace(str(self._directory), "<corpus>")
             self._say(f"{entry.name}: {failure}")
