@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+
 from measure import ROOT, Row, Spread, finish
 
 sys.path.insert(0, str(ROOT / "tests" / "compare"))

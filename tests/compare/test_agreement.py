@@ -6,8 +6,8 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from observing import Programs
 
-NAMES = ("A", "B", "Thing.x", "Thing.run", "Base.run", "module.PI", "helper.__defaults__", "helper.__code__")
 VALUES = {
     "A": ("1", "2", "KEPT", "[]"),
     "B": ("1", "'text'", "1.5"),
@@ -44,7 +44,7 @@ FUNCTIONS = (reads_a, reads_b, calls_helper, reads_module, uses)
 """
 STEPS = st.one_of(
     st.tuples(st.just("call"), st.integers(0, 4), st.sampled_from((1, 7, 25, 50, 120))),
-    st.sampled_from(NAMES).flatmap(lambda name: st.tuples(st.just("set"), st.just(name), st.sampled_from(VALUES[name]))),
+    st.sampled_from([("set", name, value) for name in VALUES for value in VALUES[name]]),
     st.tuples(st.just("toggle"), st.sampled_from(("A", "Thing.x")), st.integers(1, 15)),
     st.sampled_from([("delete", "Thing.run", ""), ("drain", "", ""), ("shadow", "len", ""), ("unshadow", "len", "")]),
 )
@@ -73,7 +73,5 @@ def source(steps: list[tuple[Any, ...]]) -> str:
 @settings(deadline=None, max_examples=8, suppress_health_check=list(HealthCheck))
 @given(steps=st.lists(STEPS, min_size=10, max_size=40))
 def test_a_live_run_and_the_replay_of_its_trace_agree_on_all_counts(steps: list[tuple[Any, ...]]) -> None:
-    from conftest import Programs
-
     with tempfile.TemporaryDirectory() as directory:
         Programs(Path(directory)).observe(source(steps))

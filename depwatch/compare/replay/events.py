@@ -18,7 +18,7 @@ from depwatch.compare.trace.schema import Row
 type Numbers = Any  # an array; numpy's types say nothing where it is not installed
 
 DICTS: Final = frozenset({"builtins", "module", "dict"})
-MISSING: Final = -1
+MOST_CHANGES: Final = (1 << 31) - 1  # in one row: the engine multiplies two such numbers
 UNKNOWN: Final = -2
 _CHANGES_VALUE_IN_PLACE: Final = "modified"
 
@@ -124,7 +124,7 @@ def _events_of(trace: Trace) -> Events:
     # changes
     change = columns.rows(Row.CHANGE)
     change_object = dense_object(columns.all("object")[change])
-    change_count = np.maximum(columns.all("count")[change], 1)
+    change_count = np.clip(columns.all("count")[change], 1, MOST_CHANGES)
     add(change, Op.CHANGE, np.arange(len(change)))
     value = columns.rows(Row.VALUE)
     value_change = _last(dense_object(columns.all("object")[value]), value, change_object, change)
@@ -138,8 +138,11 @@ def _events_of(trace: Trace) -> Events:
     is_spread = columns.all("object")[calls] != NONE
     spread = calls[is_spread]
     spread_change = _next(dense_object(columns.all("object")[spread]), spread, change_object, change)
-    is_window = (spread_change != NONE) & (change_count[np.minimum(spread_change, max(len(change) - 1, 0))] > 1) \
-        if len(change) else np.zeros(len(spread), bool)
+    is_window = (
+        (spread_change != NONE) & (change_count[np.minimum(spread_change, max(len(change) - 1, 0))] > 1)
+        if len(change)
+        else np.zeros(len(spread), bool)
+    )
     plain = np.sort(np.concatenate([calls[~is_spread], spread[~is_window]]))
     add(plain, Op.CALLS, dense_function(columns.all("function")[plain]), columns.all("calls")[plain])
     spread, spread_change = spread[is_window], spread_change[is_window]
@@ -158,7 +161,9 @@ def _events_of(trace: Trace) -> Events:
     row = row[order]
     object_rows = columns.rows(Row.OBJECT)
     kinds = columns.all("type")[object_rows]
-    limit = np.array([_limit(columns.strings[kind]) if kind != NONE else 0 for kind in range(len(columns.strings))] or [0])
+    limit = np.array(
+        [_limit(columns.strings[kind]) if kind != NONE else 0 for kind in range(len(columns.strings))] or [0]
+    )
     functions_of_start, functions_of = _functions_of(
         set_function, owner, dependency_object, len(functions), len(objects)
     )

@@ -27,10 +27,11 @@ _RESET: Final = (signal.SIGPIPE, signal.SIGXFSZ)  # Python ignores them, a progr
 class Child:
     """Runs `python -m depwatch.compare.record`; while it is entered, signals wait for wait()."""
 
-    def __init__(self, program: Program, journal: str, hot_after: int) -> None:
+    def __init__(self, program: Program, journal: str, hot_after: int, python: str | None = None) -> None:
         self.status: int | None = None  # once it has ended: its exit status, or minus the signal
+        self._python: Final = python or sys.executable
         self._command: Final = [
-            sys.executable,
+            self._python,
             *interpreter_options(sys.orig_argv),
             *("-m", ENTRY, journal, "--hot-after", str(hot_after)),
             *program.command,
@@ -44,9 +45,7 @@ class Child:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # or there would be no exit status to be had
         self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, _AWAITED)
         try:
-            self._id = os.posix_spawn(
-                sys.executable, self._command, os.environ, setsigmask=self._mask, setsigdef=_RESET
-            )
+            self._id = os.posix_spawn(self._python, self._command, os.environ, setsigmask=self._mask, setsigdef=_RESET)
         except BaseException:
             signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
             raise

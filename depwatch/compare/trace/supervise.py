@@ -44,26 +44,29 @@ class Recording:
         return text
 
 
-def record(program: Program, output: str, hot_after: int) -> int:
+def record(program: Program, output: str, hot_after: int, python: str | None = None) -> int:
     """Record program into the file output and say on stderr what became of it; return its exit status, or minus the
     signal that killed it (child.end_as() ends this process in the same way).
 
     Raises OSError, before the program runs, if the file cannot be made.
     """
     with Output(output) as file:
-        recording = supervise(program, file, hot_after)
+        recording = supervise(program, file, hot_after, python)
     with contextlib.suppress(OSError, ValueError, AttributeError):  # stderr may be closed
         print(f"depwatch record: {output}: {recording}", file=sys.stderr, flush=True)
     return recording.status or (recording.problem is not None)
 
 
-def supervise(program: Program, output: Output, hot_after: int) -> Recording:
-    """Run program to its end and commit output, unless there is a problem."""
+def supervise(program: Program, output: Output, hot_after: int, python: str | None = None) -> Recording:
+    """Run program to its end and commit output, unless there is a problem.
+
+    python: the interpreter to run it with, if not ours; it must be able to import depwatch.
+    """
     begun = time.monotonic()
     base = _description(program)
     with (
         tempfile.TemporaryDirectory(prefix="depwatch-", ignore_cleanup_errors=True) as directory,
-        Child(program, directory, hot_after) as child,
+        Child(program, directory, hot_after, python) as child,
     ):
         transfer = _Transfer(directory, output)
         while child.status is None:

@@ -1,0 +1,58 @@
+"""The results of a corpus, for the report and the notebooks: benchmarks/results/corpus-VERSION.json."""
+
+import json
+import os
+import platform
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from depwatch.compare.replay.run import Options, assemble
+
+from .entries import Corpus, Entry
+from .measured import Measured
+
+
+@dataclass(slots=True)
+class Results:
+    """What became of the programs so far."""
+
+    corpus: Corpus
+    options: Options  # of the replays
+    measured: dict[str, Measured] = field(default_factory=dict)  # by name
+    failed: dict[str, str] = field(default_factory=dict)  # name -> which step failed, and how
+
+    def write(self, path: Path) -> None:
+        """At once or not at all."""
+        text = json.dumps(self._report(), indent=1) + "\n"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        new = path.with_name(f".{path.name}.new")
+        new.write_text(text, encoding="utf-8")
+        os.replace(new, path)
+
+    def _report(self) -> dict[str, Any]:
+        done = [entry for entry in self.corpus.entries if entry.name in self.measured]
+        return {
+            **assemble([self._trace(entry) for entry in done], self.options, with_sweep=True),
+            "python": platform.python_version(),
+            "corpus": {
+                "programs": len(self.corpus.entries),
+                "missing": [entry.name for entry in self.corpus.entries if entry not in done],
+                "failed": self.failed,
+            },
+        }
+
+    def _trace(self, entry: Entry) -> dict[str, Any]:
+        measured = self.measured[entry.name]
+        return {
+            **measured,
+            # As the corpus has them: in the trace they name places of this machine.
+            "trace": f"{entry.name}.parquet",
+            "title": entry.name,
+            "program": list(entry.command),
+            "kind": str(entry.kind),
+            "why": entry.why,
+            "packages": list(entry.packages),
+            "ratio": round(measured["recorded_seconds"] / measured["plain_seconds"], 3),
+            "cpu_ratio": round(measured["recorded_cpu_seconds"] / measured["plain_cpu_seconds"], 3),
+        }
