@@ -135,8 +135,10 @@ static int tell(Function *function, int reasons)
     Py_DECREF(python);
     if (result != NULL) {
         Py_DECREF(result);
-        if (tap.on && function->number != NONE)
+        if (tap.on && function->number != NONE && function->written != function->calls) {
+            windows_write_of(function);
             write_calls(function, journal_time()); /* what is compiled at this call is compiled now, and not later */
+        }
         return 0;
     }
     function->look = true; /* the next call is as good */
