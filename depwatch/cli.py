@@ -10,6 +10,7 @@ except ImportError:
 from depwatch.commands.compare import compare
 from depwatch.commands.record import record
 from depwatch.commands.replay import replay
+from depwatch.commands.report import report
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -21,6 +22,7 @@ def cli() -> None:
 cli.add_command(compare)
 cli.add_command(record)
 cli.add_command(replay)
+cli.add_command(report)
 
 
 def main() -> None:

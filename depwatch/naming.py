@@ -194,6 +194,13 @@ def function_facet(function: Any, part: str) -> FacetReference:
     raise ValueError(f"a function has no part {part!r}; there are {', '.join(FUNCTION_PARTS)}")
 
 
+def created_facet(code: object) -> FacetReference:
+    """The functions that are made from a code object."""
+    if type(code) is not types.CodeType:
+        raise TypeError(f"{brief(code)} is no code object (of a function, pass function.__code__)")
+    return _core.facet("created", code)
+
+
 def whole_facet(obj: Any) -> FacetReference | None:
     """The facet that every change of the object concerns; None where it can never change. Raises Unwatchable."""
     if is_a(obj, types.ModuleType):

@@ -9,7 +9,7 @@ from depwatch import _core, lifecycle
 from depwatch._core import FacetReference
 from depwatch.handle import Handle
 from depwatch.handles import Handles
-from depwatch.naming import check_name, describe, named_facets
+from depwatch.naming import check_name, created_facet, describe, named_facets
 from depwatch.values import UNKNOWN, brief
 
 
@@ -138,9 +138,7 @@ def subscribe_created(listener: Listener, code: object) -> Subscription:
     """
     if not callable(listener):
         raise TypeError(f"the listener must be callable, not {brief(listener)}")
-    if type(code) is not type(drain.__code__):
-        raise TypeError(f"{brief(code)} is no code object (of a function, pass function.__code__)")
-    return Subscription(listener, [_core.facet("created", code)])
+    return Subscription(listener, [created_facet(code)])
 
 
 # --- the drain --------------------------------------------------------------------------------------------------------

@@ -486,8 +486,8 @@ def counters():
     }
 
 
-include "capi.pxi"
 include "index.pxi"
 include "labels.pxi"
+include "capi.pxi"
 include "graph.pxi"
 include "entry.pxi"

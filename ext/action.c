@@ -54,6 +54,8 @@ void facet_retires_handles(uint32_t id, Cause cause)
         return;
     facet->cause = (uint8_t)cause;
     handles_change(&facet->handles, BYTE_RETIRES);
+    if (facet->heard)
+        facet_handles_hear(facet);
     facet_touch(id);
 }
 
@@ -99,5 +101,7 @@ void facet_dies(uint32_t id)
     }
     facet->cause = CAUSE_DIED;
     handles_change(&facet->handles, BYTE_RETIRES);
+    if (facet->heard)
+        facet_handles_hear(facet);
     facet_touch(id);
 }

@@ -5,6 +5,7 @@
 #define DW_ACTION_H
 
 #include "facets.h"
+#include "handle_listeners.h"
 #include "handles.h"
 #include "values.h"
 
@@ -16,7 +17,7 @@ static inline void cells_become(Cell *cells, PyObject *value)
             cell->guard = cell_store(cell, value);
 }
 
-/* The bit changes first, then the dependents are told: one store a handle. */
+/* The bit changes first, then the dependents are told: one store a handle; and listeners when all is changed. */
 static inline void facet_flips(Facet *facet, bool holds)
 {
     facet->holds = holds;
@@ -33,6 +34,8 @@ static inline void facet_flips(Facet *facet, bool holds)
     for (Cell *cell = facet->cells; cell != NULL; cell = cell->next)
         if (cell->kind == CELL_GUARD)
             cell_set_guard(cell, holds);
+    if (facet->heard)
+        facet_handles_hear(facet);
     touch(facet);
 }
 

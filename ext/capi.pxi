@@ -22,6 +22,16 @@ cdef class Listening:
         listener_leave(&self.listener)
 
 
+@cython.final
+cdef class HandleListening:
+    """The same, of a handle. Ends with the handle, too."""
+
+    cdef HandleListener listener  # a part of this object: never moves
+
+    def __dealloc__(self):
+        handle_listener_leave(&self.listener)
+
+
 cdef FacetReference facet_given(object facet):
     if type(facet) is not FacetReference or (<FacetReference>facet).id == NO_ID:
         raise TypeError(f"{type(facet).__name__} object where a facet is expected: pass what facet_of_...() returned")
@@ -53,6 +63,18 @@ cdef Cell* live_cell(object given) except NULL:
     if cell.cell == NULL:
         raise ReleasedError("the cell was released: its memory may be gone")
     return cell.cell
+
+
+cdef LabelReference label_given(object label):
+    if type(label) is not LabelReference:
+        raise TypeError(f"{type(label).__name__} object where a label is expected: pass what jump_label() returned")
+    return <LabelReference>label
+
+
+cdef int check_listener(const void* listener) except -1:
+    if listener == NULL:
+        raise ValueError("the listener is NULL: pass a function")
+    return 0
 
 
 cdef int check_handle(uint32_t handle) except -1:
@@ -211,18 +233,25 @@ cdef object capi_value_cell(object given, depwatch_cell_kind kind):
     return cell
 
 
-cdef object capi_guard_cell(object recorder, object given, PyObject** value):
+cdef object guarded(object recorder, object given, place, PyObject** value):
+    """What is patched while the value that is read now is not there: a cell, or where place is given a label."""
     cdef FacetReference facet = facet_with_cells(given)
     value[0] = NULL
     found = recorder_given(recorder)._read(facet)
     if not found:
         raise KeyError(f"{native.naming.describe(facet.id)} is missing")
     try:
-        cell = facet.cell("guard")
+        patched = facet.cell("guard")
+        if place is not None:
+            patched = LabelReference(patched, place[0], place[1])
     finally:
         recorder._assumptions.forget(facet)
     value[0] = new_reference(found[0])
-    return cell
+    return patched
+
+
+cdef object capi_guard_cell(object recorder, object given, PyObject** value):
+    return guarded(recorder, given, None, value)
 
 
 cdef const void* capi_cell_word(object cell) except NULL:
@@ -240,6 +269,7 @@ cdef int capi_cell_release(object cell) except -1:
 
 cdef object capi_listen(object facet, depwatch_listener listener, void* data):
     cdef Listening listening = Listening()
+    check_listener(listener)
     listening.facet = facet_given(facet)
     listening.listener.call.of_facet = listener
     listening.listener.data = data
@@ -250,6 +280,7 @@ cdef object capi_listen(object facet, depwatch_listener listener, void* data):
 
 cdef object capi_listen_functions(depwatch_function_listener listener, void* data):
     cdef Listening listening = Listening()
+    check_listener(listener)
     watch_functions()
     listening.listener.call.of_functions = listener
     listening.listener.data = data
@@ -259,14 +290,49 @@ cdef object capi_listen_functions(depwatch_function_listener listener, void* dat
 
 
 cdef int capi_unlisten(object listening) except -1:
-    if type(listening) is not Listening:
+    if type(listening) is Listening:
+        listener_leave(&(<Listening>listening).listener)
+    elif type(listening) is HandleListening:
+        handle_listener_leave(&(<HandleListening>listening).listener)
+    else:
         raise TypeError(f"{type(listening).__name__} object where what listen() returned is expected")
-    listener_leave(&(<Listening>listening).listener)
     return 0
 
 
 cdef Py_ssize_t capi_drain() except -1:
     return drain_all()
+
+
+cdef object capi_listen_handle(uint32_t handle, depwatch_handle_listener listener, void* data):
+    cdef HandleListening listening = HandleListening()
+    check_listener(listener)
+    check_handle(handle)
+    listening.listener.call = listener
+    listening.listener.data = data
+    listening.listener.handle = handle
+    if not handle_listener_enter(&listening.listener):
+        raise MemoryError()
+    return listening
+
+
+cdef object capi_jump_label(object recorder, object facet, void* address, void* target, PyObject** value):
+    return guarded(recorder, facet, (<uintptr_t>address, <uintptr_t>target), value)
+
+
+cdef const uint8_t* capi_label_guard(object given) except NULL:
+    cdef LabelReference label = label_given(given)
+    if label.label == NULL:
+        raise ReleasedError("the label was released: its code may be gone")
+    return &label.label.cell.guard
+
+
+cdef int capi_label_release(object label) except -1:
+    label_given(label).release()
+    return 0
+
+
+cdef object capi_listen_created(object code, depwatch_listener listener, void* data):
+    return capi_listen(native.naming.created_facet(code), listener, data)
 
 
 cdef extern from *:
@@ -306,4 +372,9 @@ def c_api(package_native, recorder_type, released_error, drain, id_of):
     api.listen_functions = capi_listen_functions
     api.unlisten = capi_unlisten
     api.drain = capi_drain
+    api.listen_handle = capi_listen_handle
+    api.jump_label = capi_jump_label
+    api.label_guard = capi_label_guard
+    api.label_release = capi_label_release
+    api.listen_created = capi_listen_created
     return PyCapsule_New(&api, "depwatch._C_API", NULL)

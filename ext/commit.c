@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "facets.h"
+#include "handle_listeners.h"
 #include "handles.h"
 #include "service.h"
 
@@ -172,6 +173,8 @@ void handle_retire(uint32_t id)
 {
     Handle *handle = handle_at(id);
     *handle_byte(id) = BYTE_RETIRED;
+    if (handle->heard)
+        handle_listeners_hear(id, NO_ID);
     if (handle->queued)
         return;
     handle->queued = true;
@@ -228,6 +231,9 @@ static bool purge_sorted(const uint32_t *handles, uint32_t n)
 
 void handles_purge(uint32_t *handles, uint32_t n)
 {
+    for (uint32_t i = 0; i < n; i++)
+        if (handle_at(handles[i])->heard)
+            handle_listeners_leave(handles[i]);
     sort_ids(handles, n);
     if (!purge_sorted(handles, n))
         purge_each(handles, n);
@@ -242,5 +248,7 @@ uint32_t *handles_facets(const uint32_t *handles, uint32_t n, uint64_t *offsets)
 
 const char *index_wrong(void)
 {
-    return edges_wrong(&handles_of_facets, facet_pool.used, list_of, NULL, handle_pool.used, dependency_count);
+    const char *wrong =
+        edges_wrong(&handles_of_facets, facet_pool.used, list_of, NULL, handle_pool.used, dependency_count);
+    return wrong == NULL ? handle_listeners_wrong() : wrong;
 }

@@ -239,6 +239,9 @@ cdef extern from "listeners.h":
         pass
     ctypedef void (*depwatch_listener)(void*, const depwatch_event*) noexcept
     ctypedef void (*depwatch_function_listener)(void*, depwatch_change, PyObject*, depwatch_part, PyObject*) noexcept
+    ctypedef enum depwatch_state:
+        pass
+    ctypedef void (*depwatch_handle_listener)(void*, uint32_t, depwatch_state, uint32_t) noexcept
     ctypedef union ListenerCall:
         depwatch_listener of_facet
         depwatch_function_listener of_functions
@@ -276,3 +279,16 @@ cdef extern from "listeners.h":
         object (*listen_functions)(depwatch_function_listener, void*)
         int (*unlisten)(object) except -1
         Py_ssize_t (*drain)() except -1
+        object (*listen_handle)(uint32_t, depwatch_handle_listener, void*)
+        object (*jump_label)(object, object, void*, void*, PyObject**)
+        const uint8_t* (*label_guard)(object) except NULL
+        int (*label_release)(object) except -1
+        object (*listen_created)(object, depwatch_listener, void*)
+
+cdef extern from "handle_listeners.h":
+    ctypedef struct HandleListener:
+        depwatch_handle_listener call
+        void* data
+        uint32_t handle
+    bint handle_listener_enter(HandleListener*) noexcept
+    void handle_listener_leave(HandleListener*) noexcept

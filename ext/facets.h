@@ -73,7 +73,7 @@ typedef struct Facet {
     bool counted;           /* the present break is in breaks */
     bool conservative;      /* the present break came from an event that does not tell the value */
     bool dead;              /* its object died */
-    bool kept;              /* one pin is for the user who has its object's ID: until the object dies */
+    bool heard;             /* handles of it have a listener: see handle_listeners.h */
     uint16_t breaks;        /* breaks that a drain has seen */
     uint32_t id;            /* its own */
     PyObject *current;      /* borrowed from the provider */
@@ -94,6 +94,7 @@ typedef struct Facet {
     PyObject *name;         /* owned, interned; NULL for parts of functions and whole objects */
     uint8_t provisional;    /* Provisional */
     uint8_t awaits[2];      /* Awaits: of the first dict that had such an event since the last look, and of the last other one */
+    bool kept;              /* one pin is for the user who has its object's ID: until the object dies */
     uint32_t native_listeners; /* of listeners, those in C */
     union {
         uint32_t awaited_in[2];        /* object IDs */

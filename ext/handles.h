@@ -21,9 +21,10 @@ typedef struct Handle {
     uint32_t next_retired;   /* first, because Pool threads its free list through these 4 bytes: list of handles whose
                                 edges wait to be purged */
     uint16_t unstable_after; /* breaks of one facet after which this handle gives it up */
-    uint8_t told : 6;        /* HandleState last delivered to Python */
+    uint8_t told : 5;        /* HandleState last delivered to Python */
     bool released : 1;
     bool queued : 1;         /* is on the retired list */
+    bool heard : 1;          /* has a listener in C: see handle_listeners.h */
     FacetList facets;        /* that it depends on */
 } Handle;
 

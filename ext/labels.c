@@ -63,8 +63,9 @@ static bool find_mapping(uintptr_t page, char permissions[5], ino_t *file)
 }
 
 /* Puts a copy of the page in its place that is mapped a second time, writable. False with errno set. */
-static bool map_twice(CodePage *page)
+static bool map_twice(CodePage *page, const char permissions[5])
 {
+    int protection = PROT_READ | PROT_EXEC | (permissions[1] == 'w' ? PROT_WRITE : 0); /* whose code it is may write on */
     struct stat status;
     int file = memfd_create("depwatch labels", MFD_CLOEXEC | MFD_EXEC);
     if (file < 0 && errno == EINVAL)
@@ -76,7 +77,7 @@ static bool map_twice(CodePage *page)
         alias = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
     if (alias != MAP_FAILED) {
         memcpy(alias, (const void *)page->page, PAGE);
-        if (mmap((void *)page->page, PAGE, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED, file, 0) == MAP_FAILED) {
+        if (mmap((void *)page->page, PAGE, protection, MAP_SHARED | MAP_FIXED, file, 0) == MAP_FAILED) {
             int why = errno;
             munmap(alias, PAGE);
             errno = why;
@@ -112,7 +113,7 @@ static CodePage *use_page(uintptr_t address)
     uintptr_t start = address & ~(PAGE - 1);
     char permissions[5];
     ino_t file;
-    if (!find_mapping(start, permissions, &file) || permissions[2] != 'x') {
+    if (!find_mapping(start, permissions, &file) || permissions[0] != 'r' || permissions[2] != 'x') {
         PyErr_Format(PyExc_ValueError, "there is no executable code at %p: pass the address of a label that is linked",
                      (void *)address);
         return NULL;
@@ -135,7 +136,7 @@ static CodePage *use_page(uintptr_t address)
     if (known == NULL && !reserve_page())
         return (CodePage *)PyErr_NoMemory();
     CodePage page = {.page = start}; /* perhaps where code was that is freed now */
-    if (!map_twice(&page)) {
+    if (!map_twice(&page, permissions)) {
         PyErr_Format(Unwatchable_error,
                      "the code page at %p cannot be mapped a second time (%s): this system forbids it; use a guard cell",
                      (void *)start, strerror(errno));
@@ -234,7 +235,7 @@ void labels_after_fork(void)
         ino_t file;
         if (!find_mapping(page->page, permissions, &file) || file != page->file)
             continue; /* that code is gone */
-        if (!map_twice(page))
+        if (!map_twice(page, permissions))
             Py_FatalError("depwatch: the code that has jump labels cannot be copied after a fork");
         for (Label *label = page->labels; label != NULL; label = label->next_of_page) {
             label->alias = (uint64_t *)(page->alias + ((char *)label->alias - before));

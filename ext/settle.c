@@ -6,6 +6,7 @@
 
 #include "action.h"
 #include "commit.h"
+#include "handle_listeners.h"
 #include "handles.h"
 #include "lookup.h"
 #include "meanwhile.h"
@@ -230,6 +231,8 @@ static void give_up_unstable(uint32_t id)
     FOR_EACH_DEPENDENT(handle, walk, &facet->handles)
         if (handle_at(handle)->unstable_after <= facet->breaks) {
             *handle_byte(handle) = BYTE_RETIRED;
+            if (handle_at(handle)->heard)
+                handle_listeners_hear(handle, id);
             facet->cause = facet->cause == CAUSE_NONE ? CAUSE_UNSTABLE : facet->cause; /* or they are retired already */
         }
 }
@@ -304,7 +307,7 @@ static int tell_handles(uint32_t id, PyObject *notices)
             continue; /* it puts up with this facet: if it is retired, another will say why */
         if (append(notices, Py_BuildValue("iIiIi", (int)NOTICE_HANDLE, handle, (int)state, id, (int)facet->cause)) < 0)
             return -1;
-        handle_at(handle)->told = (uint8_t)state & 0x3f;
+        handle_at(handle)->told = (uint8_t)state & 0x1f;
         if (state == HANDLE_GONE)
             handle_retire(handle);
     }

@@ -2,7 +2,7 @@
 """A native optimizer in small, in Cython: what depwatch.pxd offers, and nothing else of depwatch. For test_c_api.py."""
 
 from cpython.object cimport PyObject
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t, uintptr_t
 
 from depwatch cimport *
 
@@ -23,7 +23,8 @@ cdef class Times:
     cdef uint32_t handle
     cdef const uint8_t* byte
     cdef readonly int breaks, slow
-    cdef object listening
+    cdef int states[3]  # how often each was told
+    cdef object listening, hearing
 
     def __cinit__(self, function, name):
         cdef PyObject* value
@@ -35,6 +36,11 @@ cdef class Times:
         self.listening = depwatch_listen(facet, on_change, &self.breaks)
         self.handle = depwatch_commit(recorder)
         self.byte = depwatch_handle_byte(self.handle)
+        self.hearing = depwatch_listen_handle(self.handle, on_state, self.states)
+
+    @property
+    def told(self):
+        return self.states[<int>DEPWATCH_INVALID], self.states[<int>DEPWATCH_VALID], self.states[<int>DEPWATCH_RETIRED]
 
     def close(self):
         depwatch_unlisten(self.listening)
@@ -49,6 +55,37 @@ cdef class Times:
 
 cdef void on_change(void* data, const depwatch_event* event) noexcept nogil:
     (<int*>data)[0] += 1
+
+
+cdef void on_state(void* data, uint32_t handle, depwatch_state state, uint32_t facet) noexcept nogil:
+    (<int*>data)[<int>state] += 1
+
+
+cdef class Made:
+    """How many functions of this code object were made."""
+
+    cdef readonly int count
+    cdef object listening
+
+    def __cinit__(self, code):
+        self.listening = depwatch_listen_created(code, on_change, &self.count)
+
+    def close(self):
+        depwatch_unlisten(self.listening)
+
+
+def labelled(namespace, name, uintptr_t address, uintptr_t target, values):
+    """The guard of a label there after each of the values is stored, and whether the value of the first moment was read."""
+    cdef PyObject* value
+    before = namespace[name]
+    label = depwatch_jump_label(depwatch_recorder_new(b"labelled", 0), depwatch_facet_of_key(namespace, name),
+                                <void*>address, <void*>target, &value)
+    guards = []
+    for each in values:
+        namespace[name] = each
+        guards.append(depwatch_label_guard(label)[0])
+    depwatch_label_release(label)
+    return guards, taken(value) is before
 
 
 def many(namespace, names):

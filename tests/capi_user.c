@@ -2,6 +2,9 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include <string.h>
+#include <sys/mman.h>
+
 #include "depwatch.h"
 
 static PyObject *import_again(PyObject *self, PyObject *unused)
@@ -254,6 +257,145 @@ static PyObject *told(PyObject *self, PyObject *unused)
     return all;
 }
 
+static PyObject *listen_created(PyObject *self, PyObject *code) { return depwatch_listen_created(code, on_event, &calls); }
+
+/* --- listeners of handles --- */
+
+typedef struct Became {
+    int listener;
+    uint32_t handle;
+    depwatch_state state;
+    uint32_t facet;
+    int byte; /* at that moment */
+} Became;
+
+static Became became[CAPACITY];
+static int n_became;
+
+typedef struct Ear { /* data of a listener of a handle */
+    int listener;
+    const uint8_t *byte;
+} Ear;
+
+static Ear ears[CAPACITY]; /* used in turn */
+static int n_ears;
+
+static void on_handle(void *data, uint32_t handle, depwatch_state state, uint32_t facet)
+{
+    const Ear *ear = data;
+    if (n_became < CAPACITY)
+        became[n_became++] = (Became){ear->listener, handle, state, facet, *ear->byte};
+}
+
+/* listen_handle(handle, number of the listener) */
+static PyObject *listen_handle(PyObject *self, PyObject *args)
+{
+    unsigned handle;
+    int listener;
+    if (!PyArg_ParseTuple(args, "Ii", &handle, &listener))
+        return NULL;
+    Ear *ear = &ears[n_ears % CAPACITY];
+    PyObject *listening = depwatch_listen_handle(handle, on_handle, ear);
+    if (listening != NULL) {
+        *ear = (Ear){listener, depwatch_handle_byte(handle)};
+        n_ears++;
+    }
+    return listening;
+}
+
+/* What was heard since the last call: (listener, handle, state, facet or None, byte) each. */
+static PyObject *told_of_handles(PyObject *self, PyObject *unused)
+{
+    PyObject *all = PyList_New(0);
+    for (int i = 0; all != NULL && i < n_became; i++) {
+        const Became *each = &became[i];
+        PyObject *facet = each->facet == DEPWATCH_NO_ID ? Py_NewRef(Py_None) : PyLong_FromUnsignedLong(each->facet);
+        PyObject *item = Py_BuildValue("iIiNi", each->listener, each->handle, each->state, facet, each->byte);
+        if (item == NULL || PyList_Append(all, item) < 0)
+            Py_CLEAR(all);
+        Py_XDECREF(item);
+    }
+    n_became = 0;
+    return all;
+}
+
+/* listen_null(which entry, facet, handle, code): with no function */
+static PyObject *listen_null(PyObject *self, PyObject *args)
+{
+    PyObject *facet, *code;
+    unsigned handle;
+    int which;
+    if (!PyArg_ParseTuple(args, "iOIO", &which, &facet, &handle, &code))
+        return NULL;
+    return which == 0   ? depwatch_listen(facet, NULL, NULL)
+           : which == 1 ? depwatch_listen_functions(NULL, NULL)
+           : which == 2 ? depwatch_listen_handle(handle, NULL, NULL)
+                        : depwatch_listen_created(code, NULL, NULL);
+}
+
+/* --- jump labels --- */
+
+#define PAGE 4096
+
+/* A page of machine code that has two functions at an address that is returned: the first begins with the nop and returns
+ * 1, the second, 16 bytes further on, returns 2. emit(writable) */
+static PyObject *emit(PyObject *self, PyObject *writable)
+{
+    static const unsigned char text[] = {0x0f, 0x1f, 0x44, 0, 0, 0xb8, 1, 0, 0, 0, 0xc3, 0xcc, 0xcc, 0xcc, 0xcc, 0xcc,
+                                         0xb8, 2,    0,    0, 0, 0xc3};
+    char *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED)
+        return PyErr_SetFromErrno(PyExc_OSError);
+    memcpy(page, text, sizeof text);
+    if (mprotect(page, PAGE, PROT_READ | PROT_EXEC | (PyObject_IsTrue(writable) ? PROT_WRITE : 0)) != 0)
+        return PyErr_SetFromErrno(PyExc_OSError);
+    return PyLong_FromVoidPtr(page);
+}
+
+static PyObject *call(PyObject *self, PyObject *address)
+{
+    return PyLong_FromLong(((int (*)(void))PyLong_AsVoidPtr(address))());
+}
+
+/* poke(address, number): as a JIT that writes on where it has written code */
+static PyObject *poke(PyObject *self, PyObject *args)
+{
+    unsigned long long address;
+    int number;
+    if (!PyArg_ParseTuple(args, "Ki", &address, &number))
+        return NULL;
+    *(volatile unsigned char *)(uintptr_t)address = (unsigned char)number;
+    Py_RETURN_NONE;
+}
+
+static PyObject *free_code(PyObject *self, PyObject *address)
+{
+    munmap(PyLong_AsVoidPtr(address), PAGE);
+    Py_RETURN_NONE;
+}
+
+/* jump_label(recorder, facet, address, target): (label, value) */
+static PyObject *jump_label(PyObject *self, PyObject *args)
+{
+    PyObject *recorder, *facet, *value;
+    unsigned long long address, target;
+    if (!PyArg_ParseTuple(args, "OOKK", &recorder, &facet, &address, &target))
+        return NULL;
+    PyObject *label = depwatch_jump_label(recorder, facet, (void *)(uintptr_t)address, (void *)(uintptr_t)target, &value);
+    return label == NULL ? NULL : Py_BuildValue("NN", label, value);
+}
+
+static PyObject *label_guard(PyObject *self, PyObject *label)
+{
+    const uint8_t *byte = depwatch_label_guard(label);
+    return byte == NULL ? NULL : PyLong_FromLong(*byte);
+}
+
+static PyObject *label_release(PyObject *self, PyObject *label)
+{
+    return depwatch_label_release(label) < 0 ? NULL : Py_NewRef(Py_None);
+}
+
 static PyObject *drain(PyObject *self, PyObject *unused)
 {
     Py_ssize_t n = depwatch_drain();
@@ -276,6 +418,12 @@ static PyMethodDef methods[] = {
     {"cell_release", cell_release, METH_O},        {"listen", listen, METH_O},
     {"listen_functions", listen_functions, METH_O}, {"unlisten", unlisten, METH_O},
     {"note_byte", note_byte, METH_O},              {"told", told, METH_NOARGS},
+    {"listen_created", listen_created, METH_O},    {"listen_handle", listen_handle, METH_VARARGS},
+    {"told_of_handles", told_of_handles, METH_NOARGS},
+    {"listen_null", listen_null, METH_VARARGS},    {"emit", emit, METH_O},
+    {"call", call, METH_O},                        {"poke", poke, METH_VARARGS},
+    {"free_code", free_code, METH_O},              {"jump_label", jump_label, METH_VARARGS},
+    {"label_guard", label_guard, METH_O},          {"label_release", label_release, METH_O},
     {"drain", drain, METH_NOARGS},                 {NULL},
 };
 

@@ -119,6 +119,7 @@ def c(capi_user):
     yield capi_user
     capi_user.note_byte(None)
     capi_user.told()
+    capi_user.told_of_handles()
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ import pytest
 
 import depwatch
 from depwatch import Released, Stale, Unstable, Unwatchable
-from native import CODE, DEFAULTS, EXISTENCE, F64, I64, KWDEFAULTS, NEW, NOT_APPLICABLE, OBJECT, OLD, frozen
+from native import CODE, DEFAULTS, EXISTENCE, F64, I64, KWDEFAULTS, LABELS, NEW, NOT_APPLICABLE, OBJECT, OLD, frozen
 from support import ROOT, compiler, namespace
 
 
@@ -39,7 +39,7 @@ def test_every_entry_of_the_header_has_a_name_in_c_and_in_cython():
     header = (ROOT / "depwatch" / "include" / "depwatch.h").read_text()
     struct = header[header.index("typedef struct depwatch_api {") : header.index("} depwatch_api;")]
     entries = set(re.findall(r"\(\*(\w+)\)\(", struct))
-    assert len(entries) == 24
+    assert len(entries) == 29
     assert set(re.findall(r"#define depwatch_(\w+) \(depwatch_capi->\1\)", header)) == entries
     pxd = (ROOT / "depwatch" / "include" / "depwatch.pxd").read_text()
     assert set(re.findall(r" depwatch_(\w+)\(", pxd)) - {"import"} == entries
@@ -48,7 +48,7 @@ def test_every_entry_of_the_header_has_a_name_in_c_and_in_cython():
 def test_what_a_build_needs_is_packed():
     """Headers for users are package data; those of the core are named, or an sdist misses them."""
     tool = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
-    (core,) = tool["ext-modules"]
+    (core,) = (module for module in tool["ext-modules"] if module["name"] == "depwatch._core")
     include = {f"include/{path.name}" for path in (ROOT / "depwatch" / "include").iterdir()}
     assert include == {each for each in tool["package-data"]["depwatch"] if each.startswith("include/")}
     headers = {f"ext/{path.name}" for path in (ROOT / "ext").iterdir() if path.suffix in (".h", ".pxd", ".pxi")}
@@ -346,8 +346,8 @@ def test_a_guard_cell_falls_and_rises_with_the_value_that_was_read(c):
 
 
 def test_the_c_code_in_the_document_compiles(tmp_path):
-    (code,) = re.findall(r"```c\n(.*?)```", (ROOT / "docs" / "c-api.md").read_text(), re.DOTALL)
-    (tmp_path / "shown.c").write_text(code)
+    code = re.findall(r"```c\n(.*?)```", (ROOT / "docs" / "c-api.md").read_text(), re.DOTALL)
+    (tmp_path / "shown.c").write_text("\n".join(code))
     command, flags = compiler()
     flags = [*flags, f"-I{depwatch.get_include()}", "-Wall", "-Wextra", "-Wno-unused", "-Werror", "-fsyntax-only"]
     flags.remove("-w")
@@ -365,10 +365,30 @@ def test_an_optimizer_in_cython_freezes_a_global_and_is_never_wrong(capi_cython)
     for rate in (4, 3, 5):
         globals_["scale"] = rate
         results.append(times(2))
-    assert (results, times.slow, times.breaks) == ([6, 8, 6, 10], 2, 3)
+    assert (results, times.slow, times.breaks, times.told) == ([6, 8, 6, 10], 2, 3, (2, 1, 0))
     times.close()
+    assert times.told == (2, 1, 1)
     with pytest.raises(NameError):
         capi_cython.Times(function, "absent")
+
+
+def test_new_functions_and_labels_in_cython(capi_cython, c):
+    def make():
+        return lambda: 0
+
+    made = capi_cython.Made(make().__code__)
+    kept = [make(), (lambda: 0), make()]
+    assert made.count == 2
+    made.close()
+    kept.append(make())
+    assert made.count == 2
+    address = c.emit(False)
+    mapping = {"key": OLD}
+    if LABELS:
+        assert capi_cython.labelled(mapping, "key", address, address + 16, (NEW, OLD, NEW)) == ([0, 1, 0], True)
+    with pytest.raises(ValueError if LABELS else Unwatchable):
+        capi_cython.labelled(mapping, "key", address + 16, address, ())
+    c.free_code(address)
 
 
 def test_entries_raise_in_cython_and_many_handles_are_committed(capi_cython):

@@ -6,6 +6,8 @@ import sys
 import threading
 import types
 
+import pytest
+
 import depwatch
 from depwatch import Change
 from native import CODE, DEFAULTS, EXISTENCE, F64, I64, KWDEFAULTS, NEW, NOT_APPLICABLE, OLD, frozen
@@ -125,6 +127,60 @@ def test_the_life_of_functions_is_told_in_order_at_once_with_attribute_and_value
 
 
 @without_automatic_drain
+def test_new_functions_of_one_code_object_are_told_at_once_and_those_of_no_other(c):
+    made = {}
+    exec("def make():\n    def inner(a=1): pass\n    return inner\ndef other(): return lambda: 0", made)
+    make, other = made["make"], made["other"]
+    code = next(each for each in make.__code__.co_consts if type(each) is types.CodeType)
+    listening = c.listen_created(code)
+    number = c.id_of(code)
+    other()
+    assert c.told() == []
+    first, second = make(), make()
+    events = c.told()
+    facet = events[0][1]
+    assert events == [(Change.CREATED, facet, number, 0, 0, id(each), -1) for each in (first, second)]
+    first.__defaults__ = (2,)
+    first.__code__ = other.__code__
+    del first
+    assert c.told() == [], "only that it is made"
+    copy = types.FunctionType(code, {})
+    assert c.told() == [(Change.CREATED, facet, number, 0, 0, id(copy), -1)]
+    c.unlisten(listening)
+    make()
+    assert c.told() == []
+    listening = c.listen_created(code)
+    del second, copy, code
+    make.__code__ = other.__code__
+    made.clear()
+    gc.collect()
+    assert [event[:3] for event in c.told()] == [(Change.DESTROYED, facet, number)]
+    del listening
+
+
+def test_a_listener_in_c_and_a_subscription_hear_of_the_same_new_functions(c, log):
+    def make():
+        return lambda: 0
+
+    code = make().__code__
+    subscription = depwatch.subscribe_created(log.event, code)
+    listening = c.listen_created(code)
+    function = make()
+    assert [event[0] for event in c.told()] == [Change.CREATED]
+    assert log.drained() == [("CREATED", "created", depwatch.UNKNOWN, function)]
+    subscription.cancel()
+    make()
+    assert [event[0] for event in c.told()] == [Change.CREATED]
+    assert log.drained() == []
+    del listening
+    make()
+    assert c.told() == []
+    for wrong in (make, 3, None):
+        with pytest.raises(TypeError, match="is no code object"):
+            c.listen_created(wrong)
+
+
+@without_automatic_drain
 def test_listeners_allocate_nothing_while_cpython_stores(c, counting):
     mapping = {"key": OLD}
     listening = c.listen(c.facet_of_key(mapping, "key"))
@@ -231,10 +287,12 @@ def test_committing_and_listening_many_times_leaves_nothing(c):
         cell = c.value_cell(facet, F64)
         guard, _ = c.guard_cell(recorder, facet)
         handle = c.commit(recorder)
+        heard, created = c.listen_handle(handle, 0), c.listen_created((lambda: 0).__code__)
         mapping["key"] = 2.5
         c.release(handle)
         c.told()
-        del listening, cell, guard
+        assert len(c.told_of_handles()) == 2
+        del listening, cell, guard, heard, created
 
     def left():
         gc.collect()

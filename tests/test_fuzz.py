@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from fuzz import program, report
+from fuzz import labels, program, report
 from fuzz.routes import ROUTES
 from host.versions import IS_DEBUG
 
@@ -18,7 +18,11 @@ from host.versions import IS_DEBUG
 STEPS = 25_000 if IS_DEBUG else 40_000
 SEED = 1  # one for all: the same programs take different ways on each version
 CAUSES = ("changed", "died", "superseded", "unstable", "lost", "ambiguous", "class of the module")
-USED = ("committed", "fired", "healed", "told", "refused", "unstable", "stale, refused at commit", "cells checked")
+USED = (
+    "committed", "fired", "healed", "told", "refused", "unstable", "stale, refused at commit", "cells checked",
+    "committed with others", "stale, refused at commit of many", "entries that ran", "entry refused, there is one",
+    *(["labels checked"] if labels.SUPPORTED else []),
+)  # fmt: skip
 
 
 def run(*arguments):
@@ -82,7 +86,27 @@ SABOTAGE = {
         "depwatch.ValueCell.value = property(lambda cell: 12.75)",
         "wrong: the ",
     ),
+    **(
+        {
+            "labels are always up": (
+                "depwatch.JumpLabel.holds = property(lambda label: True)",
+                "wrong: the code of the label of ",
+            )
+        }
+        if labels.SUPPORTED
+        else {}
+    ),
     "guards are always up": ("depwatch.GuardCell.holds = property(lambda cell: True)", "wrong: the guard of "),
+    "what many handles rely on is lost": (
+        "commit = depwatch.Recorder.commit_many; depwatch.Recorder.commit_many = lambda recorder, offsets, reads: "
+        "commit(recorder, type(offsets)('Q', bytes(8 * len(offsets))), type(reads)('I'))",
+        "wrong: stale: ",
+    ),
+    "an entry looks at another handle": (
+        "install = depwatch.install; depwatch.install = lambda function, optimized, handle: "
+        "install(function, optimized, depwatch.Recorder('valid').commit())",
+        "wrong: stale: the entry of ",
+    ),
     "nothing is drained": (
         "from fuzz import program; from types import SimpleNamespace as Made; program._core = Made("
         "counters=program._core.counters, unsettled=lambda: False); depwatch.drain = lambda: 0",

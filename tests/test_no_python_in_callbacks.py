@@ -13,7 +13,7 @@ from support import ROOT, UNKNOWN, Counted, compiler, freeze, namespace, seen_in
 EXT = ROOT / "ext"
 IN_CALLBACKS = [
     "event.c", "dict_event.c", "type_event.c", "function_event.c", "module_event.c", "action.c", "provisional.c",
-    "meanwhile.c", "bytes.c", "walk.c", "listeners.c",
+    "meanwhile.c", "bytes.c", "walk.c", "listeners.c", "handle_listeners.c",
 ]  # with all that they inline from the headers  # fmt: skip
 
 # What object code that runs inside a callback may refer to, and why it does no harm there.
@@ -75,7 +75,7 @@ OTHER_SYMBOLS = {
 # Defined in other files of ours: data that callbacks read and write, and one function whose address is handed on.
 OUR_SYMBOLS = {
     "service", "queue", "object_pool", "facet_pool", "handle_pool", "handle_bytes", "objects_by_address", "dict_slot",
-    "block_chunks", "table_of_object", "service_pending", "entries_by_function",
+    "block_chunks", "table_of_object", "service_pending", "entries_by_function", "heard_handles", "heard_facets",
 }  # fmt: skip
 
 

@@ -2,57 +2,53 @@
 
 from collections.abc import Callable
 from importlib.util import find_spec
-from typing import Any
 
 import click
 
-MOST = 1 << 31  # of a threshold or a limit
+MOST = (1 << 31) - 1  # of a threshold or a limit
+MOST_NUMBERS = 1_000
 
 
-class Numbers(click.ParamType):
+type _Callback = Callable[[click.Context, click.Parameter, str], tuple[int, ...]]
+
+
+def _numbers(least: int) -> _Callback:
     """10,50,500 or 1-100; each once."""
 
-    name = "numbers"
-
-    def __init__(self, least: int) -> None:
-        self.least = least
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
-        if isinstance(value, tuple):
-            return value
-        numbers: list[int] = []
+    def numbers(_: click.Context, param: click.Parameter, value: str) -> tuple[int, ...]:
+        found: list[int] = []
         for part in value.split(","):
             first, dash, last = part.partition("-")
             try:
                 low, high = int(first), int(last if dash else first)
             except ValueError:
-                self.fail(f"{part!r} is no number: write 6, or 1,6,20, or 1-100", param, ctx)
-            if not self.least <= low <= high <= MOST:
-                self.fail(f"{part!r} is not within {self.least} to {MOST}, ascending", param, ctx)
-            if high - low > 1000:
-                self.fail(f"{part!r} are {high - low + 1:,} numbers, at most 1,000", param, ctx)
-            numbers += range(low, high + 1)
-        return tuple(dict.fromkeys(numbers))
+                raise click.BadParameter(f"{part!r} is no number: write 6, or 1,6,20, or 1-100", param=param) from None
+            if not least <= low <= high <= MOST:
+                raise click.BadParameter(f"{part!r} is not within {least} to {MOST}, ascending", param=param)
+            if len(found) + high - low >= MOST_NUMBERS:
+                raise click.BadParameter(f"{value!r} are more than {MOST_NUMBERS:,} numbers", param=param)
+            found += range(low, high + 1)
+        return tuple(dict.fromkeys(found))
+
+    return numbers
 
 
-class Names(click.ParamType):
-    name = "policies"
+def _names(_: click.Context, param: click.Parameter, value: str | None) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    from depwatch.compare.replay.lineup import NAMED
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
-        from depwatch.compare.replay.lineup import NAMED
-
-        names = tuple(dict.fromkeys(value.split(",")))
-        for name in names:
-            if name not in NAMED:
-                self.fail(f"there is no policy {name!r}; there are {', '.join(NAMED)}", param, ctx)
-        return names
+    for name in value.split(","):
+        if name not in NAMED:
+            raise click.BadParameter(f"there is no policy {name!r}; there are {', '.join(NAMED)}", param=param)
+    return tuple(dict.fromkeys(value.split(",")))
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("-o", "output", metavar="FILE", type=click.Path(dir_okay=False), help="Write all results there, as JSON.")
-@click.option("--hot-after", metavar="CALLS,...", type=Numbers(10), default="50", show_default=True)
-@click.option("--give-up", "limits", metavar="CHANGES,...", type=Numbers(1), default="6", show_default=True)
-@click.option("--policies", metavar="NAME,...", type=Names(), help="Only these.")
+@click.option("--hot-after", metavar="CALLS,...", callback=_numbers(10), default="50", show_default=True)
+@click.option("--give-up", "limits", metavar="CHANGES,...", callback=_numbers(1), default="6", show_default=True)
+@click.option("--policies", metavar="NAME,...", callback=_names, help="Only these.")
 @click.option("--prices", "prices", metavar="FILE", type=click.Path(dir_okay=False), help="Lists of prices, as TOML.")
 @click.option("--sweep", "with_sweep", is_flag=True, help="Where each two policies break even; with -o.")
 @click.option("--check", "checks", is_flag=True, help="Check that the traces keep the rules of their format first.")

@@ -11,10 +11,11 @@
  * Unless an entry says otherwise:
  * - The GIL is needed. Not callable from a listener, nor from any other callback inside an update of CPython: entries
  *   may run Python (a look-up compares keys, a drain calls listeners).
- * - Arguments are borrowed. A PyObject * that is returned is a new reference, which the caller releases with Py_DECREF.
+ * - Arguments are borrowed, and none is NULL but a listener's data. A PyObject * that is returned is a new reference,
+ *   which the caller releases with Py_DECREF.
  * - An error is NULL, -1 or DEPWATCH_NO_ID with an exception set: depwatch.Unwatchable, Unstable, Stale, Released, or
  *   TypeError, ValueError, MemoryError.
- * Facets, recorders, cells and listeners are Python objects, opaque to C: what has another type is refused (TypeError).
+ * Facets, recorders, cells, labels and listeners are Python objects, opaque to C: what has another type is refused (TypeError).
  * Handles are plain numbers, so that many of them cost no object each.
  */
 #ifndef DEPWATCH_H
@@ -94,6 +95,26 @@ typedef void (*depwatch_listener)(void *data, const depwatch_event *event);
 typedef void (*depwatch_function_listener)(void *data, depwatch_change change, PyObject *function,
                                            depwatch_part attribute, PyObject *new_value);
 
+/* What a handle is. Its byte: 0, 1 to 254, 255. */
+typedef enum depwatch_state {
+    DEPWATCH_VALID,
+    DEPWATCH_INVALID, /* some assumption does not hold now */
+    DEPWATCH_RETIRED  /* for good */
+} depwatch_state;
+
+/* A handle is now in another state than before: invalidated, resumed or retired. Called wherever that happens, at once,
+ * by the same contract, after the bytes of all handles that rely on that facet have changed, and its cells and guards:
+ *
+ * - inside CPython's callback, before the change takes effect;
+ * - in a drain, which looks again at what a callback had to take for broken, gives up what broke too often, and retires
+ *   what waits for a value that nobody has any more. It runs by itself in the main thread, and at the start of entries;
+ * - in a read, of any recorder, that finds another value than the one that the handle waits for: retired;
+ * - in handle_retire and handle_release, and in depwatch.invalidate() of Python: retired, in whoever's thread calls.
+ *
+ * facet: the ID of the one that did it (of several that break at one event, the first); DEPWATCH_NO_ID in the last case.
+ * Retired comes once, and nothing after it. */
+typedef void (*depwatch_handle_listener)(void *data, uint32_t handle, depwatch_state state, uint32_t facet);
+
 /* --- the entries -------------------------------------------------------------------------------------------------- */
 
 typedef struct depwatch_api {
@@ -169,6 +190,28 @@ typedef struct depwatch_api {
 
     /* Deliver to Python what has happened, as depwatch.drain(): the number of calls made, or -1. */
     Py_ssize_t (*drain)(void);
+
+    /* Calls listener(data, handle, state, facet) whenever the handle's state changes, until unlisten, until the result's
+     * last reference is dropped, or until it has told of the retirement; data must stay until then. It is told of what
+     * comes: look at the byte once more after this. Released, as handle_byte. Costs memory and at most 100 ns for each
+     * facet of the handle, then a call at each change of state; and nothing to handles that have no listener. */
+    PyObject *(*listen_handle)(uint32_t handle, depwatch_handle_listener listener, void *data);
+
+    /* A jump label: the 5-byte nop (0f 1f 44 00 00) at address becomes a jump to target the moment the value that is read
+     * now is not there any more, and the nop again when it is. *value: a new reference to it. Facets, recorder and errors
+     * as for guard_cell, but ValueError for a place that cannot be patched, saying why, and Unwatchable where the system
+     * or the processor forbids it. What the code must be like is in docs/jump-labels.md. Some 50 us. */
+    PyObject *(*jump_label)(PyObject *recorder, PyObject *facet, void *address, void *target, PyObject **value);
+    /* A byte that is 1 while the label is the nop. Fixed until label_release. NULL: Released. */
+    const uint8_t *(*label_guard)(PyObject *label);
+    /* The code is patched no more, left as it is, and may be unmapped. Idempotent; dropping the last reference does the
+     * same. */
+    int (*label_release)(PyObject *label);
+
+    /* As listen, for each new function of a code object: a DEPWATCH_CREATED whose new_value is the function (of which
+     * the same is yet to come as for listen_functions), then one DEPWATCH_DESTROYED, of the code object. Costs each
+     * function of the process a call and a test. */
+    PyObject *(*listen_created)(PyObject *code, depwatch_listener listener, void *data);
 } depwatch_api;
 
 #ifndef DEPWATCH_CORE
@@ -199,6 +242,11 @@ static const depwatch_api *depwatch_capi;
 #define depwatch_listen_functions (depwatch_capi->listen_functions)
 #define depwatch_unlisten (depwatch_capi->unlisten)
 #define depwatch_drain (depwatch_capi->drain)
+#define depwatch_listen_handle (depwatch_capi->listen_handle)
+#define depwatch_jump_label (depwatch_capi->jump_label)
+#define depwatch_label_guard (depwatch_capi->label_guard)
+#define depwatch_label_release (depwatch_capi->label_release)
+#define depwatch_listen_created (depwatch_capi->listen_created)
 
 /* Imports depwatch and checks that it has all entries of this header. 0, or -1 with an ImportError set. */
 static inline int depwatch_import(void)

@@ -20,6 +20,9 @@ cdef extern from "depwatch.h" nogil:
         DEPWATCH_ADDED, DEPWATCH_MODIFIED, DEPWATCH_DELETED, DEPWATCH_CLONED, DEPWATCH_CLEARED
         DEPWATCH_DESTROYED, DEPWATCH_CREATED, DEPWATCH_MRO, DEPWATCH_CLASS
 
+    ctypedef enum depwatch_state:
+        DEPWATCH_VALID, DEPWATCH_INVALID, DEPWATCH_RETIRED
+
     ctypedef struct depwatch_event:
         uint32_t facet
         uint32_t object
@@ -32,6 +35,8 @@ cdef extern from "depwatch.h" nogil:
     ctypedef void (*depwatch_listener)(void* data, const depwatch_event* event) noexcept nogil
     ctypedef void (*depwatch_function_listener)(void* data, depwatch_change change, PyObject* function,
                                                 depwatch_part attribute, PyObject* new_value) noexcept nogil
+    ctypedef void (*depwatch_handle_listener)(void* data, uint32_t handle, depwatch_state state,
+                                              uint32_t facet) noexcept nogil
 
 cdef extern from "depwatch.h":
     int depwatch_import() except -1
@@ -65,3 +70,10 @@ cdef extern from "depwatch.h":
     object depwatch_listen_functions(depwatch_function_listener listener, void* data)
     int depwatch_unlisten(object listening) except -1
     Py_ssize_t depwatch_drain() except -1
+
+    object depwatch_listen_handle(uint32_t handle, depwatch_handle_listener listener, void* data)
+    object depwatch_jump_label(object recorder, object facet, void* address, void* target,
+                               PyObject** value)  # value: a new reference
+    const uint8_t* depwatch_label_guard(object label) except NULL
+    int depwatch_label_release(object label) except -1
+    object depwatch_listen_created(object code, depwatch_listener listener, void* data)

@@ -6,6 +6,9 @@ world       what a program changes: namespaces, a module, classes, functions
 targets     what compiled code can rely on, and what plain Python finds there
 routes      every way to change it; routes_*: one file a kind of object
 compiling   recorders, handles and cells: read, commit, release
+labels      machine code that has places for jump labels
+entries     optimized code that is installed for functions
+wrong       what a check raises
 checks      what must be so after each step
 program     bytes -> steps
 campaign    programs by hypothesis, many steps, one seed

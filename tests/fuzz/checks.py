@@ -3,20 +3,17 @@
 from typing import Any
 
 import depwatch
-from fuzz import keys, values
+from fuzz import keys, labels, values
 from fuzz.compiling import CellUse, Optimizer, Piece
 from fuzz.targets import FunctionPart, ModuleAttribute, Whole
 from fuzz.values import GONE, MISSING
+from fuzz.wrong import Wrong
 
 RETIRED = 255
 FITS = {
     "f64": lambda value: type(value) is float,
     "i64": lambda value: type(value) is int and -(2**63) <= value < 2**63,
 }
-
-
-class Wrong(AssertionError):
-    """depwatch does not say what plain Python finds."""
 
 
 def check(optimizer: Optimizer, drained: bool) -> None:
@@ -47,7 +44,7 @@ def check(optimizer: Optimizer, drained: bool) -> None:
             optimizer.count("healed")
         piece.byte = byte
         for cell in piece.cells:
-            optimizer.count("cells checked")
+            optimizer.count("labels checked" if cell.kind == "label" else "cells checked")
             check_cell(cell, step, drained)
 
 
@@ -62,14 +59,16 @@ def fired(optimizer: Optimizer, piece: Piece) -> None:
 def check_cell(use: CellUse, step: int, drained: bool) -> None:
     now = use.target.now(step)
     restored = drained and use.may_recover()
-    if use.kind == "guard":
+    if use.kind == "label" and use.cell.holds != labels.runs_on(use.cell):
+        raise Wrong(f"the code of the label of {use.target!r} goes another way than its guard says")
+    if use.kind in ("guard", "label"):
         holds = now is not GONE and now is not MISSING and values.same(now, use.key)
         if use.cell.holds and not holds:
-            raise Wrong(f"the guard of {use.target!r} is up, and the value is another")
+            raise Wrong(f"the {use.kind} of {use.target!r} is up, and the value is another")
         if restored and holds and not use.cell.holds and use.recordings == use.target.recordings:
             if not values.is_dead(use.key):
                 raise Wrong(
-                    f"after a drain the guard of {use.target!r} is down, and the value is the one that was read"
+                    f"after a drain the {use.kind} of {use.target!r} is down, and the value is the one that was read"
                 )
         return
     word: Any = use.cell.value

@@ -1,14 +1,16 @@
 """The optimizer's side: what reads, commits, uses cells and releases."""
 
+from array import array
 from typing import Any
 
 import depwatch
-from fuzz import keys, targets, values
+from fuzz import keys, labels, targets, values
 from fuzz.targets import Attribute, Builtins, FunctionPart, Global, ModuleAttribute, Named, Target, Whole
 from fuzz.values import GONE, MISSING
-from fuzz.world import MISSES_INSTANCE_STORES, NAMES, Space, World
+from fuzz.world import MISSES_INSTANCE_STORES, NAMES, Box, Space, World
 
 MAX_PIECES, MAX_OPEN = 8, 2
+PATCHED = ("object", "f64", "i64", "guard", *(["label"] if labels.SUPPORTED else []))
 LIMITS = (1, 2, 6, 6, 6, 100, 100, 65535)
 PARTS = ("code", "defaults", "kwdefaults")
 
@@ -46,7 +48,7 @@ class Assumption:
 
 
 class CellUse:
-    """A cell, and what it is of."""
+    """A cell or a jump label, and what it is of."""
 
     __slots__ = ("_before", "_world", "cell", "key", "kind", "recordings", "target")
 
@@ -67,10 +69,18 @@ class CellUse:
 class Piece:
     """One piece of optimized code."""
 
-    __slots__ = ("assumptions", "byte", "cells", "distinct", "handle", "limit")
+    __slots__ = ("assumptions", "batch", "byte", "cells", "distinct", "handle", "limit")
 
-    def __init__(self, handle: depwatch.Handle, limit: int, assumptions: list[Assumption], cells: list[CellUse]):
+    def __init__(
+        self,
+        handle: depwatch.Handle,
+        limit: int,
+        assumptions: list[Assumption],
+        cells: list[CellUse],
+        batch: depwatch.Handles | None = None,
+    ) -> None:
         self.handle, self.limit, self.assumptions, self.cells = handle, limit, assumptions, cells
+        self.batch = batch  # that it was committed with
         self.byte = 0  # at the last check
         self.distinct = tuple({id(each.target): each for each in assumptions}.values())
 
@@ -81,8 +91,12 @@ class Open:
     def __init__(self, limit: int) -> None:
         self.recorder = depwatch.Recorder("fuzz", limit)
         self.limit = limit
-        self.assumptions: list[Assumption] = []
+        self.reads: list[tuple[range, tuple[Assumption, ...]]] = []  # the numbers of each read
         self.cells: list[CellUse] = []
+
+    @property
+    def assumptions(self) -> list[Assumption]:
+        return [each for _, assumptions in self.reads for each in assumptions]
 
 
 class Optimizer:
@@ -114,6 +128,9 @@ class Optimizer:
         if found is None:
             found = self._targets[key] = make(*of)
         return found
+
+    def parts(self, box: Box) -> list[FunctionPart]:
+        return [self._once(FunctionPart, box, part) for part in PARTS]
 
     def target(self, number: int, choice: int) -> Target:
         """A target by two numbers below 256."""
@@ -152,6 +169,7 @@ class Optimizer:
     def read(self, into: Open, target: Target) -> None:
         """Read it; the value must be what plain Python finds. What is missing or refused must be so for a reason."""
         beside = self._rests_on(target)  # found or not
+        before = into.recorder.reads
         try:
             value = target.read(into.recorder)
         except (NameError, AttributeError):
@@ -167,7 +185,7 @@ class Optimizer:
         target.forget()
         assumption = Assumption(target, value)
         # Reading can run the program's code (keys that compare), so it may have changed by now: then commit says so.
-        into.assumptions += (assumption, *beside)
+        into.reads.append((range(before, into.recorder.reads), (assumption, *beside)))
 
     def _refused(self, target: Target, error: depwatch.Unwatchable) -> None:
         space = getattr(target, "space", None) or getattr(target, "box", None)
@@ -190,10 +208,11 @@ class Optimizer:
             return
         if type(target) is Global and target.how != "function":  # a cell of a dict is of its own items
             target = self._once(Global, target.space, target.name, None)
-        kind = ("object", "f64", "i64", "guard")[number % 4]
+        kind = PATCHED[number % len(PATCHED)]
         try:
-            if kind == "guard":
-                cell: Any = into.recorder.guard_cell(target.owner(), target.name)
+            if kind in ("guard", "label"):
+                make = depwatch.Recorder.guard_cell if kind == "guard" else labels.new
+                cell: Any = make(into.recorder, target.owner(), target.name)
                 target.forget()
                 key = Assumption(target, cell.value).key
             else:
@@ -218,8 +237,40 @@ class Optimizer:
             return
         self.pieces.append(Piece(handle, of.limit, of.assumptions, of.cells))
         self.count("committed")
+        self._make_room()
+
+    def commit_many(self, of: Open, chosen: list[list[int]], keep: bool) -> None:
+        """A handle for each list of reads. The recorder stays open, if it is to be kept."""
+        numbers, offsets = array("I"), array("Q", [0])
+        for reads in chosen:
+            for read in reads:
+                numbers.extend(of.reads[read][0])
+            offsets.append(len(numbers))
+        try:
+            batch = of.recorder.commit_many(offsets, numbers)
+        except depwatch.Stale:
+            self.count("stale, refused at commit of many")
+            of.recorder.close()
+            return
+        for reads, handle in zip(chosen, batch, strict=True):
+            assumptions = [each for read in reads for each in of.reads[read][1]]
+            self.pieces.append(Piece(handle, of.limit, assumptions, of.cells, batch))
+            self.count("committed with others")
+        if chosen:
+            of.cells = []
+        if keep and len(self.open) < MAX_OPEN:
+            self.open.append(of)
+        else:
+            of.recorder.close()
+        self._make_room()
+
+    def _make_room(self) -> None:
         while len(self.pieces) > MAX_PIECES:
             self.release(self.pieces[0])
+
+    def release_batch(self, batch: depwatch.Handles) -> None:
+        self.pieces = [piece for piece in self.pieces if piece.batch is not batch]
+        batch.release()
 
     def release(self, piece: Piece) -> None:
         self.pieces.remove(piece)

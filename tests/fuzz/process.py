@@ -15,8 +15,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from fuzz import campaign
-from fuzz.checks import Wrong
 from fuzz.program import Watch
+from fuzz.wrong import Wrong
 
 _HEAD = struct.Struct("QQQQ")  # steps, fired, fired needlessly, length of the program that follows
 MAX_SECONDS = 20  # for one program, which takes some milliseconds

@@ -18,10 +18,12 @@ from fuzz import (
     routes_type,
     values,
 )
-from fuzz.checks import Wrong, check
+from fuzz.checks import check
 from fuzz.compiling import Optimizer
+from fuzz.entries import Entries
 from fuzz.routes import ROUTES, Route
 from fuzz.world import NAMES, World
+from fuzz.wrong import Wrong
 
 ROOMS = (
     routes_dict,
@@ -68,6 +70,7 @@ class Machine:
         self.watch = watch
         self.world = World()
         self.optimizer = Optimizer(self.world, self.count)
+        self.entries = Entries(self.optimizer)
         self.budget = 0  # changes that listeners may still make in this step
 
     def count(self, what: str) -> None:
@@ -81,6 +84,7 @@ class Machine:
                     self.watch(self, route, *numbers)
             self.drain()
         finally:
+            self.entries.close()
             self.optimizer.close()
             self.world.close()
 
@@ -97,6 +101,7 @@ class Machine:
         for_drain = route.name == "drain"  # has checked already
         if not for_drain:
             world.step += 1  # what the route has looked at may have changed since
+            self.entries.check(drained=False)
             check(self.optimizer, drained=False)
         if self.counts["fired needlessly"] != needless:
             self.counts[f"needless: {route.name}"] += 1
@@ -112,6 +117,7 @@ class Machine:
         settle()
         keys.Odd.meddle = None  # plain Python's own look-ups must change nothing
         self.world.step += 1
+        self.entries.check(drained=True)
         check(self.optimizer, drained=True)
 
     @contextlib.contextmanager

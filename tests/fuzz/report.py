@@ -108,5 +108,5 @@ class Narrator:
             for each in piece.distinct:
                 print(f"        {'holds' if each.holds(world.step) else 'broken'}: {each.target}", flush=True)
             for use in piece.cells:
-                told = use.cell.holds if use.kind == "guard" else use.cell.value
+                told = use.cell.holds if use.kind in ("guard", "label") else use.cell.value
                 print(f"        {use.kind} cell of {use.target}: {told}", flush=True)

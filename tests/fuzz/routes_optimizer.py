@@ -16,7 +16,7 @@ def compile_a_piece(m: Any, x: int, y: int, z: int) -> None:
     made = Open(LIMITS[z % len(LIMITS)])
     for number in range(1 + z % 3):
         target = m.optimizer.target(x + 5 * number, y + 29 * number)
-        if z >= 192 and number == 0:
+        if z >= 176 and number == 0:
             m.optimizer.cell(made, target, z >> 2)
         else:
             m.optimizer.read(made, target)
@@ -45,6 +45,38 @@ def read_more(m: Any, x: int, y: int, z: int) -> None:
 def commit(m: Any, x: int, y: int, z: int) -> None:
     if m.optimizer.open:
         m.optimizer.commit(m.optimizer.open.pop(z % len(m.optimizer.open)))
+
+
+@route(4)
+def commit_many(m: Any, x: int, y: int, z: int) -> None:
+    """Several pieces at once, of reads that they share, in any order and some twice."""
+    if not m.optimizer.open:
+        return
+    of = m.optimizer.open.pop(z % len(m.optimizer.open))
+    reads = range(len(of.reads))
+    chosen = [[read for read in reads if (x >> (3 * i + read) % 8) & 1] for i in range(y % 5)]
+    if y & 64:
+        chosen = [[*reversed(each), *each[:1]] for each in chosen]
+    m.optimizer.commit_many(of, chosen, keep=y >= 128)
+
+
+@route(1)
+def release_many(m: Any, x: int, y: int, z: int) -> None:
+    batches = [piece.batch for piece in m.optimizer.pieces if piece.batch is not None and not piece.batch.released]
+    if batches:
+        m.optimizer.release_batch(batches[z % len(batches)])
+
+
+@route(5)
+def install(m: Any, x: int, y: int, z: int) -> None:
+    if m.optimizer.pieces:
+        functions = m.world.functions
+        m.entries.install(m.optimizer.pieces[z % len(m.optimizer.pieces)], functions[y % len(functions)])
+
+
+@route(1)
+def remove(m: Any, x: int, y: int, z: int) -> None:
+    m.entries.remove(z)
 
 
 @route(1)

@@ -63,6 +63,7 @@ cdef extern from "tap/tap.h" nogil:
 
     ctypedef struct Tap:
         bint on, undrained
+        PyObject* drain_code
         uint64_t calls
         List dead
 
@@ -148,15 +149,18 @@ cdef uint32_t name_of_type(value):
 # --- the whole --------------------------------------------------------------------------------------------------------
 
 
-def begin(str directory, on_first_call, on_threshold, uint64_t hot_after):
+def begin(str directory, on_first_call, on_threshold, uint64_t hot_after, drain_code):
     """Start the journal; return (on_call, on_line), callbacks for sys.monitoring. Raises OSError.
 
     on_first_call(code) returns the number of its file's name, or None for code that is not the program's.
     on_threshold(code, what function() was given or None, calls, reasons) hears of calls.
+    drain_code: of depwatch.drain.
     """
     cdef bytes path = os.fsencode(directory)
     global tap_drain_depwatch
     tap_drain_depwatch = drain_depwatch
+    Py_INCREF(drain_code)
+    tap.drain_code = <PyObject*>drain_code
     callbacks = functions_start(on_first_call, on_threshold, hot_after)
     if not tap_open(path):
         raise OSError(errno, os.strerror(errno), directory)

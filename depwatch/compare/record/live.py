@@ -140,7 +140,7 @@ class Live:
             facet.distrust()
         if function.dropped:
             return
-        if any(facet.owner.dead for facet, _ in recorded):
+        if any(facet.owner.dead for facet, _ in recorded) and " died" in (handle.reason or ""):
             function.bereft = True
             if (code := function.code()) is not None:
                 _tap.look(code)

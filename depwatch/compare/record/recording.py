@@ -42,7 +42,9 @@ class Recording:
         self._unwatchable = 0
         self._files: Final[dict[str, int | None]] = {}
         self._tool: Final = _free_tool()
-        on_call, on_line = _tap.begin(directory, self._on_first_call, self._on_threshold, hot_after)
+        on_call, on_line = _tap.begin(
+            directory, self._on_first_call, self._on_threshold, hot_after, depwatch.drain.__code__
+        )
         _monitoring.use_tool_id(self._tool, "depwatch record")
         _monitoring.register_callback(self._tool, _CALL, on_call)
         _monitoring.register_callback(self._tool, _LINE, on_line)

@@ -138,8 +138,11 @@ def _events_of(trace: Trace) -> Events:
     is_spread = columns.all("object")[calls] != NONE
     spread = calls[is_spread]
     spread_change = _next(dense_object(columns.all("object")[spread]), spread, change_object, change)
-    is_window = (spread_change != NONE) & (change_count[np.minimum(spread_change, max(len(change) - 1, 0))] > 1) \
-        if len(change) else np.zeros(len(spread), bool)
+    is_window = (
+        (spread_change != NONE) & (change_count[np.minimum(spread_change, max(len(change) - 1, 0))] > 1)
+        if len(change)
+        else np.zeros(len(spread), bool)
+    )
     plain = np.sort(np.concatenate([calls[~is_spread], spread[~is_window]]))
     add(plain, Op.CALLS, dense_function(columns.all("function")[plain]), columns.all("calls")[plain])
     spread, spread_change = spread[is_window], spread_change[is_window]
@@ -158,7 +161,9 @@ def _events_of(trace: Trace) -> Events:
     row = row[order]
     object_rows = columns.rows(Row.OBJECT)
     kinds = columns.all("type")[object_rows]
-    limit = np.array([_limit(columns.strings[kind]) if kind != NONE else 0 for kind in range(len(columns.strings))] or [0])
+    limit = np.array(
+        [_limit(columns.strings[kind]) if kind != NONE else 0 for kind in range(len(columns.strings))] or [0]
+    )
     functions_of_start, functions_of = _functions_of(
         set_function, owner, dependency_object, len(functions), len(objects)
     )

@@ -1,6 +1,5 @@
 """What a replay says of the program itself: totals, which facets broke, who did it, when, and how long things held."""
 
-from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -18,16 +17,25 @@ STARTUP: Final = BINS // 5  # bins: the first fifth of the run
 WORST: Final = 20  # facets
 
 
+def edges_of(trace: Trace) -> Numbers:
+    """Of the bins of the timeline, in ns."""
+    return np.linspace(0, trace.seconds * 1e9, BINS + 1)
+
+
+def stops_of(trace: Trace, events: Events) -> Numbers:
+    """The events at which the bins begin, but the first."""
+    return np.searchsorted(events.time, edges_of(trace)[1:-1])
+
+
 class Findings:
     """base: an engine with depwatch's own policy that has run; its breaks are the ones that are told of."""
 
-    def __init__(self, trace: Trace, events: Events, base: Engine, hot: Sequence[int]) -> None:
-        """hot: how many functions were hot, in the end and at the end of the start-up."""
+    def __init__(self, trace: Trace, events: Events, base: Engine) -> None:
         self._trace = trace
         self._events = events
         self._base = base
+        self._edges = edges_of(trace)
         self._breaks = base.breaks_counted()
-        self._hot = hot
         kinds = trace.column("kind")
         self._rows = {row: np.flatnonzero(kinds == number) for number, row in enumerate(Row)}
         self._change_time = trace.column("time")[events.change_row].astype(np.int64)
@@ -37,23 +45,14 @@ class Findings:
 
     # -- time --------------------------------------------------------------------------------------------------------
 
-    @property
-    def edges(self) -> Numbers:
-        """Of the bins, in ns."""
-        return np.linspace(0, self._trace.seconds * 1e9, BINS + 1)
-
-    def stops(self) -> Numbers:
-        """The events at which the bins begin, but the first."""
-        return np.searchsorted(self._events.time, self.edges[1:-1], side="right")
-
     def _binned(self, times: Numbers, weights: Numbers) -> list[int]:
-        counted, _ = np.histogram(times, self.edges, weights=weights) if self.edges[-1] else (np.zeros(BINS), None)
+        counted, _ = np.histogram(times, self._edges, weights=weights) if self._edges[-1] else (np.zeros(BINS), None)
         return [int(count) for count in counted]
 
     def timeline(self, dropped: dict[str, list[int]]) -> dict[str, Any]:
         breaks = self._events.time[self._breaks[:, 0]] if len(self._breaks) else np.zeros(0)
         return {
-            "edges": [round(edge / 1e9, 6) for edge in self.edges],
+            "edges": [round(edge / 1e9, 6) for edge in self._edges],
             "changes": self._binned(self._change_time, self._events.change_count),
             "breaks": self._binned(breaks, np.ones(len(breaks))),
             "dropped": dropped,
@@ -62,7 +61,10 @@ class Findings:
     # -- totals ------------------------------------------------------------------------------------------------------
 
     def others(self) -> tuple[int, int]:
-        """Calls of functions that are not in the trace, up to the end and up to the end of the start-up: all cold."""
+        """Calls of functions that are not in the trace, up to the end and up to the end of the start-up: all cold.
+
+        Known at the ticks. A function comes into the trace with all of its calls, so that there can be fewer later.
+        """
         calls, function = self._trace.column("calls"), self._trace.column("function")
         rows = self._rows[Row.CALLS]
         order = np.lexsort((rows, function[rows]))
@@ -76,37 +78,37 @@ class Findings:
         known[ordered + 1] = np.maximum(more, 0)
         known = np.cumsum(known)
         ticks = self._rows[Row.TICK]
-        of_others = np.maximum.accumulate(np.maximum(calls[ticks].astype(np.int64) - known[ticks], 0))
+        of_others = np.maximum(calls[ticks].astype(np.int64) - known[ticks], 0)
         if not len(ticks):
             return 0, 0
-        early = int(np.searchsorted(self._trace.column("time")[ticks], self.edges[STARTUP], side="right"))
+        early = int(np.searchsorted(self._trace.column("time")[ticks], self._edges[STARTUP]))
         return int(of_others[-1]), int(of_others[early - 1]) if early else 0
 
-    def totals(self, calls: tuple[int, int]) -> dict[str, dict[str, int]]:
-        """calls: of all functions, in the end and at the end of the start-up."""
-        events, end = self._events, self.edges[STARTUP]
+    def totals(self, calls: tuple[int, int], hot: tuple[int, int]) -> dict[str, dict[str, int]]:
+        """calls of all functions, and how many were hot: in the end and at the end of the start-up."""
+        events, end = self._events, self._edges[STARTUP]
         function_time = self._trace.column("time")[self._rows[Row.FUNCTION]]
         facets, dependencies, made = self._depended_on()
         whole = {
             "calls": calls[0],
             "functions": len(function_time),
-            "hot_functions": self._hot[0],
+            "hot_functions": hot[0],
             "facets": len(facets),
             "dependencies": len(dependencies),
             "changes": int(events.change_count.sum()),
         }
         startup = {
             "calls": calls[1],
-            "functions": int((function_time <= end).sum()),
-            "hot_functions": self._hot[1],
-            "facets": int((made[facets] <= end).sum()),
-            "dependencies": int((made[dependencies] <= end).sum()),
-            "changes": int(events.change_count[self._change_time <= end].sum()),
+            "functions": int((function_time < end).sum()),
+            "hot_functions": hot[1],
+            "facets": int((made[facets] < end).sum()),
+            "dependencies": int((made[dependencies] < end).sum()),
+            "changes": int(events.change_count[self._change_time < end].sum()),
         }
         return phases(whole, startup)
 
     def _depended_on(self) -> tuple[Numbers, Numbers, Numbers]:
-        """Of the dependencies of all handles the first of each facet, the first of each facet in a function, and when."""
+        """All dependencies of handles: the first of each facet, the first of each in a function, and when each was."""
         events, sets = self._events, self._base.sets_made()
         of = np.repeat(np.arange(len(sets)), np.diff(events.set_start.astype(np.int64)))
         is_made = sets[of] >= 0
@@ -189,7 +191,9 @@ class Findings:
         values = np.flatnonzero(events.value_facet == facet)
         rows = events.change_row[change[values]]
         files = self._trace.column("file")[rows].astype(np.int64)
-        places, first, at = np.unique(files << 32 | self._trace.column("line")[rows], return_index=True, return_inverse=True)
+        places, first, at = np.unique(
+            files << 32 | self._trace.column("line")[rows], return_index=True, return_inverse=True
+        )
         times = np.bincount(at, events.value_count[values])
         best = min(range(len(places)), key=lambda place: (-times[place], first[place]))
         file, line = int(places[best]) >> 32, int(places[best]) & 0xFFFFFFFF

@@ -51,9 +51,7 @@ class Policy:
 
 LINEUP: Final = (
     Policy("bulk_by_object", "bulk by object", Mechanism.BULK, True),
-    Policy(
-        "bulk_by_object_capped", "  a dict given up after {} changes", Mechanism.BULK, True, GIVE_UP_AFTER, "dicts"
-    ),
+    Policy("bulk_by_object_capped", "  a dict given up after {} changes", Mechanism.BULK, True, GIVE_UP_AFTER, "dicts"),
     Policy("cpython", "  that, with its filters: CPython", Mechanism.BULK, True, GIVE_UP_AFTER, "cpython", bloom=True),
     Policy("revalidation", "  looked at again at the next call", Mechanism.REVALIDATION, True),
     Policy("bulk_by_facet", "bulk by facet", Mechanism.BULK),

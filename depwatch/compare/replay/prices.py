@@ -44,6 +44,10 @@ class Prices:
         """Of what was counted, in ns."""
         return math.fsum(getattr(self, price) * bought(counts, price) for price in PRICES)
 
+    def but(self, price: str, ns: float) -> "Prices":
+        """The same list with another price."""
+        return Prices(**(asdict(self) | {price: ns}))
+
     def json(self) -> dict[str, Any]:
         return asdict(self)
 

@@ -9,8 +9,8 @@ from typing import Any, Final
 from depwatch.compare.trace.reader import Trace
 
 from ._engine import COLUMNS
-from .events import Events, events_of
-from .findings import BINS, STARTUP, Findings, phases
+from .events import Events, Numbers, events_of
+from .findings import BINS, STARTUP, Findings, phases, stops_of
 from .lineup import GIVE_UP_AFTER, HOT_AFTER, NAMED, Policy, lineup
 from .prices import Prices, load_prices
 from .sweep import sweep
@@ -49,18 +49,19 @@ def replay_trace(path: str, options: Options) -> Replayed:
     with Trace(path) as trace:
         events = events_of(trace)
         base = NAMED["healing"].variant(options.hot_after[0], GIVE_UP_AFTER).engine(events)
-        hot_column = COLUMNS.index("hot_functions")
-        findings = Findings(trace, events, base, (0, 0))
-        counted = base.run(findings.stops())
-        hot = int(counted[-1, hot_column]), int(counted[STARTUP - 1, hot_column])
-        findings = Findings(trace, events, base, hot)
+        stops = stops_of(trace, events)
+        counted = base.run(stops)
+        findings = Findings(trace, events, base)
         others = findings.others()
-        calls = [int(counted[at, COLUMNS.index("calls")]) + more for at, more in zip((-1, STARTUP - 1), others)]
-        totals = findings.totals((calls[0], calls[1]))
+        hot, calls = (
+            (int(counted[-1, column]), int(counted[STARTUP - 1, column]))
+            for column in map(COLUMNS.index, ("hot_functions", "calls"))
+        )
+        totals = findings.totals((calls[0] + others[0], calls[1] + others[1]), hot)
         dropped: dict[str, list[int]] = {}
         policies = []
         for policy in lineup(options.policies, options.hot_after, options.give_up_after):
-            replayed, bins = _replay(policy, events, findings, totals, others, options.prices)
+            replayed, bins = _replay(policy, events, stops, totals, others, options.prices)
             policies.append(replayed)
             if policy.name not in dropped:
                 dropped[policy.name] = bins
@@ -99,14 +100,14 @@ def assemble(traces: Sequence[Replayed], options: Options, with_sweep: bool = Fa
 def _replay(
     policy: Policy,
     events: Events,
-    findings: Findings,
+    stops: Numbers,
     totals: dict[str, dict[str, int]],
     others: tuple[int, int],
     prices: dict[str, Prices],
 ) -> tuple[Replayed, list[int]]:
     """The policy's entry, and how many handles it dropped in each bin of time."""
     engine = policy.engine(events)
-    counted = engine.run(findings.stops())
+    counted = engine.run(stops)
     ends = [dict(zip(COLUMNS, counted[at].tolist(), strict=True)) for at in (-1, STARTUP - 1)]
     for end, more in zip(ends, others, strict=True):
         end["cold_calls"] += more

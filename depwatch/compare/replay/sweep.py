@@ -5,7 +5,6 @@ Costs are sums of counts times prices, so each curve is a straight line.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from itertools import combinations
 from typing import Any, Final
 
@@ -39,7 +38,7 @@ def sweep(policies: Mapping[str, Counts], lists: Mapping[str, Prices]) -> list[d
 
 def break_even(a: Counts, b: Counts, price: str, prices: Prices) -> float | None:
     """The price at which both cost the same; None if there is none above 0."""
-    others = replace(prices, **{price: 0.0})
+    others = prices.but(price, 0.0)
     difference = bought(b, price) - bought(a, price)
     if not difference:
         return None
@@ -52,7 +51,7 @@ def _curve(a: Counts, b: Counts, price: str, prices: Prices, even: float | None)
     steps = [middle * _RANGE ** (2 * i / (_POINTS - 1) - 1) for i in range(_POINTS)]
     if even is not None:
         steps = sorted({*steps, even})
-    at = [(step, replace(prices, **{price: step})) for step in steps]
+    at = [(step, prices.but(price, step)) for step in steps]
     return [[_rounded(step), round(each.cost(a)), round(each.cost(b))] for step, each in at]
 
 

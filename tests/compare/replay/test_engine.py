@@ -7,7 +7,7 @@ from typing import Any
 from building import Building
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from model import model
+from twins import twin as twin_of
 
 from depwatch.compare.replay._engine import COLUMNS
 from depwatch.compare.replay.events import events_of
@@ -90,7 +90,7 @@ def test_the_engine_counts_as_its_naive_twin_does(building: Building, hot_after:
     with tempfile.TemporaryDirectory() as directory:
         events = events_of(Trace(building.write(Path(directory) / "trace.parquet")))
     for policy in (policy.variant(hot_after, give_up_after) for policy in LINEUP):
-        twin = model(policy, building.rows_as_read())
+        twin = twin_of(policy, building.rows_as_read())
         engine = policy.engine(events)
         counts = dict(zip(COLUMNS, engine.run([])[-1].tolist(), strict=True))
         assert counts == {column: twin.counts[column] for column in COLUMNS}, policy.name

@@ -11,8 +11,11 @@ from typing import Any
 import pytest
 from journals import JournalWriter
 from rows import write_trace
+from scaling import scale
 from standing_in import replay_trace
 
+from depwatch.compare.replay.run import Options
+from depwatch.compare.replay.run import replay_trace as replay_real
 from depwatch.compare.trace.fleet import Engine, find_traces, replay_fleet
 from depwatch.compare.trace.overview import overview, tally
 from depwatch.compare.trace.parts import Parts
@@ -120,7 +123,7 @@ def test_a_cluster_that_is_there_is_used(folder: Path) -> None:
     from distributed import LocalCluster
 
     paths = find_traces([str(folder)])
-    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:
+    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster:
         results, tallies = replay_fleet(paths, replay_trace, OPTIONS, Engine.DASK, cluster.scheduler_address)
         assert results == [result(number) for number in range(4)]
         assert overview(tallies) == overview([tally(paths)])
@@ -197,7 +200,7 @@ import json, sys, threading
 import psutil
 from depwatch.compare.trace.fleet import Engine, find_traces, replay_fleet
 from depwatch.compare.trace.overview import overview
-from standing_in import replay_trace
+from depwatch.compare.replay.run import Options, replay_trace
 
 peak = 0
 over = threading.Event()
@@ -218,7 +221,7 @@ if __name__ == "__main__":
     watcher = threading.Thread(target=watch)
     watcher.start()
     paths = find_traces(sys.argv[2:])
-    results, tallies = replay_fleet(paths, replay_trace, {"factor": 1}, Engine(sys.argv[1]))
+    results, tallies = replay_fleet(paths, replay_trace, Options(policies=("healing",)), Engine(sys.argv[1]))
     over.set()
     watcher.join()
     print(json.dumps({"peak": peak, "results": results, "overview": overview(tallies)}))
@@ -228,8 +231,6 @@ if __name__ == "__main__":
 def test_sixteen_traces_of_500_000_rows_are_the_same_on_both_engines_within_4_gib(
     recorders: Any, tmp_path: Path
 ) -> None:
-    from scaling import scale
-
     sources = [recorders.scalable(text) for text in PROGRAMS]
     folder = tmp_path / "fleet"
     folder.mkdir()
@@ -238,6 +239,7 @@ def test_sixteen_traces_of_500_000_rows_are_the_same_on_both_engines_within_4_gi
     for at in range(4, 16):
         shutil.copy(scaled[at % 4], folder / f"{at:02}.parquet")
     small = [overview([tally([str(source)])]) for source in sources]
+    replayed = [replay_real(str(source), Options(policies=("healing",))) for source in sources]
     script = tmp_path / "fleet.py"
     script.write_text(FLEET)
     told = []
@@ -254,7 +256,12 @@ def test_sixteen_traces_of_500_000_rows_are_the_same_on_both_engines_within_4_gi
     for each in told:
         assert each.pop("peak") < 4 << 30
     assert told[0] == told[1]
-    assert all(each["rows"] >= 500_000 and each["complete"] for each in told[0]["results"])
+    for at, each in enumerate(told[0]["results"]):
+        assert each["rows"] >= 500_000 and each["complete"]
+        for name in ("dropped", "needlessly", "resumed", "recompiled", "cold_calls"):
+            once = replayed[at % 2]["policies"][0]["whole"][name]
+            assert each["policies"][0]["whole"][name] == times[at % 4] * once
+    assert any(each["policies"][0]["whole"]["dropped"] for each in replayed)
     assert told[0]["overview"]["traces"] == 16
     assert told[0]["overview"]["changes"] == sum(4 * times[at] * small[at % 2]["changes"] for at in range(4))
     facets = {row["facet"]: row["changes"] for row in told[0]["overview"]["facets"]}

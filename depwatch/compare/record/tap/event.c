@@ -38,6 +38,17 @@ static void find_place(uint32_t *file, uint32_t *line)
     Py_DECREF(code); /* the frame has it */
 }
 
+void tap_drains_now(void)
+{
+    struct _PyInterpreterFrame *frame = tap.undrained ? current_frame() : NULL;
+    if (frame == NULL)
+        return;
+    PyObject *code = PyUnstable_InterpreterFrame_GetCode(frame);
+    if (code == tap.drain_code)
+        tap_drained();
+    Py_DECREF(code); /* the frame has it */
+}
+
 /* --- rows ------------------------------------------------------------------------------------------------------------- */
 
 static uint32_t change_names[DEPWATCH_CLASS + 1];
@@ -315,11 +326,17 @@ static bool may_equal_a_name(PyObject *key)
     return PyType_HasFeature(Py_TYPE(key), Py_TPFLAGS_HEAPTYPE);
 }
 
+/* Types whose MRO was replaced since depwatch has drained. Until then it may not hear when that happens again, as CPython
+ * has made new tables of subclasses. */
+static List doubtful;
+
 static void die(Object *object)
 {
     if (object->dead)
         return;
     object->dead = true;
+    list_remove(&doubtful, object);
+    tap_drains_now();
     if (tap.on) {
         Row *row = journal_row(ROW_GONE, journal_time());
         row->object = object->number;
@@ -354,15 +371,10 @@ void on_object_event(void *data, const void *told)
     }
 }
 
-void on_type_event(void *data, const void *told)
+/* The facets of this class, after its MRO was replaced. only_others: leaving out those that are as they were. */
+static Facet *look_along_mro(const Object *object, bool only_others)
 {
-    Object *object = data;
-    const depwatch_event *event = told;
     Facet *touched = NULL;
-    if (event->change == DEPWATCH_DESTROYED)
-        die(object);
-    if (event->change != DEPWATCH_MRO)
-        return;
     for (uint32_t i = 0; i < object->n_slots; i++) {
         for (uint32_t j = 0; object->places[i] != NULL && j < object->places[i]->facets.n; j++) {
             Facet *facet = object->places[i]->facets.items[j];
@@ -372,11 +384,36 @@ void on_type_event(void *data, const void *told)
             int found = facet_find(facet, NULL, false, &provider, &value);
             facet->same = found > 0 ? facet_becomes(facet, provider, value)
                                     : facet_becomes_nothing(facet, found == 0 ? MISSING : UNKNOWN);
+            if (only_others && facet->same)
+                continue;
             facet->next_touched = touched;
             touched = facet;
         }
     }
-    write_event(object, &object->whole, DEPWATCH_MRO, NULL, touched);
+    return touched;
+}
+
+void on_type_event(void *data, const void *told)
+{
+    Object *object = data;
+    const depwatch_event *event = told;
+    if (event->change == DEPWATCH_DESTROYED)
+        die(object);
+    if (event->change != DEPWATCH_MRO)
+        return;
+    list_remove(&doubtful, object);
+    list_add(&doubtful, object);
+    write_event(object, &object->whole, DEPWATCH_MRO, NULL, look_along_mro(object, false));
+}
+
+void events_end_doubts(void)
+{
+    while (doubtful.n != 0) {
+        Object *object = doubtful.items[--doubtful.n];
+        Facet *touched = object->dead ? NULL : look_along_mro(object, true);
+        if (touched != NULL)
+            write_event(object, &object->whole, DEPWATCH_MRO, NULL, touched);
+    }
 }
 
 void on_function_event(void *data, const void *told)

@@ -34,6 +34,7 @@ static void code_dies(void *slot)
     if (function->number != NONE) {
         list_remove(&written, function);
         function_forget(function);
+        tap_drains_now();
         if (tap.on) {
             uint64_t time = journal_time();
             Row *row;

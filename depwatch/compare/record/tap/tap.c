@@ -46,6 +46,7 @@ void tap_drained(void)
 {
     if (!tap.on || !tap.undrained)
         return;
+    events_end_doubts();
     tap.undrained = false;
     journal_row(ROW_DRAIN, journal_time());
     journal_add();

@@ -160,6 +160,7 @@ void facet_distrust(Facet *facet);       /* nobody waits for earlier values any 
 void on_object_event(void *object, const void *event);   /* a depwatch_listener, of a dict */
 void on_type_event(void *object, const void *event);     /* of a type as a whole: its MRO */
 void on_function_event(void *part, const void *event);   /* of a part of a function */
+void events_end_doubts(void); /* at a safe point, when depwatch has drained: writes what it could not tell */
 void windows_write(bool all);                            /* those that are over */
 
 /* chain.c: the dicts in which a facet is looked up, the first that has it counts. */
@@ -174,6 +175,7 @@ typedef struct Tap {
     bool on;             /* false: nothing is recorded: not yet, not any more, or in a forked child */
     bool undrained;      /* a change has been written since the last drain row */
     bool pending;        /* our pending call is outstanding */
+    PyObject *drain_code; /* owned: of depwatch.drain */
     uint64_t calls;      /* of the whole program, so far */
     uint64_t look;       /* the clock is looked at when there have been so many */
     Object *objects;     /* list */
@@ -188,6 +190,7 @@ void tap_tick(uint64_t time);
 extern int (*tap_drain_depwatch)(void);
 void tap_drain(void);         /* drains depwatch, if anything was written since it drained */
 void tap_drained(void);       /* depwatch drains: a row, if anything was written since the last one */
+void tap_drains_now(void);    /* something dies: depwatch may just have let go of it, and has then drained */
 bool tap_open(const char *directory);
 void tap_let_go(void);        /* of garbage; runs Python */
 

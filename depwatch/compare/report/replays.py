@@ -1,0 +1,191 @@
+"""What replays found, as they write it: the JSON that `depwatch replay -o` makes, checked and typed."""
+
+from collections import Counter
+from typing import Annotated, Final, Literal
+
+from msgspec import Meta, Struct
+
+FORMAT: Final = 2
+
+# At most: so that sums and products of them are numbers still, whatever a file says.
+Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+Amount = Annotated[float, Meta(ge=0, le=1e30)]
+Phase = Literal["whole", "startup", "rest"]
+PHASES: Final[tuple[Phase, ...]] = ("whole", "startup", "rest")
+
+
+class Prices(Struct, frozen=True, kw_only=True):
+    """What each thing costs, in ns."""
+
+    recompile: Amount
+    patch: Amount
+    deopt: Amount
+    guard: Amount
+    revalidation: Amount
+    cold_call: Amount
+    source: str = ""
+
+
+class Totals(Struct, frozen=True, kw_only=True):
+    """What a program did in a phase, whatever the policy."""
+
+    calls: Count
+    functions: Count
+    hot_functions: Count
+    facets: Count
+    dependencies: Count
+    changes: Count
+
+
+class Counts(Struct, frozen=True, kw_only=True):
+    """What a policy did in a phase."""
+
+    dropped: Count
+    needlessly: Count
+    resumed: Count
+    recompiled: Count
+    patches: Count
+    deopts: Count
+    deopt_calls: Count = 0
+    false_drops: Count = 0  # needlessly, by a filter's mistake
+    revalidations: Count
+    guards: Count
+    cold_calls: Count
+    cold_share: Amount
+
+
+class Unguarded(Struct, frozen=True, kw_only=True):
+    """What giving up left without a guard."""
+
+    dependencies: Count
+    functions: Count
+
+
+class Policy(Struct, frozen=True, kw_only=True):
+    """A policy on one trace."""
+
+    policy: str
+    title: str
+    hot_after: Count
+    give_up_after: Count | None
+    whole: Counts
+    startup: Counts
+    rest: Counts
+    spread: list[str]  # counts that rest in part on changes that the trace holds together, spread evenly
+    unguarded: Unguarded
+    unrelated_drops: Count
+    cost: dict[str, Amount]  # ns, by price list
+
+    @property
+    def variant(self) -> tuple[str, int, int | None]:
+        return self.policy, self.hot_after, self.give_up_after
+
+    def phase(self, phase: Phase) -> Counts:
+        counts: Counts = getattr(self, phase)
+        return counts
+
+
+class Facet(Struct, frozen=True, kw_only=True):
+    """One of the facets that broke most."""
+
+    facet: str
+    kind: str
+    changes: Count
+    breaks: Count
+    restores: Count
+    handles_hit: Count
+    file: str | None
+    line: Count | None
+    cause: str | None
+
+
+class Cause(Struct, frozen=True, kw_only=True):
+    """What the changes from one origin did."""
+
+    changes: Count
+    breaks: Count
+    handles_hit: Count
+
+
+class Timeline(Struct, frozen=True, kw_only=True):
+    """Counts in bins of time."""
+
+    edges: list[Amount]  # seconds, one more than bins
+    changes: list[Count]
+    breaks: list[Count]
+    dropped: dict[str, list[Count]]  # by policy
+
+    def __post_init__(self) -> None:
+        _check_bins(self.edges, changes=self.changes, breaks=self.breaks, **self.dropped)
+
+
+class Lifetimes(Struct, frozen=True, kw_only=True):
+    """Dependencies by how long they held."""
+
+    edges: list[Amount]  # seconds, one more than bins
+    broken: list[Count]
+    still_held: list[Count]
+
+    def __post_init__(self) -> None:
+        _check_bins(self.edges, broken=self.broken, still_held=self.still_held)
+
+
+class Trace(Struct, frozen=True, kw_only=True):
+    """One program."""
+
+    trace: str
+    title: str
+    program: list[str]
+    python: str
+    seconds: Amount
+    startup_seconds: Amount
+    complete: bool
+    exit: int | None
+    rows: Count
+    totals: dict[Phase, Totals]
+    policies: list[Policy]
+    facets: list[Facet]
+    causes: dict[str, Cause]
+    timeline: Timeline
+    lifetimes: Lifetimes
+    kind: str | None = None  # this and what follows: what a corpus adds
+    packages: list[str] = []
+    ratio: Amount | None = None  # of the time that it takes recorded to the plain one
+
+    def __post_init__(self) -> None:
+        if missing := [phase for phase in PHASES if phase not in self.totals]:
+            raise ValueError(f"totals have no {missing[0]!r}")
+        if not self.policies:
+            raise ValueError("no policies")
+        variant, times = Counter(policy.variant for policy in self.policies).most_common(1)[0]
+        if times > 1:
+            raise ValueError(f"{variant[0]!r} is there {times} times with the same threshold and limit")
+
+
+class Corpus(Struct, frozen=True, kw_only=True):
+    """What a corpus says of itself."""
+
+    programs: Count
+    missing: list[str] = []  # that there are no results of
+
+
+class Replay(Struct, frozen=True, kw_only=True):
+    """One file, or several together.
+
+    A file may have sweeps, too. They are made anew: its own may be of other traces, thresholds or limits than the page.
+    """
+
+    depwatch: str
+    prices: dict[str, Prices]
+    traces: list[Trace]
+    corpus: Corpus | None = None
+
+
+def _check_bins(edges: list[float], **counts: list[int]) -> None:
+    if sorted(edges) != edges:
+        raise ValueError("edges descend")
+    for name, bins in counts.items():
+        if len(bins) + 1 != len(edges):
+            raise ValueError(
+                f"{len(edges)} edges for the {len(bins)} bins of {name!r}: there must be one more than bins"
+            )

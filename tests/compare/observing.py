@@ -1,0 +1,74 @@
+"""Programs are recorded in processes of their own (in this one, pytest itself would be), and replayed here."""
+
+import subprocess
+import sys
+import textwrap
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+AGREEING = ("dropped", "resumed", "recompiled", "cold_calls")
+
+
+@dataclass
+class Outcome:
+    status: int
+    out: str
+    err: str
+    replay: dict[str, Any]  # of the trace
+    live: dict[str, Any]  # what depwatch's own handles did meanwhile
+
+    def policy(self, name: str, phase: str = "whole") -> dict[str, Any]:
+        (entry,) = (entry for entry in self.replay["policies"] if entry["policy"] == name)
+        return entry[phase] | {"spread": entry["spread"], "unrelated_drops": entry["unrelated_drops"]}
+
+    def drops(self) -> dict[str, tuple[int, ...]]:
+        """(dropped, needlessly, resumed, recompiled, patches, deopts) by policy."""
+        columns = ("dropped", "needlessly", "resumed", "recompiled", "patches", "deopts")
+        return {
+            entry["policy"]: tuple(entry["whole"][column] for column in columns) for entry in self.replay["policies"]
+        }
+
+
+class Programs:
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def write(self, text: str, name: str = "program.py") -> Path:
+        path = self.directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(textwrap.dedent(text), encoding="utf-8")
+        return path
+
+    def depwatch(self, *arguments: str, input: str = "") -> Outcome:
+        done = subprocess.run(
+            [sys.executable, "-m", "depwatch", *arguments],
+            input=input,
+            cwd=self.directory,
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=False,
+        )
+        return Outcome(done.returncode, done.stdout, done.stderr, {}, {})
+
+    def observe(self, text: str, *arguments: str, hot_after: int = 50) -> Outcome:
+        """Record a program that ends well, and replay it: depwatch's own handles agree with their replay."""
+        from depwatch.compare.replay.run import Options, replay_trace
+        from depwatch.compare.trace import check
+        from depwatch.compare.trace.reader import Trace
+
+        self.write(text)
+        options = ("--hot-after", str(hot_after), "-o", "trace.parquet")
+        outcome = self.depwatch("record", *options, "program.py", *arguments)
+        assert outcome.status == 0, outcome.err
+        path = self.directory / "trace.parquet"
+        with Trace(path) as trace:
+            assert check(trace) == []
+            live = trace.program["live"]
+        outcome = replace(outcome, replay=replay_trace(str(path), Options(hot_after=(hot_after,))), live=live)
+        assert (live["missed"], live["missed_first"]) == (0, [])
+        assert outcome.replay["totals"]["whole"]["calls"] == live["calls"]
+        healing = outcome.policy("healing")
+        assert {name: healing[name] for name in AGREEING} == {name: live[name] for name in AGREEING}
+        return outcome

@@ -1,0 +1,234 @@
+"""What each policy counts for traces of a few rows, worked out by hand; functions are hot after 50 calls."""
+
+from building import Building
+from replaying import policies, replay
+
+WARM = {"cold_calls": 50}
+
+
+def hot(building: Building, *dependencies: dict[str, object], points: int = 3) -> int:
+    function = building.function(points=points)
+    building.calls(function, 9)
+    building.resolved(function, dependencies)
+    building.calls(function, 41)
+    return function
+
+
+def test_an_unrelated_change_drops_under_no_policy_that_knows_facets() -> None:
+    building = Building()
+    module = building.object()
+    function = hot(building, {"facet": building.facet(module)})
+    building.change(module)
+    building.calls(function, 10)
+    building.end()
+    dropped = {"dropped": 1, "needlessly": 1, "unrelated_drops": 1, "cold_calls": 60}
+    assert policies(building) == {
+        "bulk_by_object": dropped,
+        "bulk_by_object_capped": dropped,
+        "cpython": dropped,
+        "revalidation": WARM | {"revalidations": 1},
+        "bulk_by_facet": WARM,
+        "jettison": WARM,
+        "bulk_by_facet_capped": WARM,
+        "healing": WARM,
+        "granular": WARM | {"guards": 10},
+        "granular_capped": WARM | {"guards": 10},
+    }
+
+
+def test_jettison_overwrites_the_invalidation_points_of_what_it_drops() -> None:
+    building = Building()
+    module = building.object()
+    rate = building.facet(module)
+    hot(building, {"facet": rate}, points=5)
+    hot(building, {"facet": rate}, points=2)
+    building.change(module, [(rate, 1)])
+    building.end()
+    found = policies(building)
+    assert found["jettison"] == found["bulk_by_facet"] | {"patches": 7}
+    assert found["bulk_by_facet"] == {"dropped": 2, "cold_calls": 100}
+
+
+def test_a_place_that_cannot_be_patched_leaves_the_code_until_its_value_is_back() -> None:
+    building = Building()
+    module = building.object()
+    helper = building.facet(module, "helper")
+    function = hot(building, {"facet": helper, "patchable": False})
+    building.change(module, [(helper, 1)])
+    building.calls(function, 10)
+    building.change(module, [(helper, 2)])
+    building.calls(function, 5)
+    building.change(module, [(helper, 0)])
+    building.calls(function, 100)
+    building.end()
+    found = policies(building)
+    assert found["granular"] == found["granular_capped"] == WARM | {"deopts": 1, "deopt_calls": 15}
+    assert found["healing"] == {"cold_calls": 65}  # no drain saw it
+
+
+def test_a_break_that_no_drain_has_seen_does_not_count() -> None:
+    building = Building()
+    module = building.object()
+    rate = building.facet(module)
+    function = hot(building, {"facet": rate})
+    for _ in range(10):
+        building.change(module, [(rate, 1)])
+        building.change(module, [(rate, 0)])
+        building.drain()
+        building.calls(function, 1)
+    building.end()
+    assert policies(building)["healing"] == WARM
+
+
+def test_a_break_that_a_drain_saw_and_that_is_undone_is_a_handle_resumed() -> None:
+    building = Building()
+    module = building.object()
+    rate = building.facet(module)
+    function = hot(building, {"facet": rate})
+    building.change(module, [(rate, 1)])
+    building.drain()
+    building.calls(function, 3)
+    building.change(module, [(rate, 0)])
+    building.drain()
+    building.calls(function, 100)
+    building.end()
+    assert policies(building)["healing"] == {"dropped": 1, "resumed": 1, "cold_calls": 53}
+
+
+def test_only_a_modification_is_trusted_before_the_drain_has_looked() -> None:
+    building = Building()
+    module = building.object()
+    rate = building.facet(module)
+    function = hot(building, {"facet": rate})
+    building.change(module, [(rate, -1)], type="deleted")
+    building.drain()
+    building.change(module, [(rate, 0)], type="added")
+    building.calls(function, 4)
+    building.drain()
+    building.calls(function, 100)
+    building.end()
+    assert policies(building)["healing"] == {"dropped": 1, "resumed": 1, "cold_calls": 54}
+
+
+def test_recording_another_value_retires_the_handles_that_wait_for_the_old_one() -> None:
+    building = Building()
+    module = building.object()
+    rate = building.facet(module)
+    often = hot(building, {"facet": rate})
+    seldom = hot(building, {"facet": rate})
+    building.change(module, [(rate, 1)])
+    building.drain()
+    building.calls(often, 50)
+    building.calls(seldom, 1)
+    building.change(module, [(rate, 0)])  # for the handle of seldom, this comes too late
+    building.drain()
+    building.calls(seldom, 10)
+    building.end()
+    assert policies(building)["healing"] == {"dropped": 3, "recompiled": 1, "cold_calls": 100 + 50 + 11}
+
+
+def test_what_was_given_up_leaves_dependencies_without_a_guard() -> None:
+    building = Building()
+    module = building.object()
+    rate, area = building.facet(module, "rate"), building.facet(module, "area")
+    through = building.facet(building.object(), "pi", "module attribute")
+    function = hot(building, {"facet": rate, "patchable": False}, {"facet": through, "via": rate}, {"facet": area})
+    for value in (1, 2):
+        building.change(module, [(rate, value)])
+        building.drain()
+        building.calls(function, 60)
+    building.end()
+    found = policies(building, give_up_after=(2,))
+    assert found["bulk_by_facet_capped"]["unguarded"] == (2, 1)
+    assert found["healing"]["unguarded"] == (2, 1)
+    assert found["granular_capped"]["unguarded"] == (2, 1)
+    assert found["bulk_by_object_capped"]["unguarded"] == (3, 1)  # the whole dict
+    assert "unguarded" not in found["bulk_by_facet"]
+
+
+def test_builtins_are_given_up_sooner_by_cpython_and_classes_never() -> None:
+    building = Building()
+    for type in ("builtins", "module", "type"):
+        home = building.object(type)
+        function = hot(building, {"facet": building.facet(home)})
+        for _ in range(8):
+            building.change(home)
+            building.calls(function, 60)
+    building.end()
+    found = policies(building, policies=("cpython", "bulk_by_object_capped"))
+    assert found["cpython"]["dropped"] == 3 + 6 + 8
+    assert found["bulk_by_object_capped"]["dropped"] == 6 + 6 + 8
+    assert found["cpython"]["unguarded"] == (2, 2)
+
+
+def test_a_filter_with_many_dependencies_takes_other_objects_for_them() -> None:
+    building = Building()
+    others = [building.object("type", f"other{i}") for i in range(200)]
+    objects = [building.object("type", f"object{i}") for i in range(100)]
+    hot(building, *({"facet": building.facet(each)} for each in objects))
+    watchers = [hot(building, {"facet": building.facet(each)}) for each in others]
+    for other in others:
+        building.change(other)
+    building.end()
+    found = policies(building, policies=("bulk_by_object", "cpython"))
+    assert found["bulk_by_object"]["dropped"] == len(watchers)
+    assert found["cpython"]["false_drops"] >= 1
+    assert found["cpython"]["dropped"] <= len(watchers) + 1  # the one with many; others at most in place of their own
+
+
+def test_the_death_of_an_object_has_the_handle_made_anew_at_the_next_call() -> None:
+    building = Building()
+    first, second = building.object("type"), building.object("type")
+    function = hot(building, {"facet": building.facet(first)})
+    building.gone(object=first)
+    building.change(first, type="cleared")
+    area = building.facet(second)
+    building.resolved(function, [{"facet": area}])
+    building.calls(function, 10)
+    building.change(second, [(area, 1)])
+    building.calls(function, 10)
+    building.drain()
+    building.end()
+    found = policies(building)
+    assert found["bulk_by_object"] == found["bulk_by_facet"] == {"dropped": 1, "cold_calls": 60}
+    assert found["healing"] == {"dropped": 1, "cold_calls": 60}
+
+
+def test_a_window_counts_as_many_changes_as_it_stands_for() -> None:
+    """A million changes and a million calls: 50 cold calls, made, dropped by the next change."""
+    building = Building()
+    module = building.object()
+    count = building.facet(module, "COUNT")
+    function = hot(building, {"facet": count})
+    building.calls(function, 1_000_000, module, 1_000_000)
+    building.change(module, [(count, -2)], count=1_000_000)
+    building.drain()
+    building.end()
+    found = policies(building)
+    spread = ["dropped", "recompiled", "cold_calls"]
+    bulk = {"dropped": 20_000, "recompiled": 19_999, "cold_calls": 50 + 999_999, "spread": spread}
+    assert found["bulk_by_object"] == found["bulk_by_facet"] == bulk
+    assert found["healing"]["dropped"] == found["bulk_by_facet_capped"]["dropped"] == 6
+    assert found["granular"]["patches"] == 1_000_000
+    assert found["granular_capped"]["patches"] == 6
+
+
+def test_variants_are_replayed_in_the_order_in_which_they_were_asked_for() -> None:
+    building = Building()
+    module = building.object()
+    function = hot(building, {"facet": building.facet(module)})
+    building.change(module)
+    building.calls(function, 500)
+    building.end()
+    options = {"policies": ("healing", "granular"), "hot_after": (500, 10), "give_up_after": (1, 100)}
+    entries = replay(building, **options)["policies"]
+    variants = [(entry["policy"], entry["hot_after"], entry["give_up_after"]) for entry in entries]
+    assert variants == [
+        ("healing", 500, 1),
+        ("healing", 500, 100),
+        ("healing", 10, 1),
+        ("healing", 10, 100),
+        ("granular", 500, None),
+        ("granular", 10, None),
+    ]
+    assert [entry["whole"]["cold_calls"] for entry in entries] == [500, 500, 10, 10, 500, 10]

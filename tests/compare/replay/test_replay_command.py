@@ -1,0 +1,108 @@
+"""`depwatch replay` on the command line."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from building import Building
+from observing import Programs
+
+from depwatch.compare.replay.title import title
+
+
+@pytest.fixture
+def trace(tmp_path: Path) -> Path:
+    return small().write(tmp_path / "small.parquet")
+
+
+def small() -> Building:
+    building = Building()
+    module = building.object()
+    rate = building.facet(module)
+    function = building.function()
+    building.calls(function, 9)
+    building.resolved(function, [{"facet": rate}])
+    building.calls(function, 91)
+    building.change(module, [(rate, 1)])
+    building.drain()
+    building.calls(function, 60)
+    building.end()
+    return building
+
+
+def test_a_table_goes_to_stderr_and_all_numbers_to_a_file(programs: Programs, trace: Path) -> None:
+    done = programs.depwatch("replay", "small.parquet", "-o", "replay.json", "--check")
+    assert (done.status, done.out) == (0, "")
+    assert "program.py: 0.0 s, Python 3.13.0" in done.err
+    assert "that, with healing: depwatch" in done.err
+    replay = json.loads((programs.directory / "replay.json").read_text())
+    assert set(replay) == {"format", "depwatch", "prices", "traces", "overview"}
+    assert (replay["format"], len(replay["traces"])) == (2, 1)
+    assert sorted(path.name for path in programs.directory.iterdir()) == ["replay.json", "small.parquet"]
+
+
+def test_the_same_traces_give_the_same_bytes(programs: Programs, trace: Path) -> None:
+    for output in ("a.json", "b.json"):
+        done = programs.depwatch("replay", "small.parquet", "-o", output, "--sweep", "--give-up", "1-3,6")
+        assert done.status == 0, done.err
+    assert (programs.directory / "a.json").read_bytes() == (programs.directory / "b.json").read_bytes()
+
+
+def test_a_folder_of_traces_is_replayed_in_the_order_of_their_names(programs: Programs, tmp_path: Path) -> None:
+    (tmp_path / "traces").mkdir()
+    for name in ("b", "a"):
+        small().write(tmp_path / "traces" / f"{name}.parquet")
+    done = programs.depwatch("replay", "traces", "-o", "replay.json", "--policies", "healing,granular", "--sweep")
+    assert done.status == 0, done.err
+    replay = json.loads((tmp_path / "replay.json").read_text())
+    assert [entry["trace"] for entry in replay["traces"]] == ["a.parquet", "b.parquet"]
+    assert {(entry["a"], entry["b"]) for entry in replay["sweep"]} == {("healing", "granular")}
+
+
+REFUSED: list[tuple[tuple[str, ...], str]] = [
+    (("missing.parquet",), "depwatch replay: missing.parquet: cannot be opened: No such file or directory"),
+    (("damaged.parquet",), "damaged.parquet: is damaged: it uses facet 7, which no row gives; record again"),
+    (("small.parquet", "--policies", "bulk"), "there is no policy 'bulk'; there are bulk_by_object,"),
+    (("small.parquet", "--hot-after", "5"), "'5' is not within 10 to 2147483647, ascending"),
+    (("small.parquet", "--give-up", "six"), "'six' is no number: write 6, or 1,6,20, or 1-100"),
+    (("small.parquet", "--give-up", "1-5000"), "'1-5000' are more than 1,000 numbers"),
+    (("small.parquet", "--prices", "small.parquet"), "small.parquet: no prices can be read: "),
+    (("small.parquet", "--sweep"), "--sweep needs -o FILE."),
+    (("small.parquet", "--resume"), "--resume needs -o FILE."),
+    (("small.parquet", "--scheduler", "x"), "--scheduler needs --engine dask."),
+    (("small.parquet", "-o", "missing/replay.json"), "missing/replay.json: No such file or directory"),
+    ((), "Missing argument 'TRACES...'"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "problem"), REFUSED)
+def test_what_cannot_be_replayed_is_refused_in_one_line_and_leaves_nothing(
+    programs: Programs, trace: Path, arguments: tuple[str, ...], problem: str
+) -> None:
+    damaged = Building()
+    damaged.object()
+    damaged.change(1, [(7, 1)])
+    damaged.end()
+    damaged.write(programs.directory / "damaged.parquet")
+    done = programs.depwatch("replay", *arguments)
+    assert done.status != 0
+    assert problem in done.err.splitlines()[-1]
+    assert "Traceback" not in done.err
+    assert sorted(path.name for path in programs.directory.iterdir()) == ["damaged.parquet", "small.parquet"]
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        (["app.py"], "app.py"),
+        (["/somewhere/app.py", "--fast"], "app.py --fast"),
+        (["-m", "pytest", "-q", "tests"], "pytest -q tests"),
+        (["/x/benchmarks/bm_go/run_benchmark.py", "--worker"], "pyperformance: go"),
+        (["app.py", "a" * 100], "app.py " + "a" * 72 + "…"),
+        ([], "a program"),
+        (None, "a program"),
+    ],
+)
+def test_a_program_is_called_by_its_command(command: Any, expected: str) -> None:
+    assert title(command) == expected

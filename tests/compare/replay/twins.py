@@ -1,0 +1,274 @@
+"""The naive twins of the two policies under which a handle can be valid again, and which twin a policy has."""
+
+from collections import Counter
+from fractions import Fraction
+from typing import Any
+
+from naive import (
+    COLD,
+    VALID,
+    WARMING,
+    BulkByFacet,
+    BulkByObject,
+    Change,
+    Dependency,
+    Function,
+    Granular,
+    Handle,
+    Model,
+    Parts,
+    Value,
+    times,
+)
+
+from depwatch.compare.replay.lineup import Policy
+
+
+class Revalidation(BulkByObject):
+    def fire(self, change: Change) -> None:
+        functions = self.dependents(change.object)
+        if functions:
+            self.count_change(change.object)
+        for function in functions:
+            function.marked = True
+            if change.object in self.given_up:
+                self.drop(function, not self.hurt(function, change), not change.values)
+
+    def revalidate(self, function: Function) -> None:
+        assert function.handle is not None
+        function.marked = False
+        self.counts["revalidations"] += len(function.handle.dependencies)
+        if any(self.current[facet] != value for facet, value in function.handle.recorded.items()):
+            self.drop(function, False)
+
+    def window(self, change: Change) -> None:
+        parts = Parts(self, change)
+        looked_at: dict[Function, int] = {}
+        for function, calls in parts.calls.items():
+            if calls and function.state == VALID and function.marked:
+                self.revalidate(function)
+                looked_at[function] = 1
+        for function in parts.calls:
+            self.spread(parts, change, function, looked_at.get(function, 0))
+        parts.end()
+        functions = self.dependents(change.object)
+        if functions:
+            self.count_change(change.object, change.count if self.limit(change.object) is not None else 1)
+        for value in change.values:
+            self.current[value.facet] = value.value
+        for function in functions:
+            function.marked = True
+            if change.object in self.given_up:
+                self.drop(function, not self.hurt(function, change), not change.values)
+
+    def spread(self, parts: Parts, change: Change, function: Function, looked_at: int) -> None:
+        calls, alone = parts.calls[function], Parts(self, Change(change.object, 0, True))
+        if not calls:
+            return
+        alone.calls, alone.since = {function: calls}, parts.since
+        alone.make_until(Fraction(0))
+        hits = self.hits(function, change)
+        at = 1
+        while True:
+            if function.state != VALID:
+                alone.make_until(Fraction(1))
+            if function.state != VALID:
+                return
+            assert function.handle is not None
+            looked_at = 0 if function.made_in_window else looked_at
+            hits = self.hits(function, change)
+            if not hits:
+                if change.object in function.handle.objects:
+                    n = change.count
+                    again = n - 1 if calls >= n else calls - looked_at
+                    self.counts["revalidations"] += again * len(function.handle.dependencies)
+                return
+            at = next((i for i in range(1, hits + 1) if Fraction(i, hits) >= parts.since[function]), 0)
+            if not at:
+                return
+            self.counts["revalidations"] += len(function.handle.dependencies)
+            self.drop(function, False)
+            parts.since[function] = Fraction(at, hits)
+
+    def hits(self, function: Function, change: Change) -> int:
+        assert function.handle is not None or function.state != VALID
+        facets = function.handle.facets if function.handle else set()
+        return min(change.count, sum(v.count for v in change.values if v.facet in facets and not v.same))
+
+
+class Healing(Model):
+    """A facet is held or broken, with the value that its handles recorded."""
+
+    def __init__(self, policy: Policy, rows: list[dict[str, Any]]) -> None:
+        self.recorded: dict[int, object] = {}
+        self.broken: set[int] = set()
+        self.counted: set[int] = set()
+        self.mends: set[int] = set()
+        self.breaks: Counter[int] = Counter()
+        self.restores: Counter[int] = Counter()
+        self.told_facets: set[int] = set()
+        self.dead_facets: set[int] = set()
+        super().__init__(policy, rows)
+
+    def is_refused(self, dependency: Dependency) -> bool:
+        limit = self.policy.give_up_after
+        return limit is not None and self.breaks[dependency.facet] >= limit
+
+    def waiting(self, facet: int) -> list[Function]:
+        """Those whose handle has this facet and is not purged."""
+        return [
+            f
+            for f in self.functions.values()
+            if f.handle and f.state in (VALID, COLD) and facet in f.handle.facets - f.handle.loads
+        ]
+
+    def update(self, function: Function) -> None:
+        """Is the handle valid?"""
+        assert function.handle is not None
+        valid = not function.handle.retired and function.handle.facets.isdisjoint(self.broken - function.handle.loads)
+        if function.state in (VALID, COLD) and (function.state == VALID) != valid:
+            function.state, function.cold = VALID if valid else COLD, 0
+
+    def fire(self, change: Change) -> None:
+        for value in change.values:
+            self.becomes(value, change.in_place)
+
+    def becomes(self, value: Value, in_place: bool) -> None:
+        facet = value.facet
+        if facet not in self.recorded or facet in self.dead_facets:
+            return
+        if self.recorded[facet] != value.value:
+            self.mends.discard(facet)
+            if facet not in self.broken:
+                self.break_facet(facet)
+        elif facet in self.broken and in_place:
+            self.mend(facet)
+        elif facet in self.broken:
+            self.mends.add(facet)
+
+    def break_facet(self, facet: int) -> None:
+        functions = self.waiting(facet)
+        if not functions:
+            del self.recorded[facet]
+            return
+        self.broken.add(facet)
+        for function in functions:
+            self.update(function)
+
+    def mend(self, facet: int) -> None:
+        self.mends.discard(facet)
+        self.broken.discard(facet)
+        if not self.waiting(facet):
+            del self.recorded[facet]
+            return
+        self.counted.discard(facet)
+        for function in self.waiting(facet):
+            self.update(function)
+
+    def retire(self, function: Function) -> None:
+        assert function.handle is not None
+        function.handle.retired = True
+        self.update(function)
+
+    def drain(self) -> None:
+        for facet in list(self.mends):
+            self.mend(facet)
+        for facet in self.recorded:
+            if facet in self.broken and facet not in self.counted and facet not in self.dead_facets:
+                self.counted.add(facet)
+                self.told_facets.add(facet)
+                self.breaks[facet] += 1
+            elif facet not in self.broken and facet in self.told_facets:
+                self.told_facets.discard(facet)
+                self.restores[facet] += 1
+            if self.policy.give_up_after is not None and self.breaks[facet] >= self.policy.give_up_after:
+                for function in self.waiting(facet):
+                    self.retire(function)
+        for function in self.functions.values():
+            if function.state == VALID and function.told:
+                function.told = False
+                self.counts["resumed"] += 1
+            elif function.state == COLD and not function.told and not function.bereft:
+                function.told = True
+                self.counts["dropped"] += 1
+            if function.state == COLD and function.handle and function.handle.retired:
+                function.handle.loads |= function.handle.facets  # purged
+
+    def make(self, function: Function) -> None:
+        self.drain()
+        self.counts["hot_functions"] += function.state == WARMING
+        self.counts["recompiled"] += function.told
+        function.told, function.bereft = False, not self.is_whole(function)
+        function.handle = None
+        missing: set[int] = set()
+        kept = []
+        for dependency in function.set or ():
+            facet = dependency.facet
+            lost = self.current[facet] == -1 or facet in self.dead_facets
+            if dependency.via in missing or self.is_refused(dependency) or lost:
+                missing.add(facet)
+                continue
+            kept.append(dependency)
+            if facet not in self.recorded or facet in self.broken:
+                for other in self.waiting(facet):
+                    self.retire(other)
+                    assert other.handle is not None
+                    other.handle.loads.add(facet)
+                    other.handle.retired = True
+                self.recorded[facet] = self.current[facet]
+                for state in (self.broken, self.counted, self.mends, self.told_facets):
+                    state.discard(facet)
+        function.handle = Handle(kept)
+        function.state, function.cold = VALID, 0
+
+    def object_gone(self, number: int) -> None:
+        self.dead.add(number)
+        for function in self.functions.values():
+            if function.state not in (VALID, COLD) or function.handle is None:
+                continue
+            dead = {d.facet for d in function.handle.dependencies if number in d.objects}
+            self.dead_facets |= dead
+            if dead:
+                function.bereft = not function.told
+                self.retire(function)
+
+    def window(self, change: Change) -> None:
+        parts = Parts.__new__(Parts)
+        before = dict(self.current)
+        for value in change.values:
+            if not value.same and self.current.get(value.facet) != value.value:
+                self.current[value.facet] = object()
+        Parts.__init__(parts, self, change)
+        for value in change.values:
+            for function in self.waiting(value.facet):
+                parts.add(function, 0)
+        for time, at in times(change, change.values):
+            parts.make_until(time)
+            value = change.values[at]
+            held = value.facet in self.recorded and value.facet not in self.broken
+            undone = held and self.recorded[value.facet] == value.value
+            if value.same or undone or not [f for f in self.waiting(value.facet) if f.state == VALID]:
+                continue
+            states = {function: function.state for function in parts.calls}
+            self.break_facet(value.facet)
+            self.drain()
+            for function, state in states.items():
+                if state == VALID and function.state != VALID:
+                    parts.since[function] = time
+        parts.end()
+        assert before is not self.current
+        for value in change.values:
+            self.current[value.facet] = value.value
+            held = value.facet not in self.broken
+            if value.facet in self.recorded and (not held or self.recorded[value.facet] == value.value):
+                self.becomes(value, change.in_place)
+
+
+def twin(policy: Policy, rows: list[dict[str, Any]]) -> Model:
+    if policy.name.startswith("granular"):
+        return Granular(policy, rows)
+    if policy.name == "revalidation":
+        return Revalidation(policy, rows)
+    if policy.name == "healing":
+        return Healing(policy, rows)
+    return BulkByObject(policy, rows) if policy.by_object else BulkByFacet(policy, rows)

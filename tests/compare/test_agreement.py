@@ -1,0 +1,77 @@
+"""A live run and the replay of its trace agree, whatever the program does."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from observing import Programs
+
+VALUES = {
+    "A": ("1", "2", "KEPT", "[]"),
+    "B": ("1", "'text'", "1.5"),
+    "Thing.x": ("1", "2", "KEPT"),
+    "Thing.run": ("method", "other_method"),
+    "Base.run": ("method", "other_method"),
+    "module.PI": ("3", "KEPT", "3.0"),
+    "helper.__defaults__": ("(1,)", "(2,)", "DEFAULTS"),
+    "helper.__code__": ("other.__code__", "CODE"),
+}
+PROGRAM = """
+import depwatch, gc, types
+KEPT = object()
+def method(self): return 1
+def other_method(self): return 2
+class Base:
+    run = method
+class Thing(Base):
+    x = 0
+module = types.ModuleType("module")
+module.PI = 3
+A = B = 0
+def helper(x=1): return x
+def other(x): return x
+CODE, DEFAULTS = helper.__code__, helper.__defaults__
+def reads_a(): return A
+def reads_b(): return A, B, len("x")
+def calls_helper(): return helper(1) if callable(helper) else 0
+def reads_module(): return module.PI
+def uses_thing(thing): return thing.x, thing.run()
+THING = Thing()
+def uses(): return uses_thing(THING)
+FUNCTIONS = (reads_a, reads_b, calls_helper, reads_module, uses)
+"""
+STEPS = st.one_of(
+    st.tuples(st.just("call"), st.integers(0, 4), st.sampled_from((1, 7, 25, 50, 120))),
+    st.sampled_from([("set", name, value) for name in VALUES for value in VALUES[name]]),
+    st.tuples(st.just("toggle"), st.sampled_from(("A", "Thing.x")), st.integers(1, 15)),
+    st.sampled_from([("delete", "Thing.run", ""), ("drain", "", ""), ("shadow", "len", ""), ("unshadow", "len", "")]),
+)
+
+
+def source(steps: list[tuple[Any, ...]]) -> str:
+    lines = [PROGRAM]
+    for what, first, second in steps:
+        if what == "call":
+            lines.append(f"for _ in range({second}): FUNCTIONS[{first}]()")
+        elif what == "set":
+            lines.append(f"{first} = {second}")
+        elif what == "toggle":
+            lines += [f"for number in range({second}):", f"    {first} = number % 2", "    reads_b(), uses()"]
+        elif what == "delete":
+            lines.append("if 'run' in vars(Thing): del Thing.run")
+        elif what == "drain":
+            lines.append("depwatch.drain()")
+        elif what == "shadow":
+            lines.append("def len(x): return 5")
+        else:
+            lines.append("globals().pop('len', None)")
+    return "\n".join(lines) + "\n"
+
+
+@settings(deadline=None, max_examples=8, suppress_health_check=list(HealthCheck))
+@given(steps=st.lists(STEPS, min_size=10, max_size=40))
+def test_a_live_run_and_the_replay_of_its_trace_agree_on_all_counts(steps: list[tuple[Any, ...]]) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        Programs(Path(directory)).observe(source(steps))
