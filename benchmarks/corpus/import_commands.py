@@ -6,7 +6,7 @@ import io
 import yt_dlp
 from yt_dlp.extractor import gen_extractor_classes
 
-ADDRESSES = 400
+ADDRESSES = 800
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ import io
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
-CELLS = 3_000
+CELLS = 8_000
 TEXTS = [
     "import math\ntotal = {n}\ntotal",
     "def square(x):\n    return x * x\n[square(n) for n in range({n} % 50)]",
