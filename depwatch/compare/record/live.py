@@ -31,6 +31,9 @@ class Live:
     def __init__(self) -> None:
         self.counts: Final = Counts()
         self._functions: Final[dict[int, Function]] = {}  # by handle
+        self._handles: Final[
+            dict[int, int]
+        ] = {}  # how many rely on each facet; no Counter: that is Python, and would count as calls
         # One of each for all handles: there are thousands.
         self._on_invalidate, self._on_resume, self._on_retire = self._invalidated, self._resumed, self._retired
 
@@ -57,6 +60,7 @@ class Live:
         function.recorded = [(each.facet, Recorded(each.value)) for each in taken]
         for each in taken:
             each.facet.rely()
+            self._handles[each.facet.number] = self._handles.get(each.facet.number, 0) + 1
         self.counts.handles += 1
         self.counts.dependencies += len(taken)
         self.counts.recompiled += function.dropped
@@ -65,7 +69,11 @@ class Live:
 
     def release(self, function: Function) -> None:
         handle, function.handle = function.handle, None
-        function.recorded = None
+        recorded, function.recorded = function.recorded or (), None
+        for facet, _ in recorded:
+            self._handles[facet.number] -= 1
+            if not self._handles[facet.number]:
+                del self._handles[facet.number]
         if handle is not None:
             if (code := function.code()) is not None:
                 _tap.hold(code, 0)
@@ -137,7 +145,8 @@ class Live:
         recorded = function.recorded or []
         self.release(function)
         for facet, _ in recorded:
-            facet.distrust()
+            if facet.number not in self._handles:
+                facet.distrust()
         if function.dropped:
             return
         if any(facet.owner.dead for facet, _ in recorded) and " died" in (handle.reason or ""):

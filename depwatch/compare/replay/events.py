@@ -18,7 +18,7 @@ from depwatch.compare.trace.schema import Row
 type Numbers = Any  # an array; numpy's types say nothing where it is not installed
 
 DICTS: Final = frozenset({"builtins", "module", "dict"})
-MISSING: Final = -1
+MOST_CHANGES: Final = (1 << 31) - 1  # in one row: the engine multiplies two such numbers
 UNKNOWN: Final = -2
 _CHANGES_VALUE_IN_PLACE: Final = "modified"
 
@@ -124,7 +124,7 @@ def _events_of(trace: Trace) -> Events:
     # changes
     change = columns.rows(Row.CHANGE)
     change_object = dense_object(columns.all("object")[change])
-    change_count = np.maximum(columns.all("count")[change], 1)
+    change_count = np.clip(columns.all("count")[change], 1, MOST_CHANGES)
     add(change, Op.CHANGE, np.arange(len(change)))
     value = columns.rows(Row.VALUE)
     value_change = _last(dense_object(columns.all("object")[value]), value, change_object, change)

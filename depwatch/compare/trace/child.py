@@ -45,9 +45,7 @@ class Child:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # or there would be no exit status to be had
         self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, _AWAITED)
         try:
-            self._id = os.posix_spawn(
-                self._python, self._command, os.environ, setsigmask=self._mask, setsigdef=_RESET
-            )
+            self._id = os.posix_spawn(self._python, self._command, os.environ, setsigmask=self._mask, setsigdef=_RESET)
         except BaseException:
             signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
             raise

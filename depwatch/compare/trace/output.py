@@ -9,20 +9,31 @@ from typing import Final, Self
 
 
 class Output:
-    """Makes a temporary file beside path, or raises OSError; commit() gives it its name, else it is removed."""
+    """Makes a file without a name in the directory of path, or raises OSError; commit() gives it its name.
+
+    So a process that is killed leaves nothing behind, and a program that looks into its directory sees nothing. Where
+    the file system has no such files, it has a hidden name until then.
+    """
 
     def __init__(self, path: str) -> None:
         self._target: Final = os.path.realpath(path)  # through links; and the directory may change meanwhile
         with contextlib.suppress(FileNotFoundError):
             if not stat.S_ISREG(os.stat(self._target).st_mode):
                 raise FileExistsError(f"{path} is there, and no regular file; name another one")
-        self.path: Final = os.path.join(os.path.dirname(self._target), f".depwatch-{secrets.token_hex(6)}")
-        os.close(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+        directory = os.path.dirname(self._target)
+        self._hidden: Final = os.path.join(directory, f".depwatch-{secrets.token_hex(6)}")
+        self._file: Final = _open_nameless(directory)
+        self.path: Final = self._hidden if self._file is None else f"/proc/self/fd/{self._file}"
+        if self._file is None:
+            os.close(os.open(self._hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
 
     def commit(self) -> int:
         """Put the file at its place; return its size in bytes."""
         size = os.stat(self.path).st_size
-        os.replace(self.path, self._target)
+        if self._file is not None:
+            # A link cannot replace a file, a rename can. Only with src_dir_fd does os.link() follow links.
+            os.link(self.path, self._hidden, src_dir_fd=self._file, follow_symlinks=True)
+        os.replace(self._hidden, self._target)
         return size
 
     def __enter__(self) -> Self:
@@ -31,5 +42,19 @@ class Output:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        if self._file is not None:
+            os.close(self._file)
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(self.path)
+            os.unlink(self._hidden)
+
+
+def _open_nameless(directory: str) -> int | None:
+    """A descriptor; None if the file system has no files without a name, or if /proc would not give it one."""
+    try:
+        file = os.open(directory, os.O_TMPFILE | os.O_WRONLY, 0o666)
+    except OSError:
+        return None  # what is wrong with the directory, opening a file with a name will tell
+    if not os.path.exists(f"/proc/self/fd/{file}"):
+        os.close(file)
+        return None
+    return file

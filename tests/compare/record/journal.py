@@ -105,7 +105,8 @@ def story(journal: Journal) -> list[str]:
         elif kind == "dependency":
             found[function].add(row["object"])
         elif kind == "resolved":
-            depends[function], found[function] = found[function], set()
+            depends[function] = depends.get(function, set()) | found[function]  # some policy may go on with what was
+            found[function] = set()
         elif kind == "change":
             for each in sorted(depends):
                 if row["object"] in depends[each] and calls.get(each, 0) != told_calls.get(each, 0):

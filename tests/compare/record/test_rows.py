@@ -73,6 +73,7 @@ def test_a_builtin_that_a_global_hides_and_shows_again(programs: Any) -> None:
         "use needs defaults in __main__.main.<locals>.<lambda> via len: NoneType 0, not patchable",
         "use is resolved at 61",
         "use: 65 calls",
+        "builtins added at program.py:11",
         "__main__ deleted at program.py:12",
         "len: builtin_function_or_method 0",
         "__main__.main.<locals>.<lambda> is gone",
@@ -119,6 +120,13 @@ def test_an_attribute_of_a_module_and_what_else_is_in_it(programs: Any) -> None:
         "drain",
         "use needs math in __main__: module 0, not patchable",
         "use is resolved at 63",
+        "use: 63 calls",
+        "math added at program.py:14",
+        "pi: float 2",
+        "drain",
+        "use needs math in __main__: module 0, not patchable",
+        "use needs pi in math via math: float 2",
+        "use is resolved at 64",
     ]
     assert (recorded.live["dropped"], recorded.live["resumed"], recorded.live["missing"]) == (1, 0, 1)
 
@@ -172,6 +180,7 @@ def test_an_attribute_along_the_mro_and_other_bases(programs: Any) -> None:
         "use needs area in __main__.Other: function 2",
         "use is resolved at 63",
         "use: 64 calls",
+        "__main__.Base modified at program.py:22",
         "__main__.Other modified at program.py:23",
         "area: function 3",
         "drain",

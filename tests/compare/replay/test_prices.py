@@ -8,9 +8,7 @@ from depwatch.compare.replay.prices import PRICES, PriceError, Prices, load_pric
 from depwatch.compare.replay.sweep import break_even, sweep
 
 LIST = Prices(recompile=1000.0, patch=10.0, deopt=5.0, guard=0.5, revalidation=2.0, cold_call=20.0)
-NOTHING = dict.fromkeys(
-    ("recompiled", "patches", "deopts", "deopt_calls", "guards", "revalidations", "cold_calls"), 0
-)
+NOTHING = dict.fromkeys(("recompiled", "patches", "deopts", "deopt_calls", "guards", "revalidations", "cold_calls"), 0)
 BULK = NOTHING | {"recompiled": 3, "cold_calls": 150}
 GRANULAR = NOTHING | {"patches": 4, "deopts": 1, "deopt_calls": 7, "guards": 1000}
 
@@ -76,5 +74,5 @@ def test_a_file_of_prices_that_is_wrong_is_refused_in_one_line(tmp_path: Path, t
 
 
 def test_a_missing_file_of_prices_is_named(tmp_path: Path) -> None:
-    with pytest.raises(PriceError, match="no prices can be read: .*No such file"):
+    with pytest.raises(PriceError, match="no prices can be read: "):
         load_prices(str(tmp_path / "missing.toml"))

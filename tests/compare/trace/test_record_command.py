@@ -6,14 +6,12 @@ import re
 import signal
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
 from depwatch.compare.trace.child import interpreter_options
-from depwatch.compare.trace.output import Output
 
 TICK = {"kind": "tick", "time": 1, "calls": 7}
 ROW = 'journal.row("tick", 1, calls=7)\n'
@@ -52,7 +50,8 @@ def test_an_exception_ends_it_as_it_would(recorders: Any) -> None:
 @pytest.mark.parametrize("name", ["SIGKILL", "SIGTERM", "SIGINT", "SIGSEGV", "SIGABRT", "SIGHUP", "SIGRTMIN"])
 def test_a_program_that_is_killed_is_recorded_up_to_there(recorders: Any, name: str) -> None:
     number = getattr(signal, name)
-    die = f"import os, signal; signal.signal(2, signal.SIG_DFL); os.kill(os.getpid(), signal.{name})"
+    default = "" if name == "SIGKILL" else f"signal.signal(signal.{name}, signal.SIG_DFL)"  # nohup may run the tests
+    die = f"import os, signal\n{default}\nos.kill(os.getpid(), signal.{name})"
     done = recorders.record(ROW + die)
     assert done.status == -number
     assert said(1, f"; the program was killed by {name}: recorded up to there").fullmatch(done.err)
@@ -209,6 +208,12 @@ def test_an_output_that_cannot_be_made_is_refused_before_the_program_runs(
     assert done.rows is None
 
 
+def test_the_program_sees_no_file_of_ours_in_its_directory(recorders: Any) -> None:
+    done = recorders.record(ROW + "import os; print(os.listdir())")
+    assert done.out == "['program.py']\n"
+    assert done.rows == [TICK]
+
+
 def test_a_trace_that_was_there_is_replaced_only_by_a_whole_one(recorders: Any) -> None:
     recorders.record(ROW)
     before = recorders.trace.read_bytes()
@@ -216,18 +221,6 @@ def test_a_trace_that_was_there_is_replaced_only_by_a_whole_one(recorders: Any) 
     assert done.status == 4
     assert done.err == "depwatch record: trace.parquet: no trace was written: the program did not run\n"
     assert recorders.trace.read_bytes() == before
-
-
-def test_an_output_that_is_a_link_stays_one(tmp_path: Path) -> None:
-    (tmp_path / "real").mkdir()
-    link = tmp_path / "link.parquet"
-    link.symlink_to(tmp_path / "real" / "trace.parquet")
-    with Output(str(link)) as output:
-        Path(output.path).write_text("whole")
-        assert output.commit() == 5
-    assert link.is_symlink()
-    assert os.listdir(tmp_path / "real") == ["trace.parquet"]
-    assert link.read_text() == "whole"
 
 
 def test_a_full_disk_costs_the_trace_and_not_the_program(recorders: Any) -> None:

@@ -228,6 +228,14 @@ void windows_write(bool all)
             write_windows(object, time);
 }
 
+void windows_write_of(const Function *function)
+{
+    uint64_t time = journal_time();
+    for (uint32_t i = 0; i < function->objects.n; i++)
+        if (((Object *)function->objects.items[i])->busy.n != 0)
+            write_windows(function->objects.items[i], time);
+}
+
 /* --- changes ---------------------------------------------------------------------------------------------------------- */
 
 static bool is_structural(const Facet *facet, unsigned change, const PyObject *value)

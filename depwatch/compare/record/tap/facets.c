@@ -161,14 +161,24 @@ void function_forget(Function *function)
     function->objects = function->facets = (List){NULL, 0, 0};
 }
 
+static bool has(const List *list, const void *item)
+{
+    for (uint32_t i = 0; i < list->n; i++)
+        if (list->items[i] == item)
+            return true;
+    return false;
+}
+
+/* What it depended on before it may go on to, as some policy has it compiled so. */
 void function_depends(Function *function, Facet **facets, uint32_t n_facets, Object **objects, uint32_t n_objects)
 {
-    function_forget(function);
     for (uint32_t i = 0; i < n_facets; i++)
-        if (list_add(&function->facets, facets[i]) && !list_add(&facets[i]->functions, function))
+        if (!has(&function->facets, facets[i]) && list_add(&function->facets, facets[i]) &&
+            !list_add(&facets[i]->functions, function))
             function->facets.n--;
     for (uint32_t i = 0; i < n_objects; i++)
-        if (list_add(&function->objects, objects[i]) && !list_add(&objects[i]->functions, function))
+        if (!has(&function->objects, objects[i]) && list_add(&function->objects, objects[i]) &&
+            !list_add(&objects[i]->functions, function))
             function->objects.n--;
 }
 

@@ -24,6 +24,18 @@ static uint64_t calls_since_hot(const Function *function)
     return function->calls > hot_after ? function->calls - hot_after : 0;
 }
 
+static void write_calls(Function *function, uint64_t time)
+{
+    if (function->written == function->calls)
+        return;
+    function->written = function->calls;
+    Row *row = journal_row(ROW_CALLS, time);
+    row->function = function->number;
+    row->calls = function->calls;
+    row->flags = FLAG_CALLS;
+    journal_add();
+}
+
 /* The code object is freed: at any time, also inside callbacks. */
 static void code_dies(void *slot)
 {
@@ -37,15 +49,8 @@ static void code_dies(void *slot)
         tap_drains_now();
         if (tap.on) {
             uint64_t time = journal_time();
-            Row *row;
-            if (function->written != function->calls) {
-                row = journal_row(ROW_CALLS, time);
-                row->function = function->number;
-                row->calls = function->calls;
-                row->flags = FLAG_CALLS;
-                journal_add();
-            }
-            row = journal_row(ROW_GONE, time);
+            write_calls(function, time);
+            Row *row = journal_row(ROW_GONE, time);
             row->function = function->number;
             journal_add();
         }
@@ -130,6 +135,10 @@ static int tell(Function *function, int reasons)
     Py_DECREF(python);
     if (result != NULL) {
         Py_DECREF(result);
+        if (tap.on && function->number != NONE && function->written != function->calls) {
+            windows_write_of(function);
+            write_calls(function, journal_time()); /* what is compiled at this call is compiled now, and not later */
+        }
         return 0;
     }
     function->look = true; /* the next call is as good */
@@ -242,17 +251,8 @@ bool function_written(Function *function, uint32_t number, PyObject *python)
 void functions_write_calls(void)
 {
     uint64_t time = journal_time();
-    for (uint32_t i = 0; i < written.n; i++) {
-        Function *function = written.items[i];
-        if (function->written == function->calls)
-            continue;
-        function->written = function->calls;
-        Row *row = journal_row(ROW_CALLS, time);
-        row->function = function->number;
-        row->calls = function->calls;
-        row->flags = FLAG_CALLS;
-        journal_add();
-    }
+    for (uint32_t i = 0; i < written.n; i++)
+        write_calls(written.items[i], time);
 }
 
 uint64_t functions_cold_calls(void)

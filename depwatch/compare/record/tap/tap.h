@@ -162,6 +162,7 @@ void on_type_event(void *object, const void *event);     /* of a type as a whole
 void on_function_event(void *part, const void *event);   /* of a part of a function */
 void events_end_doubts(void); /* at a safe point, when depwatch has drained: writes what it could not tell */
 void windows_write(bool all);                            /* those that are over */
+void windows_write_of(const Function *function);         /* whose changes its calls were between */
 
 /* chain.c: the dicts in which a facet is looked up, the first that has it counts. */
 bool facet_is_shadowed(const Facet *facet, const Object *object); /* another one comes first */
