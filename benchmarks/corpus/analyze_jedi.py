@@ -5,7 +5,7 @@ from pathlib import Path
 
 import jedi
 
-MODULES = ("textwrap.py", "shlex.py", "queue.py", "sched.py", "bisect.py", "graphlib.py")
+MODULES = ("textwrap.py", "shlex.py", "queue.py", "bisect.py")
 
 
 def main() -> None:

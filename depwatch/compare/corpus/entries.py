@@ -19,7 +19,7 @@ class CorpusError(Exception):
 
 
 class Kind(StrEnum):
-    """What is expected of a program."""
+    """Whether what hot code looks up is rebound while a program runs."""
 
     QUIET = "quiet"
     MUTATING = "mutating"
@@ -31,7 +31,7 @@ class Entry:
 
     name: str
     kind: Kind
-    why: str  # it is expected to be of that kind
+    why: str  # it is of that kind
     command: tuple[str, ...]  # what follows `python`, with placeholders
     packages: tuple[str, ...] = ()  # name==version each; none: the program runs in the environment of depwatch itself
     from_source: tuple[str, ...] = ()  # names of packages
