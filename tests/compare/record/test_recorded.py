@@ -22,7 +22,9 @@ def test_a_recorded_object_may_die_and_is_then_no_other() -> None:
     assert not recorded.is_same(Thing())
 
 
-@pytest.mark.parametrize("value", [[1], {"a": 1}, (1, [2]), object(), None, True, len], ids=repr)
+@pytest.mark.parametrize(
+    "value", [[1], {"a": 1}, (1, [2]), object(), None, True, len], ids=lambda value: type(value).__name__
+)
 def test_what_has_no_bits_to_compare_is_compared_by_identity(value: object) -> None:
     assert Recorded(value).is_same(value)
     assert not Recorded(value).is_same([1])
