@@ -50,7 +50,8 @@ class Recording:
         _monitoring.register_callback(self._tool, _LINE, on_line)
 
     def start(self) -> None:
-        _tap.json(json.dumps({"places": {"program": self._places.program, "stdlib": STDLIB}}))
+        places = {"program": self._places.program, "stdlib": STDLIB}
+        _tap.json(json.dumps({"python": sys.version.split()[0], "places": places}))
         _tap.switch(True)
         _monitoring.set_events(self._tool, _CALL)
 
