@@ -65,6 +65,7 @@ class Live:
         self.counts.dependencies += len(taken)
         self.counts.recompiled += function.dropped
         function.dropped = function.bereft = False
+        depwatch.drain()  # those that waited for other values go now, and not at some later moment
         return True
 
     def release(self, function: Function) -> None:

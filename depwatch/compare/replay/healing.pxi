@@ -207,6 +207,7 @@ cdef void heal(Engine e, uint32_t f) noexcept nogil:
         if edge == NULL or not keep(e, f, d, since):
             return
         edge.value = since
+    drain(e)  # those that waited for other values go at once: no later break hits them
 
 
 cdef void let_go(Engine e, uint32_t f, uint32_t serial) noexcept nogil:

@@ -220,6 +220,7 @@ class Healing(Model):
                     state.discard(facet)
         function.handle = Handle(kept)
         function.state, function.cold = VALID, 0
+        self.drain()
 
     def object_gone(self, number: int) -> None:
         self.dead.add(number)
