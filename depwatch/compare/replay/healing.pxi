@@ -36,7 +36,9 @@ cdef void becomes(Engine e, uint32_t c, uint32_t v) noexcept nogil:
     e.current[id] = e.value_number[v]
     if not facet.is_recorded or facet.is_dead:
         return
-    if facet.recorded != e.value_number[v]:
+    if e.value_inside[v]:
+        changes_inside(e, v)
+    elif facet.recorded != e.value_number[v]:
         facet.mends = False
         if facet.holds:
             break_facet(e, id, c)
@@ -46,6 +48,16 @@ cdef void becomes(Engine e, uint32_t c, uint32_t v) noexcept nogil:
         else:
             facet.mends = True
             touch_facet(e, id)
+
+
+cdef void changes_inside(Engine e, uint32_t v) noexcept nogil:
+    """What was recorded is still there, and is of no use any more."""
+    cdef uint32_t id = e.value_facet[v], i
+    for i in range(prune(e, id)):
+        e.functions[e.dependents[id].edges[i].function].broken += 1  # for good
+    retire_dependents(e, id)
+    if e.facets[id].holds:
+        e.facets[id].recorded = e.current[id]
 
 
 cdef void break_facet(Engine e, uint32_t id, uint32_t c) noexcept nogil:
@@ -225,6 +237,14 @@ cdef void let_go(Engine e, uint32_t f, uint32_t serial) noexcept nogil:
         else:
             e.held[bin_of(e, since)] += 1
     function.n_kept = 0
+
+
+cdef void value_lost(Engine e, uint32_t f) noexcept nogil:
+    """What the handle waits for can never come back, so it waits no more."""
+    cdef Function* function = &e.functions[f]
+    if function.state == COLD and not function.retired:
+        function.retired = True
+        function.made += 1  # its edges are purged
 
 
 cdef void bereave(Engine e, uint32_t f, uint32_t facet, uint32_t o) noexcept nogil:

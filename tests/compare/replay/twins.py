@@ -137,7 +137,9 @@ class Healing(Model):
         facet = value.facet
         if facet not in self.recorded or facet in self.dead_facets:
             return
-        if self.recorded[facet] != value.value:
+        if value.inside:
+            self.changes_inside(value)
+        elif self.recorded[facet] != value.value:
             self.mends.discard(facet)
             if facet not in self.broken:
                 self.break_facet(facet)
@@ -145,6 +147,12 @@ class Healing(Model):
             self.mend(facet)
         elif facet in self.broken:
             self.mends.add(facet)
+
+    def changes_inside(self, value: Value) -> None:
+        for function in self.waiting(value.facet):
+            self.retire(function)
+        if value.facet not in self.broken:
+            self.recorded[value.facet] = self.current[value.facet]
 
     def break_facet(self, facet: int) -> None:
         functions = self.waiting(facet)
@@ -222,6 +230,11 @@ class Healing(Model):
         function.state, function.cold = VALID, 0
         self.drain()
 
+    def value_lost(self, function: Function) -> None:
+        if function.state == COLD and function.handle and not function.handle.retired:
+            function.handle.retired = True
+            function.handle.loads |= function.handle.facets  # purged
+
     def object_gone(self, number: int) -> None:
         self.dead.add(number)
         for function in self.functions.values():
@@ -251,7 +264,10 @@ class Healing(Model):
             if value.same or undone or not [f for f in self.waiting(value.facet) if f.state == VALID]:
                 continue
             states = {function: function.state for function in parts.calls}
-            self.break_facet(value.facet)
+            if value.inside:
+                self.changes_inside(value)
+            else:
+                self.break_facet(value.facet)
             self.drain()
             for function, state in states.items():
                 if state == VALID and function.state != VALID:
