@@ -81,7 +81,7 @@ cdef void stop(Engine e, uint32_t f) noexcept nogil:
     """The handle may not run."""
     cdef Function* function = &e.functions[f]
     if function.state == VALID:
-        function.state, function.cold = COLD, 0
+        function.state = COLD  # it goes on being cold, if nobody has seen it valid
     touch_function(e, f)
 
 
@@ -98,7 +98,7 @@ cdef void mend(Engine e, uint32_t id) noexcept nogil:
         f = e.dependents[id].edges[i].function
         e.functions[f].broken -= 1
         if e.functions[f].broken == 0 and not e.functions[f].retired:
-            e.functions[f].state, e.functions[f].cold = VALID, 0
+            e.functions[f].state = VALID
             touch_function(e, f)
 
 
@@ -174,7 +174,7 @@ cdef void tell(Engine e, uint32_t f) noexcept nogil:
         function.told = False
     elif function.state == COLD:
         if not function.told and not function.bereft:
-            function.told = True
+            function.told, function.cold = True, 0
             e.counts.dropped += 1
             e.counts.needlessly += function.broken == 0
         if function.retired:

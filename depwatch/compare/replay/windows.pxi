@@ -88,6 +88,8 @@ cdef uint64_t begin_calls(Engine e, uint32_t f, uint64_t calls) noexcept nogil:
     e.counts.calls += n
     if n and function.bereft and (function.state == VALID or function.state == COLD) and is_whole(e, function.set):
         make(e, f)
+    if n and function.state == VALID:
+        function.cold = 0
     return n
 
 

@@ -159,6 +159,7 @@ class Model:
             self.revalidate(function)
         function.calls += 1
         if function.state == VALID:
+            function.cold = 0
             self.run(function)
         elif function.state == COLD and not function.bereft:
             self.counts["cold_calls"] += 1
@@ -285,6 +286,8 @@ class Model:
         more = max(0, calls - function.calls)
         if more and function.bereft and function.state in (VALID, COLD) and self.is_whole(function):
             self.make(function)
+        if more and function.state == VALID:
+            function.cold = 0
         return more
 
     def to_go(self, function: Function) -> int | None:

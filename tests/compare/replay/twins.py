@@ -127,7 +127,7 @@ class Healing(Model):
         assert function.handle is not None
         valid = not function.handle.retired and function.handle.facets.isdisjoint(self.broken - function.handle.loads)
         if function.state in (VALID, COLD) and (function.state == VALID) != valid:
-            function.state, function.cold = VALID if valid else COLD, 0
+            function.state = VALID if valid else COLD
 
     def fire(self, change: Change) -> None:
         for value in change.values:
@@ -197,7 +197,7 @@ class Healing(Model):
                 function.told = False
                 self.counts["resumed"] += 1
             elif function.state == COLD and not function.told and not function.bereft:
-                function.told = True
+                function.told, function.cold = True, 0
                 self.counts["dropped"] += 1
             if function.state == COLD and function.handle and function.handle.retired:
                 function.handle.loads |= function.handle.facets  # purged
