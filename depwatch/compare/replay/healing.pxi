@@ -113,7 +113,7 @@ cdef void retire_dependents(Engine e, uint32_t id) noexcept nogil:
 cdef void record(Engine e, uint32_t id) noexcept nogil:
     """The value of now; handles that wait for another one are of no use any more."""
     cdef Facet* facet = &e.facets[id]
-    if facet.is_recorded and facet.holds:
+    if facet.is_recorded and facet.holds and prune(e, id):  # without a handle it was forgotten
         return
     retire_dependents(e, id)
     e.dependents[id].n = 0

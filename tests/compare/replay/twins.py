@@ -217,7 +217,7 @@ class Healing(Model):
                 missing.add(facet)
                 continue
             kept.append(dependency)
-            if facet not in self.recorded or facet in self.broken:
+            if facet not in self.recorded or facet in self.broken or not self.waiting(facet):
                 for other in self.waiting(facet):
                     self.retire(other)
                     assert other.handle is not None
