@@ -1,9 +1,11 @@
 """A live run and the replay of its trace agree, whatever the program does."""
 
+import random
 import tempfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from observing import Programs
@@ -82,8 +84,22 @@ def source(steps: list[tuple[Any, ...]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-@settings(deadline=None, max_examples=12, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, max_examples=6, suppress_health_check=list(HealthCheck))
 @given(steps=st.lists(STEPS, min_size=150, max_size=250))
 def test_a_live_run_and_the_replay_of_its_trace_agree_on_all_counts(steps: list[tuple[Any, ...]]) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        Programs(Path(directory)).observe(source(steps))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_both_agree_on_long_programs_whose_steps_are_equally_likely(seed: int) -> None:
+    draw = random.Random(seed)
+    changes = [("set", name, value) for name in VALUES for value in VALUES[name]]
+    steps: list[tuple[Any, ...]] = []
+    for _ in range(150):
+        steps += draw.choices(changes, k=draw.randint(1, 3))
+        steps += [
+            ("call", draw.randrange(6), draw.choice((1, 2, 30, 49, 50, 60, 110))) for _ in range(draw.randint(0, 3))
+        ]
     with tempfile.TemporaryDirectory() as directory:
         Programs(Path(directory)).observe(source(steps))
