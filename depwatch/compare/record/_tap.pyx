@@ -19,7 +19,7 @@ depwatch_import()
 cdef extern from "tap/tap.h" nogil:
     enum:
         NONE, MISSING
-        ROW_OBJECT, ROW_FACET, ROW_FUNCTION, ROW_DEPENDENCY, ROW_RESOLVED, ROW_END
+        ROW_OBJECT, ROW_FACET, ROW_FUNCTION, ROW_DEPENDENCY, ROW_RESOLVED, ROW_END, ROW_LOST
         FLAG_PATCHABLE, FLAG_PATCHABLE_GIVEN, FLAG_CALLS, FLAG_COUNT, FLAG_VALUE
         REASON_CALLS "REASON_CALLS", REASON_LOOK "REASON_LOOK", REASON_COLD "REASON_COLD"
 
@@ -463,6 +463,15 @@ def hold(code, uintptr_t byte):
 def set_cold(code, uint32_t calls):
     """So many calls in a row have run cold; on_threshold hears when they are as many as make a function hot."""
     known(code).cold = calls
+
+
+def lost(code):
+    """Write that a value which code was compiled with can never come back."""
+    cdef CFunction* function = known(code)
+    if not tap.on or function.number == NONE:
+        return
+    journal_row(ROW_LOST, journal_time()).function = function.number
+    journal_add()
 
 
 def look(code):

@@ -13,6 +13,8 @@ from .resolve import Found
 
 GIVE_UP_AFTER: Final = 6
 
+_LOST: Final = " can never hold again"  # in the reason of a handle: its value died
+
 
 @dataclass(slots=True)
 class Counts:
@@ -65,6 +67,7 @@ class Live:
         self.counts.dependencies += len(taken)
         self.counts.recompiled += function.dropped
         function.dropped = function.bereft = False
+        depwatch.drain()  # those that waited for other values go now, and not at some later moment
         return True
 
     def release(self, function: Function) -> None:
@@ -142,14 +145,16 @@ class Live:
         if function is None:
             return
         self.counts.retired += 1
-        recorded = function.recorded or []
+        recorded, reason = function.recorded or [], handle.reason or ""
+        if _LOST in reason and (code := function.code()) is not None:
+            _tap.lost(code)  # how many references a value had is in no other row
         self.release(function)
         for facet, _ in recorded:
             if facet.number not in self._handles:
                 facet.distrust()
         if function.dropped:
             return
-        if any(facet.owner.dead for facet, _ in recorded) and " died" in (handle.reason or ""):
+        if any(facet.owner.dead for facet, _ in recorded) and " died" in reason:
             function.bereft = True
             if (code := function.code()) is not None:
                 _tap.look(code)

@@ -48,6 +48,7 @@ cdef enum:  # the events of events.Op
     OP_DRAIN
     OP_FUNCTION_GONE
     OP_OBJECT_GONE
+    OP_LOST
 
 cdef enum:  # states of a function
     WARMING = 0
@@ -155,6 +156,7 @@ cdef class Engine:
     cdef const uint32_t* value_count
     cdef const int64_t* value_number
     cdef const uint8_t* value_same
+    cdef const uint8_t* value_inside
     cdef const uint32_t* spread_start
     cdef const uint32_t* spread_function
     cdef const uint64_t* spread_calls
@@ -227,6 +229,7 @@ cdef class Engine:
         self.value_count = self.u32(events.value_count)
         self.value_number = self.i64(events.value_number)
         self.value_same = self.u8(events.value_same)
+        self.value_inside = self.u8(events.value_inside)
         self.spread_start = self.u32(events.spread_start)
         self.spread_function = self.u32(events.spread_function)
         self.spread_calls = self.u64(events.spread_calls)
@@ -405,8 +408,10 @@ cdef void run_to(Engine e, int64_t end) noexcept nogil:
             resolve(e, what, e.number[e.event])
         elif op == OP_FUNCTION_GONE:
             function_gone(e, what)
-        else:
+        elif op == OP_OBJECT_GONE:
             object_gone(e, what)
+        elif e.mechanism == HEALING:
+            value_lost(e, what)
         e.event += 1
 
 

@@ -21,6 +21,7 @@ DICTS: Final = frozenset({"builtins", "module", "dict"})
 MOST_CHANGES: Final = (1 << 31) - 1  # in one row: the engine multiplies two such numbers
 UNKNOWN: Final = -2
 _CHANGES_VALUE_IN_PLACE: Final = "modified"
+_FUNCTION: Final = "function"  # a facet of one: only what is in its keyword defaults has no number
 
 
 class Op(IntEnum):
@@ -30,6 +31,7 @@ class Op(IntEnum):
     DRAIN = 3
     FUNCTION_GONE = 4
     OBJECT_GONE = 5
+    LOST = 6  # a value died that function `what` was compiled with
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ class Events:
     value_count: Numbers
     value_number: Numbers
     value_same: Numbers
+    value_inside: Numbers  # a dict of keyword defaults has other contents: handles are retired, and nothing breaks
     spread_start: Numbers
     spread_function: Numbers
     spread_calls: Numbers  # so far
@@ -133,6 +136,9 @@ def _events_of(trace: Trace) -> Events:
     value, value_change = value[order], value_change[order]
     value_count = np.minimum(np.maximum(columns.all("count")[value], 1), change_count[value_change])
 
+    value_facet = dense_facet(columns.all("facet")[value])
+    unknown = columns.all("value")[value] == UNKNOWN
+
     # calls
     calls = columns.rows(Row.CALLS)
     is_spread = columns.all("object")[calls] != NONE
@@ -149,6 +155,8 @@ def _events_of(trace: Trace) -> Events:
     order = np.argsort(spread_change, kind="stable")
     spread, spread_change = spread[order], spread_change[order]
 
+    lost = columns.rows(Row.LOST)
+    add(lost, Op.LOST, dense_function(columns.all("function")[lost]))
     drain, gone = columns.rows(Row.DRAIN), columns.rows(Row.GONE)
     add(drain, Op.DRAIN, np.zeros(len(drain)))
     gone_function = gone[columns.all("function")[gone] != NONE]
@@ -186,10 +194,11 @@ def _events_of(trace: Trace) -> Events:
         change_count=change_count.astype(np.uint32),
         change_in_place=_are(columns, change, _CHANGES_VALUE_IN_PLACE),
         value_start=_starts(value_change, len(change)),
-        value_facet=dense_facet(columns.all("facet")[value]),
+        value_facet=value_facet,
         value_count=value_count.astype(np.uint32),
         value_number=_told_apart(columns.all("value")[value], value),
         value_same=(columns.all("same")[value] == 1).astype(np.uint8),
+        value_inside=unknown & _are(columns, columns.rows(Row.FACET), _FUNCTION)[value_facet],
         spread_start=_starts(spread_change, len(change)),
         spread_function=dense_function(columns.all("function")[spread]),
         spread_calls=columns.all("calls")[spread],

@@ -74,6 +74,7 @@ cdef void advance(Engine e, uint32_t f, uint64_t calls) noexcept nogil:
             e.counts.guards += left * function.n_patchable
             if function.n_deopted:
                 e.counts.deopt_calls += left
+            function.cold = 0
             take = left
         elif function.state == COLD and function.bereft:
             if is_whole(e, function.set):

@@ -36,7 +36,9 @@ cdef void becomes(Engine e, uint32_t c, uint32_t v) noexcept nogil:
     e.current[id] = e.value_number[v]
     if not facet.is_recorded or facet.is_dead:
         return
-    if facet.recorded != e.value_number[v]:
+    if e.value_inside[v]:
+        changes_inside(e, v)
+    elif facet.recorded != e.value_number[v]:
         facet.mends = False
         if facet.holds:
             break_facet(e, id, c)
@@ -46,6 +48,16 @@ cdef void becomes(Engine e, uint32_t c, uint32_t v) noexcept nogil:
         else:
             facet.mends = True
             touch_facet(e, id)
+
+
+cdef void changes_inside(Engine e, uint32_t v) noexcept nogil:
+    """What was recorded is still there, and is of no use any more."""
+    cdef uint32_t id = e.value_facet[v], i
+    for i in range(prune(e, id)):
+        e.functions[e.dependents[id].edges[i].function].broken += 1  # for good
+    retire_dependents(e, id)
+    if e.facets[id].holds:
+        e.facets[id].recorded = e.current[id]
 
 
 cdef void break_facet(Engine e, uint32_t id, uint32_t c) noexcept nogil:
@@ -69,7 +81,7 @@ cdef void stop(Engine e, uint32_t f) noexcept nogil:
     """The handle may not run."""
     cdef Function* function = &e.functions[f]
     if function.state == VALID:
-        function.state, function.cold = COLD, 0
+        function.state = COLD  # it goes on being cold, if nobody has seen it valid
     touch_function(e, f)
 
 
@@ -86,7 +98,7 @@ cdef void mend(Engine e, uint32_t id) noexcept nogil:
         f = e.dependents[id].edges[i].function
         e.functions[f].broken -= 1
         if e.functions[f].broken == 0 and not e.functions[f].retired:
-            e.functions[f].state, e.functions[f].cold = VALID, 0
+            e.functions[f].state = VALID
             touch_function(e, f)
 
 
@@ -101,7 +113,7 @@ cdef void retire_dependents(Engine e, uint32_t id) noexcept nogil:
 cdef void record(Engine e, uint32_t id) noexcept nogil:
     """The value of now; handles that wait for another one are of no use any more."""
     cdef Facet* facet = &e.facets[id]
-    if facet.is_recorded and facet.holds:
+    if facet.is_recorded and facet.holds and prune(e, id):  # without a handle it was forgotten
         return
     retire_dependents(e, id)
     e.dependents[id].n = 0
@@ -162,7 +174,7 @@ cdef void tell(Engine e, uint32_t f) noexcept nogil:
         function.told = False
     elif function.state == COLD:
         if not function.told and not function.bereft:
-            function.told = True
+            function.told, function.cold = True, 0
             e.counts.dropped += 1
             e.counts.needlessly += function.broken == 0
         if function.retired:
@@ -207,6 +219,7 @@ cdef void heal(Engine e, uint32_t f) noexcept nogil:
         if edge == NULL or not keep(e, f, d, since):
             return
         edge.value = since
+    drain(e)  # those that waited for other values go at once: no later break hits them
 
 
 cdef void let_go(Engine e, uint32_t f, uint32_t serial) noexcept nogil:
@@ -224,6 +237,14 @@ cdef void let_go(Engine e, uint32_t f, uint32_t serial) noexcept nogil:
         else:
             e.held[bin_of(e, since)] += 1
     function.n_kept = 0
+
+
+cdef void value_lost(Engine e, uint32_t f) noexcept nogil:
+    """What the handle waits for can never come back, so it waits no more."""
+    cdef Function* function = &e.functions[f]
+    if function.state == COLD and not function.retired:
+        function.retired = True
+        function.made += 1  # its edges are purged
 
 
 cdef void bereave(Engine e, uint32_t f, uint32_t facet, uint32_t o) noexcept nogil:

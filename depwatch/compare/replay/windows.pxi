@@ -88,6 +88,8 @@ cdef uint64_t begin_calls(Engine e, uint32_t f, uint64_t calls) noexcept nogil:
     e.counts.calls += n
     if n and function.bereft and (function.state == VALID or function.state == COLD) and is_whole(e, function.set):
         make(e, f)
+    if n and function.state == VALID:
+        function.cold = 0
     return n
 
 
@@ -336,7 +338,10 @@ cdef bint step(Engine e, uint32_t c, uint32_t first, uint32_t last) noexcept nog
     for i in range(e.n_parts):
         e.parts[i].was_valid = e.functions[e.parts[i].function].state == VALID
     if e.mechanism == HEALING:
-        break_facet(e, e.value_facet[value], c)
+        if e.value_inside[value]:
+            changes_inside(e, value)
+        else:
+            break_facet(e, e.value_facet[value], c)
         drain(e)
     elif value == NONE:
         fire_object(e, c)

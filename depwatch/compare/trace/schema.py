@@ -23,6 +23,7 @@ class Row(StrEnum):
     GONE = "gone"
     TICK = "tick"
     END = "end"
+    LOST = "lost"
 
 
 _TEXT: Final = pa.dictionary(pa.int32(), pa.string())
@@ -62,6 +63,7 @@ REQUIRED: Final[dict[Row, frozenset[str]]] = {
     Row.GONE: frozenset(),  # one of its optional ones
     Row.TICK: frozenset({"calls"}),
     Row.END: frozenset({"calls"}),
+    Row.LOST: frozenset({"function"}),
 }
 OPTIONAL: Final[dict[Row, frozenset[str]]] = {
     Row.OBJECT: frozenset({"file"}),
@@ -76,6 +78,7 @@ OPTIONAL: Final[dict[Row, frozenset[str]]] = {
     Row.GONE: frozenset({"function", "object"}),
     Row.TICK: frozenset(),
     Row.END: frozenset({"value"}),
+    Row.LOST: frozenset(),
 }
 
 # What `value` says instead of a number.

@@ -8,7 +8,7 @@ from typing import Any
 
 NULL = 0xFFFFFFFF
 _KINDS = ["object", "facet", "function", "dependency", "resolved", "calls"]
-_KINDS += ["change", "value", "drain", "gone", "tick", "end"]
+_KINDS += ["change", "value", "drain", "gone", "tick", "end", "lost"]
 _ROW = struct.Struct("<QQIIIIIiIIIIBB6x")
 SAME, SAME_GIVEN, PATCHABLE, PATCHABLE_GIVEN, CALLS, COUNT, VALUE = (1 << bit for bit in range(7))
 

@@ -257,6 +257,7 @@ def test_a_list_that_is_put_back_is_the_same_and_a_new_one_at_its_address_is_not
     values = [line for line in recorded.story if line.startswith("FILTERS")]
     assert values == [f"FILTERS: list {number}" for number in (1, 0, 2, 3, 4, 5)]
     assert (recorded.live["dropped"], recorded.live["resumed"], recorded.live["recompiled"]) == (2, 1, 0)
+    assert [row["function"] for row in recorded.journal.of("lost")] == [0]  # the first list; use() waits no more
 
 
 def test_a_dict_that_is_no_module_cleared_and_dead(programs: Any) -> None:

@@ -96,6 +96,9 @@ class Building:
     def gone(self, *, function: int | None = None, object: int | None = None) -> None:
         self.row("gone", function=function, object=object)
 
+    def lost(self, function: int) -> None:
+        self.row("lost", function=function)
+
     def tick(self, others: int = 0) -> None:
         """others: calls of functions that are not in the trace."""
         self.row("tick", calls=sum(self._calls.values()) + others)

@@ -61,6 +61,7 @@ class Value:
     value: object
     same: bool
     count: int
+    inside: bool  # keyword defaults
 
 
 @dataclass
@@ -76,6 +77,7 @@ def steps(rows: list[dict[str, Any]]) -> Iterator[tuple[str, Any]]:
     """The rows with what belongs together put together; every value that is not known is an object of its own."""
     changes: list[tuple[int, Change]] = []
     dropped: set[int] = set()
+    of_functions = {row["facet"] for row in rows if row["kind"] == "facet" and row["type"] == "function"}
     for at, row in enumerate(rows):
         if row["kind"] == "change":
             changes.append((at, Change(row["object"], row["count"] or 1, row["type"] == "modified")))
@@ -85,7 +87,8 @@ def steps(rows: list[dict[str, Any]]) -> Iterator[tuple[str, Any]]:
             of = [change for place, change in changes if place < at and change.object == row["object"]]
             count = min(row["count"] or 1, of[-1].count)
             value = object() if row["value"] == -2 else row["value"]
-            of[-1].values.append(Value(row["facet"], value, bool(row["same"]), count))
+            inside = row["value"] == -2 and row["facet"] in of_functions
+            of[-1].values.append(Value(row["facet"], value, bool(row["same"]), count, inside))
         elif row["kind"] == "calls" and row["object"] is not None:
             of = [change for place, change in changes if place > at and change.object == row["object"]]
             if of and of[0].count > 1:
@@ -138,6 +141,8 @@ class Model:
                 self.function_gone(self.functions[what["function"]])
             elif kind == "gone":
                 self.object_gone(what["object"])
+            elif kind == "lost":
+                self.value_lost(self.functions[what["function"]])
         self.drain()
 
     # -- calls -----------------------------------------------------------------------------------------------------
@@ -154,6 +159,7 @@ class Model:
             self.revalidate(function)
         function.calls += 1
         if function.state == VALID:
+            function.cold = 0
             self.run(function)
         elif function.state == COLD and not function.bereft:
             self.counts["cold_calls"] += 1
@@ -246,6 +252,9 @@ class Model:
             if function.state == VALID and function.handle and number in function.handle.objects:
                 function.bereft = True
 
+    def value_lost(self, function: Function) -> None:
+        pass
+
     def drain(self) -> None:
         pass
 
@@ -277,6 +286,8 @@ class Model:
         more = max(0, calls - function.calls)
         if more and function.bereft and function.state in (VALID, COLD) and self.is_whole(function):
             self.make(function)
+        if more and function.state == VALID:
+            function.cold = 0
         return more
 
     def to_go(self, function: Function) -> int | None:

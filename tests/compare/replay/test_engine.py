@@ -18,12 +18,18 @@ TYPES = ("builtins", "module", "dict", "type", "function")
 CHANGES = ("added", "modified", "modified", "modified", "deleted", "mro")
 
 
+STEPS = ("calls", "calls", "change", "change", "window", "drain", "resolve", "gone", "lost")
+
+
 @st.composite
 def traces(draw: st.DrawFn, windows: bool = True) -> Building:
     building = Building()
     objects = [building.object(draw(st.sampled_from(TYPES))) for _ in range(draw(st.integers(1, 3)))]
     facets = {
-        building.facet(home, f"name{i}"): [home, *(o for o in objects if o != home and draw(st.booleans()))]
+        building.facet(home, f"name{i}", draw(st.sampled_from(("global", "function")))): [
+            home,
+            *(o for o in objects if o != home and draw(st.booleans())),
+        ]
         for home in objects
         for i in range(draw(st.integers(1, 2)))
     }
@@ -51,7 +57,7 @@ def traces(draw: st.DrawFn, windows: bool = True) -> Building:
         resolve(function)
     for _ in range(draw(st.integers(0, 25))):
         building.passes(draw(st.integers(0, 1000)))
-        what = draw(st.sampled_from(("calls", "calls", "change", "change", "window", "drain", "resolve", "gone")))
+        what = draw(st.sampled_from(STEPS))
         alive = [function for function in functions if function not in gone]
         if what == "calls" and alive:
             building.calls(draw(st.sampled_from(alive)), draw(st.integers(1, 9)))
@@ -74,6 +80,9 @@ def traces(draw: st.DrawFn, windows: bool = True) -> Building:
             building.change(at, pairs, same=same, count=count, counts=counts, type=draw(st.sampled_from(CHANGES)))
         elif what == "drain":
             building.drain()
+        elif what == "lost" and alive:
+            building.drain()
+            building.lost(draw(st.sampled_from(alive)))
         elif what == "gone" and draw(st.booleans()):
             if alive and draw(st.booleans()):
                 gone.add(alive[0])

@@ -1,5 +1,6 @@
 """What each policy counts for traces of a few rows, worked out by hand; functions are hot after 50 calls."""
 
+import pytest
 from building import Building
 from replaying import policies, replay
 
@@ -192,6 +193,43 @@ def test_the_death_of_an_object_has_the_handle_made_anew_at_the_next_call() -> N
     found = policies(building)
     assert found["bulk_by_object"] == found["bulk_by_facet"] == {"dropped": 1, "cold_calls": 60}
     assert found["healing"] == {"dropped": 1, "cold_calls": 60}
+
+
+@pytest.mark.parametrize(("is_lost", "unguarded"), [(True, (0, 0)), (False, (2, 2))])
+def test_breaks_count_while_a_handle_waits_and_not_once_what_it_waits_for_is_lost(
+    is_lost: bool, unguarded: tuple[int, int]
+) -> None:
+    building = Building()
+    module = building.object()
+    rate, size = building.facet(module, "RATE"), building.facet(module, "SIZE")
+    function = hot(building, {"facet": rate}, {"facet": size})
+    building.change(module, [(rate, 1)])
+    building.drain()
+    if is_lost:
+        building.lost(function)
+    building.change(module, [(size, 1)])
+    building.drain()
+    hot(building, {"facet": size, "value": 1})
+    building.change(module, [(size, 2)])
+    building.drain()
+    building.end()
+    found = policies(building, policies=("healing",), give_up_after=(2,))["healing"]
+    assert found["dropped"] == 2
+    assert found.get("unguarded", (0, 0)) == unguarded
+
+
+def test_keyword_defaults_that_change_inside_retire_the_handle_and_are_no_break() -> None:
+    building = Building()
+    helper = building.object("function")
+    keywords = building.facet(helper, "kwdefaults", "function")
+    function = hot(building, {"facet": keywords})
+    for _ in range(3):
+        building.change(helper, [(keywords, -2)])
+        building.drain()
+        building.calls(function, 50)
+    building.end()
+    found = policies(building, policies=("healing",), give_up_after=(2,))["healing"]
+    assert found == {"dropped": 3, "recompiled": 3, "cold_calls": 200}
 
 
 def test_a_window_counts_as_many_changes_as_it_stands_for() -> None:

@@ -127,7 +127,7 @@ class Healing(Model):
         assert function.handle is not None
         valid = not function.handle.retired and function.handle.facets.isdisjoint(self.broken - function.handle.loads)
         if function.state in (VALID, COLD) and (function.state == VALID) != valid:
-            function.state, function.cold = VALID if valid else COLD, 0
+            function.state = VALID if valid else COLD
 
     def fire(self, change: Change) -> None:
         for value in change.values:
@@ -137,7 +137,9 @@ class Healing(Model):
         facet = value.facet
         if facet not in self.recorded or facet in self.dead_facets:
             return
-        if self.recorded[facet] != value.value:
+        if value.inside:
+            self.changes_inside(value)
+        elif self.recorded[facet] != value.value:
             self.mends.discard(facet)
             if facet not in self.broken:
                 self.break_facet(facet)
@@ -145,6 +147,12 @@ class Healing(Model):
             self.mend(facet)
         elif facet in self.broken:
             self.mends.add(facet)
+
+    def changes_inside(self, value: Value) -> None:
+        for function in self.waiting(value.facet):
+            self.retire(function)
+        if value.facet not in self.broken:
+            self.recorded[value.facet] = self.current[value.facet]
 
     def break_facet(self, facet: int) -> None:
         functions = self.waiting(facet)
@@ -189,7 +197,7 @@ class Healing(Model):
                 function.told = False
                 self.counts["resumed"] += 1
             elif function.state == COLD and not function.told and not function.bereft:
-                function.told = True
+                function.told, function.cold = True, 0
                 self.counts["dropped"] += 1
             if function.state == COLD and function.handle and function.handle.retired:
                 function.handle.loads |= function.handle.facets  # purged
@@ -209,7 +217,7 @@ class Healing(Model):
                 missing.add(facet)
                 continue
             kept.append(dependency)
-            if facet not in self.recorded or facet in self.broken:
+            if facet not in self.recorded or facet in self.broken or not self.waiting(facet):
                 for other in self.waiting(facet):
                     self.retire(other)
                     assert other.handle is not None
@@ -220,6 +228,12 @@ class Healing(Model):
                     state.discard(facet)
         function.handle = Handle(kept)
         function.state, function.cold = VALID, 0
+        self.drain()
+
+    def value_lost(self, function: Function) -> None:
+        if function.state == COLD and function.handle and not function.handle.retired:
+            function.handle.retired = True
+            function.handle.loads |= function.handle.facets  # purged
 
     def object_gone(self, number: int) -> None:
         self.dead.add(number)
@@ -250,7 +264,10 @@ class Healing(Model):
             if value.same or undone or not [f for f in self.waiting(value.facet) if f.state == VALID]:
                 continue
             states = {function: function.state for function in parts.calls}
-            self.break_facet(value.facet)
+            if value.inside:
+                self.changes_inside(value)
+            else:
+                self.break_facet(value.facet)
             self.drain()
             for function, state in states.items():
                 if state == VALID and function.state != VALID:
