@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import gc
 import math
-import shutil
 import sys
 import time
 import types
@@ -22,8 +21,7 @@ import numpy as np  # noqa: E402
 from depwatch.integrations import numba as watched  # noqa: E402
 
 sys.path.insert(1, str(Path(__file__).resolve().parent))
-from measure import HERE, Row, Spread, compare, finish, interleave  # noqa: E402
-from structures.callgrind import collected  # noqa: E402
+from measure import Row, Spread, compare, finish, interleave  # noqa: E402
 
 CALLS = """
 X, KIND = 3, "a"
@@ -117,20 +115,6 @@ def calls(samples: int) -> list[Row]:
         taken = interleave(samplers, 6 * samples)
         rows.append(compare(f"a call {what}", "ns", taken["ours"], taken["plain"], 1.02, note="base: plain numba"))
     return rows
-
-
-def instructions() -> list[Row]:
-    """What a call takes whatever else the machine does: the times above differ by less than they scatter."""
-    if shutil.which("valgrind") is None:
-        return []
-    few, many = 1_000, 21_000
-    taken = {}
-    for kind in ("plain", "watched"):
-        command = (sys.executable, str(HERE / "programs" / "numba_call.py"), kind)
-        whole = [collected(command, calls, "--smc-check=all-non-file") for calls in (few, many)]
-        taken[kind] = [(whole[1] - whole[0]) / (many - few)]
-    note = "callgrind; base: plain numba"
-    return [compare("  its instructions", "", taken["watched"], taken["plain"], 1.02, note=note)]
 
 
 def eight_globals(samples: int) -> list[Row]:
@@ -378,8 +362,7 @@ def main() -> int:
     options = parser.parse_args()
     samples, functions = (5, 20) if options.quick else (41, 1000)
     assert math.isclose(program(LOOPS, watched.njit, "normal").normal(0.0), 0.5)
-    rows = calls(samples) + ([] if options.quick else instructions()) + eight_globals(samples)
-    rows += loops(samples) + without_gil(samples) + granular(samples)
+    rows = calls(samples) + eight_globals(samples) + loops(samples) + without_gil(samples) + granular(samples)
     rows += changes(samples) + compiling(samples) + invalidated(samples, functions // 10)
     rows += sharing(samples, functions)
     return finish("numba", "What watched numba code costs", rows, check=options.check, write=not options.quick)

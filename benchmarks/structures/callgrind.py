@@ -29,8 +29,7 @@ def whole_event() -> float | None:
         return None
     few, many = 2, 12
     command = (sys.executable, "-m", "structures.stores")
-    path = {"PYTHONPATH": str(HERE)}
-    taken = [collected(command, rounds, "--toggle-collect=on_dict_event", **path) for rounds in (few, many)]
+    taken = [_collected(command, rounds, "--toggle-collect=on_dict_event") for rounds in (few, many)]
     return (taken[1] - taken[0]) / ((many - few) * 2 * KEYS)
 
 
@@ -38,13 +37,12 @@ def whole_event() -> float | None:
 def _an_event(name: str) -> float:
     few, many = 2, 12
     command = (str(program()), name)
-    return (collected(command, many) - collected(command, few)) / ((many - few) * EVENTS)
+    return (_collected(command, many) - _collected(command, few)) / ((many - few) * EVENTS)
 
 
-def collected(command: tuple[str, ...], rounds: int, *options: str, **environment: str) -> int:
-    """Instructions of a whole process that is told how many rounds to do."""
+def _collected(command: tuple[str, ...], rounds: int, *options: str) -> int:
     whole = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", *options, *command, str(rounds)]
-    done = subprocess.run(whole, capture_output=True, text=True, env=os.environ | environment)
+    done = subprocess.run(whole, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(HERE)})
     found = re.search(r"Collected\s*:\s*(\d+)", done.stderr)
     if done.returncode != 0 or found is None:
         sys.exit(f"benchmarks: {' '.join(whole)} ended with {done.returncode}:\n{done.stderr}")
