@@ -271,7 +271,7 @@ class Model:
         self.fire(change)
 
     def fire(self, change: Change) -> None:
-        raise NotImplementedError
+        raise NotImplementedError  # each policy says what a change does: there is none that all share
 
     def count_change(self, key: int, times: int = 1) -> None:
         self.changes[key] += times
@@ -280,7 +280,7 @@ class Model:
             self.given_up.add(key)
 
     def window(self, change: Change) -> None:
-        raise NotImplementedError
+        raise NotImplementedError  # likewise, of many changes at once
 
     def begin(self, function: Function, calls: int) -> int:
         more = max(0, calls - function.calls)

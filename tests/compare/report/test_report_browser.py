@@ -17,6 +17,8 @@ from test_report_page import SECTIONS, everywhere
 from pages.browser import NoChromium, chromium
 from pages.made import replay
 
+# What a browser makes of the page does not depend on the interpreter that wrote it: .ci/run asks once, on the first.
+# Unset, these run, and fail with the remedy where Chromium is missing.
 pytestmark = pytest.mark.skipif(
     os.environ.get("DEPWATCH_BROWSER") == "0",
     reason="DEPWATCH_BROWSER=0: the page is tested in Chromium on another interpreter",

@@ -1,6 +1,5 @@
 """Stands in for depwatch.compare.record: runs a script that writes its journal itself, by the name `journal`."""
 
-import builtins
 import runpy
 import sys
 
@@ -10,7 +9,6 @@ if __name__ == "__main__":
     directory, option, hot_after, name, *arguments = sys.argv[1:]
     assert option == "--hot-after"
     sys.argv = [name, *arguments]
-    builtins.journal = JournalWriter(directory, 64 << 10)  # type: ignore[attr-defined]
-    builtins.journal_directory = directory  # type: ignore[attr-defined]
-    builtins.hot_after = hot_after  # type: ignore[attr-defined]
-    runpy.run_path(name, run_name="__main__")
+    journal = JournalWriter(directory, 64 << 10)
+    names = {"journal": journal, "journal_directory": directory, "hot_after": hot_after}
+    runpy.run_path(name, names, run_name="__main__")
