@@ -17,8 +17,8 @@ sys.path.append(str(NOTEBOOKS))
 import pair  # noqa: E402
 
 SOURCES = pair.NOTEBOOKS
-# They explain results measured on 3.13, with calls that the rest of the suite makes on each interpreter, and .ci/run has
-# 3.13 always. That pairs are in step is tested on all.
+# They explain results measured on 3.13, with calls that the rest of the suite makes on each interpreter; .ci/run always
+# has 3.13. That pairs are in step is tested on all.
 on_one_interpreter = pytest.mark.skipif(
     sys.version_info[:2] != (3, 13) or hasattr(sys, "gettotalrefcount"),
     reason="the notebooks are executed on a release build of CPython 3.13 only",
