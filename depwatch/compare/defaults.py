@@ -67,8 +67,8 @@ def compare_defaults(output: str | None, hot_after: int) -> int:
                 print(f"depwatch compare: {default.title}: {trace}", file=sys.stderr)
                 return 1
             traces.append(trace)
+            print_traces([trace], sys.stderr)  # now: the others take as long again
             progress.advance(task)
-    print_traces(traces, sys.stderr)
     if output is not None:
         Path(output).write_text(json.dumps(assemble(traces, options), indent=1) + "\n", encoding="utf-8")
     return 0
