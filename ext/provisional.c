@@ -48,8 +48,8 @@ static bool ends_here(const Facet *facet, PyObject *dict, bool *holds)
 /* Whether the recorded value is what is found along the MRO of now, behind the dict after (NULL: from the start). */
 static bool holds_along_mro(const Facet *facet, const PyTypeObject *type, const PyObject *after)
 {
-    PyObject *mro = type->tp_mro;
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(mro); i++) {
+    PyObject *mro = type->tp_mro; /* NULL: the collector has taken the type apart */
+    for (Py_ssize_t i = 0; mro != NULL && i < PyTuple_GET_SIZE(mro); i++) {
         PyTypeObject *base = (PyTypeObject *)PyTuple_GET_ITEM(mro, i);
         bool holds;
         if (!PyType_HasFeature(base, Py_TPFLAGS_HEAPTYPE) || PyType_HasFeature(base, Py_TPFLAGS_IMMUTABLETYPE))
@@ -170,6 +170,8 @@ static bool is_in_chain(const Facet *facet, const PyObject *dict)
     if (facet->kind != FACET_ATTRIBUTE)
         return dict == owner || dict == object_at(facet->fallback)->address; /* after a removal: it has a fallback */
     PyObject *mro = ((PyTypeObject *)owner)->tp_mro;
+    if (mro == NULL)
+        return true; /* taken apart */
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(mro); i++)
         if (((PyTypeObject *)PyTuple_GET_ITEM(mro, i))->tp_dict == dict)
             return true;
@@ -202,7 +204,9 @@ void provisional_event(PyDict_WatchEvent event, PyObject *dict, PyObject *key, P
     const PyTypeObject *changing = left_base ? type_of_key(key) : NULL;
     for (uint32_t i = meanwhile_needed; i-- > 0;) { /* breaking one moves the last into its place */
         Facet *facet = facets[i];
-        if (left_base ? facet->kind == FACET_ATTRIBUTE && !provisional_after_mro(facet, changing)
+        if (facet->dead) /* with its owner: there is no chain any more */
+            provisional_settled(facet);
+        else if (left_base ? facet->kind == FACET_ATTRIBUTE && !provisional_after_mro(facet, changing)
                       : is_in_chain(facet, dict) && !survives(facet, event, dict, key, value))
             break_one(facet);
     }

@@ -6,7 +6,7 @@
 static bool is_own(const Facet *facet, const PyTypeObject *type)
 {
     return facet->kind == FACET_ATTRIBUTE && facet->known && facet->provider != NO_ID &&
-           object_at(facet->provider)->address == type->tp_dict &&
+           object_at(facet->provider)->address == type->tp_dict && type->tp_mro != NULL &&
            PyTuple_GET_ITEM(type->tp_mro, 0) == (const PyObject *)type;
 }
 

@@ -258,3 +258,21 @@ def test_nothing_stays_watched_that_nobody_relies_on(log, counting):
     with Counted() as counted:
         at_once((operator.setitem, names, "X", 1), (operator.setitem, globals_, "X", 2))
     assert counted() == {}
+
+
+@without_automatic_drain
+def test_a_class_that_dies_on_the_way_is_followed_no_further(log):
+    Root = type("Root", (), {"x": VALUE})
+    Left = type("Left", (Root,), {})
+    C = type("C", (Left,), {"x": VALUE})
+    recorder = depwatch.Recorder("f")
+    recorder.read_type_attr(C, "x")
+    handle = log.commit(recorder)
+    del C.x
+    assert handle.valid
+    del C
+    gc.collect()
+    Root.x = 1  # of a dict on the way along which the value was found again
+    assert (handle.valid, handle.retired) == (False, True)
+    depwatch.drain()
+    assert " died" in handle.reason

@@ -26,7 +26,7 @@ POLL = 0.1  # seconds between two looks at the processes
 def main(steps: int, seed: int | None, jobs: int, program_hex: str | None, verbose: bool) -> None:
     """Run random programs that change what compiled code relies on, and check depwatch after every step.
 
-    The steps come in chunks of about 17,000, each in a process of its own; chunk i has the seed SEED + i. A failure
+    The steps come in chunks of about 15,000, each in a process of its own; chunk i has the seed SEED + i. A failure
     names its chunk's seed: `./dev fuzz --seed THAT --steps 1` runs just that chunk again, on the same interpreter.
 
     The status is 0 if nothing is wrong and at most 1 % of the firings were needless; 1 if not; 2 for a wrong call.

@@ -17,8 +17,11 @@ BLOCKS = st.binary(min_size=BLOCK * program.STEP, max_size=BLOCK * program.STEP)
 MAX_BLOCKS = 38
 PROGRAMS = st.lists(BLOCKS, min_size=12, max_size=MAX_BLOCKS).map(b"".join)
 MAX_PROGRAM = MAX_BLOCKS * BLOCK * program.STEP  # bytes
-CHUNK = 100  # programs that hypothesis makes from one seed: it remembers them all
-STEPS_OF_CHUNK = 17_000  # about
+CHUNK = 100  # programs that are made from one seed
+# After its first ten, hypothesis makes most programs by copying blocks of one that it has into others of the same: four in
+# five blocks would be known ones. So no more than these are asked for at a time.
+BATCH = 10
+STEPS_OF_CHUNK = 15_000  # about
 
 
 @contextlib.contextmanager
@@ -60,9 +63,9 @@ def one(steps: bytes, counts: Counter[str], watch: program.Watch | None = None) 
 
 @without_automatic_drain
 def chunk(
-    seed: int, counts: Counter[str], max_programs: int = CHUNK, before: Callable[[bytes], None] = lambda steps: None
+    seed: int, counts: Counter[str], before: Callable[[bytes], None] = lambda steps: None
 ) -> None:
-    """That many programs from this seed, and before(steps) before each. Raises what the first that fails raises.
+    """The programs of this seed, and before(steps) before each. Raises what the first that fails raises.
 
     Nothing is shrunk here, as after a failure the process is in no state to go on: see process.shrunk().
     """
@@ -80,33 +83,35 @@ def chunk(
 
     with without_collections():
         try:
-            each_program(seed, run, max_programs)
+            each_program(seed, run)
         except Exception:  # hypothesis may have put its own around it: raise what the program raised
             if failed:
                 raise failed[0] from None
             raise
 
 
-def each_program(seed: int, run: Callable[[bytes], None], max_programs: int = CHUNK, shrink: bool = False) -> None:
+def each_program(seed: int, run: Callable[[bytes], None], shrink: bool = False) -> None:
     """Call run with the programs of this seed until it raises; then, if asked to, with shorter ones that may, too."""
     phases = [hypothesis.Phase.generate, *([hypothesis.Phase.shrink] if shrink else [])]
+    batches = CHUNK // BATCH
+    for batch in range(batches):
 
-    @hypothesis.seed(seed)
-    @hypothesis.settings(
-        max_examples=max_programs,
-        deadline=None,
-        database=None,
-        derandomize=False,
-        suppress_health_check=list(hypothesis.HealthCheck),
-        print_blob=False,
-        report_multiple_bugs=False,
-        phases=phases,
-    )
-    @hypothesis.given(PROGRAMS)
-    def each(steps: bytes) -> None:
-        run(steps)
+        @hypothesis.seed(seed * batches + batch)
+        @hypothesis.settings(
+            max_examples=BATCH,
+            deadline=None,
+            database=None,
+            derandomize=False,
+            suppress_health_check=list(hypothesis.HealthCheck),
+            print_blob=False,
+            report_multiple_bugs=False,
+            phases=phases,
+        )
+        @hypothesis.given(PROGRAMS)
+        def each(steps: bytes) -> None:
+            run(steps)
 
-    each()
+        each()
 
 
 def run(steps: int, seed: int) -> Iterator[Counter[str]]:
