@@ -44,11 +44,13 @@ class Entry:
             raise _refusal(state, function, handle)  # meanwhile: reading drains, which can run anything
 
     def _forget(self) -> None:
-        entries = self.handle._entries  # another thread may be releasing the handle
-        if entries:
-            entries.pop(self, None)
+        """Idempotent; the handle forgets last, so that it goes on where it was left if it is interrupted."""
+        if guard := self._guard._entries:
+            guard.pop(self, None)
         if not self._guard.released:
             self._guard.release()
+        if entries := self.handle._entries:  # another thread may be releasing the handle
+            entries.pop(self, None)
 
     def __repr__(self) -> str:
         state = "active" if self.active else "inactive" if self.installed else "removed"
@@ -91,10 +93,9 @@ class Entry:
 
         The handle stays as it is. On CPython 3.13+ calls of the function are never as fast again as before install().
         """
-        if not self._slot.remove():
-            return False
+        first: bool = self._slot.remove()
         self._forget()
-        return True
+        return first
 
 
 def install(function: types.FunctionType, optimized: Callable[..., Any], handle: Handle) -> Entry:
@@ -135,7 +136,7 @@ def install(function: types.FunctionType, optimized: Callable[..., Any], handle:
 
 
 def _refusal(state: str, function: types.FunctionType, handle: Handle) -> Exception:
-    """Why EntrySlot.install() did nothing. Raises Released."""
+    """Why EntrySlot.install() did nothing."""
     match state:
         case "ours":
             return ValueError(
@@ -146,6 +147,8 @@ def _refusal(state: str, function: types.FunctionType, handle: Handle) -> Except
                 f"another extension has installed an entry (vectorcall) for {brief(function)}: ours would take its "
                 "place and break what it does; remove the other one first"
             )
+        case "released":
+            return handle._gone()
         case "ending":
             return RuntimeError("the interpreter is shutting down: nothing is installed any more")
     if handle.retired:

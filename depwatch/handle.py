@@ -24,7 +24,18 @@ def check_reason(reason: str) -> None:
 class Handle:
     """A committed piece of optimized code. Made by Recorder.commit; kept until release()."""
 
-    __slots__ = ("__weakref__", "_cells", "_entries", "_id", "_released", "artifact", "callbacks", "name", "reason")
+    __slots__ = (
+        "__weakref__",
+        "_cells",
+        "_closing",
+        "_entries",
+        "_id",
+        "_released",
+        "artifact",
+        "callbacks",
+        "name",
+        "reason",
+    )
 
     def __init__(
         self,
@@ -34,7 +45,7 @@ class Handle:
         callbacks: dict[str, Callback],
     ) -> None:
         self._id = -1  # until it is committed
-        self._released = False
+        self._released = self._closing = False
         self._cells: Final = tuple(cells)
         self._entries: dict[Entry, None] | None = None  # that look at the byte: see depwatch/entry.py
         self.name: Final = name
@@ -53,12 +64,15 @@ class Handle:
     def __del__(self) -> None:
         # Only a retired handle gets here unreleased (notice keeps the others): nobody can ask for its byte any more.
         if self._id >= 0 and not self._released:
-            _core.release(self._id)
+            _core.release(self._id, self)
 
     def _live(self) -> int:
         if self._released:
-            raise Released(f"handle {self._id} ({self.name!r}) was released; its byte may serve another handle")
+            raise self._gone()
         return self._id
+
+    def _gone(self) -> Released:
+        return Released(f"handle {self._id} ({self.name!r}) was released; its byte may serve another handle")
 
     @property
     def id(self) -> int:
@@ -109,14 +123,13 @@ class Handle:
         Raises Released the second time.
         """
         handle = self._live()
-        self._released = True  # first: no entry may be added while those that are there go
+        self._closing = True  # first: no entry may be added while those that are there go
         self._remove_entries()
-        _core.release(handle)
+        _core.release(handle, self)
 
     def _remove_entries(self) -> None:
-        """Nobody looks at the byte any more: another handle may get it."""
-        entries, self._entries = self._entries, None
-        for entry in list(entries or ()):  # each takes itself out
+        """Nobody looks at the byte any more: another handle may get it. Idempotent, and goes on where it was left."""
+        for entry in list(self._entries or ()):  # each takes itself out
             entry.remove()
 
     # --- what notice asks of whatever holds a handle ID: a Handle, or the Handles that were made together

@@ -20,10 +20,10 @@ class SharedCells:
         self._users = users
 
     def _release(self) -> None:
-        self._users -= 1
-        if self._users == 0:
+        if self._users == 1:
             for cell in self._cells:
                 cell._release()
+        self._users -= 1  # last: a signal handler may interrupt the above, which is then done again
 
 
 @final

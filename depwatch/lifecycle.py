@@ -57,10 +57,6 @@ class _Hearer:
     def __init__(self, callback: LifecycleCallback) -> None:
         self.callback = callback
 
-    def deliver(self, *told: Any) -> None:
-        if not _core.silenced(self):
-            self.callback(*told)
-
 
 def set_lifecycle_callback(callback: LifecycleCallback | None) -> None:
     """Call callback(event, function, attribute, new_value) for every function of the process from now on; None: nobody.
@@ -110,7 +106,7 @@ def deliveries(notice: tuple[Any, ...]) -> list[_Delivery]:
     event = _EVENTS[number]
     if event == FunctionEvent.DESTROYED:
         function = DestroyedFunction._make(function)
-    return [(hearer.deliver, (event, function, _ATTRIBUTES[attribute], new_value))]
+    return [(_core.tell_hearer, (hearer, event, function, _ATTRIBUTES[attribute], new_value))]
 
 
 def shut_down() -> None:

@@ -66,7 +66,6 @@ kept: list[Handle | Handles | None] = []
 _listeners: dict[int, list["Subscription"]] = {}  # by facet
 _breaks: dict[int, Break] = {}  # by facet: what broke it last
 
-_DETAIL, _HANDLE, _RETIRED, _RELEASED = (_core.NOTICES[kind] for kind in ("detail", "handle", "retired", "released"))
 _CHANGES = {change.value: change for change in Change}  # calling the enum is Python code of its own
 _STATES = {state: name for name, state in _core.STATES.items()}
 _CAUSES = {cause: name for name, cause in _core.CAUSES.items()}
@@ -95,26 +94,27 @@ class Subscription:
         self._facets = facets
         for facet in facets:
             _listeners.setdefault(facet.id, []).append(self)
-            facet.listen(1)
+            facet.listen()
 
     def cancel(self) -> None:
         """Stop listening; what is not yet delivered is not delivered any more. Idempotent."""
         for facet in self._facets:
-            others = [each for each in _listeners.pop(facet.id, []) if each is not self]
-            if others:
-                _listeners[facet.id] = others
-            facet.listen(-1)
+            self._leave(facet)
         self._facets = []
+
+    def _leave(self, facet: FacetReference) -> None:
+        others = [each for each in _listeners.get(facet.id, ()) if each is not self]
+        if others:
+            _listeners[facet.id] = others
+        else:
+            _listeners.pop(facet.id, None)
+        facet.stop_listening()
 
     def _object_died(self, facet: int) -> None:
         for reference in self._facets:
             if reference.id == facet:
-                reference.listen(-1)
+                reference.stop_listening()
         self._facets = [reference for reference in self._facets if reference.id != facet]
-
-    def _deliver(self, event: Event) -> None:
-        if self._facets or event.change == Change.DESTROYED:
-            self.listener(event)
 
 
 def subscribe(listener: Listener, obj: object, *facets: str) -> Subscription:
@@ -142,6 +142,7 @@ def subscribe_created(listener: Listener, code: object) -> Subscription:
 
 
 # --- the drain --------------------------------------------------------------------------------------------------------
+# What becomes deliveries may be interrupted, and is then done again: see drain.pxi. So effects come last, or twice.
 
 
 def _part(facet: int, key: object) -> str | None:
@@ -161,17 +162,15 @@ def _detail(notice: tuple[Any, ...]) -> list[_Delivery]:
     if not subscriptions:
         return []
     event = Event(change, object_id, _part(facet, key), old, new, filename, lineno)
-    deliveries: list[_Delivery] = [(subscription._deliver, (event,)) for subscription in subscriptions]
     if change == Change.DESTROYED:
-        for subscription in _listeners.pop(facet):
+        for subscription in subscriptions:
             subscription._object_died(facet)
-    return deliveries
+    return [(_core.tell, (subscription, event)) for subscription in subscriptions]
 
 
 def _state(notice: tuple[Any, ...]) -> list[_Delivery]:
-    _, number, state, facet, cause = notice
-    holder = kept[number] if number < len(kept) else None
-    if holder is None or holder._is_released(number):
+    _, holder, number, state, facet, cause = notice
+    if holder._is_released(number):
         return []
     if _STATES[state] == "retired":
         reason = f"{describe(facet)} {_REASONS[_CAUSES[cause]]}"
@@ -182,49 +181,37 @@ def _state(notice: tuple[Any, ...]) -> list[_Delivery]:
 
 
 def _retired(notice: tuple[Any, ...]) -> list[_Delivery]:
-    _, number = notice
-    holder = _let_go(number)
-    if holder is None:
-        return []
+    _, holder, number = notice
     callback = holder.callbacks.get("retired")
-    removal: list[_Delivery] = [(holder._of(number)._remove_entries, ())] if holder._has_entries(number) else []
+    removal: list[_Delivery] = []
+    if holder._has_entries(number):
+        removal.append((_core.Insisted(holder._of(number)._remove_entries), ()))
     return removal if callback is None else [*removal, (callback, (holder._of(number),))]
 
 
-def _released(notice: tuple[Any, ...]) -> None:
-    for number in array("I", notice[1]):
-        if (holder := _let_go(number)) is not None:
-            holder._purged()
+def _released(notice: tuple[Any, ...]) -> list[_Delivery]:
+    _, holder = notice
+    holder._purged()
+    return []
 
 
-def _let_go(number: int) -> Handle | Handles | None:
-    """Who holds this handle; not any more. A package that was imported anew does not know those of the one before."""
-    if number >= len(kept):
-        return None
-    holder, kept[number] = kept[number], None
-    return holder
+def _digest(notice: tuple[Any, ...]) -> list[_Delivery]:
+    """What to call, with what. All is digested before any of it is called: IDs may mean something else afterwards."""
+    return _DIGESTS[notice[0]](notice)
 
 
-def _digest(notices: list[tuple[Any, ...]]) -> list[_Delivery]:
-    """What to call, with what, last first. Done before any callback runs: IDs may mean something else afterwards."""
-    deliveries: list[_Delivery] = []
-    for notice in notices:
-        if notice[0] == _DETAIL:
-            deliveries += _detail(notice)
-        elif notice[0] == _HANDLE:
-            deliveries += _state(notice)
-        elif notice[0] == _RETIRED:
-            deliveries += _retired(notice)
-        elif notice[0] == _RELEASED:
-            _released(notice)
-        else:
-            deliveries += lifecycle.deliveries(notice)
-    deliveries.reverse()
-    return deliveries
+_DIGESTS: dict[int, Callable[[tuple[Any, ...]], list[_Delivery]]] = {
+    _core.NOTICES["detail"]: _detail,
+    _core.NOTICES["handle"]: _state,
+    _core.NOTICES["retired"]: _retired,
+    _core.NOTICES["released"]: _released,
+    _core.NOTICES["life"]: lifecycle.deliveries,
+}
 
 
 def _forget(facet: int) -> None:
     _breaks.pop(facet, None)
+    _listeners.pop(facet, None)
 
 
 def drain() -> int:
@@ -234,13 +221,15 @@ def drain() -> int:
     Runs by itself soon after an event, in the main thread when that is in no drain; call it to have everything
     delivered now, in any thread, also from a listener. Events that listeners cause are delivered by the next drain;
     after 8 that each caused the next, that waits for another event. Cost: about 100 ns if nothing happened.
+
+    What a signal handler raises inside a listener is the listener's, like anything that it raises. Elsewhere in a drain
+    the handler interrupts nothing: all is delivered, and then what it raised is raised here; or in the main thread
+    where it is, if the drain ran by itself. Raises RecursionError, and delivers nothing, with less than 100 calls left
+    of the recursion limit (a quarter of a lower limit than 400); a drain by itself waits for some returns.
     """
     if not _core.unsettled():
         return 0
-    count, error = _core.drain(_digest, _forget)
-    if error is not None:
-        raise error
-    return count
+    return _core.drain(_digest, _forget, kept)
 
 
 def shut_down() -> None:

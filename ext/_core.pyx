@@ -84,6 +84,7 @@ cdef class FacetReference:
     """A facet, by ID. It stays watched, and the ID its own, as long as this object lives."""
 
     cdef readonly uint32_t id  # NO_ID until facet() has found it
+    cdef bint listening
 
     def __cinit__(self):
         self.id = NO_ID
@@ -99,9 +100,17 @@ cdef class FacetReference:
             facet.kept = True
             facet.pins += 1
 
-    def listen(self, int delta):
-        """Add (1) or take away (-1) one listener: while there is one, details of every event of the facet are queued."""
-        facet_at(self.id).listeners += delta
+    def listen(self):
+        """Add one listener: while there is one, details of every event of the facet are queued. Idempotent."""
+        if not self.listening:
+            self.listening = True
+            facet_at(self.id).listeners += 1
+
+    def stop_listening(self):
+        """Idempotent."""
+        if self.listening:
+            self.listening = False
+            facet_at(self.id).listeners -= 1
 
     def history(self):
         """(events that may have changed it, current value or UNKNOWN), looked up if it is not known."""
@@ -346,8 +355,11 @@ def retire(uint32_t handle):
     handle_retire(handle)
 
 
-def release(uint32_t handle):
-    handle_release(handle)
+def release(uint32_t handle, holder):
+    """In one step that nothing comes between; once only."""
+    if not holder._released:
+        holder._released = True
+        handle_release(handle)
 
 
 def release_all(const uint32_t[::1] handles not None):
@@ -385,95 +397,6 @@ cdef array.array take_facets(uint32_t* facets, uint64_t n):
         free(facets)
 
 
-# --- the drain's first half -------------------------------------------------------------------------------------------
-
-
-def unsettled():
-    """Whether anything has happened that a drain must look at."""
-    return service_unsettled()
-
-
-cdef uint64_t silences = 0  # times that nobody was to hear any more
-
-
-def hear(hearer):
-    """Queue the life of every function of the process for this hearer from now on; for None: of no function.
-
-    Raises Unwatchable if no watcher slot is free. When the interpreter ends, nobody hears any more.
-    """
-    global silences
-    cdef PyObject* before
-    if service.shutting_down:
-        return
-    if hearer is None:
-        silences += 1
-    else:
-        watch_functions()
-        hearer.silences = silences
-    before = hear_functions(NULL if hearer is None else <PyObject*>hearer)
-    if service_unsettled():
-        service_schedule()  # what waits for nobody must not keep its functions alive until the next event
-    if before != NULL:
-        Py_DECREF_stolen(before)
-
-
-def silenced(hearer):
-    """Whether hear(None) came after this hearer was set."""
-    return hearer.silences != silences
-
-
-def hearer():
-    """Who hears of every function now, or None."""
-    return None if service.hearer == NULL else <object>service.hearer
-
-
-cdef settle_all(digest, forget):
-    """(digest(notices), error or None). What happened is as settle.h describes."""
-    cdef LookedAt looked_at = LookedAt(NULL, 0, 0)
-    notices, garbage, error = [], [], None
-    try:
-        settle(notices, garbage, &looked_at)
-    except BaseException as exception:
-        error = exception
-    try:
-        return digest(notices), error
-    finally:
-        notices.clear()
-        garbage.clear()  # destructors may run now
-        settle_end(&looked_at)
-        for i in range(looked_at.n):
-            forget(looked_at.facets[i])
-        free(looked_at.facets)
-
-
-cdef call(callback, tuple arguments):
-    """What it raises goes to sys.unraisablehook, like an exception in a destructor."""
-    try:
-        callback(*arguments)
-    except BaseException as error:
-        PyErr_SetRaisedException_stolen(error)
-        PyErr_WriteUnraisable(callback)
-
-
-def drain(digest, forget):
-    """Settle, then make the calls [(callback, arguments), ...] that digest(notices) returns, the last first.
-
-    (How many calls, error of settling or None). Facet IDs keep their meaning until digest returns; then forget(facet) is
-    called for those that are gone.
-    """
-    drain_begins()
-    try:
-        deliveries, error = settle_all(digest, forget)
-        count = len(deliveries)
-        while deliveries:
-            callback, arguments = deliveries.pop()
-            call(callback, arguments)
-        return count, error
-    finally:
-        callback = arguments = None  # what dies now is for the next drain too
-        drain_ends()
-
-
 def counters():
     taken = watch_slots_taken()
     return {
@@ -486,6 +409,7 @@ def counters():
     }
 
 
+include "drain.pxi"
 include "index.pxi"
 include "labels.pxi"
 include "capi.pxi"

@@ -20,7 +20,7 @@ cdef class EntrySlot:
         cdef str state = entry_state(function)
         if service.shutting_down:
             return "ending"
-        if handle._released or guard._released:
+        if handle._closing or guard._closing:
             return "released"
         self.entry.handle_byte = handle_byte(handle._id)
         self.entry.guard_byte = handle_byte(guard._id)

@@ -68,9 +68,10 @@ def retire_dependents(const uint32_t[::1] facets not None, list kept, str reason
                         handle_retire(walk.ids[j])
         for number in retired:
             if number < len(kept) and kept[number] is not None:
-                kept[number]._retired(number, reason)
+                insist(kept[number]._retired, (number, reason))
     finally:
         drain_ends()
+    drain_raises()
     return retired
 
 

@@ -35,24 +35,59 @@ void drain_ends(void)
         service_schedule();
 }
 
+#define ROOM 100 /* calls of ours and of listeners; a program that has set a low limit has less for everything */
+
+bool drain_has_room(void)
+{
+    const PyThreadState *thread = PyThreadState_Get();
+    return thread->py_recursion_remaining >= Py_MIN(ROOM, thread->py_recursion_limit / 4);
+}
+
+static _Thread_local PyObject *interruption; /* owned or NULL */
+
+void drain_interrupted(void)
+{
+    if (interruption == NULL)
+        interruption = PyErr_GetRaisedException();
+    else
+        PyErr_WriteUnraisable(drain_callable); /* only one can be raised */
+}
+
+int drain_raises(void)
+{
+    if (draining != 0 || interruption == NULL)
+        return 0;
+    PyErr_SetRaisedException(interruption);
+    interruption = NULL;
+    return -1;
+}
+
 int service_pending(void *Py_UNUSED(unused))
 {
     static unsigned rounds;
+    int raised = 0;
     if (draining != 0) {
         postponed = true; /* and still scheduled: events need not ask again */
         return 0;
     }
+    if (!drain_has_room()) { /* some returns later */
+        service.scheduled = false;
+        service_schedule();
+        return 0;
+    }
     uint64_t before = queue.taken + queue.count;
     PyObject *result = drain_callable == NULL ? NULL : PyObject_CallNoArgs(drain_callable);
-    if (result == NULL && PyErr_Occurred())
+    if (result == NULL && PyErr_ExceptionMatches(PyExc_MemoryError))
         PyErr_WriteUnraisable(drain_callable);
+    else if (result == NULL && PyErr_Occurred())
+        raised = -1; /* by a signal handler: the program gets it, as if we had not been there */
     Py_XDECREF(result);
     service.scheduled = false; /* only now: events during the drain did not ask for another one */
     if (!service_has_news())
         rounds = 0;
     else if (queue.taken + queue.count == before || ++rounds < MAX_ROUNDS)
         service_schedule();
-    return 0;
+    return raised;
 }
 
 /* Appends and drops the reference to item. */

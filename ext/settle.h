@@ -46,6 +46,12 @@ PyObject *hear_functions(PyObject *hearer);
  * events would be told first, and where callbacks cause events, there would be no end of drains. */
 void drain_begins(void);
 void drain_ends(void);
+/* Whether calls enough are left of the recursion limit. */
+bool drain_has_room(void);
+/* The exception that is set is of a signal handler, which came while we were at work: it waits. */
+void drain_interrupted(void);
+/* Sets the exception that waited, if there is one and this thread is in no drain any more: then -1. */
+int drain_raises(void);
 
 int settle(PyObject *notices, PyObject *garbage, LookedAt *looked_at);
 /* Frees those facets that nobody needs, once their notices are read. The first *n facets are then the freed ones. */

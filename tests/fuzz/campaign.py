@@ -18,8 +18,8 @@ MAX_BLOCKS = 38
 PROGRAMS = st.lists(BLOCKS, min_size=12, max_size=MAX_BLOCKS).map(b"".join)
 MAX_PROGRAM = MAX_BLOCKS * BLOCK * program.STEP  # bytes
 CHUNK = 100  # programs that are made from one seed
-# After its first ten, hypothesis makes most programs by copying blocks of one that it has into others of the same: four in
-# five blocks would be known ones. So no more than these are asked for at a time.
+# After its first ten, hypothesis makes most programs from one that it has by copying blocks in it: four in five blocks
+# would be known ones. So no more than these are asked for at a time.
 BATCH = 10
 STEPS_OF_CHUNK = 15_000  # about
 
@@ -62,9 +62,7 @@ def one(steps: bytes, counts: Counter[str], watch: program.Watch | None = None) 
 
 
 @without_automatic_drain
-def chunk(
-    seed: int, counts: Counter[str], before: Callable[[bytes], None] = lambda steps: None
-) -> None:
+def chunk(seed: int, counts: Counter[str], before: Callable[[bytes], None] = lambda steps: None) -> None:
     """The programs of this seed, and before(steps) before each. Raises what the first that fails raises.
 
     Nothing is shrunk here, as after a failure the process is in no state to go on: see process.shrunk().

@@ -94,7 +94,7 @@ cdef extern from "tap/tap.h" nogil:
     void on_function_event(void* part, const void* event)
 
 cdef extern from "tap/tap.h":
-    int (*tap_drain_depwatch)() noexcept
+    int (*tap_drain_depwatch)() except -1
     object functions_start(object on_first_call, object on_threshold, uint64_t hot_after)
     object functions_dead()
     CFunction* function_of(object code)
@@ -106,7 +106,7 @@ cdef extern from "tap/tap.h":
     int facet_find(const CFacet* facet, const PyObject* without, bint may_run_python, PyObject** provider, PyObject** value)
     int32_t facet_sees(CFacet* facet, PyObject* value, bint relied_on)
     void tap_let_go()
-    void tap_drain()
+    int tap_drain() except -1
 
 cdef extern from *:
     """
@@ -129,7 +129,7 @@ CALLS, LOOK, COLD = REASON_CALLS, REASON_LOOK, REASON_COLD  # why on_threshold i
 cdef uint32_t next_function = 0
 
 
-cdef int drain_depwatch() noexcept:
+cdef int drain_depwatch() except -1:
     depwatch_drain()
     return 0
 

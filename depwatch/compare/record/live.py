@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 import depwatch
+from depwatch import _core
 
 from . import _tap
 from .function import Function
@@ -36,8 +37,10 @@ class Live:
         self._handles: Final[
             dict[int, int]
         ] = {}  # how many rely on each facet; no Counter: that is Python, and would count as calls
-        # One of each for all handles: there are thousands.
-        self._on_invalidate, self._on_resume, self._on_retire = self._invalidated, self._resumed, self._retired
+        # One of each for all handles: there are thousands. What a signal handler raises meanwhile goes to the program.
+        self._on_invalidate, self._on_resume, self._on_retire = map(
+            _core.Insisted, (self._invalidated, self._resumed, self._retired)
+        )
 
     def commit(self, function: Function, found: Iterable[Found]) -> bool:
         """Make function's handle anew; False if something changed meanwhile."""
@@ -168,7 +171,7 @@ class Live:
     def _drop(self, function: Function) -> None:
         if function.dropped or not _tap.is_on():
             return
-        function.dropped = True
-        self.counts.dropped += 1
         if (code := function.code()) is not None:
             _tap.set_cold(code, 0)
+        function.dropped = True  # last: it may be interrupted, and is then done again
+        self.counts.dropped += 1

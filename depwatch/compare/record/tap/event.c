@@ -121,10 +121,11 @@ static void write_value(Facet *facet, const Object *object, uint64_t time, uint3
 static int on_pending(void *Py_UNUSED(unused))
 {
     tap.pending = false;
-    if (tap.on && tap.undrained)
-        tap_drain();
+    int result = tap.on && tap.undrained ? tap_drain() : 0;
+    PyObject *raised = PyErr_GetRaisedException(); /* letting go may run destructors */
     tap_let_go();
-    return 0;
+    PyErr_SetRaisedException(raised);
+    return result;
 }
 
 /* depwatch has scheduled its own drain before it told us: this runs right after that. */

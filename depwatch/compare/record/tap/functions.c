@@ -184,8 +184,8 @@ static PyObject *on_call(PyObject *Py_UNUSED(self), PyObject *const *arguments, 
         return Py_NewRef(disable);
     tap.calls++;
     function->calls++;
-    if (*function->broken != 0 && tap.undrained)
-        tap_drain(); /* a change counts before this call does */
+    if (*function->broken != 0 && tap.undrained && tap_drain() < 0) /* a change counts before this call does */
+        return NULL;
     if (function->calls >= function->next && tell(function, due(function)) < 0)
         return NULL;
     if (LIKELY(*function->broken == 0))

@@ -189,7 +189,8 @@ extern Tap tap;
 void tap_look(void);          /* at a safe point, now and then: ticks, windows, segments */
 void tap_tick(uint64_t time);
 extern int (*tap_drain_depwatch)(void);
-void tap_drain(void);         /* drains depwatch, if anything was written since it drained */
+int tap_drain(void);          /* drains depwatch, if anything was written since it drained. -1: what the program's signal
+                                 handler raised meanwhile */
 void tap_drained(void);       /* depwatch drains: a row, if anything was written since the last one */
 void tap_drains_now(void);    /* something dies: depwatch may just have let go of it, and has then drained */
 bool tap_open(const char *directory);

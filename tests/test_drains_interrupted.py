@@ -1,0 +1,201 @@
+"""Signal handlers that raise while depwatch drains: nothing is lost for it, and the program gets what they raised."""
+
+import gc
+import os
+import re
+import sys
+from array import array
+from pathlib import Path
+
+import depwatch
+from support import Log, freeze, freeze_attribute, namespace, python, without_automatic_drain
+
+OURS = str(Path(depwatch.__file__).parent) + os.sep
+MANY = 3
+
+
+class Alarm(Exception):
+    pass
+
+
+class Interruption:
+    """Raises Alarm before the at-th line of depwatch's own Python code that runs, where a signal handler may."""
+
+    def __init__(self, at):
+        self.at = at
+        self.passed = 0
+
+    def __enter__(self):
+        sys.settrace(self.trace)
+        return self
+
+    def __exit__(self, *exception):
+        sys.settrace(None)
+
+    def trace(self, frame, event, argument):
+        code = frame.f_code
+        if not code.co_filename.startswith(OURS) or code is depwatch.drain.__code__:
+            return None
+        if event in ("call", "line"):
+            self.passed += 1
+            if self.passed == self.at:
+                raise Alarm
+        return self.trace
+
+
+class Scene:
+    """All that a drain can have to do: details for listeners, handles in every new state, an entry, shared cells."""
+
+    def __init__(self):
+        self.log = log = Log()
+        self.globals = namespace(X=1, Y=1, Z=1)
+        exec("def f(): return 1", self.globals)
+        cls = type("C", (), {"x": 1})
+        self.classes = [cls]
+        self.handles = [
+            log.commit(freeze(self.globals, "X", name="broken")),
+            log.commit(freeze(self.globals, "Z", name="healed")),
+            log.commit(freeze(self.globals, "Y", name="retired by hand")),
+            log.commit(freeze(self.globals, "Y", name="unstable", unstable_after=1)),
+            log.commit(freeze_attribute(cls, "x", name="died")),
+        ]
+        self.entry = depwatch.install(self.globals["f"], lambda: 2, self.handles[2])
+        recorder = freeze(self.globals, "X", name="many")
+        self.cell = recorder.value_cell(self.globals, "Y", "i64")
+        self.many = recorder.commit_many(array("Q", range(MANY + 1)), array("I", [0] * MANY), on_retire=log.retired)
+        self.subscriptions = [
+            depwatch.subscribe(log.event, self.globals, "X", "Y"),
+            depwatch.subscribe(log.event, self.globals, "X"),
+            depwatch.subscribe(log.event, cls, "x"),
+        ]
+        self.globals["Z"] = 2
+        log.drained()
+
+    def change(self):
+        self.globals |= {"X": 2, "Y": 2, "Z": 1}
+        self.handles[2].retire("by hand")
+        self.many[1].retire("also by hand")
+        self.many.release()
+        self.classes.clear()
+        gc.collect()
+
+    def reasons(self):
+        return [re.sub(r"object \d+", "object", str(handle.reason)) for handle in self.handles]
+
+    def end(self):
+        """What there is now, of things that must not be left behind."""
+        for subscription in self.subscriptions:
+            subscription.cancel()
+        for handle in self.handles:
+            handle.release()
+        log = self.log.drained()
+        left = {name: depwatch.stats()[name] for name in ("objects", "facets", "handles", "dependencies")}
+        return log, self.entry.installed, self.cell._reference.released, left
+
+
+def play(at):
+    """The scene with that interruption. (What was told and is left, how many lines ran, whether it raised)."""
+    scene = Scene()
+    scene.change()
+    raised = False
+    with Interruption(at) as interruption:
+        try:
+            depwatch.drain()
+        except Alarm:
+            raised = True
+    told = (list(scene.log), scene.reasons(), scene.entry.installed)
+    end = scene.end()
+    return (told, end), interruption.passed, raised
+
+
+@without_automatic_drain
+def test_wherever_an_exception_comes_in_between_everything_is_told_once_and_then_it_is_raised():
+    plain, lines, raised = play(0)
+    (told, _, _), _ = plain
+    assert (raised, lines > 100) == (False, True)
+    states = {entry[0] for entry in told}
+    assert {"MODIFIED", "DESTROYED", "invalidated", "resumed", "retired"} <= states
+    gc.collect()
+    gc.freeze()  # each collection is to look at one scene only
+    try:
+        for at in range(1, lines + 1):
+            same, _, raised = play(at)
+            assert (same, raised) == (plain, True), f"before line {at}"
+    finally:
+        gc.unfreeze()
+
+
+ALARMS = """
+import signal, sys
+import depwatch
+class Alarm(Exception): pass
+def handler(number, frame): raise Alarm
+signal.signal(signal.SIGALRM, handler)
+rounds, names = 40, [f"X{i}" for i in range(300)]
+heard = caught = 0
+changed = []
+namespace = dict.fromkeys(names, 0)
+recorder = depwatch.Recorder("f")
+for name in names:
+    recorder.read_global(namespace, name)
+# A listener that no handler can interrupt: C code.
+subscription = depwatch.subscribe(changed.append, namespace, *names)
+for number in range(1, rounds + 1):
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.002)
+        while True:
+            for name in names:
+                namespace[name] += 1
+    except Alarm:
+        caught += 1
+    depwatch.drain()
+stored = sum(namespace.values())
+dropped = depwatch.stats()["details_dropped"]
+print(caught, len(changed) + dropped == stored, dropped == 0 or dropped < stored)
+"""
+
+
+def test_what_a_handler_raises_in_a_drain_by_itself_is_raised_where_the_program_is():
+    """Were it lost, this program would go on for ever."""
+    assert python(ALARMS, stderr="").split() == ["40", "True", "True"]
+
+
+DEEP = """
+import sys
+import depwatch
+told = []
+namespace = {"X": 0}
+subscription = depwatch.subscribe(told.append, namespace, "X")
+
+def run(depth):
+    if depth:
+        return run(depth - 1)
+    namespace["X"] += 1
+    for _ in range(100):
+        len(told)
+    before = len(told)
+    try:
+        depwatch.drain()
+    except RecursionError as error:
+        return before, str(error)
+    return before, "drained"
+
+def room():
+    depth = 0
+    frame = sys._getframe()
+    while frame:
+        depth, frame = depth + 1, frame.f_back
+    return sys.getrecursionlimit() - depth
+
+print(*run(room() - 60), sep=", ")
+for _ in range(100):
+    len(told)
+print(len(told), run(10), len(told))
+"""
+
+
+def test_near_the_recursion_limit_a_drain_waits_for_returns():
+    assert python(DEEP).splitlines() == [
+        "0, too few calls are left of the recursion limit to drain here",
+        "1 (2, 'drained') 2",
+    ]
