@@ -7,6 +7,8 @@ import sys
 from array import array
 from pathlib import Path
 
+import pytest
+
 import depwatch
 from support import Log, freeze, freeze_attribute, namespace, python, without_automatic_drain
 
@@ -123,6 +125,36 @@ def test_wherever_an_exception_comes_in_between_everything_is_told_once_and_then
             assert (same, raised) == (plain, True), f"before line {at}"
     finally:
         gc.unfreeze()
+
+
+class Key:
+    """A key of which the hash is asked for anew, and takes Python: there an interrupt may come."""
+
+    interrupted = False
+
+    def __hash__(self):
+        if Key.interrupted:
+            Key.interrupted = False
+            raise KeyboardInterrupt
+        return 1
+
+    def __eq__(self, other):
+        return False
+
+
+@without_automatic_drain
+def test_an_interrupt_while_a_drain_looks_again_is_raised_when_all_is_told(log, monkeypatch):
+    builtins = {Key(): 0, "X": 1}
+    globals_ = namespace(builtins, X=2, Y=1)
+    handles = [log.commit(freeze(globals_, name, name=name)) for name in "XY"]
+    monkeypatch.setattr(Key, "interrupted", True)
+    globals_["Y"] = 2
+    del globals_["X"]
+    with pytest.raises(KeyboardInterrupt):
+        depwatch.drain()
+    assert not any(handle.valid for handle in handles)
+    assert "can no longer be watched" in handles[0].reason
+    assert log == [("invalidated", "Y"), ("retired", "X")]
 
 
 ALARMS = """
