@@ -195,11 +195,7 @@ def _released(notice: tuple[Any, ...]) -> list[_Delivery]:
     return []
 
 
-def _digest(notice: tuple[Any, ...]) -> list[_Delivery]:
-    """What to call, with what. All is digested before any of it is called: IDs may mean something else afterwards."""
-    return _DIGESTS[notice[0]](notice)
-
-
+# What to call, with what, by kind of notice. All is digested before any of it is called: IDs may mean something else then.
 _DIGESTS: dict[int, Callable[[tuple[Any, ...]], list[_Delivery]]] = {
     _core.NOTICES["detail"]: _detail,
     _core.NOTICES["handle"]: _state,
@@ -229,7 +225,7 @@ def drain() -> int:
     """
     if not _core.unsettled():
         return 0
-    return _core.drain(_digest, _forget, kept)
+    return _core.drain(_DIGESTS, _forget, kept)
 
 
 def shut_down() -> None:

@@ -113,7 +113,7 @@ cdef list name_holders(list notices, list kept):
     return named
 
 
-cdef settle_all(digest, forget, list kept):
+cdef settle_all(dict digests, forget, list kept):
     """(what to call with what, last first; error or None). What happened is as settle.h describes."""
     cdef LookedAt looked_at = LookedAt(NULL, 0, 0)
     notices, garbage, deliveries, error = [], [], [], None
@@ -124,7 +124,7 @@ cdef settle_all(digest, forget, list kept):
     try:
         for notice in name_holders(notices, kept):
             try:
-                deliveries += insist(digest, (notice,))
+                deliveries += insist(digests[notice[0]], (notice,))
             except BaseException as exception:
                 error = exception
     finally:
@@ -160,10 +160,9 @@ def tell_hearer(hearer, *told):
         call(hearer.callback, told)
 
 
-def drain(digest, forget, list kept):
-    """Settle, then make the calls [(callback, arguments), ...] that digest(notice) returns for each notice, in this order.
-
-    How many calls. Facet IDs keep their meaning until all are digested; then forget(facet) is called for those that are
+def drain(dict digests, forget, list kept):
+    """Settle, then make the calls [(callback, arguments), ...] that digests[kind](notice) returns for each notice, in this
+    order; return how many. Facet IDs keep their meaning until all are digested; then forget(facet) is called for those that are
     gone. kept: by ID, whoever holds a handle; notices of handles have it, and those of handles that end take it out:
     (kind, facet, object, change, broke, key, old, new, filename, line) for a detail,
     (kind, holder, handle, state, facet, cause), (kind, holder, handle) retired, (kind, holder) released, and life.
@@ -175,7 +174,7 @@ def drain(digest, forget, list kept):
         raise RecursionError("too few calls are left of the recursion limit to drain here")
     drain_begins()
     try:
-        deliveries, error = settle_all(digest, forget, kept)
+        deliveries, error = settle_all(digests, forget, kept)
         count = len(deliveries)
         while deliveries:
             callback, arguments = deliveries.pop()
