@@ -195,7 +195,7 @@ def _released(notice: tuple[Any, ...]) -> list[_Delivery]:
     return []
 
 
-# What to call, with what, by kind of notice. All is digested before any of it is called: IDs may mean something else then.
+# What to call, with what, by kind of notice. Asked of all before any is called: IDs may mean something else afterwards.
 _DIGESTS: dict[int, Callable[[tuple[Any, ...]], list[_Delivery]]] = {
     _core.NOTICES["detail"]: _detail,
     _core.NOTICES["handle"]: _state,

@@ -188,7 +188,7 @@ typedef struct depwatch_api {
     PyObject *(*listen_functions)(depwatch_function_listener listener, void *data);
     int (*unlisten)(PyObject *listening); /* idempotent */
 
-    /* Deliver to Python what has happened, as depwatch.drain(): the number of calls made, or -1. */
+    /* Deliver to Python what has happened, as depwatch.drain(): the number of calls made; -1, with what that raises. */
     Py_ssize_t (*drain)(void);
 
     /* Calls listener(data, handle, state, facet) whenever the handle's state changes, until unlisten, until the result's
