@@ -21,21 +21,10 @@ def check_reason(reason: str) -> None:
 
 
 @final
-class Handle:
+class Handle(_core.HandleReference):
     """A committed piece of optimized code. Made by Recorder.commit; kept until release()."""
 
-    __slots__ = (
-        "__weakref__",
-        "_cells",
-        "_closing",
-        "_entries",
-        "_id",
-        "_released",
-        "artifact",
-        "callbacks",
-        "name",
-        "reason",
-    )
+    __slots__ = ("__weakref__", "_cells", "_closing", "_entries", "artifact", "callbacks", "name", "reason")
 
     def __init__(
         self,
@@ -44,8 +33,7 @@ class Handle:
         cells: Sequence[PatchPoint],
         callbacks: dict[str, Callback],
     ) -> None:
-        self._id = -1  # until it is committed
-        self._released = self._closing = False
+        self._closing = False  # no entry is added any more
         self._cells: Final = tuple(cells)
         self._entries: dict[Entry, None] | None = None  # that look at the byte: see depwatch/entry.py
         self.name: Final = name
@@ -60,11 +48,6 @@ class Handle:
             return f"<Handle {self._id} {self.name!r}, released>"
         state = "valid" if self.valid else "retired" if self.retired else f"invalid, {self.broken} broken"
         return f"<Handle {self._id} {self.name!r}, {state}>"
-
-    def __del__(self) -> None:
-        # Only a retired handle gets here unreleased (notice keeps the others): nobody can ask for its byte any more.
-        if self._id >= 0 and not self._released:
-            _core.release(self._id, self)
 
     def _live(self) -> int:
         if self._released:
@@ -122,10 +105,10 @@ class Handle:
 
         Raises Released the second time.
         """
-        handle = self._live()
+        self._live()
         self._closing = True  # first: no entry may be added while those that are there go
         self._remove_entries()
-        _core.release(handle, self)
+        self._release()
 
     def _remove_entries(self) -> None:
         """Nobody looks at the byte any more: another handle may get it. Idempotent, and goes on where it was left."""

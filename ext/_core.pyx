@@ -342,6 +342,28 @@ cdef class CellReference:
 # --- handles ----------------------------------------------------------------------------------------------------------
 
 
+cdef class HandleReference:
+    """A handle, by ID. It is released with this object at the latest: nobody can ask for its byte any more.
+
+    (Then it is retired: notice keeps those that are not. There is no __del__, in which a signal handler could raise.)
+    """
+
+    cdef public int64_t _id  # -1 until it is committed
+    cdef public bint _released
+
+    def __cinit__(self):
+        self._id = -1
+
+    def __dealloc__(self):
+        self._release()
+
+    cpdef _release(self):
+        """In one step that nothing comes between. Idempotent."""
+        if self._id >= 0 and not self._released:
+            self._released = True
+            handle_release(<uint32_t>self._id)
+
+
 def byte_address(uint32_t handle):
     """Address of the byte that counts the handle's broken assumptions. Good until the handle is released and drained."""
     return <uintptr_t>handle_byte(handle)
@@ -353,13 +375,6 @@ def byte(uint32_t handle):
 
 def retire(uint32_t handle):
     handle_retire(handle)
-
-
-def release(uint32_t handle, holder):
-    """In one step that nothing comes between; once only."""
-    if not holder._released:
-        holder._released = True
-        handle_release(handle)
 
 
 def release_all(const uint32_t[::1] handles not None):
