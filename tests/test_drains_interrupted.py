@@ -127,6 +127,26 @@ def test_wherever_an_exception_comes_in_between_everything_is_told_once_and_then
         gc.unfreeze()
 
 
+@without_automatic_drain
+def test_a_handle_that_is_committed_while_a_drain_puts_things_into_words_is_not_taken_for_one_that_is_gone(log):
+    globals_ = namespace(X=1, Y=1)
+    gone = log.commit(freeze(globals_, "X", name="gone"))
+    number, made = gone.id, []
+
+    def commit_at_once(frame, event, argument):
+        if frame.f_code.co_filename.startswith(OURS) and frame.f_code is not depwatch.drain.__code__:
+            sys.settrace(None)
+            made.append(log.commit(freeze(globals_, "Y", name="new")))
+
+    gone.release()
+    sys.settrace(commit_at_once)
+    depwatch.drain()
+    sys.settrace(None)
+    assert [handle.id for handle in made] == [number]
+    globals_["Y"] = 2
+    assert log.drained() == [("invalidated", "new")]
+
+
 class Key:
     """A key of which the hash is asked for anew, and takes Python: there an interrupt may come."""
 
