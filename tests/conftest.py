@@ -1,6 +1,7 @@
 """Fixtures: a log, C extensions that count and that watch too; a check after each test that it left nothing behind."""
 
 import importlib.util
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -20,6 +21,10 @@ sys.path.append(str(ROOT / "benchmarks"))
 
 if sys.version_info >= NO_NUMBA:  # test_numba_import.py says so, by a skip, for all of them
     collect_ignore = [path.name for path in Path(__file__).parent.glob("test_numba_*.py") if "import" not in path.name]
+
+# A shell that runs us in the background has it ignored, and all that we start would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Bounded and the same every time: a failure here must be a failure everywhere.
 settings.register_profile(
