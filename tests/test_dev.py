@@ -2,9 +2,11 @@
 
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -46,6 +48,38 @@ class Machine:
 
     def failing_shim(self, name):
         self.command(name, f'echo "shim: {name}: command not found" >&2; exit 127')
+
+    def python_that_installs_nothing(self):
+        """On PATH: its pip writes down what it was asked for, or fails while the file `broken` is there; the programs
+        that it runs do nothing. All else is left to a real Python.
+        """
+        self.command(
+            "python3",
+            f"""PATH=/usr/bin:/bin
+            case "$*" in
+            *ensurepip*) echo "ok {platform.python_version()} pip $0" ;;
+            "-m venv "*) mkdir -p "$3/bin"; touch "$3/pyvenv.cfg"; cp "$0" "$3/bin/python"; cp "$0" "$3/bin/pip" ;;
+            "-m pip install "*" -e "*) touch "{self.checkout}/depwatch/_core{sysconfig.get_config_var("EXT_SUFFIX")}" ;;
+            "-m pip install "*)
+                for file; do :; done # the last argument
+                [ ! -e "{self.home}/broken" ] || {{ echo "the index is down"; exit 1; }}
+                cat "$file" >>"{self.home}/installed" ;;
+            "-m "* | benchmarks/*) ;;
+            *) exec "{BASE_PYTHON}" "$@" ;;
+            esac""",
+        )
+
+    def steps(self, *arguments, status=0):
+        """What ./dev says that it does, for a command."""
+        done = self.dev(*arguments)
+        assert done.returncode == status, done.stderr
+        return [line.removeprefix("dev: ") for line in done.stderr.splitlines()]
+
+    def installed(self):
+        """The packages that were asked for since this was asked last."""
+        lines = (self.home / "installed").read_text().split("\n")
+        (self.home / "installed").unlink()
+        return {re.match(r"[\w-]*", line)[0] for line in lines}
 
     def dev(self, *arguments, **environment):
         # pip finds nothing: these tests end where the first package would be installed.
@@ -139,6 +173,55 @@ def test_a_step_that_fails_shows_its_log_and_the_next_run_takes_it_up_again(mach
     again = machine.dev("test", PYTHON=BASE_PYTHON)
     assert "dev: making" not in again.stderr
     assert "dev: installing " in again.stderr
+
+
+def test_a_command_installs_what_it_needs_and_nothing_that_is_there(machine):
+    machine.python_that_installs_nothing()
+    making = f"making .venv with CPython {platform.python_version()}"
+    assert machine.steps("compare") == [making, "installing compare dependencies", "building the extension"]
+    installed = machine.installed()
+    assert {"setuptools", "Cython", "pyroaring", "click", "rich", "pyarrow", "pytest"} <= installed
+    assert not {"uv", "dask", "jinja2", "jupytext", "matplotlib", "numba", "hypothesis", "ruff"} & installed
+    assert machine.steps("compare") == machine.steps("python", "-m", "depwatch") == []
+    assert machine.steps("compare", "--corpus") == ["installing corpus dependencies"]
+    assert machine.steps("lint") == ["installing report, lint dependencies"]
+    assert machine.steps("test") == ["installing fleet, notebooks, bench, numba, test dependencies"]
+    for command in (["compare"], ["compare", "--corpus"], ["test"], ["fuzz"], ["lint"], ["python", "-m", "depwatch"]):
+        assert machine.steps(*command) == []
+
+
+def test_after_the_tests_no_other_command_but_lint_installs_anything(machine):
+    machine.python_that_installs_nothing()
+    installing = "installing compare, corpus, report, fleet, notebooks, bench, numba, test dependencies"
+    assert machine.steps("test")[1:] == [installing, "building the extension"]
+    assert {"click", "uv", "dask", "jinja2", "jupytext", "matplotlib", "numba", "hypothesis"} <= machine.installed()
+    for command in (["compare"], ["compare", "--corpus"], ["fuzz"], ["bench", "events"], ["python", "-m", "depwatch"]):
+        assert machine.steps(*command) == []
+    assert machine.steps("lint") == ["installing lint dependencies"]
+
+
+def test_what_is_installed_is_installed_again_when_pyproject_toml_has_changed(machine):
+    machine.python_that_installs_nothing()
+    machine.steps("test")
+    with (machine.checkout / "pyproject.toml").open("a") as file:
+        file.write("# changed\n")
+    building = "building the extension"
+    assert machine.steps("compare") == ["installing compare dependencies", building]
+    assert machine.steps("fuzz") == ["installing test dependencies"]
+    assert machine.steps("test") == ["installing corpus, report, fleet, notebooks, bench, numba dependencies"]
+    assert machine.steps("test") == []
+
+
+def test_an_installation_that_failed_is_taken_up_again_and_what_was_there_serves_meanwhile(machine):
+    machine.python_that_installs_nothing()
+    machine.steps("compare")
+    (machine.home / "broken").touch()
+    steps = machine.steps("fuzz", status=1)
+    assert steps[:2] == ["installing test dependencies", "the index is down"]
+    assert steps[2].startswith("that failed (the log is above): install -c ")
+    assert machine.steps("compare") == []
+    (machine.home / "broken").unlink()
+    assert machine.steps("fuzz") == ["installing test dependencies"]
 
 
 def test_a_directory_that_is_no_environment_is_never_deleted(machine):

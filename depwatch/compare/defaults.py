@@ -83,6 +83,7 @@ def _run(default: Default, options: Options, seconds: float) -> Replayed | str:
         try:
             done = subprocess.run(
                 [*command, *arguments],
+                cwd=directory,  # where pytest would find somebody's conftest.py
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,

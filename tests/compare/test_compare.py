@@ -101,6 +101,16 @@ def test_without_a_program_each_default_runs_in_a_process_of_its_own_and_gets_a_
     assert [trace["title"] for trace in replay["traces"]] == ["small", "small"]
 
 
+def test_a_default_does_not_run_in_the_directory_that_one_is_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """There pytest would load the conftest.py of whatever project that is."""
+    script = tmp_path / "program.py"
+    script.write_text("import os; assert not os.path.exists('program.py')", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert default(monkeypatch, str(script)).compare_defaults(None, 50) == 0, capsys.readouterr().err
+
+
 def test_a_default_that_fails_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
