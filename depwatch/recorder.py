@@ -212,20 +212,24 @@ class Recorder:
         self._cells.append(cell)
         return cell
 
-    def guard_cell(self, owner: Any, name: str) -> GuardCell:
-        """A byte that turns 0 the moment the value changes, and 1 again when the change is undone.
-
-        The facet is no assumption of the handle: the code tests the byte instead. Raises like value_cell, and Unstable.
-        """
+    def _guard(self, owner: Any, name: str) -> tuple[Any, _core.CellReference]:
+        """The value now, and the guard of its facet, which is no assumption of the handle: the guard tells instead."""
         assumptions = self._open()
         facet = self._cell_facet(owner, name)
         value = self._read(facet)
         if not value:
             raise self._missing(owner, name)
         try:
-            cell = GuardCell(name, value[0], facet.cell("guard"))
+            return value[0], facet.cell("guard")
         finally:
             assumptions.forget(facet)
+
+    def guard_cell(self, owner: Any, name: str) -> GuardCell:
+        """A byte that turns 0 the moment the value changes, and 1 again when the change is undone.
+
+        The facet is no assumption of the handle: the code tests the byte instead. Raises like value_cell, and Unstable.
+        """
+        cell = GuardCell(name, *self._guard(owner, name))
         self._cells.append(cell)
         return cell
 
@@ -248,16 +252,8 @@ class Recorder:
                 raise TypeError(f"the {what} must be an int, not {brief(number)}")
             if not 0 < number < 2**64:
                 raise ValueError(f"the {what} is {number:#x}, which is no address")
-        assumptions = self._open()
-        facet = self._cell_facet(owner, name)
-        value = self._read(facet)
-        if not value:
-            raise self._missing(owner, name)
-        try:
-            reference = _core.LabelReference(facet.cell("guard"), address, target)
-        finally:
-            assumptions.forget(facet)
-        label = JumpLabel(name, address, target, value[0], reference)
+        value, guard = self._guard(owner, name)
+        label = JumpLabel(name, address, target, value, _core.LabelReference(guard, address, target))
         self._cells.append(label)
         return label
 

@@ -13,7 +13,7 @@ from array import array
 import pytest
 
 import depwatch
-from installing import OPTIMIZED, OWN, make, optimized
+from installing import OPTIMIZED, OWN, make, optimized, reading_x
 from support import Counted, at_once, namespace, python, without_automatic_drain
 
 VERSION = sys.version_info[:2]
@@ -25,11 +25,7 @@ def other(a, b=5, *, c=6):
 
 @pytest.fixture
 def handle(log):
-    """Relies on X in handle.artifact."""
-    globals_ = namespace(X=1)
-    recorder = depwatch.Recorder("code")
-    recorder.read_global(globals_, "X")
-    return log.commit(recorder, globals_)
+    return reading_x(log)
 
 
 # --- which code a call runs -------------------------------------------------------------------------------------------

@@ -8,19 +8,15 @@ import pytest
 
 import depwatch
 from depwatch import Stale, Unwatchable
-from installing import OWN, make, optimized
-from support import dependents, namespace
+from installing import OWN, make, optimized, reading_x
+from support import dependents
 
 VERSION = sys.version_info[:2]
 
 
 @pytest.fixture
 def handle(log):
-    """Relies on X in handle.artifact."""
-    globals_ = namespace(X=1)
-    recorder = depwatch.Recorder("code")
-    recorder.read_global(globals_, "X")
-    return log.commit(recorder, globals_)
+    return reading_x(log)
 
 
 def test_a_second_entry_is_refused_until_the_handle_of_the_first_is_retired(handle):

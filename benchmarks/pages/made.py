@@ -3,6 +3,8 @@
 import random
 from typing import Any
 
+from depwatch.compare.replay.run import COUNTED
+
 LINEUP = (  # (policy, title, its limit, its share of the drops of bulk by object)
     ("bulk_by_object", "bulk by object", None, 1.0),
     ("bulk_by_object_capped", "  a dict given up after {} changes", 6, 0.3),
@@ -61,19 +63,6 @@ FACETS = (
     ("deltablue.planner", "global", "<program>/deltablue.py", 612, "the program"),
     ("Registry._counter", "type attribute", "<site>/sqlalchemy/orm/state_of_things.py", 88, "library sqlalchemy"),
     ("networkx.utils.backends._dispatchable.__call__.__defaults__", "function", None, None, "outside Python"),
-)
-COUNTS = (
-    "dropped",
-    "needlessly",
-    "resumed",
-    "recompiled",
-    "patches",
-    "deopts",
-    "deopt_calls",
-    "revalidations",
-    "guards",
-    "false_drops",
-    "cold_calls",
 )
 BINS = 100
 
@@ -178,8 +167,8 @@ def policy(
         "cold_calls": dropped * hot_after,
         "cold_share": dropped * hot_after / calls,
     }
-    startup = {column: int(whole[column] * 0.7) for column in COUNTS} | {"cold_share": whole["cold_share"] * 1.2}
-    rest = {column: whole[column] - startup[column] for column in COUNTS} | {"cold_share": whole["cold_share"] * 0.8}
+    startup = {column: int(whole[column] * 0.7) for column in COUNTED} | {"cold_share": whole["cold_share"] * 1.2}
+    rest = {column: whole[column] - startup[column] for column in COUNTED} | {"cold_share": whole["cold_share"] * 0.8}
     given_up = limit if other is None or limit is None else other
     return {
         "policy": name,

@@ -30,7 +30,9 @@ class Outcome:
         }
 
 
-class Programs:
+class Folder:
+    """Where programs are written and run."""
+
     def __init__(self, directory: Path) -> None:
         self.directory = directory
 
@@ -40,16 +42,16 @@ class Programs:
         path.write_text(textwrap.dedent(text), encoding="utf-8")
         return path
 
-    def depwatch(self, *arguments: str, input: str = "") -> Outcome:
-        done = subprocess.run(
-            [sys.executable, "-m", "depwatch", *arguments],
-            input=input,
-            cwd=self.directory,
-            capture_output=True,
-            text=True,
-            timeout=100,
-            check=False,
+    def python(self, *arguments: str, input: str = "") -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, *arguments]
+        return subprocess.run(
+            command, input=input, cwd=self.directory, capture_output=True, text=True, timeout=100, check=False
         )
+
+
+class Programs(Folder):
+    def depwatch(self, *arguments: str, input: str = "") -> Outcome:
+        done = self.python("-m", "depwatch", *arguments, input=input)
         return Outcome(done.returncode, done.stdout, done.stderr, {}, {})
 
     def observe(self, text: str, *arguments: str, hot_after: int = 50) -> Outcome:

@@ -1,9 +1,6 @@
 """Programs are recorded in processes of their own: in this one, pytest itself would be recorded."""
 
 import shutil
-import subprocess
-import sys
-import textwrap
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +8,7 @@ from typing import Any
 
 import journal
 import pytest
+from observing import Folder
 
 
 @dataclass
@@ -34,27 +32,21 @@ class Outcome:
         return {own[row["function"]]: row["calls"] for row in self.journal.of("calls") if row["function"] in own}
 
 
-class Programs:
+class Programs(Folder):
     def __init__(self, directory: Path) -> None:
-        self.directory = directory / "work"
+        super().__init__(directory / "work")
         self.directory.mkdir()
         self.journals = directory / "journal"
 
-    def write(self, text: str, name: str = "program.py") -> Path:
-        path = self.directory / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(textwrap.dedent(text), encoding="utf-8")
-        return path
-
     def plain(self, *arguments: str, input: str = "") -> Outcome:
-        done = self._run([sys.executable, *arguments], input)
+        done = self.python(*arguments, input=input)
         return Outcome(done.returncode, done.stdout, done.stderr, journal.Journal())
 
     def record(self, *arguments: str, input: str = "", options: tuple[str, ...] = ()) -> Outcome:
         shutil.rmtree(self.journals, ignore_errors=True)
         self.journals.mkdir()
-        command = [sys.executable, "-m", "depwatch.compare.record", str(self.journals), *options, *arguments]
-        done = self._run(command, input)
+        child = ("-m", "depwatch.compare.record", str(self.journals), *options)
+        done = self.python(*child, *arguments, input=input)
         return Outcome(done.returncode, done.stdout, done.stderr, journal.read(self.journals))
 
     def both(self, *arguments: str, input: str = "") -> tuple[Outcome, Outcome]:
@@ -72,11 +64,6 @@ class Programs:
         assert "failure" not in outcome.journal.json
         assert outcome.live["missed"] == 0
         return outcome
-
-    def _run(self, command: list[str], input: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            command, input=input, cwd=self.directory, capture_output=True, text=True, timeout=100, check=False
-        )
 
 
 @pytest.fixture
