@@ -104,7 +104,8 @@ def install(function: types.FunctionType, optimized: Callable[..., Any], handle:
     It looks at the handle's byte at each call, and at one more that is 0 while `__code__`, `__defaults__`,
     `__kwdefaults__` and the dict of the latter are as they are now: at any other time the interpreter runs the
     function's own code, and when all is undone, optimized runs again. Nothing is compared that optimized was made from:
-    read the function's parts with the Recorder of the handle, before compiling.
+    read the function's parts with the Recorder of the handle, before compiling. install reads them too, so handles that
+    wait for another code or other defaults of the function are retired.
 
     The entry is removed by Entry.remove(), by handle.release(), when the function dies, and at the drain after the
     handle has been retired or the dict of keyword defaults has changed in place. Until then optimized and the handle
@@ -113,7 +114,7 @@ def install(function: types.FunctionType, optimized: Callable[..., Any], handle:
     Cost: a look-up and two loads a call, and on CPython 3.13+, for good, what specialised calls of the function saved:
     docs/install.md has the numbers. There is one entry for each function: ValueError if another one is installed whose
     handle is not retired. Raises Unwatchable where CPython would pass the entry by, on 3.13+ after a look at all
-    objects of the process; Stale if the handle is retired; Released; TypeError.
+    objects of the process; Stale if the handle is retired, or is by that; Released; TypeError.
     """
     if not is_a(function, types.FunctionType):
         raise naming.refused(

@@ -244,7 +244,7 @@ def explain(handle: Handle) -> str:
     Raises TypeError, Released.
     """
     if type(handle) is not Handle:
-        raise TypeError(f"{brief(handle)} is no Handle")
+        raise TypeError(f"{brief(handle)} is no Handle; Recorder.commit() makes one")
     drain()
     name = f"handle {handle.id} ({handle.name!r})"
     if handle.retired:

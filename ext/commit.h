@@ -19,9 +19,9 @@ extern const DependentsOf handles_of_facets; /* the reverse side of the index */
  * read, or an exception is set. */
 uint32_t handle_commit(const Assumption *assumptions, uint32_t n, uint16_t unstable_after, uint32_t *witness);
 /* Many handles at once, handles[0] to handles[n - 1], ascending: the i-th depends on the facets of
- * assumptions[reads[offsets[i]]] to assumptions[reads[offsets[i + 1] - 1]], in any order. generations: of the service, before the first was
- * read. None is made when false: either
- * *witness != NO_ID is one that is no longer as it was read, or an exception is set. */
+ * assumptions[reads[offsets[i]]] to assumptions[reads[offsets[i + 1] - 1]], in any order. generations: of the service,
+ * before the first was read. None is made when false: either *witness != NO_ID is one that is no longer as it was read,
+ * or an exception is set. */
 bool handles_commit(const Assumption *assumptions, uint64_t generations, uint32_t n, const uint64_t *offsets,
                     const uint32_t *reads, uint16_t unstable_after, uint32_t *handles, uint32_t *witness);
 /* Retired for good, at once; its edges are purged at the drain. */

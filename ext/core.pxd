@@ -18,8 +18,6 @@ cdef extern from "dependents.h":
         uint32_t count
     void dependents_walk(DependentsWalk*, const Dependents*) noexcept nogil
     bint dependents_next(DependentsWalk*) noexcept nogil
-    uint32_t dependents_count(const Dependents*) noexcept nogil
-    bint dependents_empty(const Dependents*) noexcept nogil
 
 cdef extern from "audit.h":
     int audit_module_classes() except -1
@@ -33,7 +31,6 @@ cdef extern from "facet_list.h":
     ctypedef struct FacetList:
         pass
     uint32_t facet_list_count(const FacetList*) noexcept nogil
-    void facet_list_read(const FacetList*, uint32_t* facets) noexcept nogil
 
 cdef extern from "edges.h":
     ctypedef struct DependentsOf:
@@ -78,7 +75,6 @@ cdef extern from "handles.h":
     uint8_t* handle_byte(uint32_t) noexcept nogil
     ctypedef struct Handle:
         FacetList facets
-    Handle* handle_at(uint32_t) noexcept nogil
 
 cdef extern from "keys.h":
     ctypedef struct KeySlot:
@@ -160,8 +156,6 @@ cdef extern from "facets.h":
         Cell* cells
     Pool facet_pool
     Facet* facet_at(uint32_t) noexcept nogil
-    PyObject* facet_recorded(const Facet*) noexcept nogil
-    bint facet_has_value(const Facet*) noexcept nogil
     void facet_unpin(uint32_t) noexcept
     void facet_unread(uint32_t) noexcept
 

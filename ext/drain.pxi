@@ -5,6 +5,10 @@ may be lost for that. So what has an effect here is done in C, where no handler 
 between is called again, and leaves alone what it has done before; and what the handler raised is raised when all is done.
 """
 
+cdef extern from *:
+    int Py_GetRecursionLimit()
+
+
 def unsettled():
     """Whether anything has happened that a drain must look at."""
     return service_unsettled()
@@ -171,7 +175,9 @@ def drain(dict digests, forget, list kept):
     signal handlers raised while Python code of ours ran, after all is done.
     """
     if not drain_has_room():
-        raise RecursionError("too few calls are left of the recursion limit to drain here")
+        raise RecursionError(f"too few calls are left of the recursion limit ({Py_GetRecursionLimit()}) to drain here, "
+                             "which takes 100, or a quarter of a lower limit than 400; drain where fewer calls run, or "
+                             "raise the limit")
     drain_begins()
     try:
         deliveries, error = settle_all(digests, forget, kept)

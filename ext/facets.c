@@ -184,7 +184,8 @@ bool facet_free_if_unused(uint32_t id)
 {
     Facet *facet = facet_at(id);
     bool remembers = facet->breaks != 0 && !facet->dead; /* how often it broke: what makes it unstable */
-    if (facet->touched || facet->pins + facet->readers + facet->listeners != 0 || facet->cells != NULL || !dependents_empty(&facet->handles) || remembers)
+    if (facet->touched || facet->pins + facet->readers + facet->listeners != 0 || facet->cells != NULL ||
+        !dependents_empty(&facet->handles) || remembers)
         return false;
     uint32_t owner = facet->owner;
     if (facet->kind == FACET_MRO) {

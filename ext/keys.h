@@ -43,11 +43,11 @@ static inline bool compares_as_str(PyObject *key)
 static inline bool never_equals_str(PyObject *key)
 {
     richcmpfunc compare = Py_TYPE(key)->tp_richcompare;
-    return compare == PyBaseObject_Type.tp_richcompare || compare == Py_TYPE(Py_None)->tp_richcompare || compare == PyLong_Type.tp_richcompare ||
-           compare == PyTuple_Type.tp_richcompare || compare == PyFloat_Type.tp_richcompare ||
-           compare == PyBytes_Type.tp_richcompare || compare == PyFrozenSet_Type.tp_richcompare ||
-           compare == PyComplex_Type.tp_richcompare || compare == PyCode_Type.tp_richcompare ||
-           compare == PyCFunction_Type.tp_richcompare;
+    return compare == PyBaseObject_Type.tp_richcompare || compare == Py_TYPE(Py_None)->tp_richcompare ||
+           compare == PyLong_Type.tp_richcompare || compare == PyTuple_Type.tp_richcompare ||
+           compare == PyFloat_Type.tp_richcompare || compare == PyBytes_Type.tp_richcompare ||
+           compare == PyFrozenSet_Type.tp_richcompare || compare == PyComplex_Type.tp_richcompare ||
+           compare == PyCode_Type.tp_richcompare || compare == PyCFunction_Type.tp_richcompare;
 }
 
 static inline bool same_str(PyObject *a, PyObject *b)

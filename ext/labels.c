@@ -161,7 +161,8 @@ static bool check_place(uintptr_t address, uintptr_t target)
         return false;
     }
     if (distance != (int32_t)distance) {
-        PyErr_Format(PyExc_ValueError, "the target %p is %lld bytes from the label at %p; a jump reaches 2^31: link them together",
+        PyErr_Format(PyExc_ValueError,
+                     "the target %p is %lld bytes from the label at %p; a jump reaches 2^31: link them together",
                      (void *)target, (long long)distance, (void *)address);
         return false;
     }

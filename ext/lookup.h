@@ -11,7 +11,8 @@ uint32_t facet_get(FacetKind kind, PyObject *owner, PyObject *fallback, PyObject
 /* Finds the facet's value, and registers it with every object whose events concern it. -1 with an exception set. */
 int facet_look(uint32_t id);
 /* The facet's value now (a new reference), recorded as what the reader assumes: *generation names the recording, and
- * the facet has one reader more (facet_unread takes it back). NULL without an exception: it is missing. NULL with one: Unstable, Unwatchable. */
+ * the facet has one reader more (facet_unread takes it back). NULL without an exception: it is missing. NULL with one:
+ * Unstable, Unwatchable. */
 PyObject *facet_read(uint32_t id, unsigned unstable_after, uint32_t *generation);
 
 #endif

@@ -248,6 +248,7 @@ print(len(told), run(10), len(told))
 
 def test_near_the_recursion_limit_a_drain_waits_for_returns():
     assert python(DEEP).splitlines() == [
-        "0, too few calls are left of the recursion limit to drain here",
+        "0, too few calls are left of the recursion limit (1000) to drain here, which takes 100, or a quarter of a "
+        "lower limit than 400; drain where fewer calls run, or raise the limit",
         "1 (2, 'drained') 2",
     ]

@@ -32,6 +32,23 @@ def test_a_second_entry_is_refused_until_the_handle_of_the_first_is_retired(hand
     assert (function(1), first.installed) == ("second", False)
 
 
+def test_installing_reads_the_function_and_so_retires_handles_that_wait_for_another_code(log, handle):
+    def waiting(function):
+        recorder = depwatch.Recorder("reads the code")
+        recorder.read_function(function, "code")
+        committed = log.commit(recorder)
+        function.__code__ = optimized.__code__
+        return committed
+
+    function, other = make(), make()
+    superseded = waiting(function)
+    assert depwatch.install(function, optimized, handle).active
+    assert superseded.retired
+    with pytest.raises(Stale, match="was recorded with another value"):
+        depwatch.install(other, optimized, waiting(other))
+    assert not depwatch.dependents(other)
+
+
 def test_an_entry_of_another_extension_is_left_alone(handle):
     function = make()
     set_vectorcall = ctypes.pythonapi.PyFunction_SetVectorcall

@@ -84,7 +84,7 @@ class Following:
     def _compile_followed(self, active: Active, function: Function, requested: Any) -> Version:
         frozen = function.policy in ("bulk", "error")
         for _ in range(ATTEMPTS):
-            if (version := function.revive(requested)) is not None:
+            if (version := function.from_aside(requested)) is not None:
                 return version
             active.compilation = compilation = Compilation(function, frozen)
             committed = None

@@ -112,7 +112,7 @@ class Function:
 
     # --- which version may run ----------------------------------------------------------------------------------------
 
-    def revive(self, requested: Any) -> Version | None:
+    def from_aside(self, requested: Any) -> Version | None:
         """A version from aside that is right for what is so now. numba asks us before it compiles."""
         for version in reversed(self.aside):
             if version.requested == requested and not version.renew() and version.may_run:
