@@ -91,125 +91,154 @@ def events_of(trace: Trace) -> Events:
 
 def _events_of(trace: Trace) -> Events:
     columns = _Columns(trace)
-    functions = columns("function", Row.FUNCTION)
-    objects = columns("object", Row.OBJECT)
-    facets = columns("facet", Row.FACET)
-    dense_function, dense_object = _Dense("function", functions), _Dense("object", objects)
-    dense_facet = _Dense("facet", facets)
+    steps = _Steps()
+    sets = _sets(columns, steps)
+    changes = _changes(columns, steps)
+    calls = _calls(columns, steps, changes)
+    _rest(columns, steps)
+    return Events(
+        **steps.in_order(columns.all("time")),
+        **sets,
+        **changes,
+        **calls,
+        points=columns("count", Row.FUNCTION),
+        limit=_limits(columns),
+        functions=columns.functions,
+        objects=columns.objects,
+        facets=columns.facets,
+    )
 
-    rows, op, what, number = [], [], [], []
 
-    def add(at: Numbers, kind: Op, about: Numbers, numbers: Numbers | None = None) -> None:
-        rows.append(at)
-        op.append(np.full(len(at), kind, np.uint8))
-        what.append(about.astype(np.uint32))
-        number.append(np.zeros(len(at), np.uint64) if numbers is None else numbers.astype(np.uint64))
-
-    # sets
+def _sets(columns: "_Columns", steps: "_Steps") -> dict[str, Numbers]:
     resolved = columns.rows(Row.RESOLVED)
-    set_function = dense_function(columns.all("function")[resolved])
-    add(resolved, Op.RESOLVED, np.arange(len(resolved)), columns.all("calls")[resolved])
+    set_function = columns.function(columns.all("function")[resolved])
+    steps.add(resolved, Op.RESOLVED, np.arange(len(resolved)), columns.all("calls")[resolved])
     dependency = columns.rows(Row.DEPENDENCY)
-    owner = _next(dense_function(columns.all("function")[dependency]), dependency, set_function, resolved)
+    owner = _next(columns.function(columns.all("function")[dependency]), dependency, set_function, resolved)
     dependency, owner = dependency[owner != NONE], owner[owner != NONE]
-    facet = dense_facet(columns.all("facet")[dependency])
+    facet = columns.facet(columns.all("facet")[dependency])
     first = _first_of_pairs(owner, facet)  # the row that an (owner, facet) came with first, for each row
     order = np.lexsort((dependency, first, owner))
     dependency, owner, facet, first = dependency[order], owner[order], facet[order], first[order]
     is_first = np.ones(len(first), bool)
     is_first[1:] = (first[1:] != first[:-1]) | (owner[1:] != owner[:-1])
     firsts = np.flatnonzero(is_first)
-    via = columns.all("via")[dependency[firsts]]
+    rows = dependency[firsts]
+    via = columns.all("via")[rows]
     dependency_via = np.full(len(firsts), NONE, np.uint32)
-    dependency_via[via != NONE] = dense_facet(via[via != NONE])
-    dependency_object = dense_object(columns.all("object")[dependency])
+    dependency_via[via != NONE] = columns.facet(via[via != NONE])
+    dependency_object = columns.object(columns.all("object")[dependency])
+    n_functions, n_objects = len(columns.functions), len(columns.objects)
+    functions_of_start, functions_of = _functions_of(set_function, owner, dependency_object, n_functions, n_objects)
+    return {
+        "set_function": set_function,
+        "set_start": _starts(owner[firsts], len(resolved)),
+        "dependency_facet": facet[firsts].astype(np.uint32),
+        "dependency_via": dependency_via,
+        "dependency_value": _told_apart(columns.all("value")[rows], rows),
+        "dependency_patchable": (columns.all("patchable")[rows] == 1).astype(np.uint8),
+        "object_start": np.append(firsts, len(dependency)).astype(np.uint32),
+        "dependency_object": dependency_object,
+        "functions_of_start": functions_of_start,
+        "functions_of": functions_of,
+    }
 
-    # changes
+
+def _changes(columns: "_Columns", steps: "_Steps") -> dict[str, Numbers]:
     change = columns.rows(Row.CHANGE)
-    change_object = dense_object(columns.all("object")[change])
+    change_object = columns.object(columns.all("object")[change])
     change_count = np.clip(columns.all("count")[change], 1, MOST_CHANGES)
-    add(change, Op.CHANGE, np.arange(len(change)))
+    steps.add(change, Op.CHANGE, np.arange(len(change)))
     value = columns.rows(Row.VALUE)
-    value_change = _last(dense_object(columns.all("object")[value]), value, change_object, change)
+    value_change = _last(columns.object(columns.all("object")[value]), value, change_object, change)
     value, value_change = value[value_change != NONE], value_change[value_change != NONE]
     order = np.argsort(value_change, kind="stable")
     value, value_change = value[order], value_change[order]
     value_count = np.minimum(np.maximum(columns.all("count")[value], 1), change_count[value_change])
+    value_facet = columns.facet(columns.all("facet")[value])
+    numbers = columns.all("value")[value]
+    return {
+        "change_row": change.astype(np.int64),
+        "change_object": change_object,
+        "change_count": change_count.astype(np.uint32),
+        "change_in_place": _are(columns, change, _CHANGES_VALUE_IN_PLACE),
+        "value_start": _starts(value_change, len(change)),
+        "value_facet": value_facet,
+        "value_count": value_count.astype(np.uint32),
+        "value_number": _told_apart(numbers, value),
+        "value_same": (columns.all("same")[value] == 1).astype(np.uint8),
+        "value_inside": (numbers == UNKNOWN) & _are(columns, columns.rows(Row.FACET), _FUNCTION)[value_facet],
+    }
 
-    value_facet = dense_facet(columns.all("facet")[value])
-    unknown = columns.all("value")[value] == UNKNOWN
 
-    # calls
+def _calls(columns: "_Columns", steps: "_Steps", changes: dict[str, Numbers]) -> dict[str, Numbers]:
+    """Those that are spread over a window belong to its change."""
+    change, count = changes["change_row"], changes["change_count"]
     calls = columns.rows(Row.CALLS)
     is_spread = columns.all("object")[calls] != NONE
     spread = calls[is_spread]
-    spread_change = _next(dense_object(columns.all("object")[spread]), spread, change_object, change)
+    spread_change = _next(columns.object(columns.all("object")[spread]), spread, changes["change_object"], change)
     is_window = (
-        (spread_change != NONE) & (change_count[np.minimum(spread_change, max(len(change) - 1, 0))] > 1)
+        (spread_change != NONE) & (count[np.minimum(spread_change, len(change) - 1)] > 1)
         if len(change)
         else np.zeros(len(spread), bool)
     )
     plain = np.sort(np.concatenate([calls[~is_spread], spread[~is_window]]))
-    add(plain, Op.CALLS, dense_function(columns.all("function")[plain]), columns.all("calls")[plain])
+    steps.add(plain, Op.CALLS, columns.function(columns.all("function")[plain]), columns.all("calls")[plain])
     spread, spread_change = spread[is_window], spread_change[is_window]
     order = np.argsort(spread_change, kind="stable")
     spread, spread_change = spread[order], spread_change[order]
+    return {
+        "spread_start": _starts(spread_change, len(change)),
+        "spread_function": columns.function(columns.all("function")[spread]),
+        "spread_calls": columns.all("calls")[spread],
+    }
 
+
+def _rest(columns: "_Columns", steps: "_Steps") -> None:
     lost = columns.rows(Row.LOST)
-    add(lost, Op.LOST, dense_function(columns.all("function")[lost]))
+    steps.add(lost, Op.LOST, columns.function(columns.all("function")[lost]))
     drain, gone = columns.rows(Row.DRAIN), columns.rows(Row.GONE)
-    add(drain, Op.DRAIN, np.zeros(len(drain)))
+    steps.add(drain, Op.DRAIN, np.zeros(len(drain)))
     gone_function = gone[columns.all("function")[gone] != NONE]
     gone_object = gone[columns.all("function")[gone] == NONE]
-    add(gone_function, Op.FUNCTION_GONE, dense_function(columns.all("function")[gone_function]))
-    add(gone_object, Op.OBJECT_GONE, dense_object(columns.all("object")[gone_object]))
+    steps.add(gone_function, Op.FUNCTION_GONE, columns.function(columns.all("function")[gone_function]))
+    steps.add(gone_object, Op.OBJECT_GONE, columns.object(columns.all("object")[gone_object]))
 
-    row = np.concatenate(rows)
-    order = np.argsort(row, kind="stable")
-    row = row[order]
-    object_rows = columns.rows(Row.OBJECT)
-    kinds = columns.all("type")[object_rows]
-    limit = np.array(
-        [_limit(columns.strings[kind]) if kind != NONE else 0 for kind in range(len(columns.strings))] or [0]
-    )
-    functions_of_start, functions_of = _functions_of(
-        set_function, owner, dependency_object, len(functions), len(objects)
-    )
-    return Events(
-        op=np.concatenate(op)[order],
-        what=np.concatenate(what)[order],
-        number=np.concatenate(number)[order],
-        row=row.astype(np.int64),
-        time=columns.all("time")[row],
-        set_function=set_function,
-        set_start=_starts(owner[firsts], len(resolved)),
-        dependency_facet=facet[firsts].astype(np.uint32),
-        dependency_via=dependency_via,
-        dependency_value=_told_apart(columns.all("value")[dependency[firsts]], dependency[firsts]),
-        dependency_patchable=(columns.all("patchable")[dependency[firsts]] == 1).astype(np.uint8),
-        object_start=np.append(firsts, len(dependency)).astype(np.uint32),
-        dependency_object=dependency_object,
-        change_row=change.astype(np.int64),
-        change_object=change_object,
-        change_count=change_count.astype(np.uint32),
-        change_in_place=_are(columns, change, _CHANGES_VALUE_IN_PLACE),
-        value_start=_starts(value_change, len(change)),
-        value_facet=value_facet,
-        value_count=value_count.astype(np.uint32),
-        value_number=_told_apart(columns.all("value")[value], value),
-        value_same=(columns.all("same")[value] == 1).astype(np.uint8),
-        value_inside=unknown & _are(columns, columns.rows(Row.FACET), _FUNCTION)[value_facet],
-        spread_start=_starts(spread_change, len(change)),
-        spread_function=dense_function(columns.all("function")[spread]),
-        spread_calls=columns.all("calls")[spread],
-        points=columns("count", Row.FUNCTION),
-        limit=limit[np.minimum(kinds, len(limit) - 1)].astype(np.uint32),
-        functions_of_start=functions_of_start,
-        functions_of=functions_of,
-        functions=functions,
-        objects=objects,
-        facets=facets,
-    )
+
+def _limits(columns: "_Columns") -> Numbers:
+    """Of each object, by the kind of object that it is."""
+    kinds = columns.all("type")[columns.rows(Row.OBJECT)]
+    of_kind = [_limit(columns.strings[kind]) if kind != NONE else 0 for kind in range(len(columns.strings))]
+    limit = np.array(of_kind or [0])
+    return limit[np.minimum(kinds, len(limit) - 1)].astype(np.uint32)
+
+
+class _Steps:
+    """The events, as they are found."""
+
+    def __init__(self) -> None:
+        self._rows: list[Numbers] = []
+        self._op: list[Numbers] = []
+        self._what: list[Numbers] = []
+        self._number: list[Numbers] = []
+
+    def add(self, rows: Numbers, kind: Op, about: Numbers, numbers: Numbers | None = None) -> None:
+        self._rows.append(rows)
+        self._op.append(np.full(len(rows), kind, np.uint8))
+        self._what.append(about.astype(np.uint32))
+        self._number.append(np.zeros(len(rows), np.uint64) if numbers is None else numbers.astype(np.uint64))
+
+    def in_order(self, times: Numbers) -> dict[str, Numbers]:
+        row = np.concatenate(self._rows)
+        order = np.argsort(row, kind="stable")
+        return {
+            "op": np.concatenate(self._op)[order],
+            "what": np.concatenate(self._what)[order],
+            "number": np.concatenate(self._number)[order],
+            "row": row[order].astype(np.int64),
+            "time": times[row[order]],
+        }
 
 
 class _NeverGiven(Exception):
@@ -225,6 +254,12 @@ class _Columns:
         self.strings = trace.strings
         self._kinds = trace.column("kind")
         trace.column("type")  # or its strings are not there
+        self.functions = self("function", Row.FUNCTION)
+        self.objects = self("object", Row.OBJECT)
+        self.facets = self("facet", Row.FACET)
+        # From the trace's numbers of them to those of the engine.
+        self.function, self.object = _Dense("function", self.functions), _Dense("object", self.objects)
+        self.facet = _Dense("facet", self.facets)
 
     def rows(self, kind: Row) -> Numbers:
         return np.flatnonzero(self._kinds == NUMBER[kind])
