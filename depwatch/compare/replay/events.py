@@ -13,13 +13,12 @@ import numpy as np
 from depwatch.compare.trace.entries import NULL as NONE
 from depwatch.compare.trace.entries import NUMBER
 from depwatch.compare.trace.reader import Trace, TraceError
-from depwatch.compare.trace.schema import Row
+from depwatch.compare.trace.schema import UNKNOWN, Row
 
 type Numbers = Any  # an array; numpy's types say nothing where it is not installed
 
 DICTS: Final = frozenset({"builtins", "module", "dict"})
 MOST_CHANGES: Final = (1 << 31) - 1  # in one row: the engine multiplies two such numbers
-UNKNOWN: Final = -2
 _CHANGES_VALUE_IN_PLACE: Final = "modified"
 _FUNCTION: Final = "function"  # a facet of one: only what is in its keyword defaults has no number
 

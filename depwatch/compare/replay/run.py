@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from depwatch.compare.trace.reader import Trace
 
+from . import FORMAT
 from ._engine import COLUMNS
 from .events import Events, Numbers, events_of
 from .findings import BINS, STARTUP, Findings, phases, stops_of
@@ -16,7 +17,6 @@ from .prices import Prices, load_prices
 from .sweep import sweep
 from .title import title
 
-FORMAT: Final = 2
 COUNTED: Final = (
     "dropped",
     "needlessly",

@@ -9,8 +9,9 @@ from typing import Any, Final, NoReturn
 import msgspec
 
 from depwatch import DepwatchError
+from depwatch.compare.replay import FORMAT
 
-from .replays import FORMAT, Replay
+from .replays import Replay
 from .together import together
 
 _SHOWN: Final = 60  # characters of a wrong value that a message repeats

@@ -5,8 +5,6 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
 
-FORMAT: Final = 2
-
 # At most: so that sums and products of them are numbers still, whatever a file says.
 Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Amount = Annotated[float, Meta(ge=0, le=1e30)]
