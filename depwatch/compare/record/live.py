@@ -34,9 +34,8 @@ class Live:
     def __init__(self) -> None:
         self.counts: Final = Counts()
         self._functions: Final[dict[int, Function]] = {}  # by handle
-        self._handles: Final[
-            dict[int, int]
-        ] = {}  # how many rely on each facet; no Counter: that is Python, and would count as calls
+        # How many rely on each facet. No Counter: that is Python, and would count as calls.
+        self._handles: Final[dict[int, int]] = {}
         # One of each for all handles: there are thousands. What a signal handler raises meanwhile goes to the program.
         self._on_invalidate, self._on_resume, self._on_retire = map(
             _core.Insisted, (self._invalidated, self._resumed, self._retired)

@@ -150,8 +150,6 @@ def type_of_first_argument(code: CodeType, frame: FrameType) -> type | None:
     local: Any = frame.f_locals
     value = local.get(code.co_varnames[0], MISSING)
     kind = None if value is MISSING else type(value)
-    if isinstance(
-        local, dict
-    ):  # 3.12: a copy of the local variables, which the frame would keep for as long as it lives
-        local.clear()
+    if isinstance(local, dict):
+        local.clear()  # 3.12: a copy of the local variables, which the frame would keep for as long as it lives
     return kind
