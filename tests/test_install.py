@@ -419,6 +419,7 @@ def test_no_entry_is_added_to_a_handle_that_is_being_released(handle):
 
 def test_threads_that_install_and_release_at_the_same_time_leave_nothing_installed(log):
     functions, failed, start = [make() for _ in range(3)], [], threading.Barrier(4)
+    held, seen = [0] * 3, []
 
     def work():
         start.wait()
@@ -426,7 +427,9 @@ def test_threads_that_install_and_release_at_the_same_time_leave_nothing_install
             handle = depwatch.Recorder("of a thread").commit()
             try:
                 depwatch.install(functions[i % 3], optimized, handle)
-                functions[i % 3](1)
+                held[i % 3] += 1
+                seen.append((held[i % 3], functions[i % 3](1)))
+                held[i % 3] -= 1
             except ValueError:  # another thread's is there
                 pass
             except BaseException as error:
@@ -446,6 +449,7 @@ def test_threads_that_install_and_release_at_the_same_time_leave_nothing_install
         threading.setprofile(None)
         sys.setswitchinterval(interval)
     assert (failed, [function(1) for function in functions]) == ([], [OWN] * 3)
+    assert seen == [(1, OPTIMIZED)] * len(seen)  # no two of them at a time
 
 
 def test_releasing_the_handle_inside_the_optimized_code_is_no_harm(handle):
