@@ -148,7 +148,6 @@ def test_no_failed_allocation_changes_the_graph_or_loses_an_edge(tmp_path):
         f"-I{ROOT}/ext",
         "-std=gnu11",
         "-O1",
-        "-g",
         "-w",
     ]
     options += ["-fsanitize=undefined", "-fno-sanitize-recover"]

@@ -99,7 +99,7 @@ def test_the_object_code_of_the_callbacks_refers_to_nothing_that_runs_python_or_
     for source in IN_CALLBACKS:
         objects.append(tmp_path / f"{source}.o")
         subprocess.run(
-            [*command, *build_flags, "-std=gnu11", "-fPIC", *flags, "-c", str(EXT / source), "-o", str(objects[-1])],
+            [*command, *build_flags, "-std=gnu11", "-fPIC", "-g0", *flags, "-c", str(EXT / source), "-o", str(objects[-1])],
             check=True,
         )
     symbols = undefined_symbols(objects)
