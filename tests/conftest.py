@@ -36,6 +36,15 @@ settings.register_profile(
 settings.load_profile("suite")
 
 
+# Files with the longest tests: these first, or one worker would still be at them when the other has nothing to do.
+LONG = ["test_fleet", "test_bench_index", "test_notebooks", "test_fuzz", "test_graph", "test_corpus_run", "test_dev"]
+
+
+def pytest_collection_modifyitems(config, items):
+    if hasattr(config, "workerinput"):  # one of several workers
+        items.sort(key=lambda item: LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG))
+
+
 @pytest.fixture(autouse=True)
 def nothing_left_behind(monkeypatch):
     """Each test starts settled; the handles that it did not release are released afterwards, and then none is left.
@@ -68,8 +77,12 @@ def nothing_left_behind(monkeypatch):
 def few_objects():
     """Collections and install() look at all objects of the process: here at none of what other tests have imported.
 
-    Not for tests of the tables of subclasses: those of static bases are found through the collector.
+    Tables of subclasses of static bases are found through the collector, here that of object alone.
     """
+    recorder = depwatch.Recorder("warm up")
+    recorder.read_type_attr(type("Root", (), {"a": 1}), "a")
+    recorder.close()
+    depwatch.drain()
     gc.collect()
     gc.freeze()
     yield

@@ -23,6 +23,7 @@ from depwatch import Graph, _core
 from model import GraphModel
 from support import ROOT, compiler, freeze, freeze_attribute, namespace
 
+pytestmark = pytest.mark.usefixtures("few_objects")  # they collect garbage often
 FACETS = 12  # few, so that many handles share one
 
 # Around the ends of containers, in the middle of one, and close together.
