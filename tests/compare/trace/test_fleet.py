@@ -211,7 +211,8 @@ def watch():
         for process in [me, *me.children(recursive=True)]:
             try:
                 with open(f"/proc/{process.pid}/status") as status:
-                    (peaks[process.pid],) = (1024 * int(line.split()[1]) for line in status if line.startswith("VmHWM:"))
+                    (kib,) = (int(line.split()[1]) for line in status if line.startswith("VmHWM:"))
+                peaks[process.pid] = 1024 * kib
             except (OSError, ValueError):  # it has ended
                 pass
 
