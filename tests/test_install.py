@@ -423,6 +423,7 @@ def test_threads_that_install_and_release_at_the_same_time_leave_nothing_install
 
     def work():
         start.wait()
+        sys.setprofile(lambda *_: time.sleep(0))  # another thread goes on at each call and return
         for i in range(100):
             handle = depwatch.Recorder("of a thread").commit()
             try:
@@ -435,10 +436,10 @@ def test_threads_that_install_and_release_at_the_same_time_leave_nothing_install
             except BaseException as error:
                 failed.append(error)
             handle.release()
+        sys.setprofile(None)  # or code would be instrumented until the process ends
 
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
-    threading.setprofile(lambda *_: time.sleep(0))  # another thread goes on at each call and return
     try:
         threads = [threading.Thread(target=work) for _ in range(4)]
         for thread in threads:
@@ -446,7 +447,6 @@ def test_threads_that_install_and_release_at_the_same_time_leave_nothing_install
         for thread in threads:
             thread.join()
     finally:
-        threading.setprofile(None)
         sys.setswitchinterval(interval)
     assert (failed, [function(1) for function in functions]) == ([], [OWN] * 3)
     assert seen == [(1, OPTIMIZED)] * len(seen)  # no two of them at a time
