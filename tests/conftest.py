@@ -1,5 +1,7 @@
 """Fixtures: a log, C extensions that count and that watch too; a check after each test that it left nothing behind."""
 
+import fcntl
+import gc
 import importlib.util
 import signal
 import subprocess
@@ -39,6 +41,15 @@ settings.register_profile(
 settings.load_profile("suite")
 
 
+# Files with the longest tests: these first, or one worker would still be at them when the other has nothing to do.
+LONG = ["test_fleet", "test_bench_index", "test_notebooks", "test_fuzz", "test_graph", "test_corpus_run", "test_dev"]
+
+
+def pytest_collection_modifyitems(config, items):
+    if hasattr(config, "workerinput"):  # one of several workers
+        items.sort(key=lambda item: LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG))
+
+
 @pytest.fixture(autouse=True)
 def nothing_left_behind(monkeypatch):
     """Each test starts settled; the handles that it did not release are released afterwards, and then none is left.
@@ -67,6 +78,22 @@ def nothing_left_behind(monkeypatch):
     _core.check_index()
 
 
+@pytest.fixture(scope="module")
+def few_objects():
+    """Collections and install() look at all objects of the process: here at none of what other tests have imported.
+
+    Tables of subclasses of static bases are found through the collector, here that of object alone.
+    """
+    recorder = depwatch.Recorder("warm up")
+    recorder.read_type_attr(type("Root", (), {"a": 1}), "a")
+    recorder.close()
+    depwatch.drain()
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 @pytest.fixture
 def log():
     return Log()
@@ -80,19 +107,33 @@ def life():
     depwatch.drain()
 
 
-def build(name, folder):
-    """The helper extension of that name, built for this interpreter; `path` is for other processes to load it by."""
+def compile_helper(name, built):
     command, flags = compiler()
-    built = folder / f"{name}{sysconfig.get_config_var('EXT_SUFFIX')}"
     source = Path(__file__).with_name(f"{name}.c")
     include = depwatch.get_include()
     if not source.exists():
-        source = folder / source.name
+        source = built.parent / source.name
         cython = [sys.executable, "-m", "cython", "-3", "-I", include, "-o", str(source)]
         subprocess.run([*cython, str(Path(__file__).with_name(f"{name}.pyx"))], check=True)
-    subprocess.run(
-        [*command, *flags, f"-I{include}", "-O1", "-fPIC", "-shared", str(source), "-o", str(built)], check=True
-    )
+    half = built.with_suffix(".half")
+    options = [*flags, f"-I{include}", "-O1", "-g0", "-fPIC", "-shared"]
+    subprocess.run([*command, *options, str(source), "-o", str(half)], check=True)
+    half.rename(built)
+
+
+def build(name, tmp_path_factory, worker_id):
+    """The helper extension of that name, built for this interpreter; `path` is for other processes to load it by.
+
+    The first of the workers that wants it builds it for all of this run.
+    """
+    folder = tmp_path_factory.getbasetemp()
+    folder = (folder if worker_id == "master" else folder.parent) / f"built-{name}"
+    folder.mkdir(exist_ok=True)
+    built = folder / f"{name}{sysconfig.get_config_var('EXT_SUFFIX')}"
+    with open(folder / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not built.exists():
+            compile_helper(name, built)
     spec = importlib.util.spec_from_file_location(name, built)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -101,21 +142,21 @@ def build(name, folder):
 
 
 @pytest.fixture(scope="session")
-def counting(tmp_path_factory):
+def counting(tmp_path_factory, worker_id):
     """The module of counting.c."""
-    return build("counting", tmp_path_factory.mktemp("counting"))
+    return build("counting", tmp_path_factory, worker_id)
 
 
 @pytest.fixture(scope="session")
-def others(tmp_path_factory):
+def others(tmp_path_factory, worker_id):
     """The module of others.c: another extension with watchers."""
-    return build("others", tmp_path_factory.mktemp("others"))
+    return build("others", tmp_path_factory, worker_id)
 
 
 @pytest.fixture(scope="session")
-def capi_user(tmp_path_factory):
+def capi_user(tmp_path_factory, worker_id):
     """The module of capi_user.c: a native optimizer, in C."""
-    return build("capi_user", tmp_path_factory.mktemp("capi_user"))
+    return build("capi_user", tmp_path_factory, worker_id)
 
 
 @pytest.fixture
@@ -128,6 +169,6 @@ def c(capi_user):
 
 
 @pytest.fixture(scope="session")
-def capi_cython(tmp_path_factory):
+def capi_cython(tmp_path_factory, worker_id):
     """The module of capi_cython.pyx: one in Cython."""
-    return build("capi_cython", tmp_path_factory.mktemp("capi_cython"))
+    return build("capi_cython", tmp_path_factory, worker_id)

@@ -15,6 +15,7 @@ from structures.process import apart
 from structures.pure import Bitmaps, Sets
 from structures.workload import HOT_SHARES, distribution, draw
 
+pytestmark = pytest.mark.usefixtures("few_objects")  # they collect garbage often
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 EXACT = {
     "depwatch": lambda facets, handles: Native("depwatch", facets, handles),

@@ -4,6 +4,7 @@ import os
 import platform
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -81,18 +82,23 @@ class Machine:
         (self.home / "installed").unlink()
         return {re.match(r"[\w-]*", line)[0] for line in lines}
 
-    def dev(self, *arguments, **environment):
+    def how(self, **environment):
         # pip finds nothing: these tests end where the first package would be installed.
         variables = {"PATH": str(self.bin), "HOME": str(self.home), "PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull}
-        return subprocess.run(
-            ["/bin/sh", str(self.checkout / "dev"), *arguments],
-            env=variables | environment,
-            cwd=self.home,
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            timeout=120,
-        )
+        return {"env": variables | environment, "cwd": self.home, "text": True, "stdin": subprocess.DEVNULL}
+
+    def dev(self, *arguments, **environment):
+        command = ["/bin/sh", str(self.checkout / "dev"), *arguments]
+        return subprocess.run(command, capture_output=True, timeout=120, **self.how(**environment))
+
+    def says(self, line, *arguments):
+        """Whether ./dev says that on stderr. It is ended there, as what it does next takes seconds."""
+        command = ["/bin/sh", str(self.checkout / "dev"), *arguments]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True, **self.how()) as running:
+            said = any(each == f"{line}\n" for each in running.stderr)
+            if said:
+                os.killpg(running.pid, signal.SIGKILL)
+        return said
 
 
 @pytest.fixture
@@ -147,8 +153,7 @@ def test_failing_shims_on_path_do_not_stop_the_search(machine):
     for name in ("python3", "python3.15", "python3.14", "python3.13", "python3.12"):
         machine.failing_shim(name)
     (machine.bin / "python").symlink_to(BASE_PYTHON)
-    done = machine.dev("test")
-    assert f"dev: making .venv with CPython {platform.python_version()}" in done.stderr
+    assert machine.says(f"dev: making .venv with CPython {platform.python_version()}", "test")
 
 
 @needs_ensurepip
@@ -157,8 +162,7 @@ def test_a_python_in_pyenv_versions_is_found_behind_shims_that_fail(machine):
     version = machine.home / ".pyenv" / "versions" / f"3.{sys.version_info.minor}.0" / "bin"
     version.mkdir(parents=True)
     (version / "python3").symlink_to(BASE_PYTHON)
-    done = machine.dev("test")
-    assert f"dev: making .venv with CPython {platform.python_version()}" in done.stderr
+    assert machine.says(f"dev: making .venv with CPython {platform.python_version()}", "test")
 
 
 @needs_ensurepip

@@ -25,12 +25,16 @@ USED = (
 )  # fmt: skip
 
 
-def run(*arguments):
-    """Run this Python with the fuzzer on its path, and hashes of str that are always the same."""
+def environment():
+    """The fuzzer on the path, and hashes of str that are always the same."""
     path = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parent.parent), *filter(None, sys.path)])
-    environment = os.environ | {"PYTHONPATH": path, "PYTHONHASHSEED": "0", "COLUMNS": "100"}
+    return os.environ | {"PYTHONPATH": path, "PYTHONHASHSEED": "0", "COLUMNS": "100"}
+
+
+def run(*arguments):
+    """Run this Python so."""
     return subprocess.run(
-        [sys.executable, *arguments], capture_output=True, text=True, env=environment, timeout=300, check=False
+        [sys.executable, *arguments], capture_output=True, text=True, env=environment(), timeout=300, check=False
     )
 
 
@@ -126,9 +130,50 @@ if IS_DEBUG:  # what is tested here is the fuzzer, not the interpreter, and each
 FEW = 6  # steps of a shrunk program
 
 
-def fuzz(sabotage, *arguments):
-    script = f"import depwatch; {sabotage}; from fuzz.__main__ import main; main(prog_name='./dev fuzz')"
-    return run("-c", script, *arguments)
+# ./dev fuzz in children of one process that has imported everything: `sabotage` and the arguments come as lines, and
+# go back with its status and where it has written. The children are forked before anything has run.
+COMMANDS = """
+import json, os, signal, sys, tempfile
+import depwatch
+from fuzz.__main__ import main
+for line in sys.stdin:
+    sabotage, arguments = json.loads(line)
+    files = [tempfile.mkstemp(dir=sys.argv[1]) for _ in range(2)]
+    pid = os.fork()
+    if pid == 0:
+        for target, (file, _) in enumerate(files, 1):
+            os.dup2(file, target)
+        signal.alarm(300)
+        exec(sabotage)
+        main(arguments, prog_name="./dev fuzz")
+    for file, _ in files:
+        os.close(file)
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    print(json.dumps([status, *(path for _, path in files)]), flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def fuzz(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("fuzz")
+    server = subprocess.Popen(
+        [sys.executable, "-c", COMMANDS, str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment(),
+    )
+
+    def fuzz(sabotage, *arguments):
+        server.stdin.write(json.dumps([sabotage, arguments]) + "\n")
+        server.stdin.flush()
+        status, *files = json.loads(server.stdout.readline())
+        return subprocess.CompletedProcess(arguments, status, *(Path(file).read_text() for file in files))
+
+    yield fuzz
+    server.stdin.close()
+    assert server.wait(timeout=60) == 0
+    server.stdout.close()
 
 
 def steps_in(text):
@@ -136,7 +181,7 @@ def steps_in(text):
 
 
 @pytest.mark.parametrize("sabotage", SABOTAGE)
-def test_a_wrong_depwatch_is_found_and_the_program_is_shrunk_to_a_few_steps_that_fail_again(sabotage):
+def test_a_wrong_depwatch_is_found_and_the_program_is_shrunk_to_a_few_steps_that_fail_again(fuzz, sabotage):
     code, trouble = SABOTAGE[sabotage]
     found = fuzz(code, "--steps", "1", "--seed", "2")
     assert found.returncode == 1, found.stdout + found.stderr
@@ -173,8 +218,8 @@ def test_the_steps_and_handles_of_one_program_are_told():
         (["--steps", "0"], "0 is not in the range"),
     ],
 )
-def test_a_wrong_call_is_told_with_status_2(arguments, problem):
-    done = run("-m", "fuzz", *arguments)
+def test_a_wrong_call_is_told_with_status_2(fuzz, arguments, problem):
+    done = fuzz("pass", *arguments)
     assert done.returncode == 2
     assert problem in done.stderr
 

@@ -23,6 +23,7 @@ from depwatch import Graph, _core
 from model import GraphModel
 from support import ROOT, compiler, freeze, freeze_attribute, namespace
 
+pytestmark = pytest.mark.usefixtures("few_objects")  # they collect garbage often
 FACETS = 12  # few, so that many handles share one
 
 # Around the ends of containers, in the middle of one, and close together.
@@ -148,7 +149,6 @@ def test_no_failed_allocation_changes_the_graph_or_loses_an_edge(tmp_path):
         f"-I{ROOT}/ext",
         "-std=gnu11",
         "-O1",
-        "-g",
         "-w",
     ]
     options += ["-fsanitize=undefined", "-fno-sanitize-recover"]

@@ -6,6 +6,7 @@ import inspect
 import signal
 import sys
 import threading
+import time
 import types
 import weakref
 from array import array
@@ -17,6 +18,7 @@ from installing import OPTIMIZED, OWN, make, optimized, reading_x
 from support import Counted, at_once, namespace, python, without_automatic_drain
 
 VERSION = sys.version_info[:2]
+pytestmark = pytest.mark.usefixtures("few_objects")  # on 3.13+ install() looks at all of them
 
 
 def other(a, b=5, *, c=6):
@@ -412,19 +414,25 @@ def test_no_entry_is_added_to_a_handle_that_is_being_released(handle):
 
 
 def test_threads_that_install_and_release_at_the_same_time_leave_nothing_installed(log):
-    functions, failed = [make() for _ in range(3)], []
+    functions, failed, start = [make() for _ in range(3)], [], threading.Barrier(4)
+    held, seen = [0] * 3, []
 
     def work():
+        start.wait()
+        sys.setprofile(lambda *_: time.sleep(0))  # another thread goes on at each call and return
         for i in range(100):
             handle = depwatch.Recorder("of a thread").commit()
             try:
                 depwatch.install(functions[i % 3], optimized, handle)
-                functions[i % 3](1)
+                held[i % 3] += 1
+                seen.append((held[i % 3], functions[i % 3](1)))
+                held[i % 3] -= 1
             except ValueError:  # another thread's is there
                 pass
             except BaseException as error:
                 failed.append(error)
             handle.release()
+        sys.setprofile(None)  # or code would be instrumented until the process ends
 
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
@@ -437,6 +445,7 @@ def test_threads_that_install_and_release_at_the_same_time_leave_nothing_install
     finally:
         sys.setswitchinterval(interval)
     assert (failed, [function(1) for function in functions]) == ([], [OWN] * 3)
+    assert seen == [(1, OPTIMIZED)] * len(seen)  # no two of them at a time
 
 
 def test_releasing_the_handle_inside_the_optimized_code_is_no_harm(handle):

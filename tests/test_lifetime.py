@@ -10,6 +10,8 @@ import pytest
 import depwatch
 from support import UNKNOWN, dependents, freeze, freeze_attribute, namespace, python, without_automatic_drain
 
+pytestmark = pytest.mark.usefixtures("few_objects")  # they collect garbage often
+
 
 class Value:
     """Can be referred to weakly."""

@@ -95,13 +95,11 @@ def undefined_symbols(objects):
 @pytest.mark.parametrize("flags", [["-O2"], ["-O2", "-UNDEBUG"], ["-O1"], ["-O3"]], ids=" ".join)
 def test_the_object_code_of_the_callbacks_refers_to_nothing_that_runs_python_or_allocates(tmp_path, flags):
     command, build_flags = compiler()
+    options = [*build_flags, "-std=gnu11", "-fPIC", "-g0", *flags]
     objects = []
     for source in IN_CALLBACKS:
         objects.append(tmp_path / f"{source}.o")
-        subprocess.run(
-            [*command, *build_flags, "-std=gnu11", "-fPIC", *flags, "-c", str(EXT / source), "-o", str(objects[-1])],
-            check=True,
-        )
+        subprocess.run([*command, *options, "-c", str(EXT / source), "-o", str(objects[-1])], check=True)
     symbols = undefined_symbols(objects)
     assert symbols & OUR_SYMBOLS >= {"service", "queue", "facet_pool"}  # or nothing was read
     assert symbols - set(PYTHON_SYMBOLS) - OTHER_SYMBOLS - OUR_SYMBOLS == set()

@@ -15,6 +15,7 @@ import depwatch.integrations.numba as watched
 from depwatch.integrations.numba import Changed
 from numba_programs import Program
 
+pytestmark = pytest.mark.usefixtures("few_objects")  # they collect garbage often
 CALLER = """
 from numba import objmode
 

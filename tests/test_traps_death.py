@@ -8,6 +8,8 @@ import pytest
 import depwatch
 from support import dependents, without_automatic_drain
 
+pytestmark = pytest.mark.usefixtures("few_objects")  # they collect garbage often
+
 
 def new_function():
     return types.FunctionType((lambda: 1).__code__, {})
