@@ -31,8 +31,6 @@ def batches(n_handles: int) -> Iterator[tuple[int, int]]:
 class Native:
     """An instance of one of the structures in C. What is timed is in ns."""
 
-    hot_rounds = 10
-
     def __init__(self, name: str, n_facets: int, n_handles: int):
         self.name = name
         self.library = load()

@@ -33,7 +33,6 @@ class Pure:
 
     name: str
     scans = False
-    hot_rounds = 1
     make: Callable[[tuple[int, ...]], Any]
 
     def __init__(self, n_facets: int, n_handles: int):

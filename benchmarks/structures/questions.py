@@ -26,7 +26,6 @@ class Structure(Protocol):
 
     name: str
     scans: bool  # an event goes through all handles
-    hot_rounds: int  # in a sample of the same events again and again
 
     def fill(self, workload: Workload) -> float: ...
     def hot(self, facets: U32, rounds: int) -> float: ...
@@ -157,8 +156,8 @@ def ask_all(structures: Sequence[Structure], workload: Workload, tell: Callable[
 
 def hot_events(structure: Structure, workload: Workload, targets: Targets) -> dict[str, list[float]]:
     """the same events again and again"""
-    # A scan takes as long for any facet: a few do. An event in Python takes so long that it need not be repeated.
-    facets, rounds = (targets.hot[:5], 2) if structure.scans else (targets.hot, structure.hot_rounds)
+    # A scan takes as long for any facet: a few do.
+    facets, rounds = (targets.hot[:5], 2) if structure.scans else (targets.hot, 10)
     structure.hot(facets, 1)
     events = 2 * rounds * len(facets)
     return {HOT: [structure.hot(facets, rounds) / events for _ in range(BATCHES)]}

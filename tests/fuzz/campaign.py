@@ -12,7 +12,7 @@ import depwatch
 from fuzz import program
 from support import without_automatic_drain
 
-BLOCK = 8  # steps in one draw: cheaper to draw than steps
+BLOCK = 8  # steps in one draw: cheaper to draw than steps, and few enough to be shrunk one by one
 BLOCKS = st.binary(min_size=BLOCK * program.STEP, max_size=BLOCK * program.STEP)
 MAX_BLOCKS = 38
 PROGRAMS = st.lists(BLOCKS, min_size=12, max_size=MAX_BLOCKS).map(b"".join)
@@ -88,8 +88,9 @@ def chunk(seed: int, counts: Counter[str], before: Callable[[bytes], None] = lam
             raise
 
 
-def each_program(seed: int, run: Callable[[bytes], None]) -> None:
-    """Call run with the programs of this seed until it raises."""
+def each_program(seed: int, run: Callable[[bytes], None], shrink: bool = False) -> None:
+    """Call run with the programs of this seed until it raises; then, if asked to, with shorter ones that may, too."""
+    phases = [hypothesis.Phase.generate, *([hypothesis.Phase.shrink] if shrink else [])]
     batches = CHUNK // BATCH
     for batch in range(batches):
 
@@ -102,7 +103,7 @@ def each_program(seed: int, run: Callable[[bytes], None]) -> None:
             suppress_health_check=list(hypothesis.HealthCheck),
             print_blob=False,
             report_multiple_bugs=False,
-            phases=[hypothesis.Phase.generate],
+            phases=phases,
         )
         @hypothesis.given(PROGRAMS)
         def each(steps: bytes) -> None:

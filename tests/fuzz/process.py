@@ -1,7 +1,7 @@
 """A process for each chunk of a campaign: every chunk starts from the same state, and a crash ends only its own."""
 
+import contextlib
 import faulthandler
-import itertools
 import json
 import mmap
 import os
@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from fuzz import campaign
-from fuzz.program import STEP, Watch
+from fuzz.program import Watch
 from fuzz.wrong import Wrong
 
 _HEAD = struct.Struct("QQQQ")  # steps, fired, fired needlessly, length of the program that follows
@@ -148,39 +148,26 @@ def one(steps: bytes, watch: Watch | None = None) -> Process:
     return Process(work)
 
 
+class _Again(Exception):
+    """The same trouble as before."""
+
+
 def shrunk(found: Result) -> Result:
-    """The same trouble from as few steps as that takes, with 0 for what does not matter; each try is a process.
+    """The same trouble from a program that hypothesis has shrunk; as it was found if that alone gives no trouble.
 
-    Ever smaller parts are left out, from the end, where all that follows the trouble is. As it was found if the program
-    alone gives no trouble.
+    The chunk is made once more, without running what gave no trouble; each try is a process of its own.
     """
+    best: list[Result] = []
 
-    def same(steps: list[bytes]) -> Result | None:
-        result = one(b"".join(steps)).result()
-        return result if result.kind == found.kind else None
+    def run(steps: bytes) -> None:
+        if not best and steps != found.program:
+            return
+        result = one(steps).result()
+        if result.kind == found.kind:
+            best.append(result)
+            raise _Again
 
-    steps = [found.program[start : start + STEP] for start in range(0, len(found.program), STEP)]
-    best = same(steps)
-    if best is None:
-        return found
-
-    def take(shorter: list[bytes]) -> bool:
-        nonlocal best, steps
-        result = same(shorter)
-        if result is not None:
-            best, steps = result, shorter
-        return result is not None
-
-    size, changed = len(steps), False
-    while size > 1 or changed:
-        size, changed = max(size // 2, 1), False
-        end = len(steps)
-        while end > 0:
-            start = max(end - size, 0)
-            changed |= take(steps[:start] + steps[end:])
-            end = start
-    for place, number in itertools.product(range(len(steps)), range(1, STEP)):
-        step = steps[place]
-        if step[number]:
-            take([*steps[:place], step[:number] + b"\0" + step[number + 1 :], *steps[place + 1 :]])
-    return best._replace(seed=found.seed, counts=found.counts)
+    assert found.seed is not None
+    with contextlib.suppress(_Again):
+        campaign.each_program(found.seed, run, shrink=True)
+    return best[-1]._replace(seed=found.seed, counts=found.counts) if best else found

@@ -202,19 +202,20 @@ from depwatch.compare.trace.fleet import Engine, find_traces, replay_fleet
 from depwatch.compare.trace.overview import overview
 from depwatch.compare.replay.run import Options, replay_trace
 
-peaks = {}  # of each process: together at least what all had at any time
+peak = 0
 over = threading.Event()
 
 def watch():
+    global peak
     me = psutil.Process()
-    while not over.wait(0.2):
+    while not over.wait(0.05):
+        total = 0
         for process in [me, *me.children(recursive=True)]:
             try:
-                with open(f"/proc/{process.pid}/status") as status:
-                    (kib,) = (int(line.split()[1]) for line in status if line.startswith("VmHWM:"))
-                peaks[process.pid] = 1024 * kib
-            except (OSError, ValueError):  # it has ended
+                total += process.memory_info().rss
+            except psutil.NoSuchProcess:
                 pass
+        peak = max(peak, total)
 
 if __name__ == "__main__":
     watcher = threading.Thread(target=watch)
@@ -223,7 +224,7 @@ if __name__ == "__main__":
     results, tallies = replay_fleet(paths, replay_trace, Options(policies=("healing",)), Engine(sys.argv[1]))
     over.set()
     watcher.join()
-    print(json.dumps({"peak": sum(peaks.values()), "results": results, "overview": overview(tallies)}))
+    print(json.dumps({"peak": peak, "results": results, "overview": overview(tallies)}))
 """
 
 
