@@ -123,7 +123,8 @@ def _cluster(scheduler: str | None, most: int) -> Iterator[_Run]:
             n_workers=workers,
             threads_per_worker=1,
             processes=True,
-            dashboard_address=None,
+            # The scheduler listens for HTTP even without a dashboard, by default on a port that may be taken.
+            scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
             silence_logs=logging.CRITICAL,
         ) as cluster,
         Client(cluster) as client,

@@ -1,8 +1,10 @@
 """Traces of many processes: one after another or on a Dask cluster, the numbers are the same."""
 
+import contextlib
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -117,6 +119,17 @@ def test_both_engines_give_the_same_numbers(folder: Path) -> None:
         assert results == [result(number) for number in range(4)]
         assert sorted(done[engine]) == paths
         assert overview(tallies) == overview([tally(paths)])
+
+
+def test_a_cluster_of_our_own_does_not_mind_another(folder: Path, recwarn: pytest.WarningsRecorder) -> None:
+    paths = find_traces([str(folder)])[:1]
+    with socket.socket() as taken:
+        with contextlib.suppress(OSError):  # it is taken already
+            taken.bind(("", 8787))  # by default a scheduler of Dask's listens there
+            taken.listen()
+        results, _ = replay_fleet(paths, replay_trace, OPTIONS, Engine.DASK)
+    assert results == [result(0)]
+    assert [str(warning.message) for warning in recwarn] == []
 
 
 def test_a_cluster_that_is_there_is_used(folder: Path) -> None:
