@@ -11,7 +11,7 @@ from pyroaring import BitMap
 from depwatch import _core, naming, notice
 from depwatch.handle import check_reason
 from depwatch.naming import check_name
-from depwatch.values import UNKNOWN, dict_of_module, is_a
+from depwatch.values import UNKNOWN, brief, dict_of_module, is_a
 
 
 def id_of(obj: Any) -> int:
@@ -60,8 +60,12 @@ def invalidate(objects: Iterable[Any], reason: str) -> BitMap:
 
 
 def _concerned_by_any(objects: Iterable[Any]) -> array[int]:
+    try:
+        each = iter(objects)
+    except TypeError:
+        raise TypeError(f"the objects must come in an iterable, such as [module], not as {brief(objects)}") from None
     facets = array("I")
-    for obj in objects:
+    for obj in each:
         facets += _concerned(obj)
     return facets
 

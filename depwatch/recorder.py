@@ -19,6 +19,17 @@ MAX_UNSTABLE_AFTER: Final = 65535  # breaks that a facet can count
 NEVER: Final = MAX_UNSTABLE_AFTER + 1
 
 
+def _check_numbers(what: str, given: object, code: str) -> None:
+    """Only a buffer of these can be read from C; numpy has the same under other codes."""
+    try:
+        numbers = memoryview(given)  # type: ignore[arg-type]
+        fits = numbers.format in "LQIN" and (numbers.itemsize, numbers.ndim) == (array(code).itemsize, 1)
+    except TypeError:
+        fits = False
+    if not fits:
+        raise TypeError(f"{what} must be an array of uint{8 * array(code).itemsize}, array({code!r}), not {brief(given)}")
+
+
 def _callbacks(
     on_invalidate: Callback | None, on_resume: Callback | None, on_retire: Callback | None
 ) -> dict[str, Callback]:
@@ -307,10 +318,13 @@ class Recorder:
         are shared by these handles.
 
         Cost: about 50 ns for each number, against some microseconds for each commit(). Raises Stale, naming the first
-        facet that is not as it was read: then no handle is made. Raises ValueError for arrays that do not fit together.
+        facet that is not as it was read: then no handle is made. Raises TypeError; ValueError for arrays that do not fit
+        together.
         """
         assumptions = self._open()
         callbacks = _callbacks(on_invalidate, on_resume, on_retire)
+        _check_numbers("offsets", offsets, "Q")
+        _check_numbers("reads", reads, "I")
         n = max(0, len(offsets) - 1)
         if artifacts is not None and len(artifacts) != n:
             raise ValueError(f"there are {len(artifacts)} artifacts and {n} handles; give one for each, or none")

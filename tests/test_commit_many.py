@@ -265,11 +265,11 @@ def test_other_arguments_that_cannot_be_meant_are_refused():
         recorder.commit_many(offsets, reads, ["a", "b"])
     with pytest.raises(TypeError, match="a callback must be callable, not 3"):
         recorder.commit_many(offsets, reads, on_retire=3)
-    for wrong in (array("I", [0, 1]), array("d", [0, 1])):
-        with pytest.raises(ValueError, match="Buffer dtype mismatch"):
+    for wrong, told in ((array("I", [0, 1]), "array"), (array("d", [0, 1]), "array"), ([0, 1], "list"), (5, "5")):
+        with pytest.raises(TypeError, match=rf"^offsets must be an array of uint64, array\('Q'\), not .*{told}"):
             recorder.commit_many(wrong, reads)
-    with pytest.raises(TypeError):
-        recorder.commit_many([0, 1], reads)
+    with pytest.raises(TypeError, match=r"^reads must be an array of uint32, array\('I'\), not .*array"):
+        recorder.commit_many(offsets, array("i", [0]))
     assert len(recorder.commit_many(array("Q", [0]), array("I"))) == 0
 
 
