@@ -27,7 +27,8 @@ def _check_numbers(what: str, given: object, code: str) -> None:
     except TypeError:
         fits = False
     if not fits:
-        raise TypeError(f"{what} must be an array of uint{8 * array(code).itemsize}, array({code!r}), not {brief(given)}")
+        bits = 8 * array(code).itemsize
+        raise TypeError(f"{what} must be an array of uint{bits}, array({code!r}), not {brief(given)}")
 
 
 def _callbacks(
@@ -318,8 +319,8 @@ class Recorder:
         are shared by these handles.
 
         Cost: about 50 ns for each number, against some microseconds for each commit(). Raises Stale, naming the first
-        facet that is not as it was read: then no handle is made. Raises TypeError; ValueError for arrays that do not fit
-        together.
+        facet that is not as it was read: then no handle is made. Raises TypeError, and ValueError for arrays that do
+        not fit together.
         """
         assumptions = self._open()
         callbacks = _callbacks(on_invalidate, on_resume, on_retire)

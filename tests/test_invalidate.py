@@ -67,9 +67,9 @@ def test_new_handles_can_depend_on_what_was_invalidated():
 
 @pytest.mark.parametrize("objects", [3, None])
 def test_objects_come_in_a_collection(objects):
-    with pytest.raises(TypeError, match=rf"^the objects must come in an iterable, such as \[module\], not as {objects}$"):
+    with pytest.raises(TypeError, match=rf"^the objects must come in an iterable, .*, not as {objects}$"):
         depwatch.invalidate(objects, "x")
-    with pytest.raises(TypeError, match=rf"^the objects must come in an iterable, such as \[module\], not as {objects}$"):
+    with pytest.raises(TypeError, match=rf"^the objects must come in an iterable, .*, not as {objects}$"):
         depwatch.dependents_of(objects)
 
 
