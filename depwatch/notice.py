@@ -63,7 +63,7 @@ class Break(NamedTuple):
 
 # By ID, all that are neither retired nor released, for dropping a Handle must not unwatch; None: there is no such.
 kept: list[Handle | Handles | None] = []
-_listeners: dict[int, list["Subscription"]] = {}  # by facet
+_listeners: dict[int, list["Subscription"]] = {}  # by facet; empty lists too, until the facet is gone
 _breaks: dict[int, Break] = {}  # by facet: what broke it last
 
 _CHANGES = {change.value: change for change in Change}  # calling the enum is Python code of its own
@@ -99,16 +99,10 @@ class Subscription:
     def cancel(self) -> None:
         """Stop listening; what is not yet delivered is not delivered any more. Idempotent."""
         for facet in self._facets:
-            self._leave(facet)
+            if self in (others := _listeners.get(facet.id, [])):
+                others.remove(self)
+            facet.stop_listening()
         self._facets = []
-
-    def _leave(self, facet: FacetReference) -> None:
-        others = [each for each in _listeners.get(facet.id, ()) if each is not self]
-        if others:
-            _listeners[facet.id] = others
-        else:
-            _listeners.pop(facet.id, None)
-        facet.stop_listening()
 
     def _object_died(self, facet: int) -> None:
         for reference in self._facets:
@@ -158,7 +152,7 @@ def _detail(notice: tuple[Any, ...]) -> list[_Delivery]:
     lineno = line if line > 0 else None
     if broke:
         _breaks[facet] = Break(change, brief(old), brief(new), filename, lineno)
-    subscriptions = _listeners.get(facet)
+    subscriptions = list(_listeners.get(facet, ()))  # a copy: other threads subscribe and cancel
     if not subscriptions:
         return []
     event = Event(change, object_id, _part(facet, key), old, new, filename, lineno)
@@ -205,11 +199,6 @@ _DIGESTS: dict[int, Callable[[tuple[Any, ...]], list[_Delivery]]] = {
 }
 
 
-def _forget(facet: int) -> None:
-    _breaks.pop(facet, None)
-    _listeners.pop(facet, None)
-
-
 def drain() -> int:
     """Settle and deliver all that has happened; return the number of listeners and callbacks called (and of retired
     handles whose entries were removed).
@@ -220,12 +209,11 @@ def drain() -> int:
 
     What a signal handler raises inside a listener is the listener's, like anything that it raises. Elsewhere in a drain
     the handler interrupts nothing: all is delivered, and then what it raised is raised here; or in the main thread
-    where it is, if the drain ran by itself. Raises RecursionError, and delivers nothing, with less than 100 calls left
-    of the recursion limit (a quarter of a lower limit than 400); a drain by itself waits for some returns.
+    where it is, if the drain ran by itself. Listeners can call 100 deep, however near the recursion limit the program is.
     """
     if not _core.unsettled():
         return 0
-    return _core.drain(_DIGESTS, _forget, kept)
+    return _core.drain(_DIGESTS, (_listeners, _breaks), kept)
 
 
 def shut_down() -> None:

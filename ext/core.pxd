@@ -213,7 +213,6 @@ cdef extern from "settle.h":
     PyObject* hear_functions(PyObject* hearer) noexcept
     void drain_begins() noexcept
     void drain_ends() noexcept
-    bint drain_has_room() noexcept
     void drain_interrupted() noexcept
     int drain_raises() except -1
     int settle(object notices, object garbage, LookedAt*) except -1

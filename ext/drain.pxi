@@ -117,7 +117,16 @@ cdef list name_holders(list notices, list kept):
     return named
 
 
-cdef settle_all(dict digests, forget, list kept):
+cdef int forget(const LookedAt* gone, tuple by_facet, list garbage) except -1:
+    """What the dicts have of these facets goes to garbage."""
+    cdef dict each
+    for i in range(gone.n):
+        for each in by_facet:
+            garbage.append(each.pop(gone.facets[i], None))
+    return 0
+
+
+cdef settle_all(dict digests, tuple by_facet, list kept):
     """(what to call with what, last first; error or None). What happened is as settle.h describes."""
     cdef LookedAt looked_at = LookedAt(NULL, 0, 0)
     notices, garbage, deliveries, error = [], [], [], None
@@ -136,9 +145,9 @@ cdef settle_all(dict digests, forget, list kept):
         notices.clear()
         garbage.clear()  # destructors may run now
         settle_end(&looked_at)
-        for i in range(looked_at.n):
-            insist(forget, (looked_at.facets[i],))
+        forget(&looked_at, by_facet, garbage)  # before any Python, which could use the IDs anew
         free(looked_at.facets)
+        garbage.clear()
     deliveries.reverse()
     return deliveries, error
 
@@ -164,23 +173,18 @@ def tell_hearer(hearer, *told):
         call(hearer.callback, told)
 
 
-def drain(dict digests, forget, list kept):
+def drain(dict digests, tuple by_facet, list kept):
     """Settle, then make the calls [(callback, arguments), ...] that digests[kind](notice) returns for each notice, in this
-    order; return how many. Facet IDs keep their meaning until all are digested; then forget(facet) is called for those that are
-    gone. kept: by ID, whoever holds a handle; notices of handles have it, and those of handles that end take it out:
-    (kind, facet, object, change, broke, key, old, new, filename, line) for a detail,
+    order; return how many. Facet IDs keep their meaning until all are digested; then those of facets that are gone are
+    taken out of the dicts by_facet. kept: by ID, whoever holds a handle; notices of handles have it, and those of handles
+    that end take it out: (kind, facet, object, change, broke, key, old, new, filename, line) for a detail,
     (kind, holder, handle, state, facet, cause), (kind, holder, handle) retired, (kind, holder) released, and life.
 
-    Raises RecursionError, before anything, where too little is left for the calls; MemoryError of settling; and what
-    signal handlers raised while Python code of ours ran, after all is done.
+    Raises MemoryError of settling, and what signal handlers raised while Python code of ours ran, after all is done.
     """
-    if not drain_has_room():
-        raise RecursionError(f"too few calls are left of the recursion limit ({Py_GetRecursionLimit()}) to drain here, "
-                             "which takes 100, or a quarter of a lower limit than 400; drain where fewer calls run, or "
-                             "raise the limit")
     drain_begins()
     try:
-        deliveries, error = settle_all(digests, forget, kept)
+        deliveries, error = settle_all(digests, by_facet, kept)
         count = len(deliveries)
         while deliveries:
             callback, arguments = deliveries.pop()

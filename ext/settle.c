@@ -24,23 +24,38 @@ PyObject *Unknown_value, *drain_callable;
 static _Thread_local unsigned draining; /* drains under way in this thread, one inside the other */
 static bool postponed;                  /* the pending call came during a drain of the main thread */
 
-void drain_begins(void) { draining++; }
+#define ROOM 100 /* calls of ours and of listeners */
+
+/* Lets this thread call so deep beyond the recursion limit: a program near its limit must not make us fail half-way.
+ * Returns what take_room() is to take back. */
+static int give_room(void)
+{
+    PyThreadState *thread = PyThreadState_Get();
+    int room = Py_MAX(ROOM - thread->py_recursion_remaining, 0);
+    thread->py_recursion_remaining += room;
+    return room;
+}
+
+static void take_room(int room) { PyThreadState_Get()->py_recursion_remaining -= room; }
+
+static _Thread_local int room_of_drain;
+
+void drain_begins(void)
+{
+    if (draining++ == 0)
+        room_of_drain = give_room();
+}
 
 void drain_ends(void)
 {
-    if (--draining != 0 || !postponed)
+    if (--draining != 0)
+        return;
+    take_room(room_of_drain);
+    if (!postponed)
         return;
     postponed = service.scheduled = false;
     if (service_has_news())
         service_schedule();
-}
-
-#define ROOM 100 /* calls of ours and of listeners; a program that has set a low limit has less for everything */
-
-bool drain_has_room(void)
-{
-    const PyThreadState *thread = PyThreadState_Get();
-    return thread->py_recursion_remaining >= Py_MIN(ROOM, thread->py_recursion_limit / 4);
 }
 
 static _Thread_local PyObject *interruption; /* owned or NULL */
@@ -70,13 +85,10 @@ int service_pending(void *Py_UNUSED(unused))
         postponed = true; /* and still scheduled: events need not ask again */
         return 0;
     }
-    if (!drain_has_room()) { /* some returns later */
-        service.scheduled = false;
-        service_schedule();
-        return 0;
-    }
     uint64_t before = queue.taken + queue.count;
+    int room = give_room();
     PyObject *result = drain_callable == NULL ? NULL : PyObject_CallNoArgs(drain_callable);
+    take_room(room);
     if (result == NULL && PyErr_ExceptionMatches(PyExc_MemoryError))
         PyErr_WriteUnraisable(drain_callable);
     else if (result == NULL && PyErr_Occurred())

@@ -42,12 +42,10 @@ typedef struct LookedAt {
 /* Who hears of every function from now on (NULL: nobody). Returns who did, for the caller to DECREF, or NULL. */
 PyObject *hear_functions(PyObject *hearer);
 
-/* Around a drain and what it delivers. A drain by itself waits until the main thread has ended its own: inside it, later
+/* Around a drain and what it delivers, for which there are calls left however deep the program has recursed. A drain by itself waits until the main thread has ended its own: inside it, later
  * events would be told first, and where callbacks cause events, there would be no end of drains. */
 void drain_begins(void);
 void drain_ends(void);
-/* Whether calls enough are left of the recursion limit. */
-bool drain_has_room(void);
 /* The exception that is set is of a signal handler, which came while we were at work: it waits. */
 void drain_interrupted(void);
 /* Sets the exception that waited, if there is one and this thread is in no drain any more: then -1. */

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, settings
 import depwatch
 from depwatch import _core
 from life import Life
-from support import NO_NUMBA, ROOT, Log, compiler
+from support import NO_NUMBA, ROOT, Log, compiler, few_objects
 
 # What the benchmarks are made of is tested, too. At the end of the path: benchmarks/numba.py must not hide numba.
 sys.path.append(str(ROOT / "benchmarks"))
@@ -78,20 +78,10 @@ def nothing_left_behind(monkeypatch):
     _core.check_index()
 
 
-@pytest.fixture(scope="module")
-def few_objects():
-    """Collections and install() look at all objects of the process: here at none of what other tests have imported.
-
-    Tables of subclasses of static bases are found through the collector, here that of object alone.
-    """
-    recorder = depwatch.Recorder("warm up")
-    recorder.read_type_attr(type("Root", (), {"a": 1}), "a")
-    recorder.close()
-    depwatch.drain()
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
+@pytest.fixture(scope="module", name="few_objects")
+def only_few_objects():
+    with few_objects():
+        yield
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import depwatch
-from support import Log, freeze, freeze_attribute, namespace, python, without_automatic_drain
+from support import Log, few_objects, freeze, freeze_attribute, namespace, python, without_automatic_drain
 
 OURS = str(Path(depwatch.__file__).parent) + os.sep
 MANY = 3
@@ -117,14 +117,10 @@ def test_wherever_an_exception_comes_in_between_everything_is_told_once_and_then
     assert (raised, lines > 100) == (False, True)
     states = {entry[0] for entry in told}
     assert {"MODIFIED", "DESTROYED", "invalidated", "resumed", "retired"} <= states
-    gc.collect()
-    gc.freeze()  # each collection is to look at one scene only
-    try:
+    with few_objects():  # each collection is to look at one scene only
         for at in range(1, lines + 1):
             same, _, raised = play(at)
             assert (same, raised) == (plain, True), f"before line {at}"
-    finally:
-        gc.unfreeze()
 
 
 @without_automatic_drain
@@ -217,7 +213,12 @@ import sys
 import depwatch
 told = []
 namespace = {"X": 0}
-subscription = depwatch.subscribe(told.append, namespace, "X")
+
+def listener(event, depth=50):
+    if depth:
+        listener(event, depth - 1)
+    else:
+        told.append((event.old, event.new))
 
 def run(depth):
     if depth:
@@ -225,12 +226,12 @@ def run(depth):
     namespace["X"] += 1
     for _ in range(100):
         len(told)
-    before = len(told)
-    try:
-        depwatch.drain()
-    except RecursionError as error:
-        return before, str(error)
-    return before, "drained"
+
+def explicitly(depth):
+    if depth:
+        return explicitly(depth - 1)
+    namespace["X"] += 1
+    return depwatch.drain()
 
 def room():
     depth = 0
@@ -239,16 +240,25 @@ def room():
         depth, frame = depth + 1, frame.f_back
     return sys.getrecursionlimit() - depth
 
-print(*run(room() - 60), sep=", ")
-for _ in range(100):
-    len(told)
-print(len(told), run(10), len(told))
+def deepest():
+    try:
+        return 1 + deepest()
+    except RecursionError:
+        return 0
+
+subscription = depwatch.subscribe(listener, namespace, "X")
+before = deepest()
+run(room() - 2)
+print(told)
+explicitly(room() - 4)
+print(told)
+print(deepest() - before)
 """
 
 
-def test_near_the_recursion_limit_a_drain_waits_for_returns():
+def test_listeners_are_told_however_near_the_recursion_limit_the_program_is():
     assert python(DEEP).splitlines() == [
-        "0, too few calls are left of the recursion limit (1000) to drain here, which takes 100, or a quarter of a "
-        "lower limit than 400; drain where fewer calls run, or raise the limit",
-        "1 (2, 'drained') 2",
+        "[(0, 1)]",
+        "[(0, 1), (1, 2)]",
+        "0",
     ]

@@ -45,7 +45,7 @@ def run_program(text: str, verbose: bool) -> int:
         steps = bytes.fromhex(text)
     except ValueError as error:
         raise click.BadParameter(f"{error}; a failure prints it in hexadecimal", param_hint="--program") from None
-    with campaign.settled():
+    with few_objects():
         result = process.one(steps, report.Narrator() if verbose else None).result()
     if result.kind:
         print(result.trouble)
@@ -59,7 +59,7 @@ def run_campaign(steps: int, seed: int, jobs: int) -> int:
     console = Console(soft_wrap=True)
     console.print(f"./dev fuzz --steps {steps} --seed {seed} --jobs {jobs}", highlight=False)
     counts, results = Counter[str](), []
-    with campaign.settled():
+    with few_objects():
         with report.Bar(console, steps) as bar:
             for result in results_of(steps, seed, jobs, bar):
                 results.append(result)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import depwatch
 from fuzz import program
-from support import without_automatic_drain
+from support import few_objects, without_automatic_drain
 
 BLOCK = 8  # steps in one draw: cheaper to draw than steps, and few enough to be shrunk one by one
 BLOCKS = st.binary(min_size=BLOCK * program.STEP, max_size=BLOCK * program.STEP)
@@ -22,24 +22,6 @@ CHUNK = 100  # programs that are made from one seed
 # would be known ones. So no more than these are asked for at a time.
 BATCH = 10
 STEPS_OF_CHUNK = 15_000  # about
-
-
-@contextlib.contextmanager
-def settled() -> Iterator[None]:
-    """Full collections in programs must not look at all that hypothesis keeps.
-
-    The tables of subclasses of static bases are found through the collector: let depwatch find them before.
-    """
-    recorder = depwatch.Recorder("warm up")
-    recorder.read_type_attr(type("Root", (), {"a": 1}), "a")
-    recorder.close()
-    depwatch.drain()
-    gc.collect()
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
 
 
 @contextlib.contextmanager
@@ -115,7 +97,7 @@ def each_program(seed: int, run: Callable[[bytes], None], shrink: bool = False) 
 def run(steps: int, seed: int) -> Iterator[Counter[str]]:
     """The counts so far after each chunk, until that many steps are run. Chunk i has the seed `seed + i`."""
     counts: Counter[str] = Counter()
-    with settled():
+    with few_objects():
         while counts["steps"] < steps:
             chunk(seed, counts)
             seed += 1

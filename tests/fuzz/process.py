@@ -130,7 +130,7 @@ def describe(error: BaseException) -> str:
 
 
 def chunk(seed: int) -> Process:
-    """That chunk of a campaign. Call within campaign.settled()."""
+    """That chunk of a campaign. Call within few_objects()."""
 
     def work(counts: Counter[str], before: Before) -> None:
         campaign.chunk(seed, counts, before=before)

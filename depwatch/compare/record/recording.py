@@ -176,7 +176,7 @@ def _is_ours(error: BaseException) -> bool:
     return file.startswith((_OURS, os.path.join(STDLIB, "dis.py")))
 
 
-def _need_room(depth: int = 150) -> None:
+def _need_room(depth: int = 50) -> None:
     """Raise RecursionError now if the program has recursed so deep that resolving would raise it halfway."""
     if depth:
         _need_room(depth - 1)

@@ -57,10 +57,6 @@ int tap_drain(void)
     if (!tap.undrained)
         return 0;
     int result = tap_drain_depwatch();
-    if (result < 0 && PyErr_ExceptionMatches(PyExc_RecursionError)) {
-        PyErr_Clear(); /* nothing was drained: the program has recursed too deep */
-        return 0;
-    }
     if (result < 0 && PyErr_ExceptionMatches(PyExc_MemoryError)) {
         PyErr_Clear(); /* ours: what is left comes next time */
         result = 0;
