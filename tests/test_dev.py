@@ -31,7 +31,7 @@ class Machine:
         self.home = folder / "home"
         for made in (self.checkout, self.bin, self.home, self.checkout / "benchmarks"):
             made.mkdir()
-        for name in ("dev", "pyproject.toml", "setup.cfg", "constraints.txt"):
+        for name in ("dev", "pyproject.toml", "setup.py", "constraints.txt"):
             shutil.copy(ROOT / name, self.checkout)
         shutil.copytree(ROOT / "ext", self.checkout / "ext")
         shutil.copytree(ROOT / "depwatch" / "include", self.checkout / "depwatch" / "include")

@@ -38,7 +38,7 @@ def preprocessed_for_free_threading(source, folder):
     )
     command, flags = compiler()
     text = subprocess.run(
-        [*command, *flags, "-E", "-P", "-DPy_GIL_DISABLED=1", f"-I{ROOT / 'ext'}", str(probe)],
+        [*command, *flags, "-E", "-P", "-DPy_GIL_DISABLED=1", f"-I{ROOT / 'ext'}", f"-I{ROOT / 'depwatch' / 'include'}", str(probe)],
         check=True,
         capture_output=True,
         text=True,
@@ -50,7 +50,7 @@ def preprocessed_for_free_threading(source, folder):
 
 
 def test_the_module_that_was_compiled_here_does_not_say_that_it_does_without_the_gil(tmp_path):
-    _, names = preprocessed_for_free_threading(ROOT / "ext" / "_core.c", tmp_path)
+    _, names = preprocessed_for_free_threading(ROOT / "build" / "cython" / "_core.c", tmp_path)
     slots = slots_of_the_loaded_module()
     assert int(names["exec"]) in slots  # or this was no table of slots
     if names["gil"].isdecimal():  # 3.12 has no such slot
@@ -58,7 +58,7 @@ def test_the_module_that_was_compiled_here_does_not_say_that_it_does_without_the
 
 
 def test_compiled_for_a_free_threaded_build_it_says_that_it_uses_the_gil(tmp_path):
-    table, names = preprocessed_for_free_threading(ROOT / "ext" / "_core.c", tmp_path)
+    table, names = preprocessed_for_free_threading(ROOT / "build" / "cython" / "_core.c", tmp_path)
     assert f"{{{names['exec']}," in table
     assert f"{{{names['gil']},{names['used']}}}" in table
     assert names["used"] != names["not used"]
