@@ -1,4 +1,4 @@
-# The native core, by ID. Not public: what is public is in depwatch/__init__.py. Docstrings are in ext/_core.pyx.
+# The native core, by ID. Not public: what is public is in depwatch/__init__.py. Docstrings are in ext/api/_core.pyx.
 
 from array import array
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What the C API means by an object and a name: the facets that ext/capi.pxi hands out, and where depwatch.h is."""
+"""What the C API means by an object and a name: the facets that ext/api/capi.pxi hands out, and where depwatch.h is."""
 
 import types
 from pathlib import Path

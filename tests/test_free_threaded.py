@@ -6,8 +6,11 @@ import re
 import subprocess
 import sys
 
+import depwatch
 from depwatch import _core
 from support import ROOT, compiler
+
+GENERATED = ROOT / "build" / "cython" / "_core.c"
 
 # struct PyModuleDef after its PyModuleDef_Base, which begins with an object header; see moduleobject.h.
 SLOTS_AFTER_BASE = ("m_name", "m_doc", "m_size", "m_methods")
@@ -38,7 +41,7 @@ def preprocessed_for_free_threading(source, folder):
     )
     command, flags = compiler()
     text = subprocess.run(
-        [*command, *flags, "-E", "-P", "-DPy_GIL_DISABLED=1", f"-I{ROOT / 'ext'}", f"-I{ROOT / 'depwatch' / 'include'}", str(probe)],
+        [*command, *flags, "-E", "-P", "-DPy_GIL_DISABLED=1", f"-I{ROOT / 'ext'}", f"-I{depwatch.get_include()}", str(probe)],
         check=True,
         capture_output=True,
         text=True,
@@ -50,7 +53,7 @@ def preprocessed_for_free_threading(source, folder):
 
 
 def test_the_module_that_was_compiled_here_does_not_say_that_it_does_without_the_gil(tmp_path):
-    _, names = preprocessed_for_free_threading(ROOT / "build" / "cython" / "_core.c", tmp_path)
+    _, names = preprocessed_for_free_threading(GENERATED, tmp_path)
     slots = slots_of_the_loaded_module()
     assert int(names["exec"]) in slots  # or this was no table of slots
     if names["gil"].isdecimal():  # 3.12 has no such slot
@@ -58,7 +61,7 @@ def test_the_module_that_was_compiled_here_does_not_say_that_it_does_without_the
 
 
 def test_compiled_for_a_free_threaded_build_it_says_that_it_uses_the_gil(tmp_path):
-    table, names = preprocessed_for_free_threading(ROOT / "build" / "cython" / "_core.c", tmp_path)
+    table, names = preprocessed_for_free_threading(GENERATED, tmp_path)
     assert f"{{{names['exec']}," in table
     assert f"{{{names['gil']},{names['used']}}}" in table
     assert names["used"] != names["not used"]
@@ -72,9 +75,8 @@ def test_this_would_show_a_module_that_says_otherwise(tmp_path):
 
 
 def test_no_source_of_the_extension_says_that_it_does_without_the_gil():
-    for path in sorted((ROOT / "ext").glob("*.[pc]*")):
-        if path.name != "_core.c":
-            text = path.read_text()
-            assert "freethreading_compatible" not in text.replace("freethreading_compatible=False", ""), path.name
-            assert "Py_MOD_GIL_NOT_USED" not in text, path.name
-            assert "PyUnstable_Module_SetGIL" not in text, path.name
+    for path in sorted((ROOT / "ext").rglob("*.[pc]*")):
+        text = path.read_text()
+        assert "freethreading_compatible" not in text.replace("freethreading_compatible=False", ""), path.name
+        assert "Py_MOD_GIL_NOT_USED" not in text, path.name
+        assert "PyUnstable_Module_SetGIL" not in text, path.name
