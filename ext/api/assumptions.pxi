@@ -248,6 +248,7 @@ cdef class Assumptions(Ours):
         cdef uint32_t witness = 0
         self.open_and_settled()
         handle = <Handle>Handle.__new__(Handle)
+        points = patch_points(self.cells, 1)
         make_room(1)
         error = None
         number = handle_commit(self.items, self.count, self.limit(), &witness)
@@ -255,7 +256,7 @@ cdef class Assumptions(Ours):
             error = self.stale(witness)
             self.drop()
             raise error
-        handle.take(number, self.given_name, artifact, on_invalidate, on_resume, on_retire, self.cells)
+        handle.take(number, self.given_name, artifact, on_invalidate, on_resume, on_retire, points)
         holders[number] = handle
         self.cells = None
         self.let_go()
@@ -272,15 +273,16 @@ cdef class Assumptions(Ours):
         n = check_offsets(offsets, reads, self.count)
         handles = <Handles>Handles.__new__(Handles)
         handles.reserve(<uint32_t>n)
+        points, cells = patch_points(self.cells, <uint32_t>n), []
         make_room(n)
         if n and not handles_commit(self.items, self.generations, <uint32_t>n, &offsets[0], &reads[0] if len(reads) else NULL,
                                     self.limit(), handles.numbers, &witness):
             raise self.stale(witness)
-        handles.take(<uint32_t>n, self.given_name, artifacts, on_invalidate, on_resume, on_retire, self.cells)
+        handles.take(<uint32_t>n, self.given_name, artifacts, on_invalidate, on_resume, on_retire, points)
         for i in range(n):
             holders[handles.numbers[i]] = handles
         if n:
-            self.cells = []
+            self.cells = cells
         return handles
 
     cdef int drop(self) except -1:

@@ -134,6 +134,25 @@ cdef class JumpLabel(CellReference):
         return self.cell.guard != 0
 
 
+@cython.final
+@cython.auto_pickle(False)
+cdef class PatchPoints(Ours):
+    """The cells and labels of one handle, or of handles that were committed together: released with the last of those."""
+
+    cdef list cells
+    cdef uint32_t users  # handles
+
+    cdef int one_less(self) noexcept:
+        self.users -= 1
+        return release_cells(self.cells) if self.users == 0 else 0
+
+
+cdef PatchPoints patch_points(list cells, uint32_t users):
+    made = <PatchPoints>PatchPoints.__new__(PatchPoints)
+    made.cells, made.users = cells, users
+    return made
+
+
 cdef int release_cells(list cells) noexcept:
     if cells is not None:
         for cell in cells:

@@ -24,6 +24,11 @@ cdef class Entry(Discardable):
         return self.of_code
 
     @property
+    def _guard(self):
+        """The handle that relies on the function's code, defaults and kwdefaults."""
+        return self.of_function
+
+    @property
     def function(self):
         """The function; None once it is dead."""
         return self.existence.owner

@@ -23,7 +23,7 @@ cdef class Holder(Discardable):
 
     cdef str given_name
     cdef object on_invalidate, on_resume, on_retire  # callbacks or None
-    cdef list cells
+    cdef PatchPoints points
     cdef bint was_released
 
     @property
@@ -43,8 +43,8 @@ cdef class Holder(Discardable):
         return 0
 
     cdef int purged(self) noexcept:
-        """One of its handles is released, and its edges are gone: the cells of the last one go, too."""
-        return 0
+        """One of its handles is released, and its edges are gone."""
+        return self.points.one_less()
 
 
 @cython.final
@@ -57,7 +57,6 @@ cdef class Handle(Holder):
     cdef str why_retired        # or None
     cdef object made_of         # the artifact, or, if index is one, the artifacts that it is one of
     cdef int64_t index          # -1: it has its artifact
-    cdef Holder group           # the Handles that it is one of, or None
     cdef dict entries           # Entry -> None, or None: those that look at its byte
 
     def __cinit__(self):
@@ -67,8 +66,8 @@ cdef class Handle(Holder):
         if self.number >= 0 and not self.was_released:
             handle_release(<uint32_t>self.number)
 
-    cdef int take(self, uint32_t number, str name, artifact, on_invalidate, on_resume, on_retire, list cells) noexcept:
-        self.number, self.given_name, self.made_of, self.cells = number, name, artifact, cells
+    cdef int take(self, uint32_t number, str name, artifact, on_invalidate, on_resume, on_retire, PatchPoints points) noexcept:
+        self.number, self.given_name, self.made_of, self.points = number, name, artifact, points
         self.on_invalidate, self.on_resume, self.on_retire = on_invalidate, on_resume, on_retire
         return 0
 
@@ -162,7 +161,7 @@ cdef class Handle(Holder):
             return 0
         self.was_released = True
         remove_entries(self)
-        holders[self.number] = self if self.group is None else self.group  # until the cells are freed
+        holders[self.number] = self  # until its cells are freed
         handle_release(<uint32_t>self.number)
         return 0
 
@@ -174,10 +173,6 @@ cdef class Handle(Holder):
 
     cdef int give_reason(self, uint32_t number, str reason) except -1:
         self.why_retired = reason
-        return 0
-
-    cdef int purged(self) noexcept:
-        release_cells(self.cells)
         return 0
 
 

@@ -12,7 +12,6 @@ cdef class Handles(Holder):
     cdef object __weakref__
     cdef uint32_t* numbers    # owned; ascending
     cdef uint32_t n           # handles
-    cdef uint32_t unpurged    # of these
     cdef object artifacts     # a sequence of the program's, or None
     cdef list made            # by index: the Handle that has the number and releases it, or None; None before the first
     cdef list reasons         # by index: why it was retired, of those never asked for; None before the first
@@ -34,9 +33,9 @@ cdef class Handles(Holder):
             raise MemoryError()
         return 0
 
-    cdef int take(self, uint32_t n, str name, artifacts, on_invalidate, on_resume, on_retire, list cells) noexcept:
-        self.n = self.unpurged = n
-        self.given_name, self.artifacts, self.cells = name, artifacts, cells
+    cdef int take(self, uint32_t n, str name, artifacts, on_invalidate, on_resume, on_retire, PatchPoints points) noexcept:
+        self.n = n
+        self.given_name, self.artifacts, self.points = name, artifacts, points
         self.on_invalidate, self.on_resume, self.on_retire = on_invalidate, on_resume, on_retire
         return 0
 
@@ -76,9 +75,8 @@ cdef class Handles(Holder):
             self.made = [None] * self.n
         handle = <Handle>Handle.__new__(Handle)
         name = f"{self.given_name}[{index}]"
-        handle.take(self.numbers[index], name, self.artifacts, self.on_invalidate, self.on_resume, self.on_retire, None)
+        handle.take(self.numbers[index], name, self.artifacts, self.on_invalidate, self.on_resume, self.on_retire, self.points)
         handle.index = -1 if self.artifacts is None else <int64_t>index
-        handle.group = self
         handle.why_retired = None if self.reasons is None else self.reasons[index]
         self.made[index] = handle
         self.asked[index] = True
@@ -167,10 +165,4 @@ cdef class Handles(Holder):
         if self.reasons is None:
             self.reasons = [None] * self.n
         self.reasons[index] = reason
-        return 0
-
-    cdef int purged(self) noexcept:
-        self.unpurged -= 1
-        if self.unpurged == 0:
-            release_cells(self.cells)
         return 0
