@@ -148,6 +148,7 @@ class Build(build_ext):
             shutil.copy(built, half)
             half.replace(place)
 
+
 setup(
     cmdclass={"build_ext": Build},
     ext_modules=[

@@ -77,9 +77,7 @@ def _refusal(state: str, function: types.FunctionType, handle: Handle) -> Except
                 "place and break what it does; remove the other one first"
             )
         case "released":
-            return Released(
-                f"handle {handle.id} ({handle.name!r}) was released; its byte may serve another handle"
-            )
+            return Released(f"handle {handle.id} ({handle.name!r}) was released; its byte may serve another handle")
         case "ending":
             return RuntimeError("the interpreter is shutting down: nothing is installed any more")
     if handle.retired:

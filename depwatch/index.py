@@ -39,8 +39,8 @@ def invalidate(objects: Iterable[Any], reason: str) -> BitMap:
 
     Proposal B as an operation: for changes that CPython does not report and the caller knows of, such as what an array
     or a closure cell contains. Cost: one store a handle before any is told, then about a microsecond each.
-    Raises TypeError unless reason is a str; Unwatchable, as id_of, for an object that nothing can depend on: then no handle
-    is retired. Source: CPython, _Py_Executors_InvalidateDependency.
+    Raises TypeError unless reason is a str; Unwatchable, as id_of, for an object that nothing can depend on: then no
+    handle is retired. Source: CPython, _Py_Executors_InvalidateDependency.
     """
     try:
         each = iter(objects)

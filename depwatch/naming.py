@@ -160,8 +160,8 @@ def no_attribute(owner: Any, name: str) -> Unwatchable:
     """Why attributes of this object are not watched."""
     if is_a(owner, type):
         return Unwatchable(
-            f"{name!r} of {brief(owner)}: its metaclass may override attribute look-up on the class; use read_type_attr "
-            "for what instances find along the MRO"
+            f"{name!r} of {brief(owner)}: its metaclass may override attribute look-up on the class; use "
+            "read_type_attr for what instances find along the MRO"
         )
     if is_a(owner, types.CellType):
         return Unwatchable(

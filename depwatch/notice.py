@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 from depwatch import _core
 from depwatch._core import Handle, Subscription
-from depwatch.values import brief
 from depwatch.naming import check_name, created_facet, named_facets
+from depwatch.values import brief
 
 
 class Change(enum.IntEnum):

@@ -7,7 +7,7 @@ from array import array
 import pytest
 
 import depwatch
-from support import byte_at, dependents, freeze, namespace, without_automatic_drain
+from support import byte_at, dependents, namespace, without_automatic_drain
 
 
 def read_all(globals_, *names, unstable_after=6):

@@ -45,7 +45,10 @@ class Reading:
 
     def claimed(self):
         """Whether any of them says that the attribute is what it was; all or none."""
-        claims = {self.handle.valid, *(byte_at(getattr(cell, "guard_address", cell.address)) == 1 for cell in self.cells)}
+        claims = {
+            self.handle.valid,
+            *(byte_at(getattr(cell, "guard_address", cell.address)) == 1 for cell in self.cells),
+        }
         assert len(claims) == 1
         return claims.pop()
 

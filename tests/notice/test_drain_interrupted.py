@@ -21,8 +21,8 @@ class Alarm(Exception):
 
 
 class Scene:
-    """All that a drain can have to do: details for listeners, handles in every new state, an entry, shared cells. All that it
-    calls is C code, in which no signal handler can run.
+    """All that a drain can have to do: details for listeners, handles in every new state, an entry, shared cells. All
+    that it calls is C code, in which no signal handler can run.
     """
 
     def __init__(self, old):
@@ -31,7 +31,11 @@ class Scene:
         exec("def f(): return 1", self.globals)
 
         def commit(recorder):
-            told = {"on_invalidate": self.invalid.append, "on_resume": self.resumed.append, "on_retire": self.retired.append}
+            told = {
+                "on_invalidate": self.invalid.append,
+                "on_resume": self.resumed.append,
+                "on_retire": self.retired.append,
+            }
             return recorder.commit(**told)
 
         self.handles = [

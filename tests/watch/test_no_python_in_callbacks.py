@@ -4,9 +4,9 @@ import re
 import types
 
 import pytest
+from objects import EXT, core_objects, read, symbols
 
 import depwatch
-from objects import EXT, core_objects, read, symbols
 from support import UNKNOWN, Counted, freeze, namespace, seen_in, without_automatic_drain
 
 # What object code that runs inside a callback may refer to, and why it does no harm there.
@@ -67,7 +67,14 @@ OTHER_SYMBOLS = {
 }
 # Of the core itself: whose address is handed on, and which no callback calls.
 HANDED_ON = {"service"}  # has the pointer of service_pending, which CPython calls later
-CALLBACKS = ("on_dict_event", "on_type_event", "on_function_event", "on_code_event", "on_module_class", "on_audit_event")
+CALLBACKS = (
+    "on_dict_event",
+    "on_type_event",
+    "on_function_event",
+    "on_code_event",
+    "on_module_class",
+    "on_audit_event",
+)
 
 
 def name_of_section(section):
