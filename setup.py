@@ -86,14 +86,15 @@ class Build(build_ext):
             for file in found("ext/**/*.*", "depwatch/**/*.[ch]", "depwatch/**/*.p[xy][xdi]"):
                 digest(file)
             # What Cython makes takes longest to compile: first.
-            sources = sorted(
-                ((source, extension) for extension in self.extensions for source in extension.sources),
-                key=lambda pair: not pair[0].endswith(".pyx"),
-            )
-            objects = list(pool.map(self.compiled, *zip(*sources)))
-            for extension in self.extensions:
-                pairs = zip(sources, objects)
-                self.link(extension, [made for (_, user), made in pairs if user is extension])
+            jobs = [(source, extension) for extension in self.extensions for source in extension.sources]
+            jobs.sort(key=lambda job: not job[0].endswith(".pyx"))
+            compiled = [(extension, pool.submit(self.compiled, source, extension)) for source, extension in jobs]
+            try:
+                for extension in self.extensions:
+                    self.link(extension, [job.result() for user, job in compiled if user is extension])
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
 
     def compiled(self, source, extension):
         c, flags = source, FLAGS
@@ -143,7 +144,7 @@ class Build(build_ext):
     def put(self, built, place):
         """Replaces place in one step, and only if it differs: somebody else may be using it."""
         if not place.exists() or place.read_bytes() != built.read_bytes():
-            half = place.with_name(f"{place.name}.half")
+            half = place.with_name(f"{place.name}.{os.getpid()}")
             half.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(built, half)
             half.replace(place)
