@@ -52,7 +52,7 @@ class Machine:
 
     def python_that_installs_nothing(self):
         """On PATH: its pip writes down what it was asked for, or fails while the file `broken` is there; the programs
-        that it runs do nothing. All else is left to a real Python.
+        that it runs do nothing but print their command. All else is left to a real Python.
         """
         self.command(
             "python3",
@@ -65,7 +65,7 @@ class Machine:
                 for file; do :; done # the last argument
                 [ ! -e "{self.home}/broken" ] || {{ echo "the index is down"; exit 1; }}
                 cat "$file" >>"{self.home}/installed" ;;
-            "-m "* | benchmarks/*) ;;
+            "-m "* | *benchmarks/*) echo "$*" ;;
             *) exec "{BASE_PYTHON}" "$@" ;;
             esac""",
         )
@@ -184,7 +184,7 @@ def test_a_command_installs_what_it_needs_and_nothing_that_is_there(machine):
     making = f"making .venv with CPython {platform.python_version()}"
     assert machine.steps("compare") == [making, "installing compare dependencies", "building the extension"]
     installed = machine.installed()
-    assert {"setuptools", "Cython", "pyroaring", "click", "rich", "pyarrow", "pytest"} <= installed
+    assert {"setuptools", "Cython", "pyroaring", "rich", "pyarrow", "pytest"} <= installed
     assert not {"uv", "dask", "jinja2", "jupytext", "matplotlib", "numba", "hypothesis", "ruff"} & installed
     assert machine.steps("compare") == machine.steps("python", "-m", "depwatch") == []
     assert machine.steps("compare", "--corpus") == ["installing corpus dependencies"]
@@ -192,6 +192,19 @@ def test_a_command_installs_what_it_needs_and_nothing_that_is_there(machine):
     assert machine.steps("test") == ["installing fleet, notebooks, bench, numba, test dependencies"]
     for command in (["compare"], ["compare", "--corpus"], ["test"], ["fuzz"], ["lint"], ["python", "-m", "depwatch"]):
         assert machine.steps(*command) == []
+
+
+def test_the_corpus_has_a_runner_of_its_own_and_a_program_keeps_its_options(machine):
+    machine.python_that_installs_nothing()
+    corpus = f"{machine.checkout}/benchmarks/corpus.py"
+    for arguments, ran in {
+        "--corpus --only flask": f"{corpus} --corpus --only flask",
+        "--corpus=c.toml": f"{corpus} --corpus=c.toml",
+        "program.py --corpus": "-m depwatch compare program.py --corpus",
+        "": "-m depwatch compare",
+    }.items():
+        done = machine.dev("compare", *arguments.split())
+        assert (done.returncode, done.stdout) == (0, f"{ran}\n")
 
 
 def test_after_the_tests_no_other_command_but_lint_installs_anything(machine):

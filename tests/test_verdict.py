@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from depwatch.compare.corpus.verdict import POLICIES, sentences, table, total, unrelated
+from corpus.verdict import POLICIES, sentences, table, total, unrelated
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs/verdict.md").read_text(encoding="utf-8")

@@ -68,11 +68,11 @@ REFUSED: list[tuple[tuple[str, ...], str]] = [
     (("small.parquet", "--give-up", "six"), "'six' is no number: write 6, or 1,6,20, or 1-100"),
     (("small.parquet", "--give-up", "1-5000"), "'1-5000' are more than 1,000 numbers"),
     (("small.parquet", "--prices", "small.parquet"), "small.parquet: no prices can be read: "),
-    (("small.parquet", "--sweep"), "--sweep needs -o FILE."),
-    (("small.parquet", "--resume"), "--resume needs -o FILE."),
-    (("small.parquet", "--scheduler", "x"), "--scheduler needs --engine dask."),
+    (("small.parquet", "--sweep"), "--sweep needs -o FILE"),
+    (("small.parquet", "--resume"), "--resume needs -o FILE"),
+    (("small.parquet", "--scheduler", "x"), "--scheduler needs --engine dask"),
     (("small.parquet", "-o", "missing/replay.json"), "missing/replay.json: No such file or directory"),
-    ((), "Missing argument 'TRACES...'"),
+    ((), "the following arguments are required: TRACES"),
 ]
 
 
@@ -87,6 +87,7 @@ def test_what_cannot_be_replayed_is_refused_in_one_line_and_leaves_nothing(
     damaged.write(programs.directory / "damaged.parquet")
     done = programs.depwatch("replay", *arguments)
     assert done.status != 0
+    assert done.out == ""
     assert problem in done.err.splitlines()[-1]
     assert "Traceback" not in done.err
     assert sorted(path.name for path in programs.directory.iterdir()) == ["damaged.parquet", "small.parquet"]
