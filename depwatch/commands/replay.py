@@ -1,5 +1,7 @@
 """`depwatch replay`."""
 
+import io
+import sys
 from argparse import ArgumentTypeError, Namespace
 from collections.abc import Callable
 from typing import Final
@@ -17,7 +19,7 @@ def add(commands: Commands) -> None:
         "replay",
         _replay,
         "decide what each way of invalidating optimized code would have cost recorded programs",
-        "The tables go to stderr.",
+        "The tables go to stdout.",
     )
     add = parser.add_argument
     add("-o", dest="output", metavar="FILE", type=file, help="write all results there, as JSON")
@@ -86,6 +88,8 @@ def _replay(arguments: Namespace) -> None:
     from depwatch.compare.replay.run import Options
     from depwatch.compare.trace.reader import TraceError
 
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # the tables have signs that not every encoding has
     policies = tuple(dict.fromkeys(arguments.policies.split(","))) if arguments.policies is not None else tuple(NAMED)
     for name in policies:
         if name not in NAMED:

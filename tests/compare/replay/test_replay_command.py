@@ -31,15 +31,25 @@ def small() -> Building:
     return building
 
 
-def test_a_table_goes_to_stderr_and_all_numbers_to_a_file(programs: Programs, trace: Path) -> None:
+def test_a_table_goes_to_stdout_and_all_numbers_to_a_file(programs: Programs, trace: Path) -> None:
     done = programs.depwatch("replay", "small.parquet", "-o", "replay.json", "--check")
-    assert (done.status, done.out) == (0, "")
-    assert "program.py: 0.0 s, Python 3.13.0" in done.err
-    assert "that, with healing: depwatch" in done.err
+    assert (done.status, done.err) == (0, "")
+    assert "program.py: 0.0 s, Python 3.13.0" in done.out
+    assert "that, with healing: depwatch" in done.out
     replay = json.loads((programs.directory / "replay.json").read_text())
     assert set(replay) == {"format", "depwatch", "prices", "traces", "overview"}
     assert (replay["format"], len(replay["traces"])) == (2, 1)
     assert sorted(path.name for path in programs.directory.iterdir()) == ["replay.json", "small.parquet"]
+
+
+def test_a_stdout_without_some_sign_of_the_tables_gets_them_all_the_same(
+    programs: Programs, trace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = programs.depwatch("replay", "small.parquet")
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    done = programs.depwatch("replay", "small.parquet")
+    assert (done.status, done.err) == (0, "")
+    assert "µs" in plain.out and done.out == plain.out.encode("ascii", "replace").decode()
 
 
 def test_the_same_traces_give_the_same_bytes(programs: Programs, trace: Path) -> None:
