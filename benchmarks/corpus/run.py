@@ -1,4 +1,4 @@
-"""`depwatch compare --corpus`: all programs of a corpus, one after the other, with what was done before kept."""
+"""`./dev compare --corpus`: all programs of a corpus, one after the other, with what was done before kept."""
 
 import contextlib
 import fcntl
@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-import depwatch
+from depwatch.compare.process import Limits
 from depwatch.compare.replay.run import Options as ReplayOptions
 
 from .entries import Corpus, CorpusError, Entry, load
@@ -22,8 +22,9 @@ from .measured import keep as keep_measured
 from .measured import load as load_measured
 from .results import Results
 
-LIMIT: Final = 600.0  # seconds, for a step of a program
-_ROOT: Final = Path(depwatch.__file__).parent.parent
+LIMIT: Final = 600.0  # seconds of CPU time, for a step of a program
+_WALL: Final = 3600.0  # seconds by the clock
+_ROOT: Final = Path(__file__).parents[2]
 CORPUS: Final = _ROOT / "benchmarks" / "corpus.toml"
 DIRECTORY: Final = _ROOT / "build" / "corpus"
 
@@ -115,7 +116,8 @@ class _Run:
             progress.update(task, description=f"{entry.name}: {step}", completed=at)
 
         try:
-            measured = measure(self._corpus, entry, directory, self._options.replay, self._options.limit, begin)
+            limits = Limits(self._options.limit, _WALL)
+            measured = measure(self._corpus, entry, directory, self._options.replay, limits, begin)
         except StepFailed as failure:
             self._results.failed[entry.name] = str(failure).replace(str(self._directory), "<corpus>")
             self._say(f"{entry.name}: {failure}")

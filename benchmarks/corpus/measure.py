@@ -9,12 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from depwatch.compare.process import Ended, Limits, run
 from depwatch.compare.replay.run import Options
 
 from .entries import Corpus, Entry
 from .environment import Environment
 from .measured import Measured, forget
-from .process import Ended, run
 
 STEPS: Final = ("installing", "running", "recording", "replaying")
 _TRACE: Final = "trace.parquet"
@@ -23,16 +23,8 @@ _TRACE: Final = "trace.parquet"
 class StepFailed(Exception):
     """A program that cannot be measured: which step failed, and the last line of what it wrote."""
 
-    def __init__(self, step: str, ended: Ended, limit: float) -> None:
-        if ended.status is None:
-            how = f"took more than {limit:.0f} s"
-        elif ended.status < 0:
-            how = f"was killed by signal {-ended.status}"
-        else:
-            how = f"ended with status {ended.status}"
-        self.step: Final = step
-        self.reason: Final = f"{how}: {ended.line}"
-        super().__init__(f"{step} {self.reason}")
+    def __init__(self, step: str, ended: Ended) -> None:
+        super().__init__(f"{step} {ended.how}: {ended.line}")
 
 
 def measure(
@@ -40,10 +32,10 @@ def measure(
     entry: Entry,
     directory: Path,
     options: Options,
-    limit: float,
+    limits: Limits,
     begin: Callable[[str], None],
 ) -> Measured:
-    """Take entry through all STEPS in directory, each within limit seconds; begin is told of each.
+    """Take entry through all STEPS in directory, each within limits; begin is told of each.
 
     options are of the replay. Raises StepFailed, and CorpusError if environments cannot be made.
     """
@@ -53,7 +45,7 @@ def measure(
     if not environment.is_ready:
         failed = environment.make()
         if failed is not None:
-            raise StepFailed("installing", failed, limit)
+            raise StepFailed("installing", failed)
     command = environment.command()
     trace = directory / _TRACE
     replay = directory / "replay.json"
@@ -64,9 +56,9 @@ def measure(
     def step(name: str, words: list[str]) -> Ended:
         begin(name)
         variables = _variables(directory)
-        ended = run(words, directory / "work", variables, directory / f"{name}.log", limit)
+        ended = run(words, directory / "work", variables, directory / f"{name}.log", limits)
         if ended.status != 0:
-            raise StepFailed(name, ended, limit)
+            raise StepFailed(name, ended)
         return ended
 
     depwatch = [sys.executable, "-m", "depwatch"]

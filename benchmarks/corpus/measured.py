@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
+import depwatch.compare
 from depwatch.compare.replay.run import Options
 
 from .entries import Corpus, Entry
@@ -18,7 +19,7 @@ from .entries import Corpus, Entry
 type Measured = dict[str, Any]  # an entry of "traces" in the results, with what is below
 
 _FILE: Final = "measured.json"
-_COMPARE: Final = Path(__file__).parents[1]
+_COMPARE: Final = Path(depwatch.compare.__file__).parent
 _SOURCES: Final = frozenset({".py", ".pyx", ".pxi", ".c", ".h", ".toml"})
 _GENERATED: Final = frozenset({"_tap.c", "_engine.c"})
 

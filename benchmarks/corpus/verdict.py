@@ -1,11 +1,11 @@
-"""The numbers of docs/verdict.md, from the results of a corpus: `python -m depwatch.compare.corpus.verdict FILE`."""
+"""The numbers of docs/verdict.md, from the results of a corpus: `python benchmarks/corpus/verdict.py FILE`."""
 
 import json
 import sys
 from statistics import median
 from typing import Any, Final
 
-from .measured import Measured
+type Measured = dict[str, Any]  # an entry of "traces" in the results
 
 HOT_AFTER: Final = 50
 GIVE_UP_AFTER: Final = 6
