@@ -262,21 +262,35 @@ cdef class Assumptions(Ours):
         self.let_go()
         return handle
 
-    def commit_many_at_once(self, const uint64_t[::1] offsets, const uint32_t[::1] reads, artifacts, on_invalidate, on_resume,
-                            on_retire):
+    def commit_many_at_once(self, offsets, reads, artifacts, on_invalidate, on_resume, on_retire):
         """The Handles, the i-th of what was read as number reads[offsets[i]] to reads[offsets[i + 1] - 1], in one step. Raises
-        Stale; ValueError for offsets or numbers out of range.
+        Stale; ValueError for offsets or numbers out of range. offsets: a buffer of uint64; reads: of uint32.
         """
+        cdef Py_buffer offsets_given, reads_given
+        PyObject_GetBuffer(offsets, &offsets_given, PyBUF_SIMPLE)
+        try:
+            PyObject_GetBuffer(reads, &reads_given, PyBUF_SIMPLE)
+            try:
+                return self.commit_pieces(&offsets_given, &reads_given, artifacts, on_invalidate, on_resume, on_retire)
+            finally:
+                PyBuffer_Release(&reads_given)
+        finally:
+            PyBuffer_Release(&offsets_given)
+
+    cdef Handles commit_pieces(self, const Py_buffer* offsets_given, const Py_buffer* reads_given, artifacts, on_invalidate,
+                               on_resume, on_retire):
+        cdef const uint64_t* offsets = <const uint64_t*>offsets_given.buf
+        cdef const uint32_t* reads = <const uint32_t*>reads_given.buf
         cdef uint32_t witness = NO_ID
         cdef Py_ssize_t i, n
         self.open_and_settled()
-        n = check_offsets(offsets, reads, self.count)
+        n = check_offsets(offsets, offsets_given.len // 8, reads, reads_given.len // 4, self.count)
         handles = <Handles>Handles.__new__(Handles)
         handles.reserve(<uint32_t>n)
         points, cells = patch_points(self.cells, <uint32_t>n), []
         make_room(n)
-        if n and not handles_commit(self.items, self.generations, <uint32_t>n, &offsets[0], &reads[0] if len(reads) else NULL,
-                                    self.limit(), handles.numbers, &witness):
+        if n and not handles_commit(self.items, self.generations, <uint32_t>n, offsets, reads, self.limit(), handles.numbers,
+                                    &witness):
             raise self.stale(witness)
         handles.take(<uint32_t>n, self.given_name, artifacts, on_invalidate, on_resume, on_retire, points)
         for i in range(n):
@@ -298,16 +312,16 @@ cdef class Assumptions(Ours):
             self.drop()
 
 
-cdef Py_ssize_t check_offsets(const uint64_t[::1] offsets, const uint32_t[::1] reads, uint32_t n_read) except -1:
+cdef Py_ssize_t check_offsets(const uint64_t* offsets, Py_ssize_t n_offsets, const uint32_t* reads, Py_ssize_t n_reads,
+                              uint32_t n_read) except -1:
     """How many handles these make: offsets cut reads into as many pieces."""
     cdef Py_ssize_t i
-    total = len(reads)
-    if len(offsets) == 0 or len(offsets) > NO_ID or offsets[0] != 0 or offsets[len(offsets) - 1] != <size_t>total:
-        raise ValueError(f"offsets must go from 0 to the number of reads, which is {total}: one more than there are handles")
-    for i in range(1, len(offsets)):
+    if n_offsets == 0 or n_offsets > NO_ID or offsets[0] != 0 or offsets[n_offsets - 1] != <size_t>n_reads:
+        raise ValueError(f"offsets must go from 0 to the number of reads, which is {n_reads}: one more than there are handles")
+    for i in range(1, n_offsets):
         if offsets[i] < offsets[i - 1]:
             raise ValueError(f"offsets[{i}] is {offsets[i]}, less than the one before ({offsets[i - 1]}): they must ascend")
-    for i in range(total):
+    for i in range(n_reads):
         if reads[i] >= n_read:
             raise ValueError(f"reads[{i}] is {reads[i]}; this recorder has read {n_read} facets, from number 0 on")
-    return len(offsets) - 1
+    return n_offsets - 1

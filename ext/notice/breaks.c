@@ -55,7 +55,7 @@ void take_unfinished(void)
     service.unfinished = false;
 }
 
-int look_again(uint32_t id, PyObject *garbage)
+int look_again(uint32_t id, Garbage *garbage)
 {
     Facet *facet = facet_at(id);
     if (facet->dead && facet->kept) {

@@ -6,7 +6,7 @@
 #include "notice/makers.h"
 
 /* Told first, taken then: out of memory, it stays in the queue. */
-static int take_detail(PyObject *garbage)
+static int take_detail(Garbage *garbage)
 {
     const Detail detail = queue.details[queue.head];
     int result;
@@ -36,7 +36,7 @@ static int take_detail(PyObject *garbage)
     return 0;
 }
 
-int take_details(PyObject *garbage)
+int take_details(Garbage *garbage)
 {
     while (queue.count != 0)
         if (take_detail(garbage) < 0)
@@ -44,7 +44,7 @@ int take_details(PyObject *garbage)
     return 0;
 }
 
-void details_drop(PyObject *garbage)
+void details_drop(Garbage *garbage)
 {
     for (; queue.count != 0; queue.count--, queue.head = (queue.head + 1) & (QUEUE_CAPACITY - 1)) {
         const Detail *detail = &queue.details[queue.head];

@@ -33,7 +33,7 @@ static PyObject *value_died(PyObject *facet_id, PyObject *Py_UNUSED(weakref))
 static PyMethodDef value_died_method = {"value_died", value_died, METH_O, NULL};
 
 /* While a facet is broken, its old value is kept only as long as somebody could restore it. */
-static void weaken_reference(uint32_t id, PyObject *garbage)
+static void weaken_reference(uint32_t id, Garbage *garbage)
 {
     Facet *facet = facet_at(id);
     if (facet->reference == REFERENCE_STRONG && PyType_SUPPORTS_WEAKREFS(Py_TYPE(facet->recorded))) {
@@ -48,7 +48,7 @@ static void weaken_reference(uint32_t id, PyObject *garbage)
     }
 }
 
-void give_up_waiting(uint32_t id, PyObject *garbage)
+void give_up_waiting(uint32_t id, Garbage *garbage)
 {
     Facet *facet = facet_at(id);
     facet_retires_handles(id, facet->dead ? CAUSE_DIED : CAUSE_LOST);
@@ -63,7 +63,7 @@ static struct {
     uint32_t drains;
 } waiting;
 
-void update_reference(uint32_t id, PyObject *garbage)
+void update_reference(uint32_t id, Garbage *garbage)
 {
     Facet *facet = facet_at(id);
     if (facet->recorded != NULL && dependents_empty(&facet->handles) && !has_guards(facet) &&
@@ -87,7 +87,7 @@ void update_reference(uint32_t id, PyObject *garbage)
     }
 }
 
-void sweep_waiting(PyObject *garbage)
+void sweep_waiting(Garbage *garbage)
 {
     uint32_t n;
     if (dependents_empty(&waiting.facets) || ++waiting.drains < 1 + dependents_count(&waiting.facets) / 16)

@@ -64,7 +64,7 @@ static int tell_batch(const LookedAt *batch)
 }
 
 /* A look can run Python: what events that queued is told before anything that it is about is freed. */
-static int settle_batch(LookedAt *batch, PyObject *garbage)
+static int settle_batch(LookedAt *batch, Garbage *garbage)
 {
     while (service.first_touched != NO_ID || service.first_retired != NO_ID) {
         while (service.first_touched != NO_ID) {
@@ -88,7 +88,7 @@ static void unwatch_extra_dicts(void)
             unwatch_dict(dict);
 }
 
-int settle(PyObject *garbage, LookedAt *looked_at)
+int settle(Garbage *garbage, LookedAt *looked_at)
 {
     service.settling++; /* what this touches, this looks at: no pending call for it */
     take_unfinished();
@@ -125,7 +125,7 @@ void settle_end(LookedAt *looked_at)
     *looked_at = (LookedAt){0};
 }
 
-void service_shut_down(PyObject *garbage)
+void service_shut_down(Garbage *garbage)
 {
     service.shutting_down = true;
     queue.limit = 0;

@@ -19,11 +19,11 @@ typedef struct LookedAt {
 /* Tells what happened, in that order, through notice_makers. Values that are let go are appended to garbage (a list):
  * dropping it may run destructors. Every facet that was looked at is added to looked_at and stays until settle_end. -1 with
  * an exception set: what is left comes next time. */
-int settle(PyObject *garbage, LookedAt *looked_at);
+int settle(Garbage *garbage, LookedAt *looked_at);
 /* After garbage was dropped: frees those facets that nobody needs, and that nothing queued is about. */
 void settle_end(LookedAt *looked_at);
 /* The interpreter ends: from now on nothing is queued, scheduled or kept, and what depwatch owns of the program goes to
  * garbage (a list). Bytes and guards go on working until the process ends. */
-void service_shut_down(PyObject *garbage);
+void service_shut_down(Garbage *garbage);
 
 #endif
