@@ -30,7 +30,7 @@ CHANGES = {
 CAUSES = {
     "none": CAUSE_NONE, "changed": CAUSE_CHANGED, "died": CAUSE_DIED, "superseded": CAUSE_SUPERSEDED,
     "unstable": CAUSE_UNSTABLE, "lost": CAUSE_LOST, "unwatchable": CAUSE_UNWATCHABLE, "ambiguous": CAUSE_AMBIGUOUS,
-    "class": CAUSE_CLASS,
+    "class": CAUSE_CLASS, "bases": CAUSE_BASES,
 }
 STATES = {"valid": HANDLE_VALID, "invalid": HANDLE_INVALID, "retired": HANDLE_GONE}
 NOTICES = {
@@ -143,7 +143,7 @@ def facet(str kind, owner, str name=None, fallback=None):
 
 def see_module_classes():
     """From now on `module.__class__ = ...` retires whoever relies on attributes of that module. Raises Unwatchable."""
-    audit_module_classes()
+    audit_assignments("attributes of modules")
 
 
 def owner_of(uint32_t id):

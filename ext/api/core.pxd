@@ -23,7 +23,7 @@ cdef extern from "index/dependents.h":
     bint dependents_next(DependentsWalk*) noexcept nogil
 
 cdef extern from "watch/audit.h":
-    int audit_module_classes() except -1
+    int audit_assignments(const char*) except -1
 
 cdef extern from "index/pool.h":
     ctypedef struct Pool:
@@ -146,7 +146,7 @@ cdef extern from "facet/facets.h":
         FACET_KEY, FACET_GLOBAL, FACET_ATTRIBUTE, FACET_CODE, FACET_DEFAULTS, FACET_KWDEFAULTS
         FACET_EXISTENCE, FACET_ANY, FACET_CREATED, FACET_MRO
     const int CAUSE_NONE, CAUSE_CHANGED, CAUSE_DIED, CAUSE_SUPERSEDED, CAUSE_UNSTABLE, CAUSE_LOST, CAUSE_UNWATCHABLE
-    const int CAUSE_AMBIGUOUS, CAUSE_CLASS
+    const int CAUSE_AMBIGUOUS, CAUSE_CLASS, CAUSE_BASES
     ctypedef struct Facet:
         uint32_t owner, next_of_owner, changes, generation, readers, listeners, pins
         uint8_t kind

@@ -2,6 +2,7 @@
 
 #include "action/action.h"
 #include "notice/look.h"
+#include "watch/audit.h"
 #include "watch/errors.h"
 #include "watch/watch.h"
 
@@ -12,8 +13,7 @@ static PyObject *record(uint32_t id)
     if (facet->recorded != NULL && facet->holds)
         return NULL;
     /* Another value than the one that these handles wait for: their code is of no use any more. */
-    facet_retires_handles(id, CAUSE_SUPERSEDED);
-    facet_drops_guards(facet);
+    facet_retires(id, CAUSE_SUPERSEDED);
     PyObject *old = facet_forget(facet);
     facet->recorded = facet->current;
     facet->holds = true;
@@ -72,7 +72,8 @@ uint32_t facet_get(FacetKind kind, PyObject *owner, PyObject *fallback, PyObject
         goto done;
     if (kind == FACET_CREATED && watch_functions() < 0)
         goto done;
-    if (object_at(object)->kind == OBJECT_TYPE && kind != FACET_EXISTENCE && need_mro_facet(object) < 0)
+    if (object_at(object)->kind == OBJECT_TYPE && kind != FACET_EXISTENCE &&
+        (audit_assignments("attributes of classes") < 0 || need_mro_facet(object) < 0))
         goto done;
     id = facet_new(kind, object, other, name);
     if (id != NO_ID && facet_look(id) < 0) {

@@ -81,17 +81,12 @@ static void ambiguous_event(const Object *object, Change change, Py_hash_t hash)
         const KeySlot *slot = &object->keys.slots[i];
         if (hash != ANY_HASH && slot->hash != hash)
             continue;
-        FOR_EACH_DEPENDENT(id, walk, &slot->facets) {
-            Facet *facet = facet_at(id);
-            PyObject *before = facet->current;
-            bool was_held = held(facet);
-            if (facet->dead)
+        FOR_EACH_DEPENDENT(facet, walk, &slot->facets) {
+            if (facet_at(facet)->dead)
                 continue;
-            service.events++;
-            facet->changes++;
-            facet_is_abandoned(facet, CAUSE_AMBIGUOUS);
-            facet_awaits_clarity(facet);
-            tell(facet, was_held, object->id, change, before, NULL);
+            facet_awaits_clarity(facet_at(facet));
+            give_up_event(facet, object->id, change, CAUSE_AMBIGUOUS);
+            facet_awaits_clarity(facet_at(facet));
         }
     }
 }
@@ -172,8 +167,11 @@ int on_dict_event(PyDict_WatchEvent event, PyObject *dict, PyObject *key, PyObje
     Object *object = object_of(dict);
     if ((extra_dicts_needed | extra_dicts) != 0)
         provisional_event(event, dict, key, value);
-    if (object == NULL)
+    if (object == NULL) {
+        if (extra_dicts != 0 && event == PyDict_EVENT_DELETED)
+            subclasses_event(key); /* see on_bases */
         return 0;
+    }
     if (event > PyDict_EVENT_DELETED || !dependents_empty(&object->whole) || !PyUnicode_CheckExact(key) ||
         str_hash(key) == -1)
         return dict_event(object, event, key, value);

@@ -25,8 +25,7 @@ typedef struct Object {
     KeyTable keys;         /* dicts: the facets that rely on one key */
     Dependents whole;      /* facets that every event of this object concerns */
     PyObject *weakref;     /* owned, types only: tells of the death */
-    PyObject *told_mro;    /* owned or NULL, types only: the MRO that was told of since the last drain. Not borrowed: a
-                              change that nobody reports (C.__bases__ = the same) frees it, and the next may be there */
+    PyObject *told_mro;    /* types: the MRO that the present assignment of bases has told of; compared, never dereferenced */
     uint32_t first_facet;  /* facets that are parts of this object: list through Facet.next_of_owner */
     uint32_t uses;         /* facets that name this object as owner, fallback or link, counted */
 } Object;

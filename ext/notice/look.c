@@ -1,6 +1,7 @@
 #include "notice/look.h"
 
 #include "action/action.h"
+#include "facet/assigned_bases.h"
 #include "facet/bases.h"
 #include "facet/stored_keys.h"
 #include "watch/errors.h"
@@ -192,10 +193,20 @@ static int look_whole(uint32_t id, PyObject *object)
     return 0;
 }
 
+/* Whether changes of a type's MRO are seen; not yet, where that of its MRO facet has not been looked at since the last one. */
+static int look_mro(uint32_t owner)
+{
+    uint32_t id = facet_lookup(FACET_MRO, owner, NO_ID, NULL);
+    return id == NO_ID || facet_at(id)->known ? 0 : facet_look(id);
+}
+
 static int look(uint32_t id)
 {
     Facet *facet = facet_at(id);
     PyObject *object = object_at(facet->owner)->address;
+    if ((facet->kind == FACET_ATTRIBUTE || facet->kind == FACET_ANY) && object != NULL && PyType_Check(object) &&
+        look_mro(facet->owner) < 0)
+        return -1;
     switch (facet->kind) {
     case FACET_KEY:
     case FACET_GLOBAL:
@@ -246,6 +257,9 @@ bool facet_is_awaited(const Facet *facet)
 int facet_look(uint32_t id)
 {
     Facet *facet = facet_at(id);
+    PyObject *owner = object_at(facet->owner)->address;
+    if (owner != NULL && PyType_Check(owner) && facet->kind != FACET_EXISTENCE && refuse_assigned_bases((PyTypeObject *)owner) < 0)
+        return -1;
     if (facet->awaits[0] == AWAITS_CLARITY) {
         PyErr_SetString(Unwatchable_error, "a key that may equal any name was stored in its dict, or deleted, and nothing tells "
                                            "when that is done; read it again once nobody listens to it any more");
