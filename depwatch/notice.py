@@ -78,7 +78,7 @@ _REASONS = {
     "unwatchable": "can no longer be watched",
     "ambiguous": "is in a dict that was changed by a key which may equal any name",
     "class": "is an attribute of a module that gets another class",
-    "bases": "is looked up along bases that were assigned, in the middle of which the mro() of a metaclass may change them",
+    "bases": "is looked up along bases that were assigned, in the middle of which a metaclass's mro() may change them",
     "none": f"was the last of {_core.RETIRED} broken assumptions",
 }
 type _Delivery = tuple[Callable[..., object], tuple[Any, ...]]

@@ -68,7 +68,8 @@ OTHER_SYMBOLS = {
 }
 # Of the core itself: whose address is handed on, and which no callback calls.
 HANDED_ON = {"service"}  # has the pointer of service_pending, which CPython calls later
-CALLBACKS = ("on_dict_event", "on_type_event", "on_function_event", "on_code_event", "on_module_class", "on_bases", "on_audit_event")
+WATCHERS = ("on_dict_event", "on_type_event", "on_function_event", "on_code_event")
+CALLBACKS = (*WATCHERS, "on_module_class", "on_bases", "on_audit_event")
 
 
 def name_of_section(section):

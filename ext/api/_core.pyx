@@ -124,9 +124,10 @@ cdef class FacetReference:
         return facet.changes, UNKNOWN if facet.current == NULL else <object>facet.current
 
     def cell(self, str kind):
-        """A cell of that kind of the facet. A guard cell is of the value that is recorded now."""
+        """A cell of that kind of the facet. A guard cell is of the value that is recorded now. Raises Unwatchable."""
         if not facet_at(self.id).known:
             facet_look(self.id)
+        refuse_lazy_import(self.id)
         cell = CellReference()
         cell.cell = cell_use(self.id, CELL_KINDS[kind])
         return cell

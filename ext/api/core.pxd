@@ -169,6 +169,7 @@ cdef extern from "notice/look.h":
 cdef extern from "api/read.h":
     # NO_ID: an exception is set
     uint32_t facet_get(FacetKind, PyObject* owner, PyObject* fallback, PyObject* name) except? 0x7fffffff
+    int refuse_lazy_import(uint32_t) except -1
     PyObject* facet_read(uint32_t, unsigned unstable_after, uint32_t* generation) except? NULL
 
 cdef extern from "api/commit.h":

@@ -20,6 +20,17 @@ static PyObject *record(uint32_t id)
     return old;
 }
 
+int refuse_lazy_import(uint32_t id)
+{
+    const Facet *facet = facet_at(id);
+    if (!facet_has_value(facet) || facet->current == NULL || !is_lazy_import(facet->current))
+        return 0;
+    PyErr_Format(Unwatchable_error, "%R is a lazy import that is not made yet: code that loads it makes it and finds another "
+                                    "value; load the name first, and read it then",
+                 facet->name);
+    return -1;
+}
+
 PyObject *facet_read(uint32_t id, unsigned unstable_after, uint32_t *generation)
 {
     Facet *facet = facet_at(id);
@@ -40,6 +51,8 @@ PyObject *facet_read(uint32_t id, unsigned unstable_after, uint32_t *generation)
         return NULL;
     }
     if (facet_has_value(facet) && facet->current == NULL)
+        return NULL;
+    if (refuse_lazy_import(id) < 0)
         return NULL;
     PyObject *old = facet_has_value(facet) ? record(id) : NULL;
     PyObject *value = Py_NewRef(facet_has_value(facet) ? facet->current : Py_None);
