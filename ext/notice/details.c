@@ -3,46 +3,45 @@
 #include "event/queue.h"
 #include "facet/facets.h"
 #include "notice/garbage.h"
-#include "notice/settle.h"
+#include "notice/makers.h"
 
-PyObject *Unknown_value;
-
-static PyObject *or_unknown(PyObject *owned) { return owned == NULL ? Py_NewRef(Unknown_value) : owned; }
-
-static PyObject *life_notice(const Detail *detail)
+/* Told first, taken then: out of memory, it stays in the queue. */
+static int take_detail(PyObject *garbage)
 {
-    PyObject *function = detail->key, *value = detail->new_value;
-    if (detail->change == CHANGE_DESTROYED) {
-        PyObject *name = detail->key == NULL ? PyUnicode_FromString("") : detail->key;
-        function = Py_BuildValue("NNN", PyLong_FromVoidPtr(detail->address), name, value);
-        value = Py_NewRef(Py_None);
+    const Detail detail = queue.details[queue.head];
+    int result;
+    if (detail.facet == NO_ID) {
+        result = notice_makers.life(&detail);
+    } else {
+        PyObject *old_value = detail.old_value, *filename = NULL;
+        int line = 0;
+        if (detail.broke && old_value == NULL)
+            old_value = facet_recorded(facet_at(detail.facet));
+        if (detail.code != NULL && PyCode_Check(detail.code)) {
+            filename = ((PyCodeObject *)detail.code)->co_filename;
+            line = PyCode_Addr2Line((PyCodeObject *)detail.code, detail.offset);
+        }
+        result = notice_makers.detail(&detail, old_value, filename, line);
     }
-    return Py_BuildValue("iNiNiN", (int)NOTICE_LIFE, detail->hearer, (int)detail->change, function,
-                         (int)detail->attribute, value);
-}
-
-int take_detail(PyObject *notices, PyObject *garbage)
-{
-    Detail detail = queue.details[queue.head];
+    if (result < 0)
+        return -1;
     queue.head = (queue.head + 1) & (QUEUE_CAPACITY - 1);
     queue.taken++;
     if (--queue.count == 0)
         queue.head = 0; /* the same few cache lines serve again */
-    if (detail.facet == NO_ID)
-        return append(notices, life_notice(&detail));
-    if (detail.broke && detail.old_value == NULL)
-        detail.old_value = Py_XNewRef(facet_recorded(facet_at(detail.facet)));
-    PyObject *filename = Py_None;
-    int line = 0;
-    if (detail.code != NULL && PyCode_Check(detail.code)) {
-        filename = ((PyCodeObject *)detail.code)->co_filename;
-        line = PyCode_Addr2Line((PyCodeObject *)detail.code, detail.offset);
-    }
-    PyObject *notice = Py_BuildValue("iIIiiNNNOi", (int)NOTICE_DETAIL, detail.facet, detail.object, (int)detail.change,
-                                     (int)detail.broke, or_unknown(detail.key), or_unknown(detail.old_value),
-                                     or_unknown(detail.new_value), filename, line);
+    let_go(garbage, detail.key);
+    let_go(garbage, detail.facet == NO_ID ? NULL : detail.old_value);
+    let_go(garbage, detail.new_value);
     let_go(garbage, detail.code);
-    return append(notices, notice);
+    return 0;
+}
+
+int take_details(PyObject *garbage)
+{
+    while (queue.count != 0)
+        if (take_detail(garbage) < 0)
+            return -1;
+    return 0;
 }
 
 void details_drop(PyObject *garbage)
