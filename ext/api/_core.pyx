@@ -31,7 +31,7 @@ CHANGES = {
 CAUSES = {
     "none": CAUSE_NONE, "changed": CAUSE_CHANGED, "died": CAUSE_DIED, "superseded": CAUSE_SUPERSEDED,
     "unstable": CAUSE_UNSTABLE, "lost": CAUSE_LOST, "unwatchable": CAUSE_UNWATCHABLE, "ambiguous": CAUSE_AMBIGUOUS,
-    "class": CAUSE_CLASS,
+    "class": CAUSE_CLASS, "bases": CAUSE_BASES,
 }
 FUNCTION_ATTRIBUTES = {
     "CODE": ATTRIBUTE_CODE, "GLOBALS": ATTRIBUTE_GLOBALS, "DEFAULTS": ATTRIBUTE_DEFAULTS,
@@ -128,7 +128,7 @@ def after_fork():
 
 def see_module_classes():
     """From now on `module.__class__ = ...` retires whoever relies on attributes of that module. Raises Unwatchable."""
-    audit_module_classes()
+    audit_assignments("attributes of modules")
 
 
 def brief(value):

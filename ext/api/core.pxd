@@ -24,7 +24,7 @@ cdef extern from "index/dependents.h":
     uint32_t dependents_count(const Dependents*) noexcept nogil
 
 cdef extern from "watch/audit.h":
-    int audit_module_classes() except -1
+    int audit_assignments(const char*) except -1
 
 cdef extern from "index/pool.h":
     ctypedef struct Pool:
@@ -131,7 +131,7 @@ cdef extern from "facet/facets.h":
         FACET_EXISTENCE, FACET_ANY, FACET_CREATED, FACET_MRO
     ctypedef enum Cause:
         CAUSE_NONE, CAUSE_CHANGED, CAUSE_DIED, CAUSE_SUPERSEDED, CAUSE_UNSTABLE, CAUSE_LOST, CAUSE_UNWATCHABLE
-        CAUSE_AMBIGUOUS, CAUSE_CLASS
+        CAUSE_AMBIGUOUS, CAUSE_CLASS, CAUSE_BASES
     ctypedef struct Facet:
         uint32_t owner, next_of_owner, changes, generation, readers, listeners, pins
         uint8_t kind
@@ -154,6 +154,7 @@ cdef extern from "notice/look.h":
 cdef extern from "api/read.h":
     # NO_ID: an exception is set
     uint32_t facet_get(FacetKind, PyObject* owner, PyObject* fallback, PyObject* name) except? 0x7fffffff
+    int refuse_lazy_import(uint32_t) except -1
     PyObject* facet_read(uint32_t, unsigned unstable_after, uint32_t* generation) except? NULL
 
 cdef extern from "api/commit.h":

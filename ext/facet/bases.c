@@ -1,6 +1,8 @@
 #include "facet/bases.h"
 
 #include "facet/facets.h"
+#include "facet/assigned_bases.h"
+#include "facet/stored_keys.h"
 #include "watch/errors.h"
 #include "watch/watch.h"
 
@@ -134,33 +136,61 @@ static bool tables_answer(void)
     return answer;
 }
 
-/* A mro() in Python runs in the middle of a change of bases, and may change bases itself: no table tells of that in time. */
-static int refuse_own_mro(PyTypeObject *type)
+/* --- a mro() of the program's own ------------------------------------------------------------------------------ */
+
+static PyObject *mro_name; /* owned, interned; NULL before the first look */
+
+static bool has_mro(PyObject *dict)
+{
+    Py_ssize_t position = 0;
+    PyObject *key;
+    if (dict == NULL)
+        return false; /* a static type of CPython's: only `type` has one, and it is not asked */
+    if (mro_name == NULL || odd_key_of(dict, str_hash(mro_name)) != NULL)
+        return true; /* perhaps */
+    while (PyDict_Next(dict, &position, &key, NULL))
+        if (key == mro_name || (compares_as_str(key) && same_str(key, mro_name)))
+            return true;
+    return false;
+}
+
+/* The class that gives the type's metaclass an mro() other than type's, or NULL. Runs no Python. */
+static const PyTypeObject *own_mro(const PyTypeObject *type)
 {
     PyObject *classes = Py_TYPE(type)->tp_mro;
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(classes); i++) {
-        PyTypeObject *metaclass = (PyTypeObject *)PyTuple_GET_ITEM(classes, i);
+    for (Py_ssize_t i = 0; classes != NULL && i < PyTuple_GET_SIZE(classes); i++) {
+        const PyTypeObject *metaclass = (PyTypeObject *)PyTuple_GET_ITEM(classes, i);
         if (metaclass == &PyType_Type)
-            return 0;
-        PyObject *dict = PyType_GetDict(metaclass);
-        int has_mro = PyMapping_HasKeyString(dict, "mro");
-        Py_DECREF(dict);
-        if (!has_mro)
-            continue;
-        PyErr_Format(Unwatchable_error,
-                     "%.200s: its metaclass %.200s has an mro() of its own, which runs in the middle of a change of bases; "
-                     "depwatch cannot tell of such a change in time, so look attributes up at run time",
-                     type->tp_name, metaclass->tp_name);
-        return -1;
+            return NULL;
+        if (has_mro(metaclass->tp_dict))
+            return metaclass;
     }
-    return 0;
+    return NULL;
 }
+
+static int refuse_own_mro(const PyTypeObject *type)
+{
+    const PyTypeObject *metaclass = own_mro(type);
+    if (metaclass == NULL)
+        return 0;
+    PyErr_Format(Unwatchable_error,
+                 "%.200s: its metaclass %.200s has an mro() of its own, which runs in the middle of a change of bases; "
+                 "depwatch cannot tell of such a change in time, so look attributes up at run time",
+                 type->tp_name, metaclass->tp_name);
+    return -1;
+}
+
+bool has_own_mro(PyTypeObject *type) { return own_mro(type) != NULL; }
 
 int look_bases(uint32_t id)
 {
     PyTypeObject *type = (PyTypeObject *)Py_XNewRef(object_at(facet_at(id)->owner)->address);
     if (type == NULL)
         return 0;
+    if (mro_name == NULL && (mro_name = PyUnicode_InternFromString("mro")) == NULL) {
+        Py_DECREF(type);
+        return -1;
+    }
     if (!tables_answer()) {
         PyErr_Format(Unwatchable_error, "attributes of %.200s: this CPython (%s) does not show a change of bases in "
                                         "tp_subclasses, and depwatch knows no other way to see it at once",
@@ -173,7 +203,7 @@ int look_bases(uint32_t id)
     uint32_t n_links = 0;
     for (Py_ssize_t i = 0; result == 0 && i < PyList_GET_SIZE(family); i++) {
         PyTypeObject *member = (PyTypeObject *)PyList_GET_ITEM(family, i);
-        result = facet_link(id, n_links++, (PyObject *)member) < 0 ? -1 : refuse_own_mro(member);
+        result = facet_link(id, n_links++, (PyObject *)member) < 0 || refuse_assigned_bases(member) < 0 ? -1 : refuse_own_mro(member);
         PyObject *bases = Py_NewRef(member->tp_bases);
         for (Py_ssize_t j = 0; result == 0 && j < PyTuple_GET_SIZE(bases); j++) {
             PyTypeObject *base = (PyTypeObject *)PyTuple_GET_ITEM(bases, j);
@@ -191,7 +221,6 @@ int look_bases(uint32_t id)
     if (result == 0) {
         facet_unlink_after(id, n_links);
         facet_at(id)->known = true;
-        Py_CLEAR(object_at(facet_at(id)->owner)->told_mro);
     }
     Py_XDECREF(family);
     Py_DECREF(type);

@@ -45,7 +45,8 @@ typedef enum Cause {
     CAUSE_LOST,       /* nobody but depwatch has the value that they wait for */
     CAUSE_UNWATCHABLE, /* it can no longer be watched */
     CAUSE_AMBIGUOUS,  /* a key that may equal any name was stored or deleted */
-    CAUSE_CLASS       /* its module got another class */
+    CAUSE_CLASS,      /* its module got another class */
+    CAUSE_BASES       /* bases were assigned, and the mro() of a metaclass may have run in the middle of it */
 } Cause;
 
 /* Whether a facet holds at a place where it is not registered yet: see provisional.h. */

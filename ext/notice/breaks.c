@@ -37,8 +37,11 @@ static void give_up_unstable(uint32_t id)
 /* Once: it is touched by that, and looked at again before the handles are told. */
 static void give_up_unwatchable(uint32_t id)
 {
-    if (facet_at(id)->cause != CAUSE_UNWATCHABLE)
-        facet_retires_handles(id, CAUSE_UNWATCHABLE);
+    Facet *facet = facet_at(id);
+    if (facet->dead || facet->cause == CAUSE_UNWATCHABLE)
+        return;
+    facet_retires(id, CAUSE_UNWATCHABLE);
+    facet->cause = CAUSE_UNWATCHABLE; /* also without handles */
 }
 
 /* Facets whose last change was not made yet when a drain looked: the next one looks again. */

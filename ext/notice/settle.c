@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "event/queue.h"
+#include "facet/assigned_bases.h"
 #include "facet/facets.h"
 #include "notice/breaks.h"
 #include "notice/details.h"
@@ -88,10 +89,19 @@ static void unwatch_extra_dicts(void)
             unwatch_dict(dict);
 }
 
+static void let_assignments_go(Garbage *garbage)
+{
+    for (Assignment over; take_assigned_bases(&over);) {
+        let_go(garbage, over.code);
+        let_go(garbage, (PyObject *)over.type);
+    }
+}
+
 int settle(Garbage *garbage, LookedAt *looked_at)
 {
     service.settling++; /* what this touches, this looks at: no pending call for it */
     take_unfinished();
+    let_assignments_go(garbage);
     int result = take_details(garbage);
     if (result == 0) {
         sweep_waiting(garbage);
@@ -130,6 +140,7 @@ void service_shut_down(Garbage *garbage)
     service.shutting_down = true;
     queue.limit = 0;
     let_go(garbage, hear_functions(NULL));
+    let_assignments_go(garbage);
     details_drop(garbage);
     for (uint32_t id = 0; id < facet_pool.used; id++)
         if (facet_at(id)->reference != REFERENCE_BORROWED) /* no free item: those own nothing */

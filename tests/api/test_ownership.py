@@ -120,7 +120,7 @@ def test_a_closed_recorder_raises_released_from_every_call(call):
     for end in ("close", "commit"):
         recorder = freeze(GLOBALS, "X", name="ended")
         getattr(recorder, end)()
-        with pytest.raises(depwatch.Released, match="^recorder 'ended' was committed or closed; make a new one"):
+        with pytest.raises(depwatch.Released, match=r"^recorder 'ended' was committed or closed; make a new one"):
             call(recorder)
         recorder.close()
 
@@ -132,7 +132,7 @@ def test_a_recorder_that_its_own_drain_closes_raises_released(call):
     recorder = freeze(GLOBALS, "X", name="closed")
     subscription = depwatch.subscribe(lambda event: recorder.close(), globals_, "T")
     globals_["T"] = 2
-    with pytest.raises(depwatch.Released, match="^recorder 'closed' was committed or closed"):
+    with pytest.raises(depwatch.Released, match=r"^recorder 'closed' was committed or closed"):
         call(recorder)
     subscription.cancel()
 
@@ -204,7 +204,7 @@ def test_a_name_that_is_a_subclass_of_str_has_no_say():
     recorder = depwatch.Recorder(Name("odd"), Limit(3))
     recorder.read_global(GLOBALS, "X")
     assert (type(recorder.name), repr(recorder.commit()).split("'")[1]) == (str, "odd")
-    with pytest.raises(depwatch.Released, match="^recorder 'odd' was"):
+    with pytest.raises(depwatch.Released, match=r"^recorder 'odd' was"):
         recorder.commit()
 
 
@@ -288,7 +288,7 @@ def test_handles_that_artifacts_release_are_released_once():
     assert (handle.released, handles.released) == (True, True)
     others = namespace(Z=1)
     new = freeze(others, "Z").commit()
-    del handle, handles
+    handle = handles = None
     gc.collect()
     depwatch.drain()
     assert (new.valid, dependents(others, "Z")) == (True, {new.id})

@@ -34,6 +34,7 @@ class Host:
     bare_failure: str  # a callback that returns -1 without an exception: "tolerated" or "killed"
     bare_failure_debug: str
     frozendict: bool
+    lazy_imports: bool  # PEP 810: placeholders in namespaces, which loads resolve
     unsound: frozenset[tuple[str, str]]  # (operation on a dict, what its callback does to it) of deeds.py
     python_in_late_code_callback: str  # run while the process ends: "tolerated" or "killed"
     failing_creation_runs_away: bool  # the hook that reports it creates functions, which fail in turn
@@ -101,6 +102,7 @@ TABLE = {
         bare_failure="tolerated",
         bare_failure_debug="tolerated",
         frozendict=False,
+        lazy_imports=False,
         unsound=UNSOUND,
         python_in_late_code_callback="killed",
         failing_creation_runs_away=False,
@@ -139,6 +141,7 @@ TABLE = {
         bare_failure="tolerated",
         bare_failure_debug="tolerated",
         frozendict=False,
+        lazy_imports=False,
         unsound=UNSOUND_3_13,
         python_in_late_code_callback="tolerated",
         failing_creation_runs_away=False,
@@ -177,6 +180,7 @@ TABLE = {
         bare_failure="tolerated",
         bare_failure_debug="killed",
         frozendict=False,
+        lazy_imports=False,
         unsound=UNSOUND_3_14,
         python_in_late_code_callback="tolerated",
         failing_creation_runs_away=False,
@@ -215,6 +219,7 @@ TABLE = {
         bare_failure="killed",
         bare_failure_debug="killed",
         frozendict=True,
+        lazy_imports=True,
         unsound=UNSOUND_3_14,
         python_in_late_code_callback="tolerated",
         failing_creation_runs_away=True,
