@@ -64,10 +64,12 @@ cdef extern from *:
     object tuple_of(object, tuple)
     void Py_DECREF_stolen(PyObject*)
     void PyErr_WriteUnraisable(object)
+    void Py_SET_SIZE(object, Py_ssize_t)
     object PyType_GetDict(PyTypeObject*)
     object PyUnicode_FromObject(object)
     bint PyUnicode_CheckExact(object)
     void PyUnicode_InternInPlace(PyObject**)
+    int PyUnicode_CHECK_INTERNED(object)
     Py_ssize_t PyNumber_AsSsize_t(object, object) except? -1
     object PyLong_FromVoidPtr(void*)
     bint PyModule_Check(object)
@@ -104,18 +106,21 @@ def shut_down():
     """The interpreter ends: deliver what happened and then nothing more. From now on queue, schedule and keep nothing of the
     program; bytes and guards go on working until the process ends."""
     global first_notice, last_notice
-    drain_now()
-    set_hearer(None)
-    garbage = []
-    service_shut_down(garbage)
-    end_entries()
-    first, first_notice, last_notice = first_notice, None, None
-    drop_chain(first)
-    for i in range(len(holders)):
-        if holders[i] is not None:
-            discard(holders[i])
-            holders[i] = None
-    drop_discarded()
+    cdef Garbage garbage = garbage_none()
+    cdef Py_ssize_t i
+    try:
+        drain_now()
+    finally:  # what memory is too short for is not delivered any more
+        service_shut_down(&garbage)
+        garbage_drop(&garbage)
+        end_entries()
+        first, first_notice, last_notice = first_notice, None, None
+        drop_chain(first)
+        for i in range(len(holders)):
+            if holders[i] is not None:
+                discard(holders[i])
+                holders[i] = None
+        drop_discarded()
 
 
 def after_fork():

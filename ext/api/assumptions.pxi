@@ -108,6 +108,7 @@ cdef class Assumptions(Ours):
         self.let_go()
 
     cdef int let_go(self) noexcept:
+        cdef uint32_t i
         for i in range(self.count):
             facet_unread(self.items[i].facet)
         self.count = self.capacity = 0
@@ -146,9 +147,10 @@ cdef class Assumptions(Ours):
 
     cdef int reserve(self) except -1:
         cdef Assumption* items
+        cdef uint32_t capacity
         if self.count < self.capacity:
             return 0
-        capacity = max(16, 2 * self.capacity)
+        capacity = 16 if self.capacity == 0 else 2 * self.capacity
         items = <Assumption*>PyMem_Realloc(self.items, capacity * sizeof(Assumption))
         if items == NULL:
             raise MemoryError()
@@ -185,12 +187,13 @@ cdef class Assumptions(Ours):
 
     cpdef forget(self, FacetReference reference):
         """Take back the last assumption about this facet; not simply the last one, as a drain may have come between."""
+        cdef uint32_t i = self.count
         facet_given(reference)
-        for i in range(self.count, 0, -1):
-            if self.items[i - 1].facet == reference.id:
+        while i > 0:
+            i -= 1
+            if self.items[i].facet == reference.id:
                 self.count -= 1
-                for j in range(i - 1, self.count):
-                    self.items[j] = self.items[j + 1]
+                memmove(&self.items[i], &self.items[i + 1], (self.count - i) * sizeof(Assumption))
                 facet_unread(reference.id)
                 return
 

@@ -226,13 +226,19 @@ cdef extern from "notice/drain_control.h":
     void drain_interrupted() noexcept
     int drain_raises() except -1
 
+cdef extern from "notice/garbage.h":
+    ctypedef struct Garbage:
+        pass
+    Garbage garbage_none() noexcept
+    void garbage_drop(Garbage*) noexcept
+
 cdef extern from "notice/settle.h":
     ctypedef struct LookedAt:
         uint32_t* facets
         uint32_t n, capacity
-    int settle(object garbage, LookedAt*) except -1
+    int settle(Garbage*, LookedAt*) except -1
     void settle_end(LookedAt*) noexcept
-    void service_shut_down(object garbage) noexcept
+    void service_shut_down(Garbage*) noexcept
 
 cdef extern from "notice/makers.h":
     ctypedef struct NoticeMakers:
@@ -256,6 +262,7 @@ cdef extern from "notice/words.h":
 
 cdef extern from "<string.h>":
     void* memset(void*, int, size_t) noexcept nogil
+    void* memmove(void*, const void*, size_t) noexcept nogil
 
 cdef extern from "action/listeners.h":
     const uint32_t DEPWATCH_API_VERSION

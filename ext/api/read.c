@@ -71,10 +71,10 @@ PyObject *facet_read(uint32_t id, unsigned unstable_after, uint32_t *generation)
 /* The MRO facet of a type lives as long as the type has another facet: it tells them when the MRO changes. */
 static int need_mro_facet(uint32_t type)
 {
-    if (facet_lookup(FACET_MRO, type, NO_ID, NULL) != NO_ID)
-        return 0;
-    uint32_t id = facet_new(FACET_MRO, type, NO_ID, NULL);
-    return id == NO_ID ? -1 : facet_look(id);
+    uint32_t id = facet_lookup(FACET_MRO, type, NO_ID, NULL);
+    if (id == NO_ID)
+        id = facet_new(FACET_MRO, type, NO_ID, NULL);
+    return id == NO_ID ? -1 : facet_at(id)->known ? 0 : facet_look(id);
 }
 
 uint32_t facet_get(FacetKind kind, PyObject *owner, PyObject *fallback, PyObject *name)

@@ -80,10 +80,13 @@ int look_again(uint32_t id, Garbage *garbage)
     }
     bool lost = !facet->known && !facet->dead;
     if (lost && !unclear && facet->awaits[0] != AWAITS_NOTHING) {
-        facet->touched = dependents_add(&unfinished, id); /* it counts as touched, so that it stays */
-        service.unfinished |= facet->touched;
-        if (facet->touched)
-            return 0;
+        if (!dependents_add(&unfinished, id)) {
+            PyErr_NoMemory();
+            return -1;
+        }
+        facet->touched = true; /* counts as touched, so that it stays */
+        service.unfinished = true;
+        return 0;
     }
     if (facet->provisional != PROVISIONAL_NOT) {
         provisional_settled(facet);
@@ -92,6 +95,5 @@ int look_again(uint32_t id, Garbage *garbage)
     }
     count_break(id);
     give_up_unstable(id);
-    update_reference(id, garbage);
-    return 0;
+    return update_reference(id, garbage);
 }

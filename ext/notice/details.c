@@ -5,11 +5,27 @@
 #include "notice/garbage.h"
 #include "notice/makers.h"
 
+#define OWNED 4 /* references of one detail, at most */
+
+static void let_oldest_go(Garbage *garbage)
+{
+    const Detail detail = queue.details[queue.head];
+    queue.head = (queue.head + 1) & (QUEUE_CAPACITY - 1);
+    if (--queue.count == 0)
+        queue.head = 0; /* the same few cache lines serve again */
+    let_go(garbage, detail.key);
+    let_go(garbage, detail.facet == NO_ID ? NULL : detail.old_value);
+    let_go(garbage, detail.new_value);
+    let_go(garbage, detail.code);
+}
+
 /* Told first, taken then: out of memory, it stays in the queue. */
 static int take_detail(Garbage *garbage)
 {
     const Detail detail = queue.details[queue.head];
     int result;
+    if (garbage_reserve(garbage, OWNED) < 0)
+        return -1;
     if (detail.facet == NO_ID) {
         result = notice_makers.life(&detail);
     } else {
@@ -25,14 +41,8 @@ static int take_detail(Garbage *garbage)
     }
     if (result < 0)
         return -1;
-    queue.head = (queue.head + 1) & (QUEUE_CAPACITY - 1);
     queue.taken++;
-    if (--queue.count == 0)
-        queue.head = 0; /* the same few cache lines serve again */
-    let_go(garbage, detail.key);
-    let_go(garbage, detail.facet == NO_ID ? NULL : detail.old_value);
-    let_go(garbage, detail.new_value);
-    let_go(garbage, detail.code);
+    let_oldest_go(garbage);
     return 0;
 }
 
@@ -46,12 +56,9 @@ int take_details(Garbage *garbage)
 
 void details_drop(Garbage *garbage)
 {
-    for (; queue.count != 0; queue.count--, queue.head = (queue.head + 1) & (QUEUE_CAPACITY - 1)) {
-        const Detail *detail = &queue.details[queue.head];
-        let_go(garbage, detail->key);
-        let_go(garbage, detail->facet == NO_ID ? NULL : detail->old_value);
-        let_go(garbage, detail->new_value);
-        let_go(garbage, detail->code);
+    while (queue.count != 0) {
+        garbage_make_room(garbage, OWNED);
+        let_oldest_go(garbage);
     }
 }
 

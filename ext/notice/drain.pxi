@@ -100,6 +100,7 @@ cdef object or_unknown(PyObject* value):
 
 cdef int make_detail(const Detail* detail, PyObject* old_value, PyObject* filename, int line) except -1:
     cdef FacetNotes known = notes_of(detail.facet)
+    cdef Py_ssize_t i
     if detail.broke:
         if known is None:
             known = make_notes(detail.facet)
@@ -107,15 +108,15 @@ cdef int make_detail(const Detail* detail, PyObject* old_value, PyObject* filena
         after = None if detail.new_value == NULL else words_of_value(<object>detail.new_value)
         known.broke = words_of_change(<Change>detail.change, NULL if before is None else <PyObject*>before,
                                       NULL if after is None else <PyObject*>after, filename, line)
-    if known is None or not known.subscriptions:
+    if known is None or known.n == 0:
         return 0
     event = tuple_of(EventType, (
         CHANGES_BY_NUMBER[detail.change], detail.object, part_of(facet_at(detail.facet), detail.key), or_unknown(old_value),
         or_unknown(detail.new_value), None if filename == NULL else <object>filename, line if line > 0 else None))
     mark = mark_notices()
     try:
-        for subscription in known.subscriptions:
-            enter_notice(subscription, None, event)
+        for i in range(known.n):
+            enter_notice(known.subscriptions[i], None, event)
     except MemoryError:
         take_back_notices(mark)
         raise
@@ -158,8 +159,11 @@ cdef int take_back_notices(uint64_t mark) noexcept:
 
 cdef int drop_chain(Notice first) noexcept:
     """One after the other: a chain that is dropped as a whole could be too deep for the C stack."""
+    cdef Notice next
     while first is not None:
-        first, first.next = first.next, None
+        next = first.next
+        first.next = None
+        first = next
     return 0
 
 
@@ -233,6 +237,7 @@ cdef int call(callback, argument, bint unpacked) noexcept:
 cdef int deliver(Notice notice) noexcept:
     """How many calls were made: whoever was cancelled or released in between is not called."""
     cdef Handle handle
+    cdef int count = 0
     subject = notice.subject
     if type(subject) is Subscription:
         if (<Subscription>subject).cancelled:
@@ -247,7 +252,6 @@ cdef int deliver(Notice notice) noexcept:
     handle = subject
     if handle.was_released:
         return 0
-    count = 0
     if notice.state == HANDLE_GONE and handle.entries is not None:
         remove_entries(handle)
         drop_discarded()
@@ -261,11 +265,11 @@ cdef int deliver(Notice notice) noexcept:
 cdef int settle_all() except -1:
     """Settles, and drops what is let go: destructors run when no state is in the making any more."""
     cdef LookedAt looked_at = LookedAt(NULL, 0, 0)
-    garbage = []
+    cdef Garbage garbage = garbage_none()
     try:
-        settle(garbage, &looked_at)
+        settle(&garbage, &looked_at)
     finally:
-        garbage.clear()
+        garbage_drop(&garbage)
         settle_end(&looked_at)
         drop_discarded()
     return 0
@@ -298,9 +302,11 @@ def drain():
 
 cdef Py_ssize_t drain_now() except -1:
     cdef Notice notice
+    cdef Py_ssize_t count = 0
+    cdef uint64_t last
     if not unsettled_now():
         return 0
-    count, error = 0, None
+    error = None
     drain_begins()
     try:
         try:

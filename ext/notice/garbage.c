@@ -24,6 +24,14 @@ int garbage_reserve(Garbage *garbage, uint32_t n)
     return 0;
 }
 
+void garbage_make_room(Garbage *garbage, uint32_t n)
+{
+    if (garbage_reserve(garbage, n) < 0) {
+        PyErr_Clear();
+        garbage_drop(garbage);
+    }
+}
+
 void let_go(Garbage *garbage, PyObject *owned)
 {
     if (owned != NULL)
@@ -37,5 +45,5 @@ void garbage_drop(Garbage *garbage)
         Py_DECREF(owned);
     }
     free(garbage->items);
-    *garbage = (Garbage){0};
+    *garbage = garbage_none();
 }

@@ -148,9 +148,11 @@ static int look_whole_type(uint32_t id, PyObject *type)
         if (chain.watched[i])
             result = facet_link(id, n_links++, chain.dicts[i]);
     chain_clear(&chain);
+    if (result < 0)
+        return -1;
     facet_unlink_after(id, n_links);
     facet_at(id)->known = true;
-    return result;
+    return 0;
 }
 
 static int look_function(uint32_t id)
@@ -232,8 +234,8 @@ static int look(uint32_t id)
 
 static bool is_missing_yet(Awaits what, uint32_t dict, PyObject *name)
 {
-    PyObject *address = object_at(dict)->address;
-    if (what == AWAITS_NOTHING || address == NULL)
+    PyObject *address = what == AWAITS_NOTHING ? NULL : object_at(dict)->address; /* of nothing, dict says nothing */
+    if (address == NULL)
         return false;
     int has_name = PyDict_Contains(address, name);
     if (has_name < 0)

@@ -4,7 +4,6 @@
 
 #include "action/action.h"
 #include "facet/values.h"
-#include "notice/garbage.h"
 #include "watch/weakrefs.h"
 
 static bool has_guards(const Facet *facet)
@@ -39,7 +38,7 @@ static void weaken_reference(uint32_t id, Garbage *garbage)
     if (facet->reference == REFERENCE_STRONG && PyType_SUPPORTS_WEAKREFS(Py_TYPE(facet->recorded))) {
         PyObject *weakref = weakref_with_id(facet->recorded, &value_died_method, id);
         if (weakref == NULL) {
-            PyErr_Clear(); /* kept strongly instead: correct, only longer */
+            PyErr_Clear(); /* kept strongly, until a later drain looks at it: see sweep_waiting */
             return;
         }
         let_go(garbage, facet->recorded);
@@ -62,15 +61,17 @@ static struct {
     uint32_t drains;
 } waiting;
 
-void update_reference(uint32_t id, Garbage *garbage)
+int update_reference(uint32_t id, Garbage *garbage)
 {
     Facet *facet = facet_at(id);
+    if (garbage_reserve(garbage, 2) < 0)
+        return -1;
     if (facet->recorded != NULL && dependents_empty(&facet->handles) && !has_guards(facet) &&
         facet->readers == 0)
         let_go(garbage, facet_forget(facet));
     if (facet->reference == REFERENCE_BORROWED) {
         dependents_remove(&waiting.facets, id);
-        return;
+        return 0;
     }
     if (facet->holds && facet->current != NULL) {
         let_go(garbage, facet->recorded);
@@ -80,20 +81,28 @@ void update_reference(uint32_t id, Garbage *garbage)
     } else if (facet->dead || is_lost(facet)) {
         give_up_waiting(id, garbage);
         dependents_remove(&waiting.facets, id);
-    } else {
+    } else if (dependents_add(&waiting.facets, id)) {
         weaken_reference(id, garbage);
-        (void)dependents_add(&waiting.facets, id); /* out of memory: kept until it holds or is recorded anew */
+    } else {
+        PyErr_NoMemory();
+        return -1;
     }
+    return 0;
 }
 
-void sweep_waiting(Garbage *garbage)
+int sweep_waiting(Garbage *garbage)
 {
     uint32_t n;
     if (dependents_empty(&waiting.facets) || ++waiting.drains < 1 + dependents_count(&waiting.facets) / 16)
-        return;
-    waiting.drains = 0;
+        return 0;
     uint32_t *ids = dependents_copy(&waiting.facets, &n);
-    for (uint32_t i = 0; ids != NULL && i < n; i++) {
+    if (ids == NULL || garbage_reserve(garbage, n) < 0) {
+        free(ids);
+        PyErr_NoMemory();
+        return -1;
+    }
+    waiting.drains = 0;
+    for (uint32_t i = 0; i < n; i++) {
         Facet *facet = facet_at(ids[i]);
         if (facet->reference != REFERENCE_BORROWED && !is_lost(facet))
             continue;
@@ -103,4 +112,5 @@ void sweep_waiting(Garbage *garbage)
         facet_touch(ids[i]);
     }
     free(ids);
+    return 0;
 }

@@ -89,24 +89,25 @@ static void unwatch_extra_dicts(void)
             unwatch_dict(dict);
 }
 
-static void let_assignments_go(Garbage *garbage)
+static int let_assignments_go(Garbage *garbage)
 {
-    for (Assignment over; take_assigned_bases(&over);) {
+    for (Assignment over; garbage_reserve(garbage, 2) == 0;) {
+        if (!take_assigned_bases(&over))
+            return 0;
         let_go(garbage, over.code);
         let_go(garbage, (PyObject *)over.type);
     }
+    service.unfinished = true;
+    return -1;
 }
 
 int settle(Garbage *garbage, LookedAt *looked_at)
 {
     service.settling++; /* what this touches, this looks at: no pending call for it */
     take_unfinished();
-    let_assignments_go(garbage);
-    int result = take_details(garbage);
-    if (result == 0) {
-        sweep_waiting(garbage);
-        result = settle_batch(looked_at, garbage);
-    }
+    int result = let_assignments_go(garbage) < 0 || take_details(garbage) < 0 || sweep_waiting(garbage) < 0
+                     ? -1
+                     : settle_batch(looked_at, garbage);
     for (uint32_t i = 0; i < looked_at->n && result < 0; i++)
         facet_touch(looked_at->facets[i]); /* nothing is lost: the next drain goes on */
     if (extra_dicts_needed == 0)
@@ -139,12 +140,16 @@ void service_shut_down(Garbage *garbage)
 {
     service.shutting_down = true;
     queue.limit = 0;
-    let_go(garbage, hear_functions(NULL));
-    let_assignments_go(garbage);
-    details_drop(garbage);
-    for (uint32_t id = 0; id < facet_pool.used; id++)
-        if (facet_at(id)->reference != REFERENCE_BORROWED) /* no free item: those own nothing */
-            give_up_waiting(id, garbage);
+    garbage_make_room(garbage, 2);
     let_go(garbage, drain_callable);
     drain_callable = NULL;
+    let_go(garbage, hear_functions(NULL));
+    while (let_assignments_go(garbage) < 0)
+        garbage_make_room(garbage, 2);
+    details_drop(garbage);
+    for (uint32_t id = 0; id < facet_pool.used; id++) {
+        garbage_make_room(garbage, 1);
+        if (facet_at(id)->reference != REFERENCE_BORROWED) /* no free item: those own nothing */
+            give_up_waiting(id, garbage);
+    }
 }

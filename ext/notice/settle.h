@@ -11,19 +11,21 @@
 #include <Python.h>
 #include <stdint.h>
 
+#include "notice/garbage.h"
+
 typedef struct LookedAt {
     uint32_t *facets; /* owned, each pinned: looking at one can run Python, and that another drain */
     uint32_t n, capacity;
 } LookedAt;
 
-/* Tells what happened, in that order, through notice_makers. Values that are let go are appended to garbage (a list):
+/* Tells what happened, in that order, through notice_makers. Values that are let go go to garbage:
  * dropping it may run destructors. Every facet that was looked at is added to looked_at and stays until settle_end. -1 with
  * an exception set: what is left comes next time. */
 int settle(Garbage *garbage, LookedAt *looked_at);
 /* After garbage was dropped: frees those facets that nobody needs, and that nothing queued is about. */
 void settle_end(LookedAt *looked_at);
 /* The interpreter ends: from now on nothing is queued, scheduled or kept, and what depwatch owns of the program goes to
- * garbage (a list). Bytes and guards go on working until the process ends. */
+ * garbage, or is dropped at once where memory is short. Bytes and guards go on working until the process ends. */
 void service_shut_down(Garbage *garbage);
 
 #endif

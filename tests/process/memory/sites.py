@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import depwatch
-from native.objects import read
+from objects import read
 from support import EXT, ROOT, compiler, ext_sources, generated_source
 
 # How a function says that it has failed. The numbers are those of shortage.c.
