@@ -4,7 +4,7 @@ import pytest
 
 import depwatch
 from depwatch import Change, Event
-from support import UNKNOWN, Counted, at_once, dependents, here, without_automatic_drain
+from support import UNKNOWN, at_once, dependents, here, without_automatic_drain
 
 
 def make():
@@ -300,13 +300,3 @@ def test_creation_is_told_of_nothing_but_code_objects(log):
             depwatch.subscribe_created(log.event, wrong)
     with pytest.raises(TypeError):
         depwatch.subscribe_created(3, make.__code__)
-
-
-def test_functions_that_come_and_go_cost_no_event(log):
-    function = make()
-    handle, _ = read(log, function, "code", "existence")
-    with Counted() as counted:
-        for _ in range(1000):
-            make()
-    assert counted() == {}
-    assert (handle.valid, log.drained()) == (True, [])

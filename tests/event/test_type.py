@@ -9,6 +9,7 @@ from classes import dict_of, family
 
 import depwatch
 from claims import Claims, along_the_mro
+from fuzz.keys import Text
 from support import dependents, freeze_attribute, without_automatic_drain
 
 # --- all routes to a class -------------------------------------------------------------------------------------------
@@ -28,9 +29,9 @@ STORES = {
     "type.__setattr__": lambda cls: type.__setattr__(cls, "x", "new"),
     "metaclass": lambda cls: setattr(cls, "x", "new"),
     "a name that is not interned": lambda cls: setattr(cls, "".join(["x"]), "new"),
-    "a str subclass": lambda cls: setattr(cls, type("Name", (str,), {})("x"), "new"),
+    "a str subclass": lambda cls: setattr(cls, Text("x"), "new"),
     "the dict itself": lambda cls: operator.setitem(dict_of(cls), "x", "new"),
-    "the dict itself, by a str subclass": lambda cls: operator.setitem(dict_of(cls), type("N", (str,), {})("x"), "new"),
+    "the dict itself, by a str subclass": lambda cls: operator.setitem(dict_of(cls), Text("x"), "new"),
     "the dict itself, update": lambda cls: dict_of(cls).update(x="new"),
     "a method": lambda cls: cls.store(),
     "super of a class method": lambda cls: cls.remote(),
@@ -62,6 +63,8 @@ def test_every_route_to_a_class_is_seen(log, store, which):
         claims.changed(base, derived)
         Base.x = "old"
         claims.restored(base, derived)
+        del Base.x
+        claims.changed(base, derived)
     else:
         store(Derived)
         claims.changed(derived)
