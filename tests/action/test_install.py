@@ -259,7 +259,7 @@ def test_a_retired_handle_runs_nothing_any_more_and_the_drain_removes_its_entry(
     assert function(1) == OWN
 
 
-def test_releasing_the_handle_removes_the_entry_at_once_for_its_byte_may_become_another_ones(log, handle):
+def test_releasing_the_handle_removes_the_entry_before_its_byte_is_anothers(log, handle):
     function = make()
     entry = depwatch.install(function, optimized, handle)
     handle.release()
@@ -311,7 +311,7 @@ CHANGES = {
 
 @pytest.mark.parametrize("attribute", CHANGES)
 @without_automatic_drain
-def test_a_changed_function_runs_its_own_code_before_any_drain_until_the_change_is_undone(log, handle, attribute):
+def test_a_changed_function_runs_its_own_code_until_the_change_is_undone(log, handle, attribute):
     function = make()
     value, result = CHANGES[attribute]
     before = getattr(function, attribute)

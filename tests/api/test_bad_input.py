@@ -64,7 +64,7 @@ def test_a_closure_variable_is_not_taken_for_a_global():
 
 
 @pytest.mark.parametrize("part", ["closure", "globals"])
-def test_parts_of_a_function_that_never_change_or_change_without_event_are_unwatchable(part):
+def test_parts_of_a_function_that_never_change_or_without_event_are_unwatchable(part):
     with pytest.raises(depwatch.Unwatchable, match=f"{part}.*read-only"):
         recorder().read_function(closure(), part)
 

@@ -76,7 +76,7 @@ def test_what_an_event_leaves_open_is_told_by_the_drain_that_looks_again(c):
 
 
 @pytest.mark.parametrize("n", [3, 40, 3000, 70_000])  # inline, an array, containers, more than one
-def test_of_many_handles_of_a_facet_those_that_have_a_listener_are_told_and_no_others(c, n):
+def test_of_many_handles_of_a_facet_only_those_with_a_listener_are_told(c, n):
     mapping = {"key": OLD}
     recorder = frozen(c, mapping, "key")
     offsets = b"".join(i.to_bytes(8, sys.byteorder) for i in range(n + 1))
@@ -215,7 +215,7 @@ def test_a_handle_that_gets_the_number_of_a_released_one_is_not_told_to_its_list
     del old, new
 
 
-def test_a_handle_without_assumptions_is_retired_only_and_one_that_is_retired_is_told_of_nothing(c):
+def test_a_handle_without_assumptions_is_told_of_its_retirement_alone(c):
     handle = c.commit(c.recorder_new("no assumptions"))
     listening = [c.listen_handle(handle, 1)]
     c.retire(handle)
@@ -246,7 +246,7 @@ def test_only_handles_of_c_code_that_are_not_released_can_be_listened_to(c):
     assert c.told_of_handles() == [] and owned.retired
 
 
-def test_a_listener_of_a_handle_hears_changes_of_other_threads_and_what_the_code_of_a_global_sees(c):
+def test_a_listener_of_a_handle_hears_changes_of_other_threads(c):
     globals_ = namespace(RATE=OLD)
     facet = c.facet_of_key(globals_, "RATE")
     recorder = c.recorder_new("threads", 60000)
@@ -269,7 +269,7 @@ def test_a_listener_of_a_handle_hears_changes_of_other_threads_and_what_the_code
 
 
 @without_automatic_drain
-def test_listeners_of_handles_allocate_nothing_while_cpython_stores_and_queue_nothing(c, counting):
+def test_listeners_of_handles_allocate_and_queue_nothing_while_cpython_stores(c, counting):
     mapping = {"key": OLD}
     handle, _ = committed(c, mapping, "key")
     listening = c.listen_handle(handle, 1)

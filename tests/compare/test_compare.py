@@ -87,7 +87,7 @@ def default(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Any:
     return defaults
 
 
-def test_without_a_program_each_default_runs_in_a_process_of_its_own_and_gets_a_table(
+def test_without_a_program_each_default_runs_in_its_own_process_and_gets_a_table(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     script = tmp_path / "program.py"

@@ -138,7 +138,7 @@ def test_a_class_that_leaves_a_static_base_is_seen(log, frozen):
 
 
 @without_automatic_drain
-def test_new_bases_are_seen_after_an_unreported_change_has_freed_the_memory_of_the_old_mro(log):
+def test_new_bases_are_seen_although_the_new_mro_lies_where_the_old_one_was(log):
     """Before 3.15, `Root.__bases__ = (object,)` makes all MROs anew, unreported; the next may lie where one was."""
     for _ in range(100):
         Root = type("Root", (), {})
@@ -209,7 +209,7 @@ LEAVES = """
 
 
 @pytest.mark.parametrize("prepare", ["gc.freeze()", "registry[id(Error)] = weakref.ref(Error); gc.collect()"])
-def test_a_static_base_is_watched_or_refused_also_where_its_table_of_subclasses_is_hard_to_find(prepare):
+def test_a_static_base_whose_table_is_hard_to_find_is_watched_or_refused(prepare):
     """Frozen objects have no referrers; and a dict of the program may look just like that table."""
     assert python(LEAVES.replace("PREPARE", prepare)) == "fine\n"
 

@@ -137,7 +137,7 @@ def test_a_change_inside_a_new_dict_of_kwdefaults_keeps_it_broken_or_retires(log
     assert handle.valid or handle.retired
 
 
-def test_the_old_dict_of_kwdefaults_changed_while_away_and_put_back_is_another_assumption(log):
+def test_old_kwdefaults_changed_while_away_and_put_back_stay_broken(log):
     function = make()
     old = function.__kwdefaults__
     handle, _ = read(log, function, "kwdefaults")
@@ -150,7 +150,7 @@ def test_the_old_dict_of_kwdefaults_changed_while_away_and_put_back_is_another_a
 
 
 @without_automatic_drain
-def test_the_old_dict_of_kwdefaults_changed_before_any_drain_and_put_back_is_another_assumption(log):
+def test_old_kwdefaults_changed_before_any_drain_and_put_back_stay_broken(log):
     function = make()
     old = function.__kwdefaults__
     handle, _ = read(log, function, "kwdefaults")

@@ -62,7 +62,7 @@ def test_a_change_of_bases_is_told_when_the_mros_of_all_subclasses_are_made(log,
 
 @pytest.mark.parametrize("earlier", [False, True], ids=["", "claimed before"])
 @without_automatic_drain
-def test_what_is_claimed_while_a_change_of_bases_is_under_way_is_not_stale_when_it_is_undone(log, interrupted, earlier):
+def test_what_is_claimed_during_a_change_of_bases_is_not_stale_when_it_is_undone(log, interrupted, earlier):
     class C(A):
         pass
 

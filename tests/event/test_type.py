@@ -170,7 +170,7 @@ def test_what_is_found_in_an_immutable_type_is_replaced_by_a_class_in_front(log)
         claim.handle.release()
 
 
-def test_the_names_of_a_class_are_not_found_along_the_mro_and_refused_as_attributes_of_the_class():
+def test_the_names_of_a_class_are_not_found_along_the_mro_and_refused():
     class C:
         pass
 
@@ -188,7 +188,7 @@ def test_the_names_of_a_class_are_not_found_along_the_mro_and_refused_as_attribu
 
 
 @without_automatic_drain
-def test_a_name_of_a_class_that_is_found_along_the_mro_is_an_attribute_like_any_other(log):
+def test_a_name_of_a_class_found_along_the_mro_is_an_attribute_like_any_other(log):
     class C:
         __name__ = property(lambda self: "of the instance")
 

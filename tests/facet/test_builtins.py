@@ -167,7 +167,7 @@ def test_a_real_builtin_is_shadowed_unshadowed_changed_deleted_and_put_back(log,
 
 
 @without_automatic_drain
-def test_functions_of_one_namespace_with_different_builtins_are_different_assumptions(log):
+def test_functions_of_one_namespace_with_other_builtins_are_other_assumptions(log):
     globals_ = {}
     claims, functions = Claims(log), []
     for value in ("first", "second"):

@@ -20,7 +20,7 @@ class Value:
 # --- death -----------------------------------------------------------------------------------------------------------
 
 
-def test_the_death_of_a_dict_retires_in_the_callback_and_its_facets_are_gone_after_the_drain(log):
+def test_the_death_of_a_dict_retires_at_once_and_its_facets_go_with_the_drain(log):
     before = depwatch.stats()
     globals_ = namespace(X=1)
     handle = log.commit(freeze(globals_, "X"))

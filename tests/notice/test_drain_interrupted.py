@@ -112,7 +112,7 @@ def play(at):
 
 
 @without_automatic_drain
-def test_wherever_an_exception_comes_in_between_everything_is_told_once_and_then_it_is_raised():
+def test_wherever_an_exception_interrupts_a_drain_all_is_told_once_and_it_is_raised():
     with few_objects():  # each collection is to look at one scene only
         depwatch.drain()  # nor is a drain to find what earlier tests left
         plain, lines, raised = play(0)
@@ -126,7 +126,7 @@ def test_wherever_an_exception_comes_in_between_everything_is_told_once_and_then
 
 
 @without_automatic_drain
-def test_a_handle_that_is_committed_while_a_drain_puts_things_into_words_is_not_taken_for_one_that_is_gone(log):
+def test_a_reused_handle_id_is_not_taken_for_the_retired_one(log):
     globals_ = namespace(X=1, Y=1)
     gone = log.commit(freeze(globals_, "X", name="gone"))
     number, made = gone.id, []

@@ -183,7 +183,7 @@ def test_what_a_callback_causes_is_told_by_the_next_drain(life):
     assert life == created(MADE) + [entry for _ in range(4) for entry in created(MADE) + destroyed(MADE)]
 
 
-def test_a_callback_that_creates_functions_without_end_stops_neither_a_drain_nor_the_main_thread():
+def test_a_callback_that_creates_functions_without_end_stops_no_drain():
     """After 8 drains in a row by themselves, the next one waits for an event that no drain has caused."""
     printed = python("""
         import weakref
@@ -314,7 +314,7 @@ def test_a_forked_child_keeps_the_callback_and_tells_the_parent_nothing(life):
     assert life.told() == [("MODIFIED", "f", "DEFAULTS", (2,))]
 
 
-def test_when_the_interpreter_ends_what_waits_is_told_and_then_nothing_and_the_callback_goes():
+def test_at_the_end_what_waits_is_told_and_then_nothing_and_the_callback_goes():
     printed = python("""
         import atexit
 

@@ -173,7 +173,7 @@ def test_a_listener_that_wants_to_exit_is_reported_and_the_program_goes_on():
     assert lines[3:] == ["goes on 1"]
 
 
-def test_what_changed_last_is_told_before_the_end_and_what_changes_later_still_breaks():
+def test_what_changed_last_is_told_before_the_end_and_later_changes_still_break():
     printed = python("""
         import atexit
         @atexit.register
@@ -445,5 +445,5 @@ sys.exit(3)
 """
 
 
-def test_whatever_is_imported_first_everything_ends_with_the_right_status_and_in_silence(others):
+def test_whatever_is_imported_first_the_end_has_the_right_status_and_is_silent(others):
     assert python(ORDERS, others.path) == "11 orders\n"

@@ -66,7 +66,7 @@ def test_another_interpreter_is_refused_each_time_and_the_main_one_goes_on(kind)
     assert all(line.startswith("refused: ") for line in lines)
 
 
-def test_another_interpreter_that_has_its_own_gil_is_refused_before_the_main_one_has_it_too():
+def test_an_interpreter_with_its_own_gil_is_refused_before_the_main_one_has_it():
     lines = in_main_and_others(
         'other = new("isolated")\nrun(other, IMPORT)\n', USE, CHANGE, "interpreters.destroy(other)"
     )
@@ -183,7 +183,7 @@ def test_an_import_after_the_package_was_forgotten_finds_the_same_service():
 
 @pytest.mark.parametrize("kind", ["legacy", "isolated"])
 @pytest.mark.parametrize("first", ["main", "other"])
-def test_whoever_is_first_the_other_interpreter_is_told_what_to_do_and_the_main_one_has_the_service(kind, first):
+def test_whoever_is_first_only_the_main_interpreter_has_the_service(kind, first):
     other = f"other = new({kind!r})\nrun(other, IMPORT)\n"
     scripts = (USE, other) if first == "main" else (other, USE)
     lines = in_main_and_others(*scripts, CHANGE, "run(other, IMPORT)\ninterpreters.destroy(other)\n", CHANGE)

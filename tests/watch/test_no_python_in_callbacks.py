@@ -103,7 +103,7 @@ def undefined_symbols(objects):
 
 
 @pytest.mark.parametrize("flags", [["-O2"], ["-O2", "-UNDEBUG"], ["-O1"], ["-O3"]], ids=" ".join)
-def test_the_object_code_of_the_callbacks_refers_to_nothing_that_runs_python_or_allocates(tmp_path, flags):
+def test_the_object_code_of_the_callbacks_refers_to_nothing_that_runs_python(tmp_path, flags):
     command, build_flags = compiler()
     options = [*build_flags, *EXT_INCLUDES, "-std=gnu11", "-fPIC", "-g0", *flags]
     objects = []
@@ -134,7 +134,7 @@ CALLS_PYTHON = re.compile(
 ALLOCATES = re.compile(r"\b(malloc|calloc|realloc|free)\s*\(")  # headers also hold what only safe points call
 
 
-def test_the_source_of_the_callbacks_calls_nothing_that_runs_python_or_allocates():
+def test_the_source_of_the_callbacks_calls_nothing_that_runs_python():
     source = callback_source()
     assert set(source) > set(IN_CALLBACKS)
     assert {name: CALLS_PYTHON.findall(text) for name, text in source.items() if CALLS_PYTHON.search(text)} == {}
@@ -315,7 +315,7 @@ def test_function_parts_allocate_no_more_than_unwatched(counting, log):
 
 
 @without_automatic_drain
-def test_the_life_of_functions_is_queued_and_dropped_with_no_more_allocation_than_unwatched(counting):
+def test_the_life_of_functions_is_queued_and_dropped_without_allocation(counting):
     code, globals_, told = (lambda: 1).__code__, {}, []
 
     def functions():

@@ -11,7 +11,7 @@ KINDS = ("dict", "type", "function", "code")
 # --- both see everything ---------------------------------------------------------------------------------------------
 
 
-def test_others_see_every_event_of_a_dict_that_depwatch_watches_too_and_it_unwatches_only_for_itself(others):
+def test_others_see_every_event_of_a_dict_that_depwatch_watches_too(others):
     beside_others(
         others,
         """
@@ -109,7 +109,7 @@ def test_others_see_every_event_of_a_type_that_depwatch_watches_too(others):
     )
 
 
-def test_others_see_every_event_of_functions_and_code_objects_that_depwatch_watches_too(others):
+def test_others_see_every_event_of_functions_and_code_that_depwatch_watches_too(others):
     beside_others(
         others,
         """
@@ -206,7 +206,7 @@ BOTH_ORDERS = pytest.mark.parametrize("which", ["BEFORE", "AFTER"])
 
 
 @BOTH_ORDERS
-def test_changes_that_callbacks_of_others_make_nested_several_deep_break_and_heal_all_of_it(others, which):
+def test_changes_nested_in_callbacks_of_others_break_and_heal_all_of_it(others, which):
     beside_others(
         others,
         f"""
@@ -368,7 +368,7 @@ NEEDS = {
 
 
 @pytest.mark.parametrize("kind", NEEDS)
-def test_whatever_needs_a_slot_that_is_not_to_be_had_is_refused_and_leaves_nothing_watched(counting, kind):
+def test_what_needs_a_slot_that_is_not_free_is_refused_and_leaves_nothing_watched(counting, kind):
     python(
         f"""
         import importlib.util, sys
@@ -462,7 +462,7 @@ def test_an_open_recorder_survives_the_lack_of_a_slot_with_what_it_has(counting)
     )
 
 
-def test_classes_need_a_type_watcher_slot_only_where_a_static_base_s_table_cannot_be_found(counting):
+def test_classes_need_a_type_slot_only_where_a_static_table_cannot_be_found(counting):
     """After gc.freeze(), and only where CPython lets a class leave a static base."""
     python(
         f"""

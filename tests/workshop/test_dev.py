@@ -216,7 +216,7 @@ def test_what_is_installed_is_installed_again_when_pyproject_toml_has_changed(ma
     assert machine.steps("test") == []
 
 
-def test_an_installation_that_failed_is_taken_up_again_and_what_was_there_serves_meanwhile(machine):
+def test_an_installation_that_failed_is_taken_up_again(machine):
     machine.python_that_installs_nothing()
     machine.steps("compare")
     (machine.home / "broken").touch()
