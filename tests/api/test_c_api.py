@@ -399,7 +399,7 @@ def test_entries_raise_in_cython_and_many_handles_are_committed(capi_cython):
 
 def test_a_module_whose_depwatch_is_another_version_cannot_be_imported(c, monkeypatch):
     monkeypatch.setattr(depwatch, "_C_API", capsule(api := Api(8, 7, b"7.0")))
-    spec = importlib.util.spec_from_file_location("capi_user", c.path)
+    spec = importlib.util.spec_from_file_location("capi_user", c.__file__)
     with pytest.raises(ImportError, match=r"depwatch 7\.0, which is installed, has C API 7 "):
         spec.loader.exec_module(importlib.util.module_from_spec(spec))
     assert "capi_user" not in sys.modules

@@ -285,7 +285,7 @@ def test_listeners_of_handles_that_are_never_let_go_do_no_harm_at_exit(c):
     source = f"""
 import atexit, importlib.util, sys
 atexit.register(lambda: at_the_end())  # after depwatch's, which comes later
-spec = importlib.util.spec_from_file_location("capi_user", {c.path!r})
+spec = importlib.util.spec_from_file_location("capi_user", {c.__file__!r})
 c = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(c)
 mapping = {{"key": 1}}

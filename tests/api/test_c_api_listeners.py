@@ -257,7 +257,7 @@ def test_listeners_hear_changes_of_other_threads(c):
 def test_listeners_that_are_never_let_go_do_no_harm_at_exit(c):
     source = f"""
 import importlib.util, sys
-spec = importlib.util.spec_from_file_location("capi_user", {c.path!r})
+spec = importlib.util.spec_from_file_location("capi_user", {c.__file__!r})
 c = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(c)
 mapping = {{"key": 1}}

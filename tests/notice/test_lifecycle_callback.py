@@ -137,7 +137,7 @@ def test_only_a_callback_takes_a_watcher_slot_and_without_one_it_is_unwatchable(
         print(slots())
         depwatch.set_lifecycle_callback(None)
         """,
-        counting.path,
+        counting.__file__,
     )
     assert printed.splitlines() == ["[0, 0, 0, 0]", "True None [0, 0, 0, 0]", "[0, 0, 1, 0]"]
 

@@ -446,4 +446,4 @@ sys.exit(3)
 
 
 def test_whatever_is_imported_first_the_end_has_the_right_status_and_is_silent(others):
-    assert python(ORDERS, others.path) == "11 orders\n"
+    assert python(ORDERS, others.__file__) == "11 orders\n"

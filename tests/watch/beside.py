@@ -74,4 +74,4 @@ PREPARED = """
 
 def beside_others(others, script, **options):
     """Run the script beside the extension of the fixture `others`; what it printed."""
-    return python(textwrap.dedent(PREPARED) + textwrap.dedent(script), others.path, **options)
+    return python(textwrap.dedent(PREPARED) + textwrap.dedent(script), others.__file__, **options)

@@ -424,7 +424,7 @@ def test_what_needs_a_slot_that_is_not_free_is_refused_and_leaves_nothing_watche
         eval(needs[0])
         assert recorder.commit().valid
         """,
-        counting.path,
+        counting.__file__,
     )
 
 
@@ -458,7 +458,7 @@ def test_an_open_recorder_survives_the_lack_of_a_slot_with_what_it_has(counting)
         depwatch.drain()
         assert (depwatch.stats()["handles"], depwatch.stats()["dependencies"]) == (0, 0)
         """,
-        counting.path,
+        counting.__file__,
     )
 
 
@@ -499,5 +499,5 @@ def test_classes_need_a_type_slot_only_where_a_static_table_cannot_be_found(coun
         Class.x = 2
         assert handle.broken == 1
         """,
-        counting.path,
+        counting.__file__,
     )

@@ -47,7 +47,7 @@ PREPARED = """
 
 
 def in_new_interpreter(counting, script):
-    return python(textwrap.dedent(PREPARED) + textwrap.dedent(script), counting.path)
+    return python(textwrap.dedent(PREPARED) + textwrap.dedent(script), counting.__file__)
 
 
 def test_import_takes_no_watcher_slot(counting):
