@@ -10,12 +10,15 @@ import time
 import types
 import weakref
 from array import array
+from pathlib import Path
 
 import pytest
 from installing import OPTIMIZED, OWN, make, optimized, reading_x
 
 import depwatch
 from support import Counted, at_once, namespace, python, without_automatic_drain
+
+PROGRAMS = Path(__file__).with_name("programs")
 
 VERSION = sys.version_info[:2]
 pytestmark = pytest.mark.usefixtures("few_objects")  # on 3.13+ install() looks at all of them
@@ -503,22 +506,7 @@ def test_a_function_that_dies_in_its_optimized_code_is_no_harm(handle):
 
 
 def test_the_end_of_the_process_lets_go_of_the_optimized_code():
-    assert (
-        python("""
-        import depwatch
-        class Code:
-            def __call__(self, x): return "optimized"
-            def __del__(self): print("gone")
-        def function(x): return "own"
-        depwatch.install(function, Code(), depwatch.Recorder("h").commit())
-        import atexit
-        class Late:
-            def __del__(self, f=function): print(f(1))
-        late = Late()
-        print(function(1))
-    """)
-        == "optimized\ngone\nown\n"
-    )
+    assert python(PROGRAMS / "code_at_the_end.py") == "optimized\ngone\nown\n"
 
 
 def test_invalidating_all_that_relies_on_the_function_ends_its_entry(log, handle):

@@ -4,11 +4,14 @@ import array
 import gc
 import types
 import weakref
+from pathlib import Path
 
 import pytest
 
 import depwatch
 from support import UNKNOWN, dependents, freeze, freeze_attribute, is_dead, namespace, python, without_automatic_drain
+
+PROGRAMS = Path(__file__).with_name("programs")
 
 pytestmark = pytest.mark.usefixtures("few_objects")  # they collect garbage often
 
@@ -156,27 +159,7 @@ def test_breaks_of_a_dead_dict_are_forgotten(log):
 
 
 def test_gc_while_events_come_in_keeps_everything_right():
-    python("""
-        import gc, depwatch
-        gc.set_threshold(1)
-        class Cycle:
-            def __init__(self):
-                self.me = self
-                self.globals = {"X": self}
-        for i in range(300):
-            cycle = Cycle()
-            recorder = depwatch.Recorder("r")
-            recorder.read_global(cycle.globals, "X")
-            handle = recorder.commit()
-            assert handle.valid
-            cycle.globals["X"] = i
-            assert not handle.valid
-            del cycle
-        gc.collect()
-        depwatch.drain()
-        del handle
-        assert depwatch.stats()["handles"] == 0, depwatch.stats()
-        """)
+    python(PROGRAMS / "dying_cycles.py")
 
 
 @without_automatic_drain

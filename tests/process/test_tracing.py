@@ -2,14 +2,18 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 
 from host.versions import HOST
 from support import ROOT, python
+
+PROGRAMS = Path(__file__).with_name("programs")
 
 # change() is what the tools call at each of their events, those of depwatch's own Python code included. Each handle is
 # to be right at once, wherever that is. work() does all that tools can be told of.
@@ -206,55 +210,6 @@ def test_a_tracer_in_a_thread_may_change_what_the_main_thread_compiles_with(set_
 
 # --- coverage --------------------------------------------------------------------------------------------------------
 
-PROGRAM = """\
-import sys
-
-import depwatch
-
-RATE = 1.25
-LOG = []
-
-
-class Shape:
-    sides = 3
-
-
-def price(x):
-    return x * RATE
-
-
-def on_invalidate(handle):
-    LOG.append(depwatch.explain(handle).rsplit(":", 1)[-1])
-
-
-def on_resume(handle):
-    LOG.append("again")
-
-
-def never(handle):
-    raise AssertionError("not reached")
-
-
-def build():
-    recorder = depwatch.Recorder("price")
-    recorder.read_global(price, "RATE")
-    recorder.read_type_attr(Shape, "sides")
-    return recorder.commit(on_invalidate=on_invalidate, on_resume=on_resume, on_retire=never)
-
-
-handle = build()
-for i in range(5):
-    RATE = 1.5
-    assert handle.broken == 1
-    depwatch.drain()
-    RATE = 1.25
-    assert handle.valid
-    depwatch.drain()
-Shape.sides = 4
-assert handle.broken == 1
-print(price(4), LOG, depwatch.explain(handle).rsplit(":", 1)[-1])
-print(type(sys.gettrace()).__name__, sys.monitoring.get_tool(sys.monitoring.COVERAGE_ID))
-"""
 PRINTED = "5.0 ['38', 'again', '38', 'again', '38', 'again', '38', 'again', '38', 'again', '44'] 44\n"
 
 
@@ -273,7 +228,8 @@ def run(command, folder, status=0, **environment):
 )
 def test_coverage_measures_a_program_that_uses_depwatch_and_changes_nothing(tmp_path, core, at_work, branches):
     program = tmp_path / "program.py"
-    program.write_text(PROGRAM)
+    text = (PROGRAMS / "covered.py").read_text()
+    program.write_text(text)
     coverage = [sys.executable, "-m", "coverage"]
     # depwatch too, so that the tool is at work inside its drains.
     command = [*coverage, "run", *branches, "--source", f"{tmp_path},{ROOT / 'depwatch'}", str(program)]
@@ -281,7 +237,7 @@ def test_coverage_measures_a_program_that_uses_depwatch_and_changes_nothing(tmp_
     run([*coverage, "json", "-q", "-o", "report.json"], tmp_path)
     files = json.loads((tmp_path / "report.json").read_text())["files"]
     notice = next(report for name, report in files.items() if name.endswith(os.path.join("depwatch", "notice.py")))
-    never = next(number for number, line in enumerate(PROGRAM.splitlines(), 1) if "not reached" in line)
+    never = next(number for number, line in enumerate(text.splitlines(), 1) if "not reached" in line)
     unseen = [] if HOST.pending_calls_are_traced or core != "ctrace" else [18, 22]  # the bodies of both callbacks
     assert files["program.py"]["missing_lines"] == [*unseen, never]
     for name in ("drain", "explain"):
@@ -290,64 +246,9 @@ def test_coverage_measures_a_program_that_uses_depwatch_and_changes_nothing(tmp_
 
 # --- pytest ----------------------------------------------------------------------------------------------------------
 
-REWRITTEN = """\
-import depwatch
-import pytest
-
-RATE = 1
-LOG = []
-
-
-class Shape:
-    sides = 3
-
-
-def read():
-    return RATE
-
-
-@pytest.fixture(scope="module")
-def handle():
-    recorder = depwatch.Recorder("rewritten")
-    assert recorder.read_global(read, "RATE") == 1
-    assert recorder.read_type_attr(Shape, "sides") == 3
-    handle = recorder.commit(on_invalidate=lambda handle: LOG.append("invalidated"))
-    yield handle
-    handle.release()
-
-
-@pytest.mark.parametrize("turn", range(4))
-def test_patched(handle, monkeypatch, turn):
-    assert handle.valid and read() == 1
-    monkeypatch.setattr(f"{__name__}.RATE", 2)
-    assert handle.broken == 1
-    assert read() == 2
-    monkeypatch.setattr(Shape, "sides", 4)
-    assert handle.broken == 2
-    assert "RATE" in depwatch.explain(handle) and "sides" in depwatch.explain(handle)
-
-
-def test_undone(handle):
-    assert handle.valid
-    depwatch.drain()
-    assert LOG == ["invalidated"] * 4
-    assert recorded() == 1
-
-
-def recorded():
-    recorder = depwatch.Recorder("again")
-    value = recorder.read_global(read, "RATE")
-    recorder.commit().release()
-    return value
-
-
-def test_what_fails_is_explained_by_the_rewritten_assert(handle):
-    assert recorded() + handle.broken == 3
-"""
-
 
 def test_pytest_rewrites_asserts_in_a_module_whose_globals_are_watched_and_patched(tmp_path):
-    (tmp_path / "test_rewritten.py").write_text(REWRITTEN)
+    shutil.copy(PROGRAMS / "rewritten.py", tmp_path / "test_rewritten.py")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", ".", "."]
     printed = run(command, tmp_path, status=1, PYTEST_ADDOPTS="", PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
     assert "1 failed, 5 passed" in printed

@@ -1,0 +1,20 @@
+import importlib.util
+import sys
+
+spec = importlib.util.spec_from_file_location("counting", sys.argv[1])
+counting = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(counting)
+import depwatch
+
+slots = lambda: [value for name, value in depwatch.stats().items() if name.endswith("_slots")]
+depwatch.get_lifecycle_callback(), depwatch.set_lifecycle_callback(None)
+print(slots())
+counting.take_slots(2)
+try:
+    depwatch.set_lifecycle_callback(print)
+except depwatch.Unwatchable as error:
+    print("no function watcher slot is free" in str(error), depwatch.get_lifecycle_callback(), slots())
+counting.give_slots(2)
+depwatch.set_lifecycle_callback(lambda *told: None)
+print(slots())
+depwatch.set_lifecycle_callback(None)
