@@ -214,8 +214,10 @@ def same(a, b):
 
 
 def path_of_tests():
-    """PYTHONPATH for other processes: they find what this one finds."""
-    return os.pathsep.join([str(ROOT), *filter(None, sys.path)])
+    """PYTHONPATH for other processes: they find what this one finds, and the helpers in C that are built."""
+    import helpers
+
+    return os.pathsep.join([str(ROOT), str(helpers.FOLDER), *filter(None, sys.path)])
 
 
 def python(program, *arguments, status=0, stderr=None, cold=False, **environment):

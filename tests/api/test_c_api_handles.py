@@ -1,15 +1,17 @@
 """Listeners in C of what becomes of a handle: told at once of each state, and only of the handles that they are for."""
 
-import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
 import depwatch
 from depwatch import Released
 from native import INVALID, NEW, OLD, RETIRED, VALID, frozen
-from support import namespace, without_automatic_drain
+from support import namespace, python, without_automatic_drain
+
+PROGRAMS = Path(__file__).with_name("programs")
 
 INVALIDATED, RESUMED = INVALID, VALID
 
@@ -282,24 +284,4 @@ def test_listeners_of_handles_allocate_and_queue_nothing_while_cpython_stores(c,
 
 
 def test_listeners_of_handles_that_are_never_let_go_do_no_harm_at_exit(c):
-    source = f"""
-import atexit, importlib.util, sys
-atexit.register(lambda: at_the_end())  # after depwatch's, which comes later
-spec = importlib.util.spec_from_file_location("capi_user", {c.__file__!r})
-c = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(c)
-mapping = {{"key": 1}}
-recorder = c.recorder_new("left")
-c.read(recorder, c.facet_of_key(mapping, "key"))
-handle = c.commit(recorder)
-sys.kept = c.listen_handle(handle, 1)
-def at_the_end():
-    mapping["key"] = 3
-    print(c.broken(handle), c.told_of_handles())
-mapping["key"] = 2
-print(c.broken(handle), len(c.told_of_handles()))
-mapping["key"] = 1
-print(c.broken(handle), len(c.told_of_handles()))
-"""
-    ended = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, timeout=60)
-    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "1 1\n0 1\n1 []\n", "")
+    assert python(PROGRAMS / "handle_listeners.py") == "1 1\n0 1\n1 []\n"

@@ -2,6 +2,7 @@
 
 import inspect
 import warnings
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,8 @@ import depwatch
 from claims import Claims, along_the_mro
 from fuzz.keys import Key
 from support import dependents, freeze_attribute, python, without_automatic_drain
+
+PROGRAMS = Path(__file__).with_name("programs")
 
 # --- code that runs while an MRO is made -----------------------------------------------------------------------------
 
@@ -114,26 +117,7 @@ def test_bases_assigned_by_a_key_that_is_hashed_during_the_look_up_are_seen(log)
     "depwatch.id_of(cls)", "depwatch.dependents(cls)",
 ])  # fmt: skip
 def test_a_class_that_has_no_mro_yet_is_refused_or_harmless(use):
-    script = """
-        import depwatch
-
-        class Meta(type):
-            def mro(cls):
-                recorder = depwatch.Recorder("r")
-                try:
-                    USE
-                except depwatch.Unwatchable as error:
-                    assert "MRO" in str(error) or "mro" in str(error), error
-                return super().mro()
-
-        class C(metaclass=Meta):
-            x = 1
-
-        C.x = 2
-        depwatch.drain()
-        print("alive")
-        """
-    assert python(script.replace("USE", use)) == "alive\n"
+    assert python(PROGRAMS / "no_mro_yet.py", use) == "alive\n"
 
 
 # --- who is asked ----------------------------------------------------------------------------------------------------

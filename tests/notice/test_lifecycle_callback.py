@@ -120,10 +120,7 @@ def test_no_reference_to_a_callback_stays_when_another_is_set(life):
 
 
 def test_only_a_callback_takes_a_watcher_slot_and_without_one_it_is_unwatchable(counting):
-    printed = python(
-        PROGRAMS / "slot_of_the_callback.py",
-        counting.__file__,
-    )
+    printed = python(PROGRAMS / "slot_of_the_callback.py")
     assert printed.splitlines() == ["[0, 0, 0, 0]", "True None [0, 0, 0, 0]", "[0, 0, 1, 0]"]
 
 

@@ -30,12 +30,7 @@ def test_changes_by_finalizers_during_exit_are_survived():
     ],
 )
 def test_the_exit_status_stays_as_it_is(end):
-    python(
-        PROGRAMS / "exit_status.py",
-        end,
-        status=3,
-        stderr="",
-    )
+    python(PROGRAMS / "exit_status.py", end, status=3, stderr="")
 
 
 def test_what_is_used_in_atexit_functions_still_works_or_says_why():
@@ -52,12 +47,7 @@ def test_a_thread_that_still_changes_things_at_exit_is_survived():
     [("ValueError('why')", 1, ""), ("KeyboardInterrupt", -2, ""), ("SystemExit('why')", 1, "why\n")],
 )
 def test_an_error_that_ends_the_program_is_all_that_is_said(error, status, stderr):
-    printed = python(
-        PROGRAMS / "error_at_the_end.py",
-        error,
-        status=status,
-        stderr=stderr,
-    )
+    printed = python(PROGRAMS / "error_at_the_end.py", error, status=status, stderr=stderr)
     reported = [] if stderr else [error.partition("(")[0]]
     assert sorted(printed.split()) == [*reported, "told"]
 
@@ -94,4 +84,4 @@ def test_threads_that_compile_commit_and_drain_at_exit_are_survived():
 
 
 def test_whatever_is_imported_first_the_end_has_the_right_status_and_is_silent(others):
-    assert python(PROGRAMS / "orders.py", others.__file__) == "11 orders\n"
+    assert python(PROGRAMS / "orders.py") == "11 orders\n"

@@ -1,9 +1,5 @@
-import importlib.util
-import sys
+import counting
 
-spec = importlib.util.spec_from_file_location("counting", sys.argv[1])
-counting = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(counting)
 import depwatch
 
 slots = lambda: [value for name, value in depwatch.stats().items() if name.endswith("_slots")]

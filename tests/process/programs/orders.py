@@ -65,11 +65,8 @@ def finalize_part():
 
 
 def others_part():
-    import importlib.util
+    import others
 
-    spec = importlib.util.spec_from_file_location("others", sys.argv[1])
-    others = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(others)
     for kind, obj in enumerate((namespace, Class, change, change.__code__)):
         others.add(kind, 0)
         others.watch(kind, 0, obj)
