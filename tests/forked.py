@@ -39,6 +39,7 @@ def become(source, path, arguments, streams, folder, environment, original):
     sys.argv = [path or "-c", *arguments]
     if original is not None:
         sys.orig_argv = original
+    sys.path[0] = os.getcwd() if path is None and folder is not None else ""
     if path is not None:
         sys.path[0] = os.path.dirname(path)
         sys.modules["__main__"].__file__ = path

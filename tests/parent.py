@@ -41,19 +41,23 @@ class Parent:
         self.files.cleanup()
 
     def run(self, program, *arguments, cwd=None, environment=None, input="", original=None, limit=LIMIT):
-        """Run a program (its text, or the path of its file) in a child; its CompletedProcess."""
+        """Run a program (its text, or the path of its file) in a child; its CompletedProcess.
+
+        environment: variables that differ from ours; None: there is none of that name. original: sys.orig_argv.
+        """
         path = str(program) if isinstance(program, Path) else None
         streams = [os.path.join(self.files.name, name) for name in ("in", "out", "err")]
         for stream, text in zip(streams, (input, "", ""), strict=True):
             Path(stream).unlink(missing_ok=True)  # another child that has left a child may still write to the last
             Path(stream).write_text(text, encoding="utf-8")
+        variables = {**os.environ, "PYTHONPATH": path_of_tests(), **self.environment, **(environment or {})}
         request = {
             "source": program.read_text(encoding="utf-8") if path else program,
             "path": path,
             "arguments": arguments,
             "streams": streams,
             "folder": None if cwd is None else str(cwd),
-            "environment": {**os.environ, "PYTHONPATH": path_of_tests(), **self.environment, **(environment or {})},
+            "environment": {name: value for name, value in variables.items() if value is not None},
             "original": original,
         }
         self.process.stdin.write(repr(request).encode() + b"\n")
@@ -69,6 +73,23 @@ class Parent:
 def parent(*modules):
     """The one that has imported these."""
     return Parent(*modules)
+
+
+COMMANDS = (
+    "runpy", "numpy", "pyarrow.parquet", "duckdb", "click", "rich.console", "depwatch.cli", "depwatch.compare.replay.run",
+    "depwatch.compare.trace.supervise", "depwatch.compare.trace.journal", "depwatch.compare.trace.writer",
+)  # fmt: skip
+
+
+AS_MODULE = "import runpy\nrunpy._run_module_as_main('depwatch')"
+
+
+def depwatch(*arguments, program=AS_MODULE, **options):
+    """`python -m depwatch ARGUMENTS` or another program, in a child of one that has imported what the commands do."""
+    options["environment"] = {"PYTHONPATH": None} | options.get("environment", {})
+    return parent(*COMMANDS).run(
+        program, *arguments, original=[sys.executable, "-m", "depwatch", *arguments], **options
+    )
 
 
 def warm():
