@@ -32,13 +32,21 @@ settings.register_profile(
 settings.load_profile("suite")
 
 
-# Files with the longest tests: these first, or one worker would still be at them when the other has nothing to do.
-LONG = ["test_fleet", "test_bench_index", "test_notebooks", "test_fuzz", "test_graph", "test_corpus_run", "test_dev"]
+def pytest_addoption(parser):
+    parser.addoption("--all", action="store_true", help="also the tests that are marked as slow")
+
+
+def pytest_configure(config):
+    """Without --all, what is slow is left out, but where the command line names a test or marks."""
+    option = config.option
+    if not (option.all or option.markexpr or any("::" in argument for argument in config.args)):
+        option.markexpr = "not slow"
 
 
 def pytest_collection_modifyitems(config, items):
+    """The slow ones first, or one worker would still be at them when the others have nothing to do."""
     if hasattr(config, "workerinput"):  # one of several workers
-        items.sort(key=lambda item: LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG))
+        items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 @pytest.fixture(autouse=True)

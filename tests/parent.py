@@ -76,8 +76,8 @@ def parent(*modules):
 
 
 COMMANDS = (
-    "runpy", "numpy", "pyarrow.parquet", "duckdb", "click", "rich.console", "depwatch.cli", "depwatch.compare.replay.run",
-    "depwatch.compare.trace.supervise", "depwatch.compare.trace.journal", "depwatch.compare.trace.writer",
+    "runpy", "numpy", "pyarrow.parquet", "duckdb", "click", "rich.console", "depwatch.cli",
+    "depwatch.compare.replay.run", "depwatch.compare.trace.supervise", "depwatch.compare.trace.journal", "depwatch.compare.trace.writer",
 )  # fmt: skip
 
 
