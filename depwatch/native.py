@@ -1,4 +1,4 @@
-"""What the C API means by an object and a name: the facets that ext/capi.pxi hands out, and where depwatch.h is."""
+"""What the C API means by an object and a name: the facets that ext/api/capi.pxi hands out, and where depwatch.h is."""
 
 import types
 from pathlib import Path
@@ -7,9 +7,12 @@ from typing import Any
 from depwatch import _core, naming
 from depwatch._core import FacetReference
 from depwatch.errors import Unwatchable
+from depwatch.index import id_of
+from depwatch.naming import created_facet
 from depwatch.recorder import Recorder
 from depwatch.values import brief, is_a
 
+__all__ = ["created_facet", "id_of"]  # as they are
 _PARTS = ("code", "defaults", "kwdefaults", "existence")  # numbered as depwatch_part
 
 

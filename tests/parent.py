@@ -75,11 +75,8 @@ def parent(*modules):
     return Parent(*modules)
 
 
-COMMANDS = (
-    "runpy", "numpy", "pyarrow.parquet", "duckdb", "click", "rich.console", "depwatch.cli",
-    "depwatch.compare.replay.run", "depwatch.compare.trace.supervise", "depwatch.compare.trace.journal", "depwatch.compare.trace.writer",
-)  # fmt: skip
-
+COMMANDS = ["runpy", "numpy", "pyarrow.parquet", "duckdb", "rich.console", "depwatch.cli"]
+COMMANDS += [f"depwatch.compare.{name}" for name in ("replay.run", "trace.supervise", "trace.journal", "trace.writer")]
 
 AS_MODULE = "import runpy\nrunpy._run_module_as_main('depwatch')"
 

@@ -22,7 +22,6 @@ import depwatch
 ROOT = Path(__file__).parent.parent
 NATIVE = ROOT / "tests" / "native"  # the helpers in C
 EXT = ROOT / "ext"
-EXT_INCLUDES = [f"-I{folder}" for folder in sorted({EXT, *(path.parent for path in EXT.rglob("*.h"))})]
 UNKNOWN = depwatch.UNKNOWN
 NO_NUMBA = (3, 16)  # the first CPython that it has no release for, as pyproject.toml says
 
@@ -166,12 +165,6 @@ def compiler():
     if platform_include := sysconfig.get_path("platinclude"):
         flags.append(f"-I{platform_include}")
     return shlex.split(sysconfig.get_config_var("CC") or "cc"), flags
-
-
-def ext_source(name):
-    """The file of that name in ext/, in whichever room it is."""
-    (path,) = EXT.rglob(name)
-    return path
 
 
 def ext_sources(*patterns):

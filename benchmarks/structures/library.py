@@ -17,21 +17,6 @@ HERE = Path(__file__).resolve().parent
 EXT = HERE.parent.parent / "ext"
 BUILT = HERE.parent / ".build"
 PROGRAM = "instructions.c"  # has main(): not part of the library
-# Of ext/: the index, and what it is linked with.
-INDEX_SOURCES = (
-    "blocks.c",
-    "byte_chunks.c",
-    "bytes.c",
-    "containers.c",
-    "dependents.c",
-    "edges.c",
-    "facet_list.c",
-    "gathering.c",
-    "graph.c",
-    "pages.c",
-    "pool.c",
-    "walk.c",
-)
 # As the extension is built for a release build of CPython.
 FLAGS = ("-O2", "-DNDEBUG", "-std=gnu11", "-Wall", "-Wextra", "-Wno-unused-parameter", "-g")
 
@@ -69,12 +54,12 @@ def program() -> Path:
 def compile_once(name: str, *, shared: bool) -> Path:
     """Compile into benchmarks/.build, unless what these sources and flags give is there already."""
     sources = sorted(path for path in HERE.glob("*.c") if shared is False or path.name != PROGRAM)
-    sources += [EXT / name for name in INDEX_SOURCES]
+    sources += sorted((EXT / "index").glob("*.c"))  # which knows nothing of Python
     compiler = shlex.split(sysconfig.get_config_var("CC") or "cc")
     command = [*compiler, *FLAGS, f"-I{EXT}", *(["-shared", "-fPIC"] if shared else [])]
     # Contents, not dates: a checkout or a copy may keep old dates.
     checksum = hashlib.sha256(repr((command, [path.name for path in sources])).encode())
-    for path in [*sources, *sorted(HERE.glob("*.h")), *sorted(EXT.glob("*.h"))]:
+    for path in [*sources, *sorted(HERE.glob("*.h")), *sorted(EXT.glob("index/*.h"))]:
         checksum.update(path.read_bytes())
     stem, dot, ending = name.partition(".")
     built = BUILT / f"{stem}-{checksum.hexdigest()[:16]}{dot}{ending}"

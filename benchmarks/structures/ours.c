@@ -1,7 +1,7 @@
 /* The index of depwatch, from the sources that the extension is built from. */
 #include <stdlib.h>
 
-#include "graph.h"
+#include "index/graph.h"
 #include "structure.h"
 
 static void destroy(void *self)

@@ -2,8 +2,10 @@
 
 import builtins
 import functools
+import re
 import sys
 import types
+from array import array
 
 import pytest
 
@@ -215,7 +217,6 @@ def test_a_name_that_is_no_exact_str_is_named(name):
         lambda: recorder().read_global({}, name), lambda: recorder().read_attr(module, name),
         lambda: recorder().read_type_attr(Instance, name), lambda: recorder().value_cell({}, name, "object"),
         lambda: recorder().guard_cell({}, name), lambda: depwatch.subscribe(print, {}, name),
-        lambda: depwatch.advise({}, name),
     ):  # fmt: skip
         with pytest.raises(TypeError, match=named):
             use()
@@ -282,13 +283,20 @@ def test_an_object_that_nobody_watches_has_no_dependents():
         assert not depwatch.dependents(obj)
 
 
-@pytest.mark.parametrize("obj", [3, "text", None, object()], ids=without_addresses)
-def test_dependents_of_what_cannot_be_watched_is_a_type_error_or_empty(obj):
-    try:
-        found = depwatch.dependents(obj)
-    except (TypeError, depwatch.Unwatchable):
-        return
-    assert not found
+@pytest.mark.parametrize("obj", [3, "text", None, object(), [].append, array("I")], ids=without_addresses)
+def test_what_cannot_be_watched_is_refused_as_by_id_of(obj):
+    with pytest.raises(depwatch.Unwatchable) as refusal:
+        depwatch.id_of(obj)
+    for ask in (depwatch.dependents, lambda obj: depwatch.invalidate([{}, obj], "why")):
+        with pytest.raises(depwatch.Unwatchable, match=f"^{re.escape(str(refusal.value))}$"):
+            ask(obj)
+
+
+def test_a_part_that_the_object_does_not_have_is_refused():
+    function = closure()
+    for obj, part in ((function, "nonsense"), (function.__code__, "code")):
+        with pytest.raises(ValueError, match=f"has no part '{part}'"):
+            depwatch.dependents(obj, part)
 
 
 # --- Released --------------------------------------------------------------------------------------------------------

@@ -7,8 +7,7 @@ from array import array
 import pytest
 
 import depwatch
-from depwatch import _core
-from support import byte_at, dependents, freeze, namespace, without_automatic_drain
+from support import byte_at, dependents, namespace, without_automatic_drain
 
 
 def read_all(globals_, *names, unstable_after=6):
@@ -47,15 +46,6 @@ def test_each_handle_depends_on_what_its_numbers_say():
     globals_["Y"] = 2
     globals_["X"] = 1
     assert all(handle.valid for handle in handles) and nothing.valid
-
-
-def test_it_is_the_same_as_committing_one_by_one():
-    globals_ = namespace(X=1, Y=2)
-    recorder, numbers = read_all(globals_, "X", "Y")
-    handles = commit(recorder, numbers, "XY")
-    single = freeze(globals_, "X", "Y").commit()
-    together, alone = (_core.facets_of_handles(array("I", [handle.id]))[1] for handle in (handles[0], single))
-    assert together == alone
 
 
 def test_one_recorder_commits_as_often_as_it_likes():
@@ -287,6 +277,3 @@ def test_ten_thousand_at_once_are_exact():
         for read in reads[offsets[i] : offsets[i + 1]]:
             expected.setdefault(name_of.get(read, "__builtins__"), set()).add(handle)
     assert {name: dependents(globals_, name) for name in [*numbers, "__builtins__"] if name in expected} == expected
-    graph = depwatch.restore(depwatch.snapshot())
-    described = {description.name: facet for facet, description in graph.described.items()}
-    assert {name: set(graph.dependents(facet)) for name, facet in described.items()} == expected

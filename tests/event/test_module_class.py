@@ -7,7 +7,7 @@ import types
 import pytest
 
 import depwatch
-from support import without_automatic_drain
+from support import byte_at, without_automatic_drain
 
 
 class Plain(types.ModuleType):
@@ -45,7 +45,10 @@ class Reading:
 
     def claimed(self):
         """Whether any of them says that the attribute is what it was; all or none."""
-        claims = {self.handle.valid, *(cell._reference.guard == 1 for cell in self.cells)}
+        claims = {
+            self.handle.valid,
+            *(byte_at(getattr(cell, "guard_address", cell.address)) == 1 for cell in self.cells),
+        }
         assert len(claims) == 1
         return claims.pop()
 

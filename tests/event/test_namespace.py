@@ -228,5 +228,5 @@ def test_a_recorded_value_whose_destructor_rebinds_its_name_makes_nothing_stale(
     assert (handle.valid, cell.value) == (False, "stored")
     depwatch.drain()  # the old value dies here
     assert globals_["X"] == cell.value == "from the destructor"
-    assert log.drained() == [("invalidated", "r"), ("retired", "r")]
+    assert log.drained() == [("retired", "r")]
     assert handle.retired

@@ -84,7 +84,7 @@ def test_every_route_has_a_byte_and_every_byte_but_0_a_route():
 # A depwatch that is wrong, and what the fuzzer must then say.
 SABOTAGE = {
     "handles are always valid": (
-        "from depwatch import _core; byte = _core.byte; _core.byte = lambda handle: 0 if byte(handle) < 255 else 255",
+        "from fuzz import checks; checks.byte_of = lambda handle: 255 if handle.retired else 0",
         "wrong: stale: ",
     ),
     "a cell of floats is frozen": (
@@ -118,7 +118,7 @@ SABOTAGE = {
         "wrong: ",
     ),
     "reasons are made up": (
-        "from depwatch import notice; notice._REASONS = dict.fromkeys(notice._REASONS, 'died')",
+        "from fuzz import checks; checks.reason_of = lambda handle: 'it died'",
         "wrong: retired without that reason: ",
     ),
     "a process that crashes": (

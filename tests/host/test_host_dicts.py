@@ -305,7 +305,7 @@ INSTANCES = {
 @pytest.mark.parametrize("combined", [False, True])
 @pytest.mark.parametrize("kind", INSTANCES)
 def test_what_3_13_0_misses_are_the_stores_into_values_that_are_inline(host, kind, combined, warm):
-    """misses_events() in ext/watch.h refuses dicts that have their values inside the object, and so these."""
+    """misses_events() in ext/watch/watch.h refuses dicts that have their values inside the object, and so these."""
     base, body, inline = INSTANCES[kind]
     cls = type("K", (base,), dict(body))
     store = module("def store(o, value):\n o.a = value\ndef new(o, value):\n o.new = value\ndef delete(o):\n del o.b")

@@ -129,7 +129,7 @@ def test_only_3_15_lets_a_class_leave_a_static_base(host):
 
 
 def test_the_table_of_a_static_type_is_found_through_the_garbage_collector(host):
-    """How ext/subclasses.c finds it: the dict that refers to the subclass's own weak reference."""
+    """How ext/facet/bases.c finds it: the dict that refers to the subclass's own weak reference."""
     names = module("class M(list): pass")
     cls = names["M"]
     reference = weakref.ref(cls)

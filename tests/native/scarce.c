@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "blocks.h"
-#include "graph.h"
+#include "index/blocks.h"
+#include "index/graph.h"
 
 #define FACETS 24
 #define HANDLES 140000

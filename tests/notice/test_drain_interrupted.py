@@ -1,9 +1,10 @@
 """Signal handlers that raise while depwatch drains: nothing is lost for it, and the program gets what they raised."""
 
-import gc
-import os
+import _thread
 import re
+import signal
 import sys
+import types
 from array import array
 from pathlib import Path
 
@@ -11,140 +12,116 @@ import pytest
 
 import depwatch
 from fuzz.keys import Key
-from support import Log, few_objects, freeze, freeze_attribute, namespace, python, without_automatic_drain
+from support import at_once, freeze, namespace, python, without_automatic_drain
 
 PROGRAMS = Path(__file__).with_name("programs")
 
-OURS = str(Path(depwatch.__file__).parent) + os.sep
 MANY = 3
+VALUES = (1, -(2**70), 2**5000, 1.5, "text" * 50, b"bytes" * 50, [1], print, len, types.ModuleType("m"), object(), None)
 
 
 class Alarm(Exception):
     pass
 
 
-class Interruption:
-    """Raises Alarm before the at-th line of depwatch's own Python code that runs, where a signal handler may."""
-
-    def __init__(self, at):
-        self.at = at
-        self.passed = 0
-
-    def __enter__(self):
-        sys.settrace(self.trace)
-        return self
-
-    def __exit__(self, *exception):
-        sys.settrace(None)
-
-    def trace(self, frame, event, argument):
-        code = frame.f_code
-        if not code.co_filename.startswith(OURS) or code is depwatch.drain.__code__:
-            return None
-        if event in ("call", "line"):
-            self.passed += 1
-            if self.passed == self.at:
-                raise Alarm
-        return self.trace
-
-
 class Scene:
-    """All that a drain can have to do: details for listeners, handles in every new state, an entry, shared cells."""
+    """All that a drain can have to do: details for listeners, handles in every new state, an entry, shared cells. All
+    that it calls is C code, in which no signal handler can run.
+    """
 
-    def __init__(self):
-        self.log = log = Log()
-        self.globals = namespace(X=1, Y=1, Z=1)
+    def __init__(self, old):
+        self.events, self.invalid, self.resumed, self.retired = [], [], [], []
+        self.globals, self.dying = namespace(X=old, Y=1, Z=1), [namespace(X=1)]
         exec("def f(): return 1", self.globals)
-        cls = type("C", (), {"x": 1})
-        self.classes = [cls]
+
+        def commit(recorder):
+            told = {
+                "on_invalidate": self.invalid.append,
+                "on_resume": self.resumed.append,
+                "on_retire": self.retired.append,
+            }
+            return recorder.commit(**told)
+
         self.handles = [
-            log.commit(freeze(self.globals, "X", name="broken")),
-            log.commit(freeze(self.globals, "Z", name="healed")),
-            log.commit(freeze(self.globals, "Y", name="retired by hand")),
-            log.commit(freeze(self.globals, "Y", name="unstable", unstable_after=1)),
-            log.commit(freeze_attribute(cls, "x", name="died")),
+            commit(freeze(self.globals, "X", name="broken")),
+            commit(freeze(self.globals, "Z", name="healed")),
+            commit(freeze(self.globals, "Y", name="retired by hand")),
+            commit(freeze(self.globals, "Y", name="unstable", unstable_after=1)),
+            commit(freeze(self.dying[0], "X", name="died")),
         ]
         self.entry = depwatch.install(self.globals["f"], lambda: 2, self.handles[2])
         recorder = freeze(self.globals, "X", name="many")
         self.cell = recorder.value_cell(self.globals, "Y", "i64")
-        self.many = recorder.commit_many(array("Q", range(MANY + 1)), array("I", [0] * MANY), on_retire=log.retired)
+        self.many = recorder.commit_many(
+            array("Q", range(MANY + 1)), array("I", [0] * MANY), on_retire=self.retired.append
+        )
         self.subscriptions = [
-            depwatch.subscribe(log.event, self.globals, "X", "Y"),
-            depwatch.subscribe(log.event, self.globals, "X"),
-            depwatch.subscribe(log.event, cls, "x"),
+            depwatch.subscribe(self.events.append, self.globals, "X", "Y"),
+            depwatch.subscribe(self.events.append, self.dying[0], "X"),
         ]
         self.globals["Z"] = 2
-        log.drained()
+        depwatch.drain()
+        for told in (self.events, self.invalid, self.resumed, self.retired):
+            told.clear()
 
-    def change(self):
-        self.globals |= {"X": 2, "Y": 2, "Z": 1}
-        self.handles[2].retire("by hand")
-        self.many[1].retire("also by hand")
-        self.many.release()
-        self.classes.clear()
-        gc.collect()
+    def changes(self, new):
+        """Calls of C code."""
+        return (
+            (self.globals.update, {"X": new, "Y": 2, "Z": 1}),
+            (self.handles[2].retire, "by hand"),
+            (self.many[1].retire, "also by hand"),
+            (self.many.release,),
+            (self.dying.clear,),
+        )
 
-    def reasons(self):
-        return [re.sub(r"object \d+", "object", str(handle.reason)) for handle in self.handles]
+    def told(self):
+        handles = ([handle.name for handle in told] for told in (self.invalid, self.resumed, self.retired))
+        reasons = [re.sub(r"object \d+", "object", str(handle.reason)) for handle in self.handles]
+        return [event[2:5] for event in self.events], *handles, reasons, self.entry.installed
 
-    def end(self):
-        """What there is now, of things that must not be left behind."""
-        for subscription in self.subscriptions:
+
+@pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
+def test_no_signal_handler_runs_before_a_drain_has_told_everything(value):
+    plain, scene, told = Scene(value), Scene(value), []
+    at_once(*plain.changes(new=(value,)), (depwatch.drain,))
+    expected = plain.told()
+    assert [bool(part) for part in expected] == [True, True, True, True, True, False]
+
+    def handler(number, frame):
+        told.append(scene.told())
+        raise Alarm
+
+    before = signal.signal(signal.SIGALRM, handler)
+    try:
+        with pytest.raises(Alarm):
+            at_once(*scene.changes(new=(value,)), (_thread.interrupt_main, signal.SIGALRM), (depwatch.drain,))
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert told == [expected]
+    for each in (plain, scene):
+        for subscription in each.subscriptions:
             subscription.cancel()
-        for handle in self.handles:
-            handle.release()
-        log = self.log.drained()
-        left = {name: depwatch.stats()[name] for name in ("objects", "facets", "handles", "dependencies")}
-        return log, self.entry.installed, self.cell._reference.released, left
 
 
-def play(at):
-    """The scene with that interruption. (What was told and is left, how many lines ran, whether it raised)."""
-    scene = Scene()
-    scene.change()
-    raised = False
-    with Interruption(at) as interruption:
-        try:
-            depwatch.drain()
-        except Alarm:
-            raised = True
-    told = (list(scene.log), scene.reasons(), scene.entry.installed)
-    end = scene.end()
-    return (told, end), interruption.passed, raised
+def test_what_a_handler_raises_in_a_listener_is_the_listeners(log, monkeypatch):
+    raised, globals_ = [], namespace(X=1)
+    monkeypatch.setattr(sys, "unraisablehook", lambda unraisable: raised.append(unraisable.exc_type))
 
+    def handler(number, frame):
+        raise Alarm
 
-@without_automatic_drain
-def test_wherever_an_exception_interrupts_a_drain_all_is_told_once_and_it_is_raised():
-    with few_objects():  # each collection is to look at one scene only
-        depwatch.drain()  # nor is a drain to find what earlier tests left
-        plain, lines, raised = play(0)
-        (told, _, _), _ = plain
-        assert (raised, lines > 100) == (False, True)
-        states = {entry[0] for entry in told}
-        assert {"MODIFIED", "DESTROYED", "invalidated", "resumed", "retired"} <= states
-        for at in range(1, lines + 1):
-            same, _, raised = play(at)
-            assert (same, raised) == (plain, True), f"before line {at}"
+    def listener(event):
+        pass
 
-
-@without_automatic_drain
-def test_a_reused_handle_id_is_not_taken_for_the_retired_one(log):
-    globals_ = namespace(X=1, Y=1)
-    gone = log.commit(freeze(globals_, "X", name="gone"))
-    number, made = gone.id, []
-
-    def commit_at_once(frame, event, argument):
-        if frame.f_code.co_filename.startswith(OURS) and frame.f_code is not depwatch.drain.__code__:
-            sys.settrace(None)
-            made.append(log.commit(freeze(globals_, "Y", name="new")))
-
-    gone.release()
-    sys.settrace(commit_at_once)
-    depwatch.drain()
-    sys.settrace(None)
-    assert [handle.id for handle in made] == [number]
-    globals_["Y"] = 2
-    assert log.drained() == [("invalidated", "new")]
+    first, second = (depwatch.subscribe(call, globals_, "X") for call in (listener, log.event))
+    before = signal.signal(signal.SIGALRM, handler)
+    try:
+        at_once((globals_.update, {"X": 2}), (_thread.interrupt_main, signal.SIGALRM), (depwatch.drain,))
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert (raised, log) == ([Alarm], [("MODIFIED", "X", 1, 2)])
+    first.cancel()
+    second.cancel()
 
 
 @without_automatic_drain

@@ -68,7 +68,7 @@ def test_drain_returns_how_many_listeners_and_callbacks_it_called(log):
 
 @without_automatic_drain
 @pytest.mark.parametrize("settle", [
-    depwatch.stats, lambda: depwatch.dependents({}), lambda: depwatch.advise({"X": 1}, "X"),
+    depwatch.stats, lambda: depwatch.dependents({}),
     lambda: depwatch.Recorder("r").read_global({"X": 1}, "X"), lambda: freeze({}).commit(),
     lambda: depwatch.explain(freeze({}).commit()),
 ])  # fmt: skip
@@ -513,7 +513,7 @@ def test_a_change_from_c_names_the_line_that_called_it():
     assert f"{__file__}:{line}" in depwatch.explain(handle)
 
 
-# --- stats and advise ------------------------------------------------------------------------------------------------
+# --- stats -----------------------------------------------------------------------------------------------------------
 
 
 def test_stats_count_what_is_there_and_what_happened(log):
@@ -539,23 +539,3 @@ def test_stats_count_what_is_there_and_what_happened(log):
     for handle in handles:
         handle.release()
     subscription.cancel()
-
-
-def test_advise_freezes_what_never_changed():
-    globals_ = namespace(X="constant")
-    assert depwatch.advise(globals_, "X") is depwatch.Advice.FREEZE
-    assert depwatch.advise(types.ModuleType("m"), "len") is depwatch.Advice.FREEZE
-    assert depwatch.advise(freeze, "depwatch") is depwatch.Advice.FREEZE
-
-
-def test_advise_gives_a_cell_to_a_number_that_changes_and_avoids_the_rest():
-    globals_ = namespace(NUMBER=0, RATE=0.5, OBJECT=None, QUIET=1)
-    for name in ("NUMBER", "RATE", "OBJECT", "QUIET"):
-        assert depwatch.advise(globals_, name) is depwatch.Advice.FREEZE
-    for i in range(1, 20):
-        globals_.update(NUMBER=i, RATE=i + 0.5, OBJECT=[i])
-        depwatch.drain()
-    assert depwatch.advise(globals_, "NUMBER") is depwatch.Advice.CELL
-    assert depwatch.advise(globals_, "RATE") is depwatch.Advice.CELL
-    assert depwatch.advise(globals_, "OBJECT") is depwatch.Advice.AVOID
-    assert depwatch.advise(globals_, "QUIET") is depwatch.Advice.FREEZE

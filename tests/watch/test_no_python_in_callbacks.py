@@ -1,30 +1,13 @@
 """Inside CPython's callbacks: no Python, no allocation, no exception: in the object code, the source, at run time."""
 
 import re
-import shutil
-import subprocess
 import types
 
 import pytest
 
 import depwatch
-from support import (
-    EXT_INCLUDES,
-    UNKNOWN,
-    Counted,
-    compiler,
-    ext_source,
-    ext_sources,
-    freeze,
-    namespace,
-    seen_in,
-    without_automatic_drain,
-)
-
-IN_CALLBACKS = [
-    "event.c", "dict_event.c", "type_event.c", "function_event.c", "module_event.c", "action.c", "provisional.c",
-    "meanwhile.c", "bytes.c", "walk.c", "listeners.c", "handle_listeners.c",
-]  # with all that they inline from the headers  # fmt: skip
+from objects import EXT, core_objects, read, symbols
+from support import UNKNOWN, Counted, freeze, namespace, seen_in, without_automatic_drain
 
 # What object code that runs inside a callback may refer to, and why it does no harm there.
 PYTHON_SYMBOLS = {
@@ -82,72 +65,86 @@ OTHER_SYMBOLS = {
     "__cpu_model",  # data: what the CPU can, read when the library is loaded
     "__cpu_indicator_init",  # sets it, once
 }
-# Defined in other files of ours: data that callbacks read and write, and one function whose address is handed on.
-OUR_SYMBOLS = {
-    "service", "queue", "object_pool", "facet_pool", "handle_pool", "handle_bytes", "objects_by_address", "dict_slot",
-    "block_chunks", "table_of_object", "service_pending", "entries_by_function", "heard_handles", "heard_facets",
-}  # fmt: skip
+# Of the core itself: whose address is handed on, and which no callback calls.
+HANDED_ON = {"service"}  # has the pointer of service_pending, which CPython calls later
+CALLBACKS = (
+    "on_dict_event",
+    "on_type_event",
+    "on_function_event",
+    "on_code_event",
+    "on_module_class",
+    "on_audit_event",
+)
 
 
-def undefined_symbols(objects):
-    """What these object files refer to and do not define."""
-    nm = shutil.which("nm")
-    assert nm, "nm comes with the compiler that built the extension (binutils)"
-    undefined, defined = set(), set()
-    listing = subprocess.run([nm, "-P", *map(str, objects)], check=True, capture_output=True, text=True).stdout
-    for line in listing.splitlines():
-        symbol = line.split()
-        if len(symbol) >= 2:
-            (undefined if symbol[1] in "Uwv" else defined).add(symbol[0])
-    return undefined - defined
+def name_of_section(section):
+    """The function or variable that a section holds: .text.unlikely.name, .data.rel.ro.name, ..."""
+    return re.sub(r"^\.(text|data|bss|rodata)(\.(unlikely|hot|startup|rel|ro|local|str\d.*|cst\d+))*\.?", "", section)
+
+
+def references(objects):
+    """By function or variable (statics as file:name): the names that it refers to."""
+    found = {}
+    for path in objects:
+        defined = symbols(path)
+
+        def full(name, path=path, defined=defined):
+            return f"{path.stem}:{name}" if defined.get(name, "U").islower() and defined.get(name) not in "wv" else name
+
+        holder = None
+        for line in read("readelf", "-rW", path).splitlines():
+            if heading := re.match(r"Relocation section '\.rela(\.\S+)'", line):
+                holder = full(name_of_section(heading.group(1)))
+                found.setdefault(holder, set())
+            elif holder is not None and (entry := re.match(r"[0-9a-f]{12,} +[0-9a-f]+ +R_\S+ +[0-9a-f]+ +(\S+)", line)):
+                name = entry.group(1)
+                found[holder].add(full(name_of_section(name) if name.startswith(".") else name.split("@")[0]))
+    return found
+
+
+def reached(found, starts):
+    """All that these refer to, through whatever is defined in the core."""
+    pending, seen = list(starts), set()
+    while pending:
+        name = pending.pop()
+        if name not in seen:
+            seen.add(name)
+            pending += () if name in HANDED_ON else found.get(name, ())
+    return seen
 
 
 @pytest.mark.parametrize("flags", [["-O2"], ["-O2", "-UNDEBUG"], ["-O1"], ["-O3"]], ids=" ".join)
-def test_the_object_code_of_the_callbacks_refers_to_nothing_that_runs_python(tmp_path, flags):
-    command, build_flags = compiler()
-    options = [*build_flags, *EXT_INCLUDES, "-std=gnu11", "-fPIC", "-g0", *flags]
-    objects = []
-    for source in IN_CALLBACKS:
-        objects.append(tmp_path / f"{source}.o")
-        subprocess.run([*command, *options, "-c", str(ext_source(source)), "-o", str(objects[-1])], check=True)
-    symbols = undefined_symbols(objects)
-    assert symbols & OUR_SYMBOLS >= {"service", "queue", "facet_pool"}  # or nothing was read
-    assert symbols - set(PYTHON_SYMBOLS) - OTHER_SYMBOLS - OUR_SYMBOLS == set()
+def test_callbacks_reach_nothing_that_runs_python_or_allocates(flags):
+    objects = core_objects(*flags).values()
+    found = references(objects)
+    defined = {name for path in objects for name, kind in symbols(path).items() if kind != "U"}
+    starts = [name for name in found if name.split(":")[-1] in CALLBACKS]
+    assert {name.split(":")[-1] for name in starts} == set(CALLBACKS)
+    starts += [name for name in found if name.endswith(":change_bits_avx2")]  # chosen when the library is loaded
+    touched = reached(found, starts)
+    assert touched >= {"service", "queue", "facet_pool", "facet_becomes_unknown"}  # or nothing was read
+    outside = {name for name in touched if ":" not in name and name not in defined and not name.startswith(".L")} - {""}
+    assert outside - set(PYTHON_SYMBOLS) - OTHER_SYMBOLS == set()
 
 
-def callback_source():
-    """The C text that runs inside callbacks, without comments and strings: both files and the inline functions."""
-    texts = {}
-    for path in [*map(ext_source, IN_CALLBACKS), *ext_sources("*.h")]:
-        text = re.sub(r"/\*.*?\*/|//[^\n]*", "", path.read_text(), flags=re.DOTALL)
-        texts[path.name] = re.sub(r'"(\\.|[^"\\])*"', '""', text)
-    return texts
+def test_what_runs_python_at_safe_points_would_be_seen():
+    """A look does all that a callback may not."""
+    found = references(core_objects("-O2").values())
+    assert reached(found, ["facet_look", "facet_new"]) >= {"PyDict_GetItemWithError", "PyErr_SetString", "malloc"}
 
 
-# Names of the C API that run Python, allocate, raise, or give the GIL away.
-CALLS_PYTHON = re.compile(
-    r"\b(Py_(X?DECREF|CLEAR|X?SETREF|BEGIN_ALLOW_THREADS|BuildValue)"
-    r"|PyErr_\w+|PyObject_\w+|PyDict_\w*(Item|Contains|New|Copy)\w*|Py(Mem|Gen|Eval|Run|GILState|Import|Weakref)_\w+"
-    r"|Py(Tuple|List|Set|Bytes|Unicode|Long|Float)_(New|From)\w*|PyUnicode_(Compare|Format|AsUTF8|Concat)\w*"
-    r")\s*\("
-)
-ALLOCATES = re.compile(r"\b(malloc|calloc|realloc|free)\s*\(")  # headers also hold what only safe points call
-
-
-def test_the_source_of_the_callbacks_calls_nothing_that_runs_python():
-    source = callback_source()
-    assert set(source) > set(IN_CALLBACKS)
-    assert {name: CALLS_PYTHON.findall(text) for name, text in source.items() if CALLS_PYTHON.search(text)} == {}
-    assert [name for name in IN_CALLBACKS if ALLOCATES.search(source[name])] == []
+def source_of(*patterns):
+    texts = [path.read_text() for pattern in patterns for path in sorted(EXT.glob(pattern))]
+    text = re.sub(r"/\*.*?\*/|//[^\n]*", "", "\n".join(texts), flags=re.DOTALL)
+    return re.sub(r'"(\\.|[^"\\])*"', '""', text)
 
 
 def test_callbacks_return_0_always():
     """Each `return` of a callback gives 0, or what another function of ours gives that always returns 0."""
-    sources = callback_source()
-    text = "\n".join(sources[name] for name in IN_CALLBACKS)
+    text = source_of("event/*.c", "watch/audit.c")
     functions = dict(re.findall(r"^(?:[\w ]+ )?int (\w+)\([^;{]*\)\n(\{.*?^\})", text, re.MULTILINE | re.DOTALL))
-    callbacks = [name for name in functions if name.startswith("on_")]
-    assert callbacks == ["on_dict_event", "on_type_event", "on_function_event", "on_code_event", "on_audit_event"]
+    callbacks = {name for name in functions if name.startswith("on_")}
+    assert callbacks == set(CALLBACKS) - {"on_module_class"}  # returns nothing
     pending, seen = list(callbacks), set()
     while pending:
         name = pending.pop()
@@ -160,10 +157,11 @@ def test_callbacks_return_0_always():
 
 
 def test_only_those_callbacks_are_given_to_cpython():
-    given = set()
-    for path in ext_sources("*.c", "*.pyx"):
-        given |= set(re.findall(r"Py\w+_Add(?:Watcher|AuditHook)\((\w+)[,)]", path.read_text()))
-    assert given == {"on_dict_event", "on_type_event", "on_function_event", "on_code_event", "on_audit_event"}
+    given = re.findall(r"Py\w+_Add(?:Watcher|AuditHook)\((\S+?)[,)]", source_of("*/*.c", "*/*.pyx", "*/*.pxi"))
+    kinds = ("dict", "type", "function", "code")
+    assert set(given) == {"on_audit_event", *(f"watch_callbacks->{kind}" for kind in kinds)}
+    table = dict(re.findall(r"\.(\w+) = (on_\w+),", source_of("event/event.c")))
+    assert {table[kind] for kind in (*kinds, "module_class")} == set(CALLBACKS) - {"on_audit_event"}
 
 
 # --- at run time: what is allocated while CPython stores -------------------------------------------------------------

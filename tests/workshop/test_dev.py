@@ -1,42 +1,35 @@
-"""./dev on machines that are not like the developer's: which Python it takes, and what it says when there is none."""
+"""./dev on machines that are not like the developer's: the Python it takes, what it installs, what it says of failures.
 
-import os
+The Pythons of these machines answer questions as the real one does, but install nothing: they note what was asked.
+"""
+
 import platform
 import re
+import shlex
 import shutil
-import signal
 import subprocess
 import sys
-import sysconfig
 
 import pytest
 
 from support import ROOT
 
-TOOLS = ("basename", "cat", "cksum", "dirname", "find", "mkdir", "mktemp", "rm", "sed", "sort", "cut", "paste")
-BASE_PYTHON = sys._base_executable
-
-needs_ensurepip = pytest.mark.skipif(
-    subprocess.run([BASE_PYTHON, "-I", "-c", "import ensurepip; ensurepip.version()"], capture_output=True).returncode,
-    reason="this Python has no ensurepip: ./dev would not choose it by itself",
-)
+TOOLS = ("basename", "cat", "cksum", "cut", "dirname", "grep", "mkdir", "paste", "sed")
+BASE_PYTHON = shlex.quote(sys._base_executable)
+MAKING = f"making .venv with CPython {platform.python_version()}"
 
 
 class Machine:
     """A checkout, a PATH without any Python, and an empty home."""
 
     def __init__(self, folder):
-        self.checkout = folder / "checkout"
+        self.checkout = folder / "a checkout"
         self.bin = folder / "bin"
         self.home = folder / "home"
         for made in (self.checkout, self.bin, self.home, self.checkout / "benchmarks"):
             made.mkdir()
-        for name in ("dev", "pyproject.toml", "setup.cfg", "constraints.txt"):
-            shutil.copy(ROOT / name, self.checkout)
-        shutil.copytree(ROOT / "ext", self.checkout / "ext")
-        shutil.copytree(ROOT / "depwatch" / "include", self.checkout / "depwatch" / "include")
-        for name in ("measure", "events"):
-            shutil.copy(ROOT / "benchmarks" / f"{name}.py", self.checkout / "benchmarks")
+        for name in ("dev", "pyproject.toml", "constraints.txt", "benchmarks/measure.py", "benchmarks/events.py"):
+            shutil.copy(ROOT / name, self.checkout / name)
         for tool in TOOLS:
             (self.bin / tool).symlink_to(shutil.which(tool))
 
@@ -50,55 +43,57 @@ class Machine:
     def failing_shim(self, name):
         self.command(name, f'echo "shim: {name}: command not found" >&2; exit 127')
 
-    def python_that_installs_nothing(self):
-        """On PATH: its pip writes down what it was asked for, or fails while the file `broken` is there; the programs
-        that it runs do nothing. All else is left to a real Python.
-        """
-        self.command(
-            "python3",
+    def python(self, name, answer="", ensurepip=True, pip=True):
+        """`answer` is what it says of itself, if not the truth. pip fails while the file `broken` is there."""
+        return self.command(
+            name,
             f"""PATH=/usr/bin:/bin
+            cd {self.home}
             case "$*" in
-            *ensurepip*) echo "ok {platform.python_version()} pip $0" ;;
-            "-m venv "*) mkdir -p "$3/bin"; touch "$3/pyvenv.cfg"; cp "$0" "$3/bin/python"; cp "$0" "$3/bin/pip" ;;
-            "-m pip install "*" -e "*) touch "{self.checkout}/depwatch/_core{sysconfig.get_config_var("EXT_SUFFIX")}" ;;
-            "-m pip install "*)
-                for file; do :; done # the last argument
-                [ ! -e "{self.home}/broken" ] || {{ echo "the index is down"; exit 1; }}
-                cat "$file" >>"{self.home}/installed" ;;
-            "-m "* | benchmarks/*) ;;
-            *) exec "{BASE_PYTHON}" "$@" ;;
+            "-c "* | "-I -c "*) {f"echo {shlex.quote(answer)}" if answer else f'exec {BASE_PYTHON} "$@"'} ;;
+            "-m venv "*)
+                for venv; do :; done # the last argument
+                mkdir -p "$venv/bin" && touch "$venv/pyvenv.cfg" && cp "$0" "$venv/bin/python" ;;
+            "-m ensurepip "*) exit {int(not ensurepip)} ;;
+            "-m pip "*)
+                case $0 in {self.bin}/*) {"" if pip else "exit 1"} ;; esac # in an environment it has one
+                if [ -e broken ]; then echo "the index is down"; exit 1; fi
+                echo "$*" >>installed ;;
+            *) echo "$*" >>ran ;;
             esac""",
         )
 
-    def steps(self, *arguments, status=0):
+    def dev(self, *arguments, **environment):
+        return subprocess.run(
+            ["/bin/sh", str(self.checkout / "dev"), *arguments],
+            env={"PATH": str(self.bin), "HOME": str(self.home)} | environment,
+            cwd=self.home,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    def steps(self, *arguments, status=0, **environment):
         """What ./dev says that it does, for a command."""
-        done = self.dev(*arguments)
+        done = self.dev(*arguments, **environment)
         assert done.returncode == status, done.stderr
         return [line.removeprefix("dev: ") for line in done.stderr.splitlines()]
 
-    def installed(self):
-        """The packages that were asked for since this was asked last."""
-        lines = (self.home / "installed").read_text().split("\n")
-        (self.home / "installed").unlink()
-        return {re.match(r"[\w-]*", line)[0] for line in lines}
+    def refusal(self, *arguments, **environment):
+        """The one line that ./dev says, and fails."""
+        done = self.dev(*arguments, **environment)
+        assert (done.returncode, done.stdout) == (1, "")
+        (line,) = done.stderr.splitlines()
+        assert line.startswith("dev: ")
+        return line
 
-    def how(self, **environment):
-        # pip finds nothing: these tests end where the first package would be installed.
-        variables = {"PATH": str(self.bin), "HOME": str(self.home), "PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull}
-        return {"env": variables | environment, "cwd": self.home, "text": True, "stdin": subprocess.DEVNULL}
-
-    def dev(self, *arguments, **environment):
-        command = ["/bin/sh", str(self.checkout / "dev"), *arguments]
-        return subprocess.run(command, capture_output=True, timeout=120, **self.how(**environment))
-
-    def says(self, line, *arguments):
-        """Whether ./dev says that on stderr. It is ended there, as what it does next takes seconds."""
-        command = ["/bin/sh", str(self.checkout / "dev"), *arguments]
-        with subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True, **self.how()) as running:
-            said = any(each == f"{line}\n" for each in running.stderr)
-            if said:
-                os.killpg(running.pid, signal.SIGKILL)
-        return said
+    def noted(self, name):
+        """What was installed, or ran, since this was asked last."""
+        path = self.home / name
+        lines = path.read_text().splitlines() if path.exists() else []
+        path.unlink(missing_ok=True)
+        return lines
 
 
 @pytest.fixture
@@ -106,30 +101,20 @@ def machine(tmp_path):
     return Machine(tmp_path)
 
 
-def only_line(text):
-    lines = text.splitlines()
-    assert len(lines) == 1, text
-    return lines[0]
+# --- which Python ----------------------------------------------------------------------------------------------------
 
 
-def test_no_python_gives_one_line_that_says_what_was_looked_for_and_what_to_do(machine):
-    done = machine.dev("test")
-    assert done.returncode == 1
-    assert done.stdout == ""
-    line = only_line(done.stderr)
+def test_without_a_python_one_line_says_where_it_was_looked_for_and_the_remedy(machine):
+    line = machine.refusal("test")
     for part in ("CPython >= 3.12", "$PYTHON", "PATH", "~/.pyenv/versions", "install", "set PYTHON="):
         assert part in line
 
 
 def test_pythons_that_fail_or_are_too_old_are_named_in_that_line(machine):
     machine.failing_shim("python3")
-    machine.command("python3.12", "echo no 3.11.7 is too old")
-    machine.command("python", "echo nonsense")
-    line = only_line(machine.dev("compare", PYTHON="/nonexistent/python").stderr)
-    assert "/nonexistent/python: not found" in line
-    assert "python3: does not start" in line
-    assert "python3.12: 3.11.7 is too old" in line
-    assert "python: does not start" in line
+    machine.command("python3.12", "echo 3.11.7 is too old")
+    line = machine.refusal("compare", PYTHON="/nonexistent/python")
+    assert "(/nonexistent/python: does not start, python3: does not start, python3.12: 3.11.7 is too old)" in line
 
 
 def test_a_free_threaded_python_is_refused_and_named_in_that_line(machine):
@@ -138,122 +123,134 @@ def test_a_free_threaded_python_is_refused_and_named_in_that_line(machine):
         "import sys, sysconfig; real = sysconfig.get_config_var; "
         "sysconfig.get_config_var = lambda name: 1 if name == 'Py_GIL_DISABLED' else real(name); exec(sys.argv[1])"
     )
-    path = machine.command("python3.14t", f'exec "{BASE_PYTHON}" -I -c "{pretend}" "$3"')
-    for command in ("test", "compare"):
-        done = machine.dev(command, PYTHON=str(path))
-        assert done.returncode == 1
-        line = only_line(done.stderr)
-        assert "no CPython >= 3.12" in line
-        assert f"{path}: {platform.python_version()} is free-threaded" in line
+    path = machine.command("python3.14t", f'exec {BASE_PYTHON} -I -c "{pretend}" "$3"')
+    line = machine.refusal("test", PYTHON=str(path))
+    assert "no CPython >= 3.12" in line
+    assert f"({path}: {platform.python_version()} is free-threaded)" in line
     assert not (machine.checkout / ".venv").exists()
 
 
-@needs_ensurepip
-def test_failing_shims_on_path_do_not_stop_the_search(machine):
+@pytest.mark.parametrize("place", ["python", "../home/.pyenv/versions/3.13.0/bin/python3"])
+def test_shims_that_fail_do_not_stop_the_search(machine, place):
     for name in ("python3", "python3.15", "python3.14", "python3.13", "python3.12"):
         machine.failing_shim(name)
-    (machine.bin / "python").symlink_to(BASE_PYTHON)
-    assert machine.says(f"dev: making .venv with CPython {platform.python_version()}", "test")
+    machine.python(place)
+    assert machine.steps("compare") == [MAKING, "installing depwatch[compare]"]
 
 
-@needs_ensurepip
-def test_a_python_in_pyenv_versions_is_found_behind_shims_that_fail(machine):
-    machine.failing_shim("python3")
-    version = machine.home / ".pyenv" / "versions" / f"3.{sys.version_info.minor}.0" / "bin"
-    version.mkdir(parents=True)
-    (version / "python3").symlink_to(BASE_PYTHON)
-    assert machine.says(f"dev: making .venv with CPython {platform.python_version()}", "test")
+def test_a_python_without_ensurepip_gets_pip_from_an_older_one(machine):
+    machine.python("python3", answer="3.11.7 is too old")
+    machine.python("python3.13", ensurepip=False, pip=False)
+    assert machine.steps("compare") == [MAKING, "installing depwatch[compare]"]
+    assert re.fullmatch(r"-m pip install --target \S+/site-packages pip", machine.noted("installed")[0])
 
 
-@needs_ensurepip
-def test_a_step_that_fails_shows_its_log_and_the_next_run_takes_it_up_again(machine):
-    done = machine.dev("test", PYTHON=BASE_PYTHON)
-    assert done.returncode == 1
-    steps = [line for line in done.stderr.splitlines() if line.startswith("dev: ")]
-    assert steps[0] == f"dev: making .venv with CPython {platform.python_version()}"
-    assert steps[1].startswith("dev: installing ")
-    assert steps[2].startswith("dev: that failed")
-    assert "ERROR: " in done.stderr
-    again = machine.dev("test", PYTHON=BASE_PYTHON)
-    assert "dev: making" not in again.stderr
-    assert "dev: installing " in again.stderr
+def test_without_ensurepip_and_any_pip_the_remedy_is_told(machine):
+    machine.python("python3.13", ensurepip=False, pip=False)
+    making, line = machine.steps("compare", status=1)
+    assert making == MAKING
+    assert line == (
+        "python3.13 has no ensurepip, and no other Python here has a pip: install your system's python3-venv package"
+    )
 
 
-def test_a_command_installs_what_it_needs_and_nothing_that_is_there(machine):
-    machine.python_that_installs_nothing()
-    making = f"making .venv with CPython {platform.python_version()}"
-    assert machine.steps("compare") == [making, "installing compare dependencies", "building the extension"]
-    installed = machine.installed()
-    assert {"setuptools", "Cython", "pyroaring", "click", "rich", "pyarrow", "pytest"} <= installed
-    assert not {"uv", "dask", "jinja2", "jupytext", "matplotlib", "numba", "hypothesis", "ruff"} & installed
-    assert machine.steps("compare") == machine.steps("python", "-m", "depwatch") == []
-    assert machine.steps("compare", "--corpus") == ["installing corpus dependencies"]
-    assert machine.steps("lint") == ["installing report, lint dependencies"]
-    assert machine.steps("test") == ["installing fleet, notebooks, bench, numba, test dependencies"]
-    for command in (["compare"], ["compare", "--corpus"], ["test"], ["fuzz"], ["lint"], ["python", "-m", "depwatch"]):
-        assert machine.steps(*command) == []
-
-
-def test_after_the_tests_no_other_command_but_lint_installs_anything(machine):
-    machine.python_that_installs_nothing()
-    installing = "installing compare, corpus, report, fleet, notebooks, bench, numba, test dependencies"
-    assert machine.steps("test")[1:] == [installing, "building the extension"]
-    assert {"click", "uv", "dask", "jinja2", "jupytext", "matplotlib", "numba", "hypothesis"} <= machine.installed()
-    for command in (["compare"], ["compare", "--corpus"], ["fuzz"], ["bench", "events"], ["python", "-m", "depwatch"]):
-        assert machine.steps(*command) == []
-    assert machine.steps("lint") == ["installing lint dependencies"]
-
-
-def test_what_is_installed_is_installed_again_when_pyproject_toml_has_changed(machine):
-    machine.python_that_installs_nothing()
-    machine.steps("test")
-    with (machine.checkout / "pyproject.toml").open("a") as file:
-        file.write("# changed\n")
-    building = "building the extension"
-    assert machine.steps("compare") == ["installing compare dependencies", building]
-    assert machine.steps("fuzz") == ["installing test dependencies"]
-    assert machine.steps("test") == ["installing corpus, report, fleet, notebooks, bench, numba dependencies"]
-    assert machine.steps("test") == []
-
-
-def test_an_installation_that_failed_is_taken_up_again(machine):
-    machine.python_that_installs_nothing()
+def test_an_environment_of_another_interpreter_than_asked_for_is_refused(machine):
+    machine.python("python3")
     machine.steps("compare")
-    (machine.home / "broken").touch()
-    steps = machine.steps("fuzz", status=1)
-    assert steps[:2] == ["installing test dependencies", "the index is down"]
-    assert steps[2].startswith("that failed (the log is above): install -c ")
-    assert machine.steps("compare") == []
-    (machine.home / "broken").unlink()
-    assert machine.steps("fuzz") == ["installing test dependencies"]
+    other = str(machine.python("other", answer="ok"))
+    assert f"not with PYTHON={other}: remove it, or set DEPWATCH_VENV" in machine.refusal("compare", PYTHON=other)
+    assert "making another with CPython ok" in machine.steps("compare", PYTHON=other, DEPWATCH_VENV="another")
 
 
 def test_a_directory_that_is_no_environment_is_never_deleted(machine):
-    precious = machine.home / "precious"
-    precious.mkdir()
-    (precious / "file").touch()
-    done = machine.dev("test", PYTHON=BASE_PYTHON, DEPWATCH_VENV="precious")
-    assert done.returncode == 1
-    assert "is no virtual environment" in only_line(done.stderr)
-    assert (precious / "file").exists()
+    machine.python("python3")
+    (machine.home / "precious").mkdir()
+    (machine.home / "precious" / "file").touch()
+    assert "is no virtual environment" in machine.refusal("test", DEPWATCH_VENV="precious")
+    assert (machine.home / "precious" / "file").exists()
+
+
+# --- what it installs ------------------------------------------------------------------------------------------------
+
+
+def test_a_command_installs_what_it_needs_and_nothing_that_is_there(machine):
+    machine.python("python3")
+    assert machine.steps("compare") == [MAKING, "installing depwatch[compare]"]
+    tools, extras = machine.noted("installed")
+    assert tools.endswith(f"-c {machine.checkout}/constraints.txt setuptools Cython")
+    assert extras.endswith(f"-c {machine.checkout}/constraints.txt --no-build-isolation -e {machine.checkout}[compare]")
+    assert machine.steps("compare") == machine.steps("python", "-m", "depwatch") == []
+    assert machine.steps("lint") == ["installing depwatch[report,lint]"]
+    assert machine.steps("test") == ["installing depwatch[corpus,fleet,notebooks,bench,numba,test]"]
+    for command in (["compare"], ["test"], ["fuzz"], ["bench", "events"], ["lint"], ["python", "-m", "depwatch"]):
+        assert machine.steps(*command) == []
+
+
+def test_uv_on_path_installs_in_place_of_pip_and_pip_where_uv_fails(machine):
+    machine.python("python3")
+    machine.command("uv", f'echo "$*" >>"{machine.home}/uv"')
+    machine.steps("compare")
+    assert [line.split()[:2] for line in machine.noted("uv")] == [["pip", "install"]] * 2
+    assert machine.noted("installed") == []
+    machine.command("uv", "exit 1")
+    machine.steps("fuzz")
+    assert machine.noted("installed")[-1].endswith(f"{machine.checkout}[test]")
+
+
+def test_each_command_has_the_extensions_built_first(machine):
+    machine.python("python3")
+    for command in ("compare", "test", "fuzz", "lint", "python"):
+        machine.steps(command)
+        assert machine.noted("ran")[0] == "setup.py -q build_ext --inplace"
+
+
+def test_requirements_that_changed_are_installed_again(machine):
+    machine.python("python3")
+    machine.steps("test")
+    with (machine.checkout / "constraints.txt").open("a") as file:
+        file.write("# changed\n")
+    assert machine.steps("compare") == ["installing depwatch[compare]"]
+    assert machine.steps("test") == ["installing depwatch[corpus,report,fleet,notebooks,bench,numba,test]"]
+    assert machine.steps("test") == []
+
+
+def test_a_step_that_fails_shows_its_output_and_is_taken_up_again(machine):
+    machine.python("python3")
+    machine.steps("compare")
+    (machine.home / "broken").touch()
+    failed = "that failed: install test"
+    assert machine.steps("fuzz", status=1) == ["installing depwatch[test]", failed, "the index is down"]
+    assert machine.steps("compare") == []  # what was there serves meanwhile
+    (machine.home / "broken").unlink()
+    assert machine.steps("fuzz") == ["installing depwatch[test]"]
+
+
+# --- the commands ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "arguments, passed",
+    [
+        ("", "-n auto --dist worksteal"),
+        ("--all", "--all -n auto --dist worksteal"),
+        ("-q tests/test_x.py", "-q tests/test_x.py"),
+    ],
+)
+def test_all_tests_run_on_all_processors_and_arguments_go_to_pytest(machine, arguments, passed):
+    machine.python("python3")
+    machine.steps("test", *arguments.split())
+    assert machine.noted("ran")[-1] == f"-m pytest {passed}"
 
 
 def test_an_unknown_command_or_benchmark_gives_one_line(machine):
-    done = machine.dev("nonsense")
-    assert (done.returncode, only_line(done.stderr)) == (1, "dev: no command called nonsense; ./dev help lists them")
-    done = machine.dev("bench", "nonsense")
-    assert (done.returncode, only_line(done.stderr)) == (1, "dev: no benchmark called nonsense; there are: events")
+    assert machine.refusal("nonsense") == "dev: no command called nonsense; ./dev help lists them"
+    assert machine.refusal("bench", "nonsense") == "dev: no benchmark called nonsense; there are: events"
 
 
-def test_bench_without_a_name_lists_the_benchmarks_without_making_anything(machine):
-    done = machine.dev("bench")
-    assert done.returncode == 0
-    assert only_line(done.stdout).startswith("events ")
-    assert not (machine.checkout / ".venv").exists()
-
-
-def test_help_names_every_command(machine):
+def test_help_and_the_list_of_benchmarks_make_nothing(machine):
     done = machine.dev("help")
     assert done.returncode == 0
     for command in ("compare", "test", "fuzz", "bench", "lint", "python"):
         assert f"./dev {command}" in done.stdout
+    assert machine.dev("bench").stdout.startswith("events ")
+    assert not (machine.checkout / ".venv").exists()

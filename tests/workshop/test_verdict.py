@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from depwatch.compare.corpus.verdict import POLICIES, sentences, table, total, unrelated
+from corpus.verdict import POLICIES, sentences, table, total, unrelated
 from support import ROOT
 
 PAGE = (ROOT / "docs/verdict.md").read_text(encoding="utf-8")

@@ -1,0 +1,107 @@
+#include "action/action.h"
+
+static void lose_value(Facet *facet)
+{
+    keep_recorded(facet);
+    facet->current = NULL;
+    for (Cell *cell = facet->cells; cell != NULL; cell = cell->next) {
+        if (cell->kind == CELL_GUARD)
+            continue;
+        cell->guard = 0;
+        cell->word.i64 = 0;
+    }
+}
+
+void facet_becomes_missing(uint32_t id)
+{
+    Facet *facet = facet_at(id);
+    bool held = facet->recorded != NULL && facet->holds;
+    lose_value(facet);
+    if (held)
+        facet_flips(facet, false);
+    facet->known = true;
+    facet->provider = NO_ID;
+}
+
+void facet_loses_place(Facet *facet)
+{
+    lose_value(facet);
+    facet->known = false;
+    facet->provider = NO_ID;
+    touch(facet);
+}
+
+void facet_becomes_unknown(uint32_t id)
+{
+    Facet *facet = facet_at(id);
+    if (facet->dead)
+        return;
+    bool held = facet->recorded != NULL && facet->holds;
+    facet_loses_place(facet);
+    if (!held)
+        return;
+    facet_flips(facet, false);
+    facet->conservative = true;
+    service.conservative++;
+}
+
+void facet_retires_handles(uint32_t id, Cause cause)
+{
+    Facet *facet = facet_at(id);
+    facet->generation++;
+    service.generations += facet->readers != 0; /* without readers, nobody knows the generation before */
+    if (dependents_empty(&facet->handles))
+        return;
+    facet->cause = (uint8_t)cause;
+    handles_change(&facet->handles, BYTE_RETIRES);
+    if (facet->heard)
+        facet_handles_hear(facet);
+    facet_touch(id);
+}
+
+static void drop_cells(Facet *facet, bool values_too)
+{
+    for (Cell **link = &facet->cells; *link != NULL;) {
+        Cell *cell = *link;
+        if (cell->kind != CELL_GUARD && !values_too) {
+            link = &cell->next;
+            continue;
+        }
+        *link = cell->next;
+        cell_set_guard(cell, false);
+        cell->facet = NO_ID;
+        cell->next = NULL;
+    }
+}
+
+void facet_drops_guards(Facet *facet) { drop_cells(facet, false); }
+
+void facet_is_abandoned(Facet *facet, Cause cause)
+{
+    facet_becomes_unknown(facet->id);
+    facet_retires_handles(facet->id, cause);
+    drop_cells(facet, true);
+}
+
+void facet_dies(uint32_t id)
+{
+    Facet *facet = facet_at(id);
+    if (facet->dead)
+        return;
+    facet->dead = true;
+    facet->known = true;
+    facet->holds = false;
+    facet->current = NULL;
+    facet->provider = NO_ID;
+    if (facet->reference == REFERENCE_BORROWED)
+        facet->recorded = NULL;
+    for (Cell *cell = facet->cells; cell != NULL; cell = cell->next) {
+        cell_set_guard(cell, false);
+        cell->word.i64 = 0;
+    }
+    facet->cause = CAUSE_DIED;
+    handles_change(&facet->handles, BYTE_RETIRES);
+    if (facet->heard)
+        facet_handles_hear(facet);
+    facet_touch(id);
+}

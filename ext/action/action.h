@@ -1,0 +1,87 @@
+/* Room action: what a change does to code, at once: bytes, cells, labels, entries, listeners in C. Called inside CPython's
+ * callback: stores and new references only; what allocates or frees says that it is for safe points.
+ */
+
+/* Actions: what an event does to a facet and to all that rely on it, at once. Called inside CPython's callback, before
+ * the change takes effect: stores and new references only. The drain calls them too, when it has looked again.
+ */
+#ifndef DW_ACTION_H
+#define DW_ACTION_H
+
+#include "action/cells.h"
+#include "action/handle_listeners.h"
+#include "facet/facets.h"
+#include "facet/values.h"
+#include "index/handles.h"
+
+/* The words of value cells, and whether they are current. */
+static inline void cells_become(Cell *cells, PyObject *value)
+{
+    for (Cell *cell = cells; cell != NULL; cell = cell->next)
+        if (cell->kind != CELL_GUARD)
+            cell->guard = cell_store(cell, value);
+}
+
+/* The bit changes first, then the dependents are told: one store a handle; and listeners when all is changed. */
+static inline void facet_flips(Facet *facet, bool holds)
+{
+    facet->holds = holds;
+    if (holds) {
+        service.needless += facet->conservative;
+        facet->counted = false;
+        facet->conservative = false;
+        service.restores++;
+        handles_change(&facet->handles, BYTE_MENDS);
+    } else {
+        service.breaks++;
+        handles_change(&facet->handles, BYTE_BREAKS);
+    }
+    for (Cell *cell = facet->cells; cell != NULL; cell = cell->next)
+        if (cell->kind == CELL_GUARD)
+            cell_set_guard(cell, holds);
+    if (facet->heard)
+        facet_handles_hear(facet);
+    touch(facet);
+}
+
+/* The provider lets go of the recorded value: from now on we keep it, or its address could come to mean another
+ * object. At the end of the interpreter we keep nothing, and the facet can never hold again. */
+static inline void keep_recorded(Facet *facet)
+{
+    if (facet->recorded == NULL || facet->reference != REFERENCE_BORROWED)
+        return;
+    if (service.shutting_down) {
+        facet->recorded = NULL;
+        return;
+    }
+    Py_INCREF(facet->recorded);
+    facet->reference = REFERENCE_STRONG;
+}
+
+/* The provider is about to hold value (borrowed). */
+static ALWAYS_INLINE void becomes(Facet *facet, PyObject *value)
+{
+    bool recorded = facet->recorded != NULL;
+    keep_recorded(facet);
+    facet->current = value;
+    facet->known = true;
+    cells_become(facet->cells, value);
+    if (!recorded)
+        return;
+    PyObject *assumed = facet_recorded(facet);
+    bool holds = assumed != NULL && same_value(assumed, value);
+    if (holds != facet->holds)
+        facet_flips(facet, holds);
+}
+
+static inline void facet_becomes(uint32_t id, PyObject *value) { becomes(facet_at(id), value); }
+
+void facet_becomes_missing(uint32_t id);                /* nobody provides it now: seen by the drain */
+void facet_becomes_unknown(uint32_t id);                /* it may have changed: broken until the drain has looked */
+void facet_loses_place(Facet *facet);                   /* the same value, the drain finds where: what held holds on */
+void facet_retires_handles(uint32_t id, Cause cause);   /* for good: all that rely on it */
+void facet_is_abandoned(Facet *facet, Cause cause);     /* nobody goes on relying on it, nor reads its cells */
+void facet_dies(uint32_t id);                           /* with its object */
+void facet_drops_guards(Facet *facet);                  /* guard cells of a value that nobody waits for any more */
+
+#endif

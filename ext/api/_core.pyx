@@ -1,0 +1,169 @@
+# cython: language_level=3
+"""The native core as Python sees it: facets, assumptions, patch points, handles and the drain, as objects.
+
+The package `depwatch` is written on top of this, and says which of it is public. No call acts on a number that Python code
+kept: an object owns its place in the core, and each operation is one step, in which nothing of the program's runs between
+test and act. All of it runs at safe points, under the GIL; what runs inside CPython's callbacks is in ext/event and
+ext/action.
+"""
+
+cimport cython
+
+from cpython cimport array
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Realloc
+from cpython.object cimport PyObject_Hash, PyTypeObject
+from cpython.ref cimport Py_DECREF, Py_INCREF
+
+from core cimport *
+
+KINDS = {
+    "key": FACET_KEY, "global": FACET_GLOBAL, "attribute": FACET_ATTRIBUTE, "code": FACET_CODE,
+    "defaults": FACET_DEFAULTS, "kwdefaults": FACET_KWDEFAULTS, "existence": FACET_EXISTENCE, "any": FACET_ANY,
+    "created": FACET_CREATED, "mro": FACET_MRO,
+}
+CHANGES = {
+    "ADDED": CHANGE_ADDED, "MODIFIED": CHANGE_MODIFIED, "DELETED": CHANGE_DELETED, "CLONED": CHANGE_CLONED,
+    "CLEARED": CHANGE_CLEARED, "DESTROYED": CHANGE_DESTROYED, "CREATED": CHANGE_CREATED, "MRO": CHANGE_MRO,
+    "CLASS": CHANGE_CLASS,
+}
+CAUSES = {
+    "none": CAUSE_NONE, "changed": CAUSE_CHANGED, "died": CAUSE_DIED, "superseded": CAUSE_SUPERSEDED,
+    "unstable": CAUSE_UNSTABLE, "lost": CAUSE_LOST, "unwatchable": CAUSE_UNWATCHABLE, "ambiguous": CAUSE_AMBIGUOUS,
+    "class": CAUSE_CLASS,
+}
+FUNCTION_ATTRIBUTES = {
+    "CODE": ATTRIBUTE_CODE, "GLOBALS": ATTRIBUTE_GLOBALS, "DEFAULTS": ATTRIBUTE_DEFAULTS,
+    "KWDEFAULTS": ATTRIBUTE_KWDEFAULTS, "CLOSURE": ATTRIBUTE_CLOSURE, "NOT_APPLICABLE": ATTRIBUTE_NOT_APPLICABLE,
+}
+cdef dict KIND_NAMES = {kind: name for name, kind in KINDS.items()}
+cdef dict CELL_KINDS = {"object": CELL_OBJECT, "f64": CELL_F64, "i64": CELL_I64}
+cdef dict CELL_KIND_NAMES = {kind: name for name, kind in CELL_KINDS.items()}
+REASONS = {name: CAUSE_WORDS[cause].decode() for name, cause in CAUSES.items()}  # after the name of a facet
+
+RETIRED = BYTE_RETIRED
+cdef array.array IDS = array.array("I"), ADDRESSES = array.array("Q")
+
+cdef object UNKNOWN, StaleError, ReleasedError  # these are set by set_up
+cdef type EventType, DestroyedFunctionType
+cdef dict CHANGES_BY_NUMBER, FUNCTION_EVENTS_BY_NUMBER, FUNCTION_ATTRIBUTES_BY_NUMBER
+
+cdef extern from *:
+    """
+    #define Py_DECREF_stolen(value) Py_DECREF(value)
+    /* A tuple of a subclass that Python code made, without running any. */
+    static PyObject *tuple_of(PyObject *type, PyObject *items)
+    {
+        PyObject *arguments = PyTuple_Pack(1, items);
+        PyObject *made = arguments == NULL ? NULL : PyTuple_Type.tp_new((PyTypeObject *)type, arguments, NULL);
+        Py_XDECREF(arguments);
+        return made;
+    }
+    """
+    object tuple_of(object, tuple)
+    void Py_DECREF_stolen(PyObject*)
+    void PyErr_WriteUnraisable(object)
+    object PyType_GetDict(PyTypeObject*)
+    object PyUnicode_FromObject(object)
+    bint PyUnicode_CheckExact(object)
+    void PyUnicode_InternInPlace(PyObject**)
+    Py_ssize_t PyNumber_AsSsize_t(object, object) except? -1
+    object PyLong_FromVoidPtr(void*)
+    bint PyModule_Check(object)
+    bint PyDict_Check(object)
+    bint PyType_Check(object)
+    PyObject* PyObject_Call(object, object, PyObject*) noexcept
+    PyObject* PyObject_CallOneArg(object, object) noexcept
+    ctypedef struct PyFunctionObject:
+        PyObject* func_qualname
+
+
+def set_up(unwatchable, unstable, stale, released, unknown, event, destroyed_function, changes, function_events,
+           function_attributes):
+    """Give the core the errors that it raises, the value that stands for "not told", and what listeners are told with:
+    two classes of tuples, and three enums."""
+    global Unwatchable_error, Unstable_error, StaleError, ReleasedError, drain_callable, UNKNOWN, EventType
+    global DestroyedFunctionType, CHANGES_BY_NUMBER, FUNCTION_EVENTS_BY_NUMBER, FUNCTION_ATTRIBUTES_BY_NUMBER
+    for owned in (unwatchable, unstable, drain):
+        Py_INCREF(owned)  # the first two for the life of the process: callbacks outlive every module
+    Unwatchable_error, Unstable_error = <PyObject*>unwatchable, <PyObject*>unstable
+    StaleError, ReleasedError, UNKNOWN = stale, released, unknown
+    EventType, DestroyedFunctionType = event, destroyed_function
+    CHANGES_BY_NUMBER = {int(each): each for each in changes}
+    FUNCTION_EVENTS_BY_NUMBER = {int(each): each for each in function_events}
+    FUNCTION_ATTRIBUTES_BY_NUMBER = {int(each): each for each in function_attributes}
+    drain_callable = <PyObject*>drain
+    if not queue_allocate():
+        raise MemoryError()
+    watch_call(&event_callbacks)
+    service.pending = service_pending
+
+
+def shut_down():
+    """The interpreter ends: deliver what happened and then nothing more. From now on queue, schedule and keep nothing of the
+    program; bytes and guards go on working until the process ends."""
+    global first_notice, last_notice
+    drain_now()
+    set_hearer(None)
+    garbage = []
+    service_shut_down(garbage)
+    end_entries()
+    first, first_notice, last_notice = first_notice, None, None
+    drop_chain(first)
+    for i in range(len(holders)):
+        if holders[i] is not None:
+            discard(holders[i])
+            holders[i] = None
+    drop_discarded()
+
+
+def after_fork():
+    """In a child, the parent's pending call is gone, and its code pages are not ours to patch."""
+    service.scheduled = False
+    labels_after_fork()
+    if service_unsettled():
+        service_schedule()
+
+
+def see_module_classes():
+    """From now on `module.__class__ = ...` retires whoever relies on attributes of that module. Raises Unwatchable."""
+    audit_module_classes()
+
+
+def brief(value):
+    """The value in at most about 80 characters. Never raises but MemoryError, never runs the program's code."""
+    return words_of_value(value)
+
+
+def dict_of_type(cls):
+    """The dict behind cls.__dict__, whose events tell of the type."""
+    return PyType_GetDict(<PyTypeObject*>cls)
+
+
+def use_avx2(bint use):
+    """Whether dense sets are walked 32 bytes at a time from now on; whether they are (the CPU must have it)."""
+    return bytes_use_avx2(use)
+
+
+def counters():
+    taken = watch_slots_taken()
+    return {
+        "objects": object_pool.live, "facets": facet_pool.live, "handles": handle_pool.live,
+        "dependencies": dependency_count, "events": service.events, "breaks": service.breaks,
+        "restores": service.restores, "conservative_breaks": service.conservative,
+        "needless_breaks": service.needless, "details_queued": queue.taken + queue.count, "details_dropped": queue.dropped,
+        "dict_slots": taken & 1, "type_slots": taken >> 1 & 1, "function_slots": taken >> 2 & 1,
+        "code_slots": taken >> 3 & 1,
+    }
+
+
+include "ours.pxi"
+include "assumptions.pxi"
+include "cells.pxi"
+include "handle.pxi"
+include "handles.pxi"
+include "subscription.pxi"
+include "notice/drain.pxi"
+include "index.pxi"
+include "entry.pxi"
+include "capi.pxi"

@@ -1,0 +1,324 @@
+"""Room api: what Python (_core.pyx) and C (capi.pxi) call, and nothing that CPython calls. Safe points only.
+
+This is what the C core offers to _core.pyx; units and rules are in the headers.
+"""
+
+from cpython.object cimport PyObject
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t
+
+
+cdef extern from "<stdlib.h>":
+    void free(void*)
+
+cdef extern from "index/ids.h":
+    const uint32_t NO_ID
+
+cdef extern from "index/dependents.h":
+    ctypedef struct Dependents:
+        pass
+    ctypedef struct DependentsWalk:
+        const uint32_t* ids
+        uint32_t count
+    void dependents_walk(DependentsWalk*, const Dependents*) noexcept nogil
+    bint dependents_next(DependentsWalk*) noexcept nogil
+    uint32_t dependents_count(const Dependents*) noexcept nogil
+
+cdef extern from "watch/audit.h":
+    int audit_module_classes() except -1
+
+cdef extern from "index/pool.h":
+    ctypedef struct Pool:
+        uint32_t live
+        uint32_t used
+
+cdef extern from "index/edges.h":
+    ctypedef struct DependentsOf:
+        const Pool* facets
+        size_t offset
+
+cdef extern from "index/gathering.h":
+    ctypedef struct Gathering:
+        pass
+    bint gathering_reserve(Gathering*, uint32_t n) noexcept nogil
+    void gathering_add_facets(Gathering*, const DependentsOf*, const uint32_t* facets, uint32_t n) noexcept nogil
+    size_t gathering_size(Gathering*) noexcept nogil
+    void gathering_write(Gathering*, uint8_t* bytes) noexcept nogil
+    void gathering_empty(Gathering*) noexcept nogil
+
+cdef extern from "index/bytes.h":
+    const int BYTE_RETIRED
+    uint8_t* byte_at(uint8_t**, uint32_t) noexcept nogil
+    bint bytes_use_avx2(bint) noexcept
+
+cdef extern from "index/handles.h":
+    Pool handle_pool
+    uint64_t dependency_count
+    uint8_t* handle_byte(uint32_t) noexcept nogil
+    ctypedef enum HandleState:
+        HANDLE_VALID, HANDLE_INVALID, HANDLE_GONE
+
+cdef extern from "facet/keys.h":
+    ctypedef struct KeySlot:
+        Dependents facets
+        PyObject* name
+    ctypedef struct KeyTable:
+        KeySlot* slots
+        uint32_t mask
+    KeySlot* keys_find(const KeyTable*, PyObject*) noexcept
+
+cdef extern from "facet/objects.h":
+    ctypedef struct Object:
+        PyObject* address
+        KeyTable keys
+        Dependents whole
+        uint32_t first_facet
+    Pool object_pool
+    Object* object_at(uint32_t) noexcept nogil
+    uint32_t object_find(const void*) noexcept nogil
+    int object_kind(PyObject*) except -1
+    PyObject* module_dict(PyObject*) noexcept
+
+cdef extern from "index/address_map.h":
+    ctypedef struct AddressSlot:
+        const void* address
+        void* item
+    ctypedef struct AddressMap:
+        AddressSlot* slots
+        uint32_t mask
+    AddressSlot address_map_nothing[1]
+    void* address_map_find(const AddressMap*, const void*) noexcept
+    bint address_map_insert(AddressMap*, const void*, void*) noexcept
+    void address_map_remove(AddressMap*, const void*) noexcept
+
+cdef extern from "action/entry.h":
+    ctypedef struct CEntry "Entry":
+        PyObject* function
+        PyObject* optimized
+        const uint8_t* handle_byte
+        const uint8_t* guard_byte
+        PyObject* owner
+    AddressMap entries_by_function
+    void entry_learn(PyObject*) noexcept
+    bint entry_is_free(PyObject*) noexcept
+    CEntry* entry_of(PyObject*) noexcept
+    bint entry_install(CEntry*) noexcept
+    void entry_remove(CEntry*) noexcept
+    object entry_call_original(object function, object args, object kwargs)
+
+cdef extern from "action/cells.h":
+    ctypedef enum CellKind:
+        CELL_OBJECT, CELL_F64, CELL_I64, CELL_GUARD
+    ctypedef union CellWord:
+        PyObject* object
+        double f64
+        int64_t i64
+    ctypedef struct Label:
+        uintptr_t address
+        Cell* cell
+    Label* label_new(Cell*, uintptr_t address, uintptr_t target) except NULL
+    void label_free(Label*)
+    void labels_after_fork() noexcept
+    ctypedef struct Cell:
+        CellWord word
+        uint8_t guard
+        uint8_t kind
+    Cell* cell_use(uint32_t, CellKind) except NULL
+    void cell_release(Cell*)
+
+cdef extern from "facet/facets.h":
+    ctypedef enum FacetKind:
+        FACET_KEY, FACET_GLOBAL, FACET_ATTRIBUTE, FACET_CODE, FACET_DEFAULTS, FACET_KWDEFAULTS
+        FACET_EXISTENCE, FACET_ANY, FACET_CREATED, FACET_MRO
+    ctypedef enum Cause:
+        CAUSE_NONE, CAUSE_CHANGED, CAUSE_DIED, CAUSE_SUPERSEDED, CAUSE_UNSTABLE, CAUSE_LOST, CAUSE_UNWATCHABLE
+        CAUSE_AMBIGUOUS, CAUSE_CLASS
+    ctypedef struct Facet:
+        uint32_t owner, next_of_owner, changes, generation, readers, listeners, pins
+        uint8_t kind
+        bint holds, known, dead, kept
+        uint16_t breaks
+        PyObject* name
+        PyObject* current
+        PyObject* recorded
+        Dependents handles
+        Cell* cells
+    Pool facet_pool
+    const DependentsOf handles_of_facets
+    Facet* facet_at(uint32_t) noexcept nogil
+    void facet_unpin(uint32_t) noexcept
+    void facet_unread(uint32_t) noexcept
+
+cdef extern from "notice/look.h":
+    int facet_look(uint32_t) except -1
+
+cdef extern from "api/read.h":
+    # NO_ID: an exception is set
+    uint32_t facet_get(FacetKind, PyObject* owner, PyObject* fallback, PyObject* name) except? 0x7fffffff
+    PyObject* facet_read(uint32_t, unsigned unstable_after, uint32_t* generation) except? NULL
+
+cdef extern from "api/commit.h":
+    ctypedef struct Assumption:
+        uint32_t facet
+        uint32_t generation
+    uint32_t handle_commit(const Assumption*, uint32_t n, uint16_t unstable_after, uint32_t* witness) except? 0x7fffffff
+    bint handles_commit(const Assumption*, uint64_t generations, uint32_t n, const uint64_t* offsets, const uint32_t* reads,
+                        uint16_t unstable_after, uint32_t* handles, uint32_t* witness) except? False
+    const char* index_wrong() noexcept
+    uint32_t* handles_facets(const uint32_t*, uint32_t n, uint64_t* offsets) noexcept
+
+cdef extern from "action/retire.h":
+    void handle_retire(uint32_t) noexcept
+    void handle_release(uint32_t) noexcept
+
+cdef extern from "facet/service.h":
+    ctypedef enum Change:
+        CHANGE_ADDED, CHANGE_MODIFIED, CHANGE_DELETED, CHANGE_CLONED
+        CHANGE_CLEARED, CHANGE_DESTROYED, CHANGE_CREATED, CHANGE_MRO, CHANGE_CLASS
+    ctypedef struct Service:
+        bint scheduled, shutting_down
+        int (*pending)(void*) noexcept
+        PyObject* hearer
+        uint64_t generations, events, breaks, restores, conservative, needless
+    Service service
+    void service_schedule() noexcept
+
+cdef extern from "event/queue.h":
+    const int ATTRIBUTE_CODE, ATTRIBUTE_GLOBALS, ATTRIBUTE_DEFAULTS, ATTRIBUTE_KWDEFAULTS, ATTRIBUTE_CLOSURE
+    const int ATTRIBUTE_NOT_APPLICABLE
+    ctypedef struct Detail:
+        PyObject* key
+        void* address
+        PyObject* new_value
+        PyObject* hearer
+        uint32_t facet, object, attribute
+        uint8_t change
+        bint broke
+    ctypedef struct Queue:
+        uint32_t count
+        uint64_t taken, dropped
+    Queue queue
+    bint queue_allocate() noexcept
+
+cdef extern from "watch/errors.h":
+    PyObject* Unwatchable_error
+    PyObject* Unstable_error
+
+cdef extern from "event/event.h":
+    ctypedef struct WatchCallbacks:
+        pass
+    const WatchCallbacks event_callbacks
+
+cdef extern from "watch/watch.h":
+    void watch_call(const WatchCallbacks*) noexcept
+    int watch_functions() except -1
+    unsigned watch_slots_taken() noexcept
+
+cdef extern from "notice/details.h":
+    PyObject* hear_functions(PyObject* hearer) noexcept
+
+cdef extern from "notice/drain_control.h":
+    PyObject* drain_callable
+    int service_pending(void*) noexcept
+    bint service_unsettled() noexcept
+    void drain_begins() noexcept
+    void drain_ends() noexcept
+    void drain_interrupted() noexcept
+    int drain_raises() except -1
+
+cdef extern from "notice/settle.h":
+    ctypedef struct LookedAt:
+        uint32_t* facets
+        uint32_t n, capacity
+    int settle(object garbage, LookedAt*) except -1
+    void settle_end(LookedAt*) noexcept
+    void service_shut_down(object garbage) noexcept
+
+cdef extern from "notice/makers.h":
+    ctypedef struct NoticeMakers:
+        int (*detail)(const Detail*, PyObject*, PyObject*, int) except -1
+        int (*life)(const Detail*) except -1
+        int (*state)(uint32_t, HandleState, uint32_t, Cause) except -1
+        int (*retired)(uint32_t) except -1
+        uint64_t (*mark)() noexcept
+        int (*take_back)(uint64_t) noexcept
+        int (*gone)(uint32_t, bint) noexcept
+        int (*died)(uint32_t) noexcept
+        int (*freed)(uint32_t) noexcept
+    NoticeMakers notice_makers
+
+cdef extern from "notice/words.h":
+    object words_of_value(object)
+    object words_of_facet(uint32_t)
+    object words_of_change(Change, PyObject* before, PyObject* after, PyObject* filename, int line)
+    object words_of_cause(uint32_t, Cause, PyObject* change)
+    const char* const CAUSE_WORDS[]
+
+cdef extern from "<string.h>":
+    void* memset(void*, int, size_t) noexcept nogil
+
+cdef extern from "action/listeners.h":
+    const uint32_t DEPWATCH_API_VERSION
+    const char* DEPWATCH_RELEASE
+    ctypedef enum depwatch_part:
+        pass
+    ctypedef enum depwatch_change:
+        pass
+    ctypedef enum depwatch_cell_kind:
+        pass
+    ctypedef struct depwatch_event:
+        pass
+    ctypedef void (*depwatch_listener)(void*, const depwatch_event*) noexcept
+    ctypedef void (*depwatch_function_listener)(void*, depwatch_change, PyObject*, depwatch_part, PyObject*) noexcept
+    ctypedef enum depwatch_state:
+        pass
+    ctypedef void (*depwatch_handle_listener)(void*, uint32_t, depwatch_state, uint32_t) noexcept
+    ctypedef union ListenerCall:
+        depwatch_listener of_facet
+        depwatch_function_listener of_functions
+    ctypedef struct Listener:
+        ListenerCall call
+        void* data
+        uint32_t facet
+    void listener_enter(Listener*) noexcept
+    void listener_leave(Listener*) noexcept
+    ctypedef struct depwatch_api:
+        size_t size
+        uint32_t version
+        const char* release
+        uint32_t (*id_of)(object) except? 0x7fffffff
+        object (*facet_of_key)(object, object)
+        object (*facet_of_global)(object, object)
+        object (*facet_of_attribute)(object, object)
+        object (*facet_of_function)(object, depwatch_part)
+        object (*facet_of_object)(object)
+        uint32_t (*facet_id)(object) except? 0x7fffffff
+        object (*recorder_new)(const char*, uint32_t)
+        int (*read)(object, object, PyObject**) except -1
+        Py_ssize_t (*reads)(object) except -1
+        uint32_t (*commit)(object) except? 0x7fffffff
+        int (*commit_many)(object, uint32_t, const uint64_t*, const uint32_t*, uint32_t*) except -1
+        const uint8_t* (*handle_byte)(uint32_t) except NULL
+        int (*handle_retire)(uint32_t) except -1
+        int (*handle_release)(uint32_t) except -1
+        object (*value_cell)(object, depwatch_cell_kind)
+        object (*guard_cell)(object, object, PyObject**)
+        const void* (*cell_word)(object) except NULL
+        const uint8_t* (*cell_guard)(object) except NULL
+        int (*cell_release)(object) except -1
+        object (*listen)(object, depwatch_listener, void*)
+        object (*listen_functions)(depwatch_function_listener, void*)
+        int (*unlisten)(object) except -1
+        Py_ssize_t (*drain)() except -1
+        object (*listen_handle)(uint32_t, depwatch_handle_listener, void*)
+        object (*jump_label)(object, object, void*, void*, PyObject**)
+        const uint8_t* (*label_guard)(object) except NULL
+        int (*label_release)(object) except -1
+        object (*listen_created)(object, depwatch_listener, void*)
+
+cdef extern from "action/handle_listeners.h":
+    ctypedef struct HandleListener:
+        depwatch_handle_listener call
+        void* data
+        uint32_t handle
+    bint handle_listener_enter(HandleListener*) noexcept
+    void handle_listener_leave(HandleListener*) noexcept

@@ -1,0 +1,99 @@
+#include "api/read.h"
+
+#include "action/action.h"
+#include "notice/look.h"
+#include "notice/words.h"
+#include "watch/errors.h"
+#include "watch/watch.h"
+
+/* Returns what was recorded before, an owned reference or NULL: dropping it may run Python. */
+static PyObject *record(uint32_t id)
+{
+    Facet *facet = facet_at(id);
+    if (facet->recorded != NULL && facet->holds)
+        return NULL;
+    /* Another value than the one that these handles wait for: their code is of no use any more. */
+    facet_retires_handles(id, CAUSE_SUPERSEDED);
+    facet_drops_guards(facet);
+    PyObject *old = facet_forget(facet);
+    facet->recorded = facet->current;
+    facet->holds = true;
+    return old;
+}
+
+PyObject *facet_read(uint32_t id, unsigned unstable_after, uint32_t *generation)
+{
+    Facet *facet = facet_at(id);
+    if (!facet->known && facet_look(id) < 0)
+        return NULL;
+    if (!facet->known) {
+        if (facet_is_awaited(facet))
+            PyErr_SetString(Unwatchable_error, "it is being changed right now, and this runs inside a watcher's callback; "
+                                               "read it when the change is made");
+        else
+            PyErr_Format(Unwatchable_error, "%R changes each time it is looked up (%d times in a row)", facet->name,
+                         MAX_LOOKS);
+        return NULL;
+    }
+    if (facet->breaks >= unstable_after) {
+        PyObject *words = words_of_facet(id);
+        if (words != NULL)
+            PyErr_Format(Unstable_error, "%U: it has broken %u times, the limit is %u: load it at run time or use a value cell",
+                         words, (unsigned)facet->breaks, unstable_after);
+        Py_XDECREF(words);
+        return NULL;
+    }
+    if (facet_has_value(facet) && facet->current == NULL)
+        return NULL;
+    PyObject *old = facet_has_value(facet) ? record(id) : NULL;
+    PyObject *value = Py_NewRef(facet_has_value(facet) ? facet->current : Py_None);
+    *generation = facet->generation;
+    facet->readers++;
+    Py_XDECREF(old);
+    return value;
+}
+
+/* --- finding a facet by what it is ---------------------------------------------------------------------------------- */
+
+/* The MRO facet of a type lives as long as the type has another facet: it tells them when the MRO changes. */
+static int need_mro_facet(uint32_t type)
+{
+    if (facet_lookup(FACET_MRO, type, NO_ID, NULL) != NO_ID)
+        return 0;
+    uint32_t id = facet_new(FACET_MRO, type, NO_ID, NULL);
+    return id == NO_ID ? -1 : facet_look(id);
+}
+
+uint32_t facet_get(FacetKind kind, PyObject *owner, PyObject *fallback, PyObject *name)
+{
+    uint32_t object = object_use(owner);
+    uint32_t other = object == NO_ID || fallback == NULL ? NO_ID : object_use(fallback);
+    uint32_t id = NO_ID;
+    if (object == NO_ID || (fallback != NULL && other == NO_ID))
+        goto done;
+    id = facet_lookup(kind, object, other, name);
+    if (id != NO_ID)
+        goto done;
+    if (kind == FACET_CREATED && watch_functions() < 0)
+        goto done;
+    if (object_at(object)->kind == OBJECT_TYPE && kind != FACET_EXISTENCE && need_mro_facet(object) < 0)
+        goto done;
+    id = facet_new(kind, object, other, name);
+    if (id != NO_ID && facet_look(id) < 0) {
+        facet_free_if_unused(id);
+        id = NO_ID;
+    }
+done:
+    if (id != NO_ID)
+        facet_at(id)->pins++;
+    if (other != NO_ID)
+        object_release(other);
+    if (object != NO_ID) {
+        object_at(object)->uses++; /* the MRO facet must not go while it is looked for */
+        if (id == NO_ID)
+            facet_free_mro_if_alone(object);
+        object_release(object);
+        object_release(object);
+    }
+    return id;
+}

@@ -1,0 +1,16 @@
+/* Reading is recording: finding a facet, and its value as what a reader assumes. Safe points only. */
+#ifndef DW_READ_H
+#define DW_READ_H
+
+#include <Python.h>
+
+#include "facet/facets.h"
+
+/* The facet of that description, made and looked up if need be, with one pin added; NO_ID with an exception set. */
+uint32_t facet_get(FacetKind kind, PyObject *owner, PyObject *fallback, PyObject *name);
+/* The facet's value now (a new reference), recorded as what the reader assumes: *generation names the recording, and
+ * the facet has one reader more (facet_unread takes it back). NULL without an exception: it is missing. NULL with one:
+ * Unstable, Unwatchable. */
+PyObject *facet_read(uint32_t id, unsigned unstable_after, uint32_t *generation);
+
+#endif

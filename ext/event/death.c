@@ -1,0 +1,40 @@
+#include "event/death.h"
+
+#include "event/telling.h"
+
+static void end_facet(uint32_t id, uint32_t object)
+{
+    Facet *facet = facet_at(id);
+    if (facet->dead)
+        return;
+    if (facet->owner == object || facet->fallback == object) {
+        facet_dies(id);
+        /* No value goes with it: a new reference to what is dying would bring it back to life. */
+        if (has_native_listeners(facet))
+            facet_listeners_hear(id, object, CHANGE_DESTROYED, NULL, NULL, NULL);
+        queue_detail(id, object, CHANGE_DESTROYED, !dependents_empty(&facet->handles), NULL, NULL, NULL);
+    } else if (facet->known && facet->provider != object) {
+        facet_touch(id); /* the value is not from there; the drain leaves it out */
+    } else {
+        facet_becomes_unknown(id);
+    }
+}
+
+static void end_facets(const Dependents *facets, uint32_t object)
+{
+    DependentsWalk walk;
+    FOR_EACH_DEPENDENT(facet, walk, facets)
+        end_facet(facet, object);
+}
+
+void object_dies(uint32_t id)
+{
+    Object *object = object_at(id);
+    address_map_remove(&objects_by_address, object->address);
+    object->address = NULL;
+    for (uint32_t facet = object->first_facet; facet != NO_ID; facet = facet_at(facet)->next_of_owner)
+        end_facet(facet, id);
+    for (uint32_t i = 0; object->keys.slots != NULL && i <= object->keys.mask; i++)
+        end_facets(&object->keys.slots[i].facets, id);
+    end_facets(&object->whole, id);
+}

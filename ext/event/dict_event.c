@@ -1,0 +1,202 @@
+#include "event/event.h"
+
+#include "event/death.h"
+#include "event/provisional.h"
+#include "event/telling.h"
+#include "event/type_event.h"
+#include "facet/bases.h"
+#include "watch/extra_dicts.h"
+
+/* The key's provider stores another value: the one event that is to be trusted, as the write cannot fail any more. */
+static NOT_INLINE int provider_event(Facet *facet, PyObject *value)
+{
+    service.events++;
+    facet->changes++; /* a look-up that is under way sees by this that it must look again */
+    PyObject *before = facet->current;
+    bool was_held = held(facet);
+    becomes(facet, value);
+    tell(facet, was_held, facet->provider, CHANGE_MODIFIED, before, value);
+    return 0;
+}
+
+/* Any other event of a key along a look-up chain, or of the whole dict. */
+static void chain_event(uint32_t id, const Object *object, Change change, PyObject *value)
+{
+    Facet *facet = facet_at(id);
+    bool removal = change == CHANGE_DELETED || change == CHANGE_CLEARED;
+    if (facet->dead || (facet->known && facet->provider != object->id && removal))
+        return; /* of something else: the facet's name is not in this dict, it is provided further down */
+    PyObject *before = facet->current;
+    bool was_held = held(facet);
+    service.events++;
+    facet->changes++;
+    facet_awaits(facet, removal ? AWAITS_NO_NAME : AWAITS_NAME, object->id);
+    if (facet->provisional != PROVISIONAL_NOT)
+        ; /* it has survived this event: see provisional_event */
+    else if (was_held && value != NULL && same_value(facet_recorded(facet), value))
+        facet_loses_place(facet); /* whether or not the write succeeds: the value is the same, only perhaps moved here */
+    else if (was_held ? !(removal && provisional_after_removal(facet, object->address)) : facet->known)
+        facet_becomes_unknown(id);
+    tell(facet, was_held, object->id, change, before, value);
+}
+
+static inline void named_event(uint32_t id, const Object *object, Change change, PyObject *value)
+{
+    if (change == CHANGE_MODIFIED && facet_at(id)->provider == object->id)
+        provider_event(facet_at(id), value);
+    else
+        chain_event(id, object, change, value);
+}
+
+/* A type leaves a base's table of subclasses: its MRO and those of its subclasses are already new. */
+static void subclasses_event(PyObject *key)
+{
+    const PyTypeObject *left = key == NULL ? NULL : type_of_key(key);
+    const Object *type = left == NULL ? NULL : object_of(left);
+    if (type != NULL && type->kind == OBJECT_TYPE)
+        check_mros(type);
+}
+
+_Static_assert(PyDict_EVENT_ADDED < PyDict_EVENT_DELETED && PyDict_EVENT_MODIFIED < PyDict_EVENT_DELETED &&
+                   (int)CHANGE_ADDED == PyDict_EVENT_ADDED && (int)CHANGE_MODIFIED == PyDict_EVENT_MODIFIED &&
+                   (int)CHANGE_DELETED == PyDict_EVENT_DELETED && (int)CHANGE_CLONED == PyDict_EVENT_CLONED &&
+                   (int)CHANGE_CLEARED == PyDict_EVENT_CLEARED,
+               "the changes of a dict have CPython's numbers");
+
+#define ANY_HASH (-1) /* nothing has it */
+
+/* The key's hash where finding it runs no Python, else ANY_HASH. */
+static Py_hash_t hash_without_python(PyObject *key)
+{
+    hashfunc hash = Py_TYPE(key)->tp_hash;
+    if (PyUnicode_Check(key) && hash == PyUnicode_Type.tp_hash)
+        return str_hash(key);
+    bool plain = hash == PyBaseObject_Type.tp_hash || hash == PyLong_Type.tp_hash || hash == PyFloat_Type.tp_hash ||
+                 hash == PyBytes_Type.tp_hash;
+    return plain ? hash(key) : ANY_HASH;
+}
+
+/* A dict loses all its keys. */
+static void clear_event(Object *object)
+{
+    object->keys_are = KEYS_UNKNOWN;
+    DependentsWalk walk;
+    for (uint32_t i = 0; object->keys.slots != NULL && i <= object->keys.mask; i++)
+        FOR_EACH_DEPENDENT(facet, walk, &object->keys.slots[i].facets)
+            chain_event(facet, object, CHANGE_CLEARED, NULL);
+}
+
+/* An event whose key may equal any name, or any of this hash. Nothing tells whether it did, now or when the change is
+ * made: so nobody goes on relying on such a name. */
+static void ambiguous_event(const Object *object, Change change, Py_hash_t hash)
+{
+    DependentsWalk walk;
+    for (uint32_t i = 0; object->keys.slots != NULL && i <= object->keys.mask; i++) {
+        const KeySlot *slot = &object->keys.slots[i];
+        if (hash != ANY_HASH && slot->hash != hash)
+            continue;
+        FOR_EACH_DEPENDENT(id, walk, &slot->facets) {
+            Facet *facet = facet_at(id);
+            PyObject *before = facet->current;
+            bool was_held = held(facet);
+            if (facet->dead)
+                continue;
+            service.events++;
+            facet->changes++;
+            facet_is_abandoned(facet, CAUSE_AMBIGUOUS);
+            facet_awaits_clarity(facet);
+            tell(facet, was_held, object->id, change, before, NULL);
+        }
+    }
+}
+
+static void str_key_event(const Object *object, Change change, PyObject *key, PyObject *value)
+{
+    const KeySlot *slot = keys_find(&object->keys, key);
+    DependentsWalk walk;
+    if (slot == NULL)
+        return;
+    FOR_EACH_DEPENDENT(facet, walk, &slot->facets)
+        named_event(facet, object, change, value);
+}
+
+static void key_event(Object *object, Change change, PyObject *key, PyObject *value)
+{
+    if (compares_as_str(key)) {
+        str_key_event(object, change, key, value);
+    } else if (!never_equals_str(key)) {
+        /* Its comparison may say anything; but a dict compares only what has the same hash. */
+        object->keys_are = KEYS_ODD;
+        ambiguous_event(object, change, hash_without_python(key));
+    } else if (!has_plain_keys(object)) {
+        ambiguous_event(object, change, hash_without_python(key)); /* an odd key may have found itself equal to it */
+    }
+}
+
+/* An empty dict is about to be filled from another. */
+static void clone_event(Object *object, PyObject *source)
+{
+    Py_ssize_t position = 0;
+    PyObject *key, *value;
+    while (PyDict_Next(source, &position, &key, &value))
+        key_event(object, CHANGE_CLONED, key, value);
+}
+
+/* Everything but the two short paths of on_dict_event. */
+static NOT_INLINE int dict_event(Object *object, PyDict_WatchEvent event, PyObject *key, PyObject *value)
+{
+    if (event == PyDict_EVENT_DEALLOCATED) {
+        object_dies(object->id);
+        return 0;
+    }
+    Change change = (Change)event;
+    if (change == CHANGE_CLONED) {
+        clone_event(object, key); /* the event's key is the dict that is copied */
+        key = NULL;
+    } else if (change == CHANGE_CLEARED) {
+        clear_event(object);
+    } else {
+        key_event(object, change, key, value);
+    }
+    if (object->subclasses_table && change == CHANGE_DELETED)
+        subclasses_event(key);
+    DependentsWalk walk;
+    FOR_EACH_DEPENDENT(facet, walk, &object->whole)
+        whole_event(facet, object->id, change, key, value);
+    return 0;
+}
+
+/* It is broken, stays so, and nobody wants to hear of it. */
+static inline bool stays_broken(const Facet *facet, PyObject *value)
+{
+    if (facet->holds || facet->cells != NULL || facet->listeners != 0)
+        return false;
+    PyObject *recorded = facet_recorded(facet);
+    return recorded != NULL && surely_differ(recorded, value);
+}
+
+int on_dict_event(PyDict_WatchEvent event, PyObject *dict, PyObject *key, PyObject *value)
+{
+    Object *object = object_of(dict);
+    if ((extra_dicts_needed | extra_dicts) != 0)
+        provisional_event(event, dict, key, value);
+    if (object == NULL)
+        return 0;
+    if (event > PyDict_EVENT_DELETED || !dependents_empty(&object->whole) || !PyUnicode_CheckExact(key) ||
+        str_hash(key) == -1)
+        return dict_event(object, event, key, value);
+    const KeySlot *slot = keys_probe(&object->keys, key);
+    if (slot == NULL)
+        return 0;
+    if (slot->name != key)
+        return dict_event(object, event, key, value); /* an equal string, or only its hash: compared there */
+    /* Most often one facet relies on the key, and this dict provides it. */
+    Facet *facet = slot->only;
+    if (facet == NULL || event != PyDict_EVENT_MODIFIED || facet->provider != object->id)
+        return dict_event(object, event, key, value);
+    if (!stays_broken(facet, value))
+        return provider_event(facet, value);
+    facet->changes++;
+    facet->current = value;
+    return 0;
+}

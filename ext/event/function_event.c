@@ -1,0 +1,153 @@
+#include "action/entry.h"
+#include "event/death.h"
+#include "event/event.h"
+#include "event/telling.h"
+
+/* The parts of a function that an event is about; ANY is concerned by all. */
+static bool concerns(PyFunction_WatchEvent event, FacetKind kind)
+{
+    switch (event) {
+    case PyFunction_EVENT_MODIFY_CODE:
+        return kind == FACET_CODE || kind == FACET_ANY;
+    case PyFunction_EVENT_MODIFY_DEFAULTS:
+        return kind == FACET_DEFAULTS || kind == FACET_ANY;
+    case PyFunction_EVENT_MODIFY_KWDEFAULTS:
+        return kind == FACET_KWDEFAULTS || kind == FACET_ANY;
+    default:
+        return false; /* __qualname__, which only 3.15 reports, is no facet */
+    }
+}
+
+/* What is assigned may be what is there already: CPython reports that too. */
+static bool is_there_already(const PyFunctionObject *function, PyFunction_WatchEvent event, const PyObject *value)
+{
+    return value == (event == PyFunction_EVENT_MODIFY_CODE       ? function->func_code
+                     : event == PyFunction_EVENT_MODIFY_DEFAULTS ? function->func_defaults
+                                                                 : function->func_kwdefaults);
+}
+
+static void awaits_kwdefaults(Facet *facet, const PyObject *assigned)
+{
+    facet->awaits[0] = AWAITS_KWDEFAULTS;
+    facet->awaited_value = assigned;
+}
+
+static NOT_INLINE int function_modified(uint32_t object, PyFunction_WatchEvent event, PyObject *value)
+{
+    if (is_there_already((PyFunctionObject *)object_at(object)->address, event, value))
+        return 0;
+    const PyObject *assigned = value;
+    value = value == NULL ? Py_None : value; /* deleted defaults read as None */
+    for (uint32_t id = object_at(object)->first_facet; id != NO_ID; id = facet_at(id)->next_of_owner) {
+        Facet *facet = facet_at(id);
+        if (!concerns(event, facet->kind))
+            continue;
+        if (facet->kind == FACET_ANY) {
+            whole_event(id, object, CHANGE_MODIFIED, NULL, value);
+            if (event == PyFunction_EVENT_MODIFY_KWDEFAULTS) {
+                awaits_kwdefaults(facet, assigned);
+                facet_becomes_unknown(id); /* the drain registers it with the new dict */
+            }
+            continue;
+        }
+        PyObject *before = facet->current;
+        bool was_held = held(facet);
+        service.events++;
+        facet->changes++;
+        if (facet->kind == FACET_KWDEFAULTS)
+            awaits_kwdefaults(facet, assigned);
+        if (facet->kind == FACET_KWDEFAULTS && (!facet->known || value != facet_recorded(facet)))
+            facet_becomes_unknown(id); /* another dict of defaults: the drain watches its contents too */
+        else
+            facet_becomes(id, value);
+        tell(facet, was_held, object, CHANGE_MODIFIED, before, value);
+    }
+    return 0;
+}
+
+static NOT_INLINE int function_created(PyFunctionObject *function)
+{
+    uint32_t code = object_find(function->func_code);
+    if (code == NO_ID)
+        return 0;
+    for (uint32_t id = object_at(code)->first_facet; id != NO_ID; id = facet_at(id)->next_of_owner)
+        if (facet_at(id)->kind == FACET_CREATED)
+            tell(facet_at(id), false, code, CHANGE_CREATED, NULL, (PyObject *)function);
+    return 0;
+}
+
+/* What gh-91053 proposed to tell of every function. Of one that dies neither itself is kept, nor a name whose type is the
+ * program's: both would come back to life, out of garbage that has been finalized. */
+static void tell_life(PyFunction_WatchEvent event, PyFunctionObject *function, PyObject *value)
+{
+    PyObject *name = function->func_qualname;
+    value = value == NULL ? Py_None : value; /* deleted defaults read as None */
+    switch (event) {
+    case PyFunction_EVENT_CREATE:
+        queue_life(CHANGE_CREATED, ATTRIBUTE_NOT_APPLICABLE, function, (PyObject *)function, value);
+        break;
+    case PyFunction_EVENT_DESTROY:
+        name = PyUnicode_CheckExact(name) ? name : NULL;
+        queue_life(CHANGE_DESTROYED, ATTRIBUTE_NOT_APPLICABLE, function, name, function->func_code);
+        break;
+    case PyFunction_EVENT_MODIFY_CODE:
+        queue_life(CHANGE_MODIFIED, ATTRIBUTE_CODE, function, (PyObject *)function, value);
+        break;
+    case PyFunction_EVENT_MODIFY_DEFAULTS:
+        queue_life(CHANGE_MODIFIED, ATTRIBUTE_DEFAULTS, function, (PyObject *)function, value);
+        break;
+    case PyFunction_EVENT_MODIFY_KWDEFAULTS:
+        queue_life(CHANGE_MODIFIED, ATTRIBUTE_KWDEFAULTS, function, (PyObject *)function, value);
+        break;
+    default:
+        return; /* __qualname__, which only 3.15 reports, is not in the proposal */
+    }
+    service_schedule();
+}
+
+static ALWAYS_INLINE int function_changed_or_died(PyFunction_WatchEvent event, PyFunctionObject *function,
+                                                  PyObject *value)
+{
+    uint32_t id = object_find(function);
+    if (id == NO_ID)
+        return 0;
+    if (event != PyFunction_EVENT_DESTROY)
+        return function_modified(id, event, value);
+    entry_function_dies(function);
+    object_dies(id);
+    return 0;
+}
+
+/* Somebody wants to hear of functions that nobody relies on. */
+static NOT_INLINE int interesting_event(PyFunction_WatchEvent event, PyFunctionObject *function, PyObject *value)
+{
+    if (function_listeners != NULL)
+        function_listeners_hear(event, function, value);
+    if (service.hearer != NULL)
+        tell_life(event, function, value);
+    if (event == PyFunction_EVENT_CREATE)
+        return function_created(function);
+    return function_changed_or_died(event, function, value);
+}
+
+int on_function_event(PyFunction_WatchEvent event, PyFunctionObject *function, PyObject *value)
+{
+    /* Every function of the process comes here, and nearly always nobody is interested. */
+    if (service.function_interest != 0)
+        return interesting_event(event, function, value);
+    if (event == PyFunction_EVENT_CREATE)
+        return 0;
+    return function_changed_or_died(event, function, value);
+}
+
+/* --- code objects ----------------------------------------------------------------------------------------------- */
+
+int on_code_event(PyCodeEvent event, PyCodeObject *code)
+{
+    if (event != PY_CODE_EVENT_DESTROY)
+        return 0;
+    uint32_t id = object_find(code);
+    if (id != NO_ID)
+        object_dies(id);
+    return 0;
+}

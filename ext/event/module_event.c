@@ -1,0 +1,30 @@
+#include "event/event.h"
+
+#include "event/telling.h"
+#include "watch/text.h"
+
+/* ModuleType itself computes some attributes: __dict__, __annotations__, ... */
+static bool may_be_computed_by_module_type(PyObject *name) { return PyUnicode_READ_CHAR(name, 0) == '_'; }
+
+/* Attributes of this module may come from its new class. Whether they do is not known before the assignment is made; but
+ * with ModuleType itself they come from the dict. */
+void on_module_class(PyObject *module, const PyObject *class)
+{
+    bool plain = class == (PyObject *)&PyModule_Type;
+    const Object *dict = object_of(PyModule_GetDict(module));
+    for (uint32_t id = dict == NULL ? NO_ID : dict->first_facet; id != NO_ID; id = facet_at(id)->next_of_owner) {
+        Facet *facet = facet_at(id);
+        if (facet->kind != FACET_KEY || facet->dead || IS_TEXT(facet->name, "__builtins__")) /* no attribute: see naming.py */
+            continue;
+        if (plain && !may_be_computed_by_module_type(facet->name))
+            continue;
+        bool relied_on = facet->recorded != NULL || facet->cells != NULL;
+        service.events++;
+        facet->changes++;
+        facet_is_abandoned(facet, CAUSE_CLASS);
+        if (has_native_listeners(facet))
+            facet_listeners_hear(id, dict->id, CHANGE_CLASS, NULL, NULL, NULL);
+        if (relied_on)
+            queue_detail(id, dict->id, CHANGE_CLASS, true, NULL, NULL, NULL);
+    }
+}

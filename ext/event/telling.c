@@ -1,0 +1,38 @@
+#include "event/telling.h"
+
+void tell_listeners(const Facet *facet, bool broke, uint32_t object, Change change, PyObject *before, PyObject *value)
+{
+    bool subscribed = has_subscriptions(facet);
+    if (has_native_listeners(facet))
+        facet_listeners_hear(facet->id, object, change, NULL, before, value);
+    if (!broke && !subscribed)
+        return;
+    queue_detail(facet->id, object, change, broke, NULL, subscribed ? before : NULL, value);
+    if (!broke)
+        service_schedule(); /* a break has done that */
+}
+
+/* A dict of keyword defaults that the function had in between: neither in use nor waited for. */
+static bool is_other_dict(const Facet *facet, uint32_t object)
+{
+    const PyObject *dict = object_at(object)->address;
+    return facet->kind == FACET_KWDEFAULTS && facet->known && dict != facet->current && dict != facet_recorded(facet);
+}
+
+void whole_event(uint32_t id, uint32_t object, Change change, PyObject *key, PyObject *value)
+{
+    Facet *facet = facet_at(id);
+    if (facet->dead || is_other_dict(facet, object))
+        return;
+    /* ANY, or KWDEFAULTS whose dict changed in place: nothing is recorded that could be found again. */
+    bool relied_on = !dependents_empty(&facet->handles);
+    service.events++;
+    facet->changes++;
+    facet_retires_handles(id, CAUSE_CHANGED);
+    if (has_native_listeners(facet))
+        facet_listeners_hear(id, object, change, key, NULL, value);
+    if (relied_on || has_subscriptions(facet)) {
+        queue_detail(id, object, change, relied_on, key, NULL, value);
+        service_schedule();
+    }
+}

@@ -1,0 +1,41 @@
+/* Telling: what the callbacks share. Called inside CPython's updates: see event.h for what they may do. */
+#ifndef DW_TELLING_H
+#define DW_TELLING_H
+
+#include "action/action.h"
+#include "action/listeners.h"
+#include "event/queue.h"
+
+static inline bool held(const Facet *facet) { return facet->recorded != NULL && facet->holds; }
+
+/* Mostly there is nobody, and the first cache line says so. */
+static inline bool has_native_listeners(const Facet *facet)
+{
+    return facet->listeners != 0 && facet->native_listeners != 0;
+}
+
+/* Whether details of what breaks nothing are to be queued. */
+static inline bool has_subscriptions(const Facet *facet)
+{
+    return facet->listeners != 0 && facet->listeners != facet->native_listeners;
+}
+
+/* Out of the way of the events that nobody listens to. */
+void tell_listeners(const Facet *facet, bool broke, uint32_t object, Change change, PyObject *before, PyObject *value);
+
+/* Tells listeners in C, at once. Queues the details where somebody wants them: a subscription, or explain() because the
+ * facet just broke. */
+static ALWAYS_INLINE void tell(const Facet *facet, bool was_held, uint32_t object, Change change, PyObject *before,
+                               PyObject *value)
+{
+    bool broke = was_held && !facet->holds;
+    if (facet->listeners != 0)
+        tell_listeners(facet, broke, object, change, before, value);
+    else if (broke) /* before is the recorded value, which the facet keeps from now on: see take_detail */
+        queue_detail(facet->id, object, change, true, NULL, NULL, value); /* its name is the facet's */
+}
+
+/* An event of an object as a whole. key: owned by the caller, NULL if it names none. */
+void whole_event(uint32_t facet, uint32_t object, Change change, PyObject *key, PyObject *value);
+
+#endif

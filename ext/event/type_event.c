@@ -1,0 +1,85 @@
+#include "event/type_event.h"
+
+#include "event/death.h"
+#include "event/event.h"
+#include "event/provisional.h"
+#include "event/telling.h"
+
+/* Whether the value is the type's own, which comes first in any MRO that has the type at its head. */
+static bool is_own(const Facet *facet, const PyTypeObject *type)
+{
+    return facet->kind == FACET_ATTRIBUTE && facet->known && facet->provider != NO_ID &&
+           object_at(facet->provider)->address == type->tp_dict && type->tp_mro != NULL &&
+           PyTuple_GET_ITEM(type->tp_mro, 0) == (const PyObject *)type;
+}
+
+/* The MRO of the facet's type was replaced, as changing got other bases. */
+static void mro_event(Facet *facet, const Object *type, const PyTypeObject *changing)
+{
+    PyObject *before = facet->current;
+    bool was_held = held(facet);
+    if (facet->kind == FACET_EXISTENCE || is_own(facet, (PyTypeObject *)type->address))
+        return;
+    if (facet->kind == FACET_ANY)
+        whole_event(facet->id, type->id, CHANGE_MRO, NULL, NULL);
+    service.events++;
+    facet->changes++;
+    if (facet->kind != FACET_ATTRIBUTE || !was_held || !provisional_after_mro(facet, changing))
+        facet_becomes_unknown(facet->id); /* ANY and MRO too: the drain registers them along the new MRO */
+    if (facet->kind != FACET_ANY)
+        tell(facet, was_held, type->id, CHANGE_MRO, before, NULL);
+}
+
+void check_mros(const Object *object)
+{
+    DependentsWalk walk;
+    FOR_EACH_DEPENDENT(one, walk, &object->whole) {
+        const Facet *facet = facet_at(one);
+        Object *type = object_at(facet->owner);
+        if (facet->dead || type->address == NULL)
+            continue;
+        PyObject *mro = ((PyTypeObject *)type->address)->tp_mro;
+        if (mro == type->told_mro)
+            continue; /* a class leaves several bases at once */
+        if (type->told_mro == NULL && !service.shutting_down)
+            type->told_mro = Py_NewRef(mro);
+        for (uint32_t id = type->first_facet; id != NO_ID; id = facet_at(id)->next_of_owner)
+            mro_event(facet_at(id), type, (PyTypeObject *)object->address);
+    }
+}
+
+/* The MRO of a type may be about to change: the event of a base comes before the MROs of its subclasses are new, and no
+ * further event comes until the type has a version tag again, which the drain sees to. */
+static void mro_may_change(const Object *type)
+{
+    for (uint32_t id = type->first_facet; id != NO_ID; id = facet_at(id)->next_of_owner) {
+        Facet *facet = facet_at(id);
+        if (facet->kind == FACET_EXISTENCE || is_own(facet, (PyTypeObject *)type->address))
+            continue;
+        if (facet->kind == FACET_ANY)
+            whole_event(id, type->id, CHANGE_MRO, NULL, NULL);
+        facet->changes++;
+        facet_becomes_unknown(id);
+    }
+}
+
+int on_type_event(PyTypeObject *type)
+{
+    const Object *object = object_of(type);
+    if (object == NULL)
+        return 0;
+    provisional_break_all();
+    DependentsWalk walk;
+    FOR_EACH_DEPENDENT(id, walk, &object->whole) {
+        const Facet *facet = facet_at(id);
+        if (facet->kind == FACET_MRO && !facet->dead && object_at(facet->owner)->address != NULL)
+            mro_may_change(object_at(facet->owner));
+    }
+    return 0;
+}
+
+void on_type_death(uint32_t id)
+{
+    if (object_at(id)->address != NULL)
+        object_dies(id);
+}

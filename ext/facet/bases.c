@@ -1,0 +1,199 @@
+#include "facet/bases.h"
+
+#include "facet/facets.h"
+#include "watch/errors.h"
+#include "watch/watch.h"
+
+PyObject *table_of_object;
+
+/* New reference to the table of base, or NULL without an exception when it has none that shows type. */
+static PyObject *table_in_field(PyTypeObject *base, PyObject *key)
+{
+    PyObject *table = (PyObject *)base->tp_subclasses;
+    return table != NULL && PyDict_CheckExact(table) && PyDict_Contains(table, key) == 1 ? Py_NewRef(table) : NULL;
+}
+
+static PyObject *test_class(const char *name, PyObject *base)
+{
+    return PyObject_CallFunction((PyObject *)&PyType_Type, "s(O){}", name, base);
+}
+
+/* Whether a new subclass of base, made for this, appears in dict: a dict of the program may look like a table. */
+static bool is_table_of(PyObject *dict, PyTypeObject *base)
+{
+    PyObject *subclass = test_class("depwatch_self_check", (PyObject *)base);
+    PyObject *key = subclass == NULL ? NULL : PyLong_FromVoidPtr(subclass);
+    bool is_table = key != NULL && PyDict_Contains(dict, key) == 1;
+    Py_XDECREF(key);
+    Py_XDECREF(subclass);
+    return is_table;
+}
+
+/* Static types keep their table out of reach. It is the dict that refers to the subclass's own weak reference, so the
+ * garbage collector knows it; found once for each static base. */
+static PyObject *table_of_static(PyTypeObject *base, PyTypeObject *type, PyObject *key)
+{
+    static PyObject *tables; /* static base -> its table */
+    if (tables == NULL && (tables = PyDict_New()) == NULL)
+        return NULL;
+    PyObject *known = PyDict_GetItemWithError(tables, (PyObject *)base);
+    if (known != NULL && PyDict_Contains(known, key) == 1)
+        return Py_NewRef(known);
+    PyObject *gc = PyImport_ImportModule("gc"), *weakref = PyWeakref_NewRef((PyObject *)type, NULL), *found = NULL;
+    PyObject *referrers = gc && weakref ? PyObject_CallMethod(gc, "get_referrers", "(O)", weakref) : NULL;
+    for (Py_ssize_t i = 0; referrers != NULL && found == NULL && i < PyList_GET_SIZE(referrers); i++) {
+        PyObject *dict = PyList_GET_ITEM(referrers, i);
+        if (PyDict_CheckExact(dict) && PyDict_GetItemWithError(dict, key) == weakref && is_table_of(dict, base) &&
+            PyDict_SetItem(tables, (PyObject *)base, dict) == 0)
+            found = Py_NewRef(dict);
+    }
+    if (found != NULL && base == &PyBaseObject_Type)
+        table_of_object = found; /* kept by tables */
+    Py_XDECREF(referrers);
+    Py_XDECREF(weakref);
+    Py_XDECREF(gc);
+    return found;
+}
+
+static int link_table(uint32_t facet, uint32_t *n_links, PyObject *table)
+{
+    uint32_t object = object_use(table);
+    if (object == NO_ID)
+        return -1;
+    object_at(object)->subclasses_table = true;
+    int result = facet_link(facet, (*n_links)++, table);
+    object_release(object);
+    return result;
+}
+
+/* The last resort, where a static base's table cannot be found (after gc.freeze()): a type watcher, which reports one
+ * change for each version tag, and a class gets at most 1000 of those. */
+static int rely_on_type_watcher(PyTypeObject *type)
+{
+    Object *object = object_at(object_find(type));
+    if (!object->type_watched && watch_type(type) < 0)
+        return -1;
+    object->type_watched = true;
+    if (PyUnstable_Type_AssignVersionTag(type))
+        return 0;
+    PyErr_Format(Unwatchable_error,
+                 "%.200s has used up its version tags (CPython gives 1000 to a class), so a change of its bases would "
+                 "not be reported; keep what changes so often out of the class",
+                 type->tp_name);
+    return -1;
+}
+
+static int link_base(uint32_t facet, uint32_t *n_links, PyTypeObject *base, PyTypeObject *type)
+{
+    PyObject *key = PyLong_FromVoidPtr(type);
+    if (key == NULL)
+        return -1;
+    PyObject *table = !is_static(base) ? table_in_field(base, key)
+                      : may_leave(base) ? table_of_static(base, type, key)
+                                        : NULL;
+    Py_DECREF(key);
+    PyErr_Clear(); /* a failed search counts as not found */
+    int result = 0;
+    if (table != NULL) {
+        result = link_table(facet, n_links, table);
+        Py_DECREF(table);
+    } else if (!is_static(base)) {
+        PyErr_Format(Unwatchable_error,
+                     "the bases of %.200s are being assigned right now: it is in no table of subclasses of %.200s; read "
+                     "it when that is done",
+                     type->tp_name, base->tp_name);
+        result = -1;
+    } else if (may_leave(base)) {
+        result = rely_on_type_watcher(type);
+    }
+    return result;
+}
+
+/* --- the check on classes of our own --------------------------------------------------------------------------- */
+
+/* Whether `Q.__bases__ = (H,)` takes Q out of P's table after Q's MRO was replaced. */
+static bool tables_answer(void)
+{
+    static int answer = -1;
+    if (answer >= 0)
+        return answer;
+    answer = 0;
+    PyObject *p = test_class("P", (PyObject *)&PyBaseObject_Type), *h = test_class("H", (PyObject *)&PyBaseObject_Type);
+    PyObject *q = p == NULL ? NULL : test_class("Q", p), *key = q == NULL ? NULL : PyLong_FromVoidPtr(q);
+    PyObject *table = key == NULL ? NULL : table_in_field((PyTypeObject *)p, key);
+    PyObject *bases = h == NULL ? NULL : PyTuple_Pack(1, h);
+    if (table != NULL && bases != NULL && PyObject_SetAttrString(q, "__bases__", bases) == 0)
+        answer = PyDict_Contains(table, key) == 0;
+    PyErr_Clear();
+    Py_XDECREF(bases);
+    Py_XDECREF(table);
+    Py_XDECREF(key);
+    Py_XDECREF(q);
+    Py_XDECREF(h);
+    Py_XDECREF(p);
+    return answer;
+}
+
+/* A mro() in Python runs in the middle of a change of bases, and may change bases itself: no table tells of that in time. */
+static int refuse_own_mro(PyTypeObject *type)
+{
+    PyObject *classes = Py_TYPE(type)->tp_mro;
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(classes); i++) {
+        PyTypeObject *metaclass = (PyTypeObject *)PyTuple_GET_ITEM(classes, i);
+        if (metaclass == &PyType_Type)
+            return 0;
+        PyObject *dict = PyType_GetDict(metaclass);
+        int has_mro = PyMapping_HasKeyString(dict, "mro");
+        Py_DECREF(dict);
+        if (!has_mro)
+            continue;
+        PyErr_Format(Unwatchable_error,
+                     "%.200s: its metaclass %.200s has an mro() of its own, which runs in the middle of a change of bases; "
+                     "depwatch cannot tell of such a change in time, so look attributes up at run time",
+                     type->tp_name, metaclass->tp_name);
+        return -1;
+    }
+    return 0;
+}
+
+int look_bases(uint32_t id)
+{
+    PyTypeObject *type = (PyTypeObject *)Py_XNewRef(object_at(facet_at(id)->owner)->address);
+    if (type == NULL)
+        return 0;
+    if (!tables_answer()) {
+        PyErr_Format(Unwatchable_error, "attributes of %.200s: this CPython (%s) does not show a change of bases in "
+                                        "tp_subclasses, and depwatch knows no other way to see it at once",
+                     type->tp_name, Py_GetVersion());
+        Py_DECREF(type);
+        return -1;
+    }
+    PyObject *family = PyList_New(0); /* the type and every class that it inherits from and that can change */
+    int result = family == NULL ? -1 : PyList_Append(family, (PyObject *)type);
+    uint32_t n_links = 0;
+    for (Py_ssize_t i = 0; result == 0 && i < PyList_GET_SIZE(family); i++) {
+        PyTypeObject *member = (PyTypeObject *)PyList_GET_ITEM(family, i);
+        result = facet_link(id, n_links++, (PyObject *)member) < 0 ? -1 : refuse_own_mro(member);
+        PyObject *bases = Py_NewRef(member->tp_bases);
+        for (Py_ssize_t j = 0; result == 0 && j < PyTuple_GET_SIZE(bases); j++) {
+            PyTypeObject *base = (PyTypeObject *)PyTuple_GET_ITEM(bases, j);
+            if (PyType_HasFeature(member, Py_TPFLAGS_IMMUTABLETYPE))
+                continue;
+            result = link_base(id, &n_links, base, member);
+            bool seen = is_static(base);
+            for (Py_ssize_t k = 0; !seen && k < PyList_GET_SIZE(family); k++)
+                seen = PyList_GET_ITEM(family, k) == (PyObject *)base;
+            if (result == 0 && !seen)
+                result = PyList_Append(family, (PyObject *)base);
+        }
+        Py_DECREF(bases);
+    }
+    if (result == 0) {
+        facet_unlink_after(id, n_links);
+        facet_at(id)->known = true;
+        Py_CLEAR(object_at(facet_at(id)->owner)->told_mro);
+    }
+    Py_XDECREF(family);
+    Py_DECREF(type);
+    return result;
+}

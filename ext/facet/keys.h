@@ -1,0 +1,96 @@
+/* KeyTable: for one watched dict, each name that some facet relies on -> those facets.
+ *
+ * Found by value, because an event carries the key of the look-up, which need not be interned; nor does CPython
+ * promise that there is one interned string for each value. Most often it is the very object, so that is tried first.
+ */
+#ifndef DW_KEYS_H
+#define DW_KEYS_H
+
+#include <Python.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "index/dependents.h"
+
+struct Facet;
+
+typedef struct KeySlot {
+    PyObject *name;     /* owned, an exact str; NULL: empty */
+    Py_hash_t hash;
+    Dependents facets;
+    struct Facet *only; /* borrowed: the facet, if there is exactly one; kept by facets.c */
+} KeySlot;
+
+typedef struct KeyTable {
+    KeySlot *slots;    /* owned; mask + 1 of them, NULL when there are none */
+    uint32_t mask;
+    uint32_t count;    /* names, also those that no facet uses any more */
+    uint32_t in_use;   /* names that some facet uses */
+} KeyTable;
+
+/* The hash of an exact str that has served as a dict key, or -1 where it has none yet. */
+static inline Py_hash_t str_hash(PyObject *str) { return ((PyASCIIObject *)str)->hash; }
+
+/* Whether a dict compares the key as it compares an exact str: by value, without running Python. */
+static inline bool compares_as_str(PyObject *key)
+{
+    return PyUnicode_Check(key) && str_hash(key) != -1 && Py_TYPE(key)->tp_hash == PyUnicode_Type.tp_hash &&
+           Py_TYPE(key)->tp_richcompare == PyUnicode_Type.tp_richcompare;
+}
+
+/* Whether its type's comparison never runs Python for a str and never finds one equal. Types inherit the very function
+ * unless they define __eq__; types, functions and modules have that of object. */
+static inline bool never_equals_str(PyObject *key)
+{
+    richcmpfunc compare = Py_TYPE(key)->tp_richcompare;
+    return compare == PyBaseObject_Type.tp_richcompare || compare == Py_TYPE(Py_None)->tp_richcompare ||
+           compare == PyLong_Type.tp_richcompare || compare == PyTuple_Type.tp_richcompare ||
+           compare == PyFloat_Type.tp_richcompare || compare == PyBytes_Type.tp_richcompare ||
+           compare == PyFrozenSet_Type.tp_richcompare || compare == PyComplex_Type.tp_richcompare ||
+           compare == PyCode_Type.tp_richcompare || compare == PyCFunction_Type.tp_richcompare;
+}
+
+static inline bool same_str(PyObject *a, PyObject *b)
+{
+    return PyUnicode_GET_LENGTH(a) == PyUnicode_GET_LENGTH(b) && PyUnicode_KIND(a) == PyUnicode_KIND(b) &&
+           memcmp(PyUnicode_DATA(a), PyUnicode_DATA(b), (size_t)PyUnicode_GET_LENGTH(a) * PyUnicode_KIND(a)) == 0;
+}
+
+/* The first slot on the key's way that has the key itself or its hash; NULL: nobody relies on the key. */
+static inline KeySlot *keys_probe(const KeyTable *table, PyObject *key)
+{
+    if (table->slots == NULL)
+        return NULL;
+    Py_hash_t hash = str_hash(key);
+    for (uint32_t i = (uint32_t)hash & table->mask;; i = (i + 1) & table->mask) {
+        KeySlot *slot = &table->slots[i];
+        if (slot->name == key)
+            return slot;
+        if (slot->name == NULL)
+            return NULL;
+        if (slot->hash == hash)
+            return slot;
+    }
+}
+
+/* For an exact str that has a hash. */
+static inline KeySlot *keys_find(const KeyTable *table, PyObject *key)
+{
+    if (table->slots == NULL)
+        return NULL;
+    Py_hash_t hash = str_hash(key);
+    for (uint32_t i = (uint32_t)hash & table->mask;; i = (i + 1) & table->mask) {
+        KeySlot *slot = &table->slots[i];
+        if (slot->name == NULL || slot->name == key)
+            return slot->name == NULL ? NULL : slot;
+        if (slot->hash == hash && same_str(slot->name, key))
+            return slot;
+    }
+}
+
+/* Safe points only. Both return the name's slot; add returns NULL when out of memory. */
+KeySlot *keys_add(KeyTable *table, PyObject *name, uint32_t facet);
+KeySlot *keys_remove(KeyTable *table, PyObject *name, uint32_t facet);
+void keys_free(KeyTable *table);
+
+#endif

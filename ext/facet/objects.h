@@ -1,0 +1,81 @@
+/* Watched objects: dicts, types, functions and code objects, named by object IDs.
+ *
+ * An address is borrowed and dies with its object: the event (or, for a type, the weak reference) that announces the
+ * death takes it out of the map at once. The ID lives on until no facet names it.
+ */
+#ifndef DW_OBJECTS_H
+#define DW_OBJECTS_H
+
+#include <Python.h>
+#include <stdbool.h>
+
+#include "facet/keys.h"
+#include "index/address_map.h"
+#include "index/dependents.h"
+#include "index/pool.h"
+
+typedef enum ObjectKind { OBJECT_DICT, OBJECT_TYPE, OBJECT_FUNCTION, OBJECT_CODE } ObjectKind;
+
+/* Whether keys in a dict may compare equal to a str that they are not. */
+typedef enum KeysAre { KEYS_UNKNOWN, KEYS_PLAIN, KEYS_ODD } KeysAre;
+
+typedef struct Object {
+    PyObject *address;     /* borrowed; NULL once dead */
+    uint32_t id;           /* its own */
+    uint8_t kind;          /* ObjectKind */
+    bool subclasses_table; /* a dict that is some type's tp_subclasses: its keys are addresses of types */
+    bool type_watched;     /* types: also by a type watcher */
+    uint8_t keys_are;      /* KeysAre, dicts only: found out at the first event of a key that is no str */
+    KeyTable keys;         /* dicts: the facets that rely on one key */
+    Dependents whole;      /* facets that every event of this object concerns */
+    PyObject *weakref;     /* owned, types only: tells of the death */
+    PyObject *told_mro;    /* owned or NULL, types only: the MRO that was told of since the last drain. Not borrowed: a
+                              change that nobody reports (C.__bases__ = the same) frees it, and the next may be there */
+    uint32_t first_facet;  /* facets that are parts of this object: list through Facet.next_of_owner */
+    uint32_t uses;         /* facets that name this object as owner, fallback or link, counted */
+} Object;
+
+extern Pool object_pool;
+extern AddressMap objects_by_address;
+
+static inline Object *object_at(uint32_t id) { return pool_at(&object_pool, id); }
+
+/* NULL: not watched. */
+static inline Object *object_of(const void *address) { return address_map_find(&objects_by_address, address); }
+
+static inline uint32_t object_find(const void *address)
+{
+    const Object *object = object_of(address);
+    return object == NULL ? NO_ID : object->id;
+}
+
+/* Whether no key in this dict says that it equals a str that it is not. Looks through it once, item by item: no Python. */
+static inline bool has_plain_keys(Object *dict)
+{
+    Py_ssize_t position = 0;
+    PyObject *key;
+    if (dict->keys_are == KEYS_UNKNOWN) {
+        dict->keys_are = KEYS_PLAIN;
+        while (dict->keys_are == KEYS_PLAIN && PyDict_Next(dict->address, &position, &key, NULL))
+            if (!compares_as_str(key) && !never_equals_str(key))
+                dict->keys_are = KEYS_ODD;
+    }
+    return dict->keys_are == KEYS_PLAIN;
+}
+
+/* The dict of a module; NULL once the collector has cleared the module. Borrowed. */
+static inline PyObject *module_dict(PyObject *module)
+{
+    PyObject *dict = *(PyObject **)((char *)module + PyModule_Type.tp_dictoffset);
+    return dict != NULL && PyDict_Check(dict) ? dict : NULL;
+}
+
+/* Safe points only from here on. What it is, or -1 with Unwatchable set: CPython reports no changes of it. */
+int object_kind(PyObject *object);
+/* The ID of an object, watched from now on, with one use added;
+ * NO_ID with an exception set when it cannot be watched. */
+uint32_t object_use(PyObject *object);
+/* One use less; without uses, an object is watched no longer and its ID is free again. */
+void object_release(uint32_t id);
+
+#endif

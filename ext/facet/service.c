@@ -1,0 +1,3 @@
+#include "facet/service.h"
+
+Service service = {.first_touched = NO_ID, .first_retired = NO_ID, .unstable_after = UINT16_MAX};

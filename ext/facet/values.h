@@ -1,0 +1,56 @@
+/* When two values are the same assumption: the same object or, for an exact int, float or str, the same bits.
+ * Stores and loads only: called inside CPython's callback.
+ */
+#ifndef DW_VALUES_H
+#define DW_VALUES_H
+
+#include <Python.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "facet/keys.h"
+
+static inline bool same_int(PyObject *a, PyObject *b)
+{
+    PyLongObject *x = (PyLongObject *)a, *y = (PyLongObject *)b;
+    if (PyUnstable_Long_IsCompact(x) && PyUnstable_Long_IsCompact(y))
+        return PyUnstable_Long_CompactValue(x) == PyUnstable_Long_CompactValue(y);
+    /* lv_tag: digits above bit 3, sign in bits 0 and 1; bit 2 says nothing about the value. */
+    uintptr_t tag = x->long_value.lv_tag & ~(uintptr_t)4;
+    return tag == (y->long_value.lv_tag & ~(uintptr_t)4) &&
+           memcmp(x->long_value.ob_digit, y->long_value.ob_digit, (tag >> 3) * sizeof(digit)) == 0;
+}
+
+static inline bool is_scalar(PyObject *value)
+{
+    return PyFloat_CheckExact(value) || PyLong_CheckExact(value) || PyUnicode_CheckExact(value);
+}
+
+static inline bool same_value(PyObject *a, PyObject *b)
+{
+    if (a == b)
+        return true;
+    if (Py_TYPE(a) != Py_TYPE(b))
+        return false;
+    if (PyFloat_CheckExact(a))
+        return memcmp(&((PyFloatObject *)a)->ob_fval, &((PyFloatObject *)b)->ob_fval, sizeof(double)) == 0;
+    if (PyLong_CheckExact(a))
+        return same_int(a, b);
+    return PyUnicode_CheckExact(a) && same_str(a, b);
+}
+
+/* True only if they are not the same assumption, found without a call: what the shortest path of an event can afford. */
+static inline bool surely_differ(PyObject *recorded, PyObject *value)
+{
+    if (recorded == value)
+        return false;
+    if (PyLong_CheckExact(value)) {
+        PyLongObject *x = (PyLongObject *)recorded, *y = (PyLongObject *)value;
+        return !PyLong_CheckExact(recorded) ||
+               (PyUnstable_Long_IsCompact(x) && PyUnstable_Long_IsCompact(y) &&
+                PyUnstable_Long_CompactValue(x) != PyUnstable_Long_CompactValue(y));
+    }
+    return (!PyFloat_CheckExact(value) && !PyUnicode_CheckExact(value)) || Py_TYPE(recorded) != Py_TYPE(value);
+}
+
+#endif

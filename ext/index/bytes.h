@@ -1,0 +1,53 @@
+/* Bytes: what an event does to the bytes of all dependents at once: stores only. Runs inside callbacks. No Python.h.
+ *
+ * A byte counts the broken assumptions of a handle: 0 = may run, 255 = retired, and stays so. Bytes lie dense in chunks
+ * of 2^16 that never move, because native code holds their addresses; a chunk is what one container has the IDs of.
+ */
+#ifndef DW_BYTES_H
+#define DW_BYTES_H
+
+#include <stdint.h>
+
+#include "index/dependents.h"
+
+#define BYTE_CHUNK_BITS 16
+#define BYTE_CHUNKS (1u << (31 - BYTE_CHUNK_BITS))
+#define BYTE_RETIRED 255
+
+typedef enum ByteChange { BYTE_BREAKS, BYTE_MENDS, BYTE_RETIRES } ByteChange;
+
+static ALWAYS_INLINE uint8_t *byte_at(uint8_t *const *chunks, uint32_t id)
+{
+    return &chunks[id >> BYTE_CHUNK_BITS][id & ((1u << BYTE_CHUNK_BITS) - 1)];
+}
+
+static ALWAYS_INLINE void byte_change(uint8_t *byte, ByteChange change)
+{
+    if (change == BYTE_RETIRES)
+        *byte = BYTE_RETIRED;
+    else if (change == BYTE_BREAKS)
+        *byte += *byte != BYTE_RETIRED;
+    else
+        *byte -= *byte != BYTE_RETIRED;
+}
+
+/* Safe points only. A chunk for the bytes of 2^16 IDs, all 0; NULL when out of memory. */
+uint8_t *bytes_take(void);
+void bytes_give(uint8_t *chunk); /* once no native code holds an address in it: that of a live handle stays */
+
+/* Whether dense sets are changed 32 bytes at a time from now on: by default where the CPU can. Safe points only. */
+bool bytes_use_avx2(bool use);
+
+void bytes_change_all(uint8_t *const *chunks, const Dependents *set, ByteChange change);
+
+/* chunks: owned by whoever has the handles; NULL where there are none. */
+static ALWAYS_INLINE void bytes_change(uint8_t *const *chunks, const Dependents *set, ByteChange change)
+{
+    uint32_t only = dependents_only(set);
+    if (only != NO_ID)
+        byte_change(byte_at(chunks, only), change);
+    else if (set->word != 0)
+        bytes_change_all(chunks, set, change);
+}
+
+#endif

@@ -1,0 +1,114 @@
+/* Room index: who relies on what, both ways, and the memory for it. In come and out go IDs. No Python.h; what callbacks
+ * walk and change (dependents, bytes) allocates nothing, all else is for safe points.
+ */
+
+/* Dependents: an exact set of IDs in 8 bytes, the reverse side of the index. No Python.h.
+ *
+ * Most facets have none or one dependent, a few have nearly all handles. So a set is a word in one of three tiers:
+ *
+ *   0                   nobody
+ *   bit 63              inline: the first ID in bits 0-30, and
+ *                         bit 31 clear:          the second in bits 32-62 (NO_ID: there is none)
+ *                         bit 31 set, 62 clear:  three IDs, two gaps of 15 bits from bit 32 on
+ *                         bit 31 set, 62 set:    four IDs, three gaps of 10 bits
+ *                       (a gap is the difference to the ID before, less one; handles of one module have small ones)
+ *   bit 62, not 63      a sorted array: block in bits 0-30, number of IDs in bits 32-55
+ *   bit 61, not 62, 63  containers: block in bits 0-30
+ *
+ * What a callback walks (dependents_next) never allocates and yields blocks of ascending IDs.
+ */
+#ifndef DW_DEPENDENTS_H
+#define DW_DEPENDENTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "index/ids.h"
+
+typedef struct Dependents {
+    uint64_t word;
+} Dependents;
+
+#define DEPENDENTS_INLINE (UINT64_C(1) << 63)
+#define DEPENDENTS_ARRAY (UINT64_C(1) << 62)
+#define DEPENDENTS_CONTAINERS (UINT64_C(1) << 61)
+#define DEPENDENTS_GAPS (UINT64_C(1) << 31) /* inline: more than two IDs */
+#define DEPENDENTS_FEW 4u                   /* the most that fit inline */
+
+static inline bool dependents_empty(const Dependents *set) { return set->word == 0; }
+
+/* The ID if there is exactly one, else NO_ID: the common case without a walk. */
+static inline uint32_t dependents_only(const Dependents *set)
+{
+    return (uint32_t)(set->word >> 32) == ((DEPENDENTS_INLINE >> 32) | NO_ID) ? (uint32_t)set->word : NO_ID;
+}
+
+/* The IDs of an inline word, ascending; returns how many. */
+static inline uint32_t dependents_few(uint64_t word, uint32_t few[DEPENDENTS_FEW])
+{
+    few[0] = (uint32_t)word & NO_ID;
+    if (!(word & DEPENDENTS_GAPS)) {
+        few[1] = (uint32_t)(word >> 32) & NO_ID;
+        return few[1] == NO_ID ? 1 : 2;
+    }
+    unsigned bits = word & DEPENDENTS_ARRAY ? 10 : 15, n = word & DEPENDENTS_ARRAY ? 4 : 3;
+    for (unsigned i = 1; i < n; i++)
+        few[i] = few[i - 1] + 1 + ((uint32_t)(word >> (32 + bits * (i - 1))) & ((1u << bits) - 1));
+    return n;
+}
+
+#define WALK_BLOCK 64u /* IDs */
+
+typedef struct DependentsWalk {
+    const uint32_t *ids; /* the current block; borrowed from the set, or in block */
+    uint32_t count;
+    uint32_t container;  /* where to go on */
+    uint32_t place;      /* in it: of an array, index; of a bitset, bit */
+    uint64_t next;       /* word still to be walked; 0 at the end */
+    uint32_t block[WALK_BLOCK];
+} DependentsWalk;
+
+static inline void dependents_walk(DependentsWalk *walk, const Dependents *set)
+{
+    walk->next = set->word;
+    walk->container = walk->place = 0;
+}
+
+bool dependents_next_block(DependentsWalk *walk); /* of an array or of containers */
+
+/* The next block, or false. The set must not change during a walk. */
+static inline bool dependents_next(DependentsWalk *walk)
+{
+    uint64_t word = walk->next;
+    if (word == 0)
+        return false;
+    if (!(word & DEPENDENTS_INLINE))
+        return dependents_next_block(walk);
+    walk->next = 0;
+    walk->ids = walk->block;
+    walk->count = dependents_few(word, walk->block);
+    return true;
+}
+
+/* Runs the statement after it with id for each: the walk must be declared before. */
+#define FOR_EACH_DEPENDENT(id, walk, set)                                                                             \
+    for (dependents_walk(&(walk), (set)); dependents_next(&(walk));)                                                  \
+        for (uint32_t id##_i = 0, id; id##_i < (walk).count && (id = (walk).ids[id##_i], true); id##_i++)
+
+/* Safe points only from here on. add returns false when out of memory; the set is then as it was. */
+bool dependents_add(Dependents *set, uint32_t id);
+void dependents_remove(Dependents *set, uint32_t id);
+/* The same for many, ascending, each once. Out of memory: some of them are in the set. */
+bool dependents_add_many(Dependents *set, const uint32_t *ids, uint32_t n);
+void dependents_remove_many(Dependents *set, const uint32_t *ids, uint32_t n);
+void dependents_clear(Dependents *set);
+uint32_t dependents_count(const Dependents *set);
+bool dependents_has(const Dependents *set, uint32_t id);
+size_t dependents_memory(const Dependents *set); /* bytes that it owns */
+/* A malloc'ed copy of all IDs (*count of them), for loops that change the set; NULL when empty or out of memory. */
+uint32_t *dependents_copy(const Dependents *set, uint32_t *count);
+/* What is wrong with the set, or NULL. */
+const char *dependents_wrong(const Dependents *set);
+
+#endif

@@ -1,0 +1,94 @@
+#include "notice/breaks.h"
+
+#include "action/action.h"
+#include "action/handle_listeners.h"
+#include "event/provisional.h"
+#include "facet/facets.h"
+#include "index/handles.h"
+#include "notice/drain_control.h"
+#include "notice/look.h"
+#include "notice/references.h"
+
+static void count_break(uint32_t id)
+{
+    Facet *facet = facet_at(id);
+    if (facet->recorded == NULL || facet->holds || facet->counted || facet->dead)
+        return;
+    facet->counted = true;
+    facet->breaks += facet->breaks != UINT16_MAX;
+}
+
+/* Handles that do not want to live with a facet that breaks so often. */
+static void give_up_unstable(uint32_t id)
+{
+    Facet *facet = facet_at(id);
+    if (facet->breaks < service.unstable_after || dependents_empty(&facet->handles))
+        return;
+    DependentsWalk walk;
+    FOR_EACH_DEPENDENT(handle, walk, &facet->handles)
+        if (handle_at(handle)->unstable_after <= facet->breaks) {
+            *handle_byte(handle) = BYTE_RETIRED;
+            if (handle_at(handle)->heard)
+                handle_listeners_hear(handle, id);
+            facet->cause = facet->cause == CAUSE_NONE ? CAUSE_UNSTABLE : facet->cause; /* or they are retired already */
+        }
+}
+
+/* Once: it is touched by that, and looked at again before the handles are told. */
+static void give_up_unwatchable(uint32_t id)
+{
+    if (facet_at(id)->cause != CAUSE_UNWATCHABLE)
+        facet_retires_handles(id, CAUSE_UNWATCHABLE);
+}
+
+/* Facets whose last change was not made yet when a drain looked: the next one looks again. */
+static Dependents unfinished;
+
+void take_unfinished(void)
+{
+    DependentsWalk walk;
+    FOR_EACH_DEPENDENT(facet, walk, &unfinished) {
+        facet_at(facet)->touched = false;
+        facet_touch(facet);
+    }
+    dependents_clear(&unfinished);
+    service.unfinished = false;
+}
+
+int look_again(uint32_t id, PyObject *garbage)
+{
+    Facet *facet = facet_at(id);
+    if (facet->dead && facet->kept) {
+        facet->kept = false;
+        facet->pins--;
+    }
+    bool unclear = facet->awaits[0] == AWAITS_CLARITY;
+    if (!facet->known && !facet->dead && !unclear && facet_look(id) < 0) {
+        if (PyErr_ExceptionMatches(PyExc_MemoryError))
+            return -1;
+        if (PyErr_ExceptionMatches(PyExc_Exception))
+            PyErr_Clear(); /* e.g. out of version tags: whoever relies on it must not go on */
+        else
+            drain_interrupted(); /* while keys were looked at */
+        give_up_unwatchable(id);
+        for (uint32_t part = object_at(facet->owner)->first_facet; facet->kind == FACET_MRO && part != NO_ID;
+             part = facet_at(part)->next_of_owner)
+            give_up_unwatchable(part);
+    }
+    bool lost = !facet->known && !facet->dead;
+    if (lost && !unclear && facet->awaits[0] != AWAITS_NOTHING) {
+        facet->touched = dependents_add(&unfinished, id); /* it counts as touched, so that it stays */
+        service.unfinished |= facet->touched;
+        if (facet->touched)
+            return 0;
+    }
+    if (facet->provisional != PROVISIONAL_NOT) {
+        provisional_settled(facet);
+        if (lost)
+            facet_becomes_unknown(id); /* nothing says any more that it holds */
+    }
+    count_break(id);
+    give_up_unstable(id);
+    update_reference(id, garbage);
+    return 0;
+}

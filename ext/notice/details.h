@@ -1,0 +1,15 @@
+/* Details: what is told of the events themselves. Safe points only. */
+#ifndef DW_DETAILS_H
+#define DW_DETAILS_H
+
+#include <Python.h>
+
+/* Tells all that is queued, and takes it off. Runs no Python, so nothing is added meanwhile. -1 with MemoryError set: what is
+ * left stays queued. */
+int take_details(PyObject *garbage);
+/* All go to garbage, untold. */
+void details_drop(PyObject *garbage);
+/* Who hears of every function from now on (NULL: nobody). Returns who did, for the caller to DECREF, or NULL. */
+PyObject *hear_functions(PyObject *hearer);
+
+#endif

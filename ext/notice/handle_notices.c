@@ -1,0 +1,89 @@
+#include "notice/handle_notices.h"
+
+#include <stdlib.h>
+
+#include "action/retire.h"
+#include "facet/facets.h"
+#include "facet/service.h"
+#include "index/handles.h"
+#include "notice/makers.h"
+
+int tell_handles(uint32_t id)
+{
+    Facet *facet = facet_at(id);
+    DependentsWalk walk;
+    FOR_EACH_DEPENDENT(handle, walk, &facet->handles) {
+        HandleState state = handle_state(handle);
+        if (state == handle_at(handle)->told || handle_at(handle)->queued)
+            continue;
+        if (facet->cause == CAUSE_UNSTABLE && facet->breaks < handle_at(handle)->unstable_after)
+            continue; /* it puts up with this facet: if it is retired, another will say why */
+        if (notice_makers.state(handle, state, id, (Cause)facet->cause) < 0)
+            return -1;
+        handle_at(handle)->told = (uint8_t)state & 0x1f;
+        if (state == HANDLE_GONE)
+            handle_retire(handle);
+    }
+    facet->cause = CAUSE_NONE;
+    return 0;
+}
+
+/* Takes the retired handles off their list, in the order in which they were retired: the list has the last one first.
+ * A copy, malloc'ed, *n of them; NULL when out of memory. */
+static uint32_t *take_retired(uint32_t *n)
+{
+    *n = 0;
+    for (uint32_t id = service.first_retired; id != NO_ID; id = handle_at(id)->next_retired)
+        ++*n;
+    uint32_t *handles = malloc((*n + 1) * sizeof *handles);
+    if (handles == NULL)
+        return NULL;
+    for (uint32_t i = *n, id = service.first_retired; i > 0; id = handle_at(id)->next_retired)
+        handles[--i] = id;
+    service.first_retired = NO_ID;
+    return handles;
+}
+
+static void leave_retired(const uint32_t *handles, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        handle_at(handles[i])->next_retired = service.first_retired;
+        service.first_retired = handles[i];
+    }
+}
+
+/* Tells of those that are retired and not given up, of all or of none. */
+static int tell_retired(const uint32_t *handles, uint32_t n)
+{
+    uint64_t mark = notice_makers.mark();
+    for (uint32_t i = 0; i < n; i++)
+        if (!handle_at(handles[i])->released && notice_makers.retired(handles[i]) < 0) {
+            notice_makers.take_back(mark);
+            return -1;
+        }
+    return 0;
+}
+
+int purge_retired(void)
+{
+    uint32_t n, *handles = take_retired(&n);
+    if (handles == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    int result = tell_retired(handles, n);
+    if (result < 0)
+        leave_retired(handles, n);
+    else
+        handles_purge(handles, n);
+    for (uint32_t i = 0; i < n && result == 0; i++) {
+        Handle *handle = handle_at(handles[i]);
+        handle->queued = false;
+        handle->told = HANDLE_GONE;
+        notice_makers.gone(handles[i], handle->released);
+        if (handle->released)
+            handle_free(handles[i]);
+    }
+    free(handles);
+    return result;
+}

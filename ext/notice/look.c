@@ -1,0 +1,271 @@
+#include "notice/look.h"
+
+#include "action/action.h"
+#include "facet/bases.h"
+#include "watch/errors.h"
+#include "watch/watch.h"
+
+static bool is_immutable(PyTypeObject *type)
+{
+    return !PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE) || PyType_HasFeature(type, Py_TPFLAGS_IMMUTABLETYPE);
+}
+
+/* The dicts that a name is looked up in, in order, with whether each can change. Its holder owns all of it. */
+typedef struct Chain {
+    Py_ssize_t n;
+    PyObject **dicts;
+    bool *watched;
+} Chain;
+
+static void chain_clear(Chain *chain)
+{
+    for (Py_ssize_t i = 0; chain->dicts != NULL && i < chain->n; i++)
+        Py_XDECREF(chain->dicts[i]);
+    PyMem_Free(chain->dicts);
+    PyMem_Free(chain->watched);
+}
+
+static int chain_reserve(Chain *chain, Py_ssize_t n)
+{
+    *chain = (Chain){0};
+    chain->dicts = PyMem_Calloc((size_t)n + 1, sizeof *chain->dicts);
+    chain->watched = PyMem_Calloc((size_t)n + 1, sizeof *chain->watched);
+    if (chain->dicts != NULL && chain->watched != NULL)
+        return 0;
+    chain_clear(chain);
+    PyErr_NoMemory();
+    return -1;
+}
+
+static int chain_of_type(const PyTypeObject *type, Chain *chain)
+{
+    PyObject *classes = type->tp_mro;
+    if (chain_reserve(chain, PyTuple_GET_SIZE(classes)) < 0)
+        return -1;
+    for (; chain->n < PyTuple_GET_SIZE(classes); chain->n++) {
+        PyTypeObject *base = (PyTypeObject *)PyTuple_GET_ITEM(classes, chain->n);
+        chain->dicts[chain->n] = PyType_GetDict(base);
+        chain->watched[chain->n] = !is_immutable(base);
+    }
+    return 0;
+}
+
+/* As of now; empty when the object is dead. */
+static int chain_of(const Facet *facet, Chain *chain)
+{
+    PyObject *owner = object_at(facet->owner)->address;
+    if (owner != NULL && PyType_Check(owner))
+        return chain_of_type((PyTypeObject *)owner, chain);
+    if (chain_reserve(chain, 2) < 0)
+        return -1;
+    if (owner != NULL)
+        chain->dicts[chain->n++] = Py_NewRef(owner);
+    if (owner != NULL && facet->fallback != NO_ID && facet->fallback != facet->owner &&
+        object_at(facet->fallback)->address != NULL)
+        chain->dicts[chain->n++] = Py_NewRef(object_at(facet->fallback)->address);
+    chain->watched[0] = chain->watched[1] = true;
+    return 0;
+}
+
+/* Refuses a name in a dict that has a key which is no such name, but has its hash and may say that it equals it: no event
+ * tells when it changes its mind. */
+static int refuse_odd_keys(PyObject *dict, PyObject *name)
+{
+    Object *object = object_of(dict);
+    if (object == NULL || has_plain_keys(object))
+        return 0;
+    PyObject *keys = PyDict_Keys(dict); /* hashing a key can run Python, and that can change the dict */
+    int result = keys == NULL ? -1 : 0;
+    for (Py_ssize_t i = 0; result == 0 && i < PyList_GET_SIZE(keys); i++) {
+        PyObject *key = PyList_GET_ITEM(keys, i);
+        if (compares_as_str(key) || never_equals_str(key))
+            continue;
+        Py_hash_t hash = PyObject_Hash(key);
+        result = hash == -1 && PyErr_Occurred() ? -1 : 0;
+        if (hash != str_hash(name))
+            continue;
+        PyErr_Format(Unwatchable_error,
+                     "%R in a dict that also has a key of type %.100s with the same hash: whether that equals the name is "
+                     "for its __eq__ to say, each time anew, and no event tells; use keys of type str",
+                     name, Py_TYPE(key)->tp_name);
+        result = -1;
+    }
+    Py_XDECREF(keys);
+    return result;
+}
+
+/* One pass along a chain. Registers at each dict before looking into it, so that no change falls between.
+ * *value: borrowed, NULL if missing. 1: look again. */
+static int walk_chain(uint32_t id, const Chain *chain, PyObject **value, uint32_t *provider)
+{
+    Facet *facet = facet_at(id);
+    uint32_t n_links = 0, changes = facet->changes;
+    *value = NULL;
+    *provider = NO_ID;
+    for (Py_ssize_t i = 0; i < chain->n && *value == NULL; i++) {
+        PyObject *dict = chain->dicts[i];
+        bool watched = chain->watched[i];
+        if (watched && (facet_link(id, n_links++, dict) < 0 || refuse_odd_keys(dict, facet->name) < 0))
+            return -1;
+        *value = PyDict_GetItemWithError(dict, facet->name);
+        if (*value == NULL && PyErr_Occurred())
+            return -1;
+        if (watched)
+            *provider = object_find(dict);
+        /* Hashing keys ran Python, and that may have changed a dict or the MRO, or looked here itself. */
+        if (facet->changes != changes || facet->n_links < n_links ||
+            (watched && facet->links[n_links - 1] != *provider))
+            return 1;
+        if (!watched)
+            *provider = NO_ID;
+    }
+    facet_unlink_after(id, n_links);
+    return 0;
+}
+
+static int look_along_chain(uint32_t id)
+{
+    Facet *facet = facet_at(id);
+    for (int look = 0; look < MAX_LOOKS && !facet->dead; look++) {
+        uint32_t provider = NO_ID;
+        PyObject *value = NULL;
+        Chain chain;
+        int again = chain_of(facet, &chain);
+        if (again == 0 && chain.n > 0)
+            again = walk_chain(id, &chain, &value, &provider);
+        if (again == 0 && value == NULL) {
+            facet_becomes_missing(id);
+        } else if (again == 0) {
+            facet->provider = provider;
+            facet_becomes(id, value);
+        }
+        if (again >= 0)
+            chain_clear(&chain);
+        if (again <= 0)
+            return again;
+    }
+    return 0; /* unknown: broken until an event brings it here again */
+}
+
+static int look_whole_type(uint32_t id, PyObject *type)
+{
+    uint32_t n_links = 0;
+    Chain chain;
+    int result = chain_of_type((PyTypeObject *)type, &chain);
+    if (result < 0)
+        return -1;
+    for (Py_ssize_t i = 0; i < chain.n && result == 0; i++)
+        if (chain.watched[i])
+            result = facet_link(id, n_links++, chain.dicts[i]);
+    chain_clear(&chain);
+    facet_unlink_after(id, n_links);
+    facet_at(id)->known = true;
+    return result;
+}
+
+static int look_function(uint32_t id)
+{
+    Facet *facet = facet_at(id);
+    PyFunctionObject *function = (PyFunctionObject *)object_at(facet->owner)->address;
+    if (function == NULL)
+        return 0;
+    PyObject *value = facet->kind == FACET_CODE       ? function->func_code
+                      : facet->kind == FACET_DEFAULTS ? function->func_defaults
+                                                      : function->func_kwdefaults;
+    uint32_t n_links = 0;
+    if (facet->kind == FACET_KWDEFAULTS) {
+        /* Both the dict in use and the one that handles wait for: either may change in place. */
+        PyObject *recorded = facet_recorded(facet);
+        if (recorded != NULL && PyDict_Check(recorded) && facet_link(id, n_links++, recorded) < 0)
+            return -1;
+        if (value != NULL && value != recorded && facet_link(id, n_links++, value) < 0)
+            return -1;
+    }
+    facet_unlink_after(id, n_links);
+    facet->provider = facet->owner;
+    facet_becomes(id, value == NULL ? Py_None : value);
+    return 0;
+}
+
+/* Where events concern an object as a whole. Of a function also the dict of keyword defaults, which changes in place. */
+static int look_whole(uint32_t id, PyObject *object)
+{
+    if (PyType_Check(object))
+        return look_whole_type(id, object);
+    PyObject *dict = PyDict_Check(object)       ? object
+                     : PyFunction_Check(object) ? ((PyFunctionObject *)object)->func_kwdefaults
+                                                : NULL;
+    if (dict != NULL && facet_link(id, 0, dict) < 0)
+        return -1;
+    facet_unlink_after(id, dict != NULL);
+    facet_at(id)->known = true;
+    return 0;
+}
+
+static int look(uint32_t id)
+{
+    Facet *facet = facet_at(id);
+    PyObject *object = object_at(facet->owner)->address;
+    switch (facet->kind) {
+    case FACET_KEY:
+    case FACET_GLOBAL:
+    case FACET_ATTRIBUTE:
+        return look_along_chain(id);
+    case FACET_CODE:
+    case FACET_DEFAULTS:
+    case FACET_KWDEFAULTS:
+        return look_function(id);
+    case FACET_MRO:
+        return look_bases(id);
+    case FACET_EXISTENCE:
+        if (object != NULL) {
+            facet->provider = facet->owner;
+            facet_becomes(id, object);
+        }
+        return 0;
+    case FACET_ANY:
+        return object == NULL ? 0 : look_whole(id, object);
+    }
+    facet->known = true;
+    return 0;
+}
+
+static bool is_missing_yet(Awaits what, uint32_t dict, PyObject *name)
+{
+    PyObject *address = object_at(dict)->address;
+    if (what == AWAITS_NOTHING || address == NULL)
+        return false;
+    int has_name = PyDict_Contains(address, name);
+    if (has_name < 0)
+        PyErr_Clear(); /* comparing keys failed: a look will say so */
+    return has_name == (what == AWAITS_NAME ? 0 : 1);
+}
+
+bool facet_is_awaited(const Facet *facet)
+{
+    if (facet->awaits[0] == AWAITS_CLARITY)
+        return true;
+    if (facet->awaits[0] == AWAITS_KWDEFAULTS) {
+        const PyFunctionObject *function = (PyFunctionObject *)object_at(facet->owner)->address;
+        return function != NULL && function->func_kwdefaults != facet->awaited_value;
+    }
+    return is_missing_yet(facet->awaits[0], facet->awaited_in[0], facet->name) ||
+           is_missing_yet(facet->awaits[1], facet->awaited_in[1], facet->name);
+}
+
+int facet_look(uint32_t id)
+{
+    Facet *facet = facet_at(id);
+    if (facet->awaits[0] == AWAITS_CLARITY) {
+        PyErr_SetString(Unwatchable_error, "a key that may equal any name was stored in its dict, or deleted, and nothing tells "
+                                           "when that is done; read it again once nobody listens to it any more");
+        return -1;
+    }
+    if (facet_is_awaited(facet))
+        return 0; /* unknown until a later look */
+    facet->awaits[0] = facet->awaits[1] = AWAITS_NOTHING;
+    facet->pins++; /* a look-up can run Python, and that a drain: the facet must not go meanwhile */
+    int result = look(id);
+    facet->pins--;
+    return result;
+}

@@ -1,0 +1,19 @@
+/* References: how long depwatch keeps the value that a broken facet's dependents wait for. Safe points only. */
+#ifndef DW_REFERENCES_H
+#define DW_REFERENCES_H
+
+#include <Python.h>
+#include <stdbool.h>
+
+#include "facet/facets.h"
+
+/* Nobody but depwatch has this value, so nobody can put it back; a scalar can come back as an equal one. */
+bool is_lost(const Facet *facet);
+/* Retires those that wait for the value, which goes to garbage. */
+void give_up_waiting(uint32_t facet, PyObject *garbage);
+/* After the drain has looked at the facet: its value is borrowed, kept weakly, kept, or given up. */
+void update_reference(uint32_t facet, PyObject *garbage);
+/* Now and then: gives up what only depwatch still has, as nothing tells when the last other reference to a value goes. */
+void sweep_waiting(PyObject *garbage);
+
+#endif

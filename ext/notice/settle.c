@@ -1,0 +1,139 @@
+#include "notice/settle.h"
+
+#include <stdlib.h>
+
+#include "event/queue.h"
+#include "facet/facets.h"
+#include "notice/breaks.h"
+#include "notice/details.h"
+#include "notice/drain_control.h"
+#include "notice/garbage.h"
+#include "notice/handle_notices.h"
+#include "notice/makers.h"
+#include "notice/references.h"
+#include "watch/extra_dicts.h"
+#include "watch/watch.h"
+
+static int batch_reserve(LookedAt *batch)
+{
+    if (batch->n < batch->capacity)
+        return 0;
+    uint32_t capacity = batch->capacity ? 2 * batch->capacity : 64;
+    uint32_t *facets = realloc(batch->facets, capacity * sizeof *facets);
+    if (facets == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    batch->facets = facets;
+    batch->capacity = capacity;
+    return 0;
+}
+
+/* Takes all that is touched, in the order in which it was: the list has the last one first. */
+static int batch_take(LookedAt *batch)
+{
+    uint32_t first = batch->n;
+    while (service.first_touched != NO_ID) {
+        if (batch_reserve(batch) < 0)
+            return -1;
+        uint32_t id = service.first_touched;
+        Facet *facet = facet_at(id);
+        service.first_touched = facet->next_touched;
+        facet->touched = false;
+        facet->pins++;
+        batch->facets[batch->n++] = id;
+    }
+    for (uint32_t i = first, j = batch->n; i + 1 < j; i++, j--) {
+        uint32_t id = batch->facets[i];
+        batch->facets[i] = batch->facets[j - 1];
+        batch->facets[j - 1] = id;
+    }
+    return 0;
+}
+
+/* Facets with a cause first: a handle that a death retired must not be reported as broken by another facet. */
+static int tell_batch(const LookedAt *batch)
+{
+    for (uint32_t i = 0; i < batch->n; i++)
+        if (facet_at(batch->facets[i])->cause != CAUSE_NONE && tell_handles(batch->facets[i]) < 0)
+            return -1;
+    for (uint32_t i = 0; i < batch->n; i++)
+        if (tell_handles(batch->facets[i]) < 0)
+            return -1;
+    return 0;
+}
+
+/* A look can run Python: what events that queued is told before anything that it is about is freed. */
+static int settle_batch(LookedAt *batch, PyObject *garbage)
+{
+    while (service.first_touched != NO_ID || service.first_retired != NO_ID) {
+        while (service.first_touched != NO_ID) {
+            uint32_t next = batch->n;
+            if (batch_take(batch) < 0)
+                return -1;
+            while (next < batch->n)
+                if (look_again(batch->facets[next++], garbage) < 0)
+                    return -1;
+        }
+        if (take_details(garbage) < 0 || tell_batch(batch) < 0 || purge_retired() < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static void unwatch_extra_dicts(void)
+{
+    for (PyObject *dict = extra_dicts_take(); dict != NULL; dict = extra_dicts_take())
+        if (object_of(dict) == NULL)
+            unwatch_dict(dict);
+}
+
+int settle(PyObject *garbage, LookedAt *looked_at)
+{
+    service.settling++; /* what this touches, this looks at: no pending call for it */
+    take_unfinished();
+    int result = take_details(garbage);
+    if (result == 0) {
+        sweep_waiting(garbage);
+        result = settle_batch(looked_at, garbage);
+    }
+    for (uint32_t i = 0; i < looked_at->n && result < 0; i++)
+        facet_touch(looked_at->facets[i]); /* nothing is lost: the next drain goes on */
+    if (extra_dicts_needed == 0)
+        unwatch_extra_dicts();
+    service.settling--;
+    if (service_has_news())
+        service_schedule();
+    return result;
+}
+
+void settle_end(LookedAt *looked_at)
+{
+    bool told = queue.count == 0; /* else destructors ran after settle(): the next drain tells what they did, and frees then */
+    for (uint32_t i = 0; i < looked_at->n; i++) {
+        uint32_t id = looked_at->facets[i];
+        Facet *facet = facet_at(id);
+        if (!told || (facet->reference == REFERENCE_STRONG && is_lost(facet)))
+            facet_touch(id); /* lost: what was let go had the last other reference */
+        if (facet->dead && !facet->touched)
+            notice_makers.died(id);
+        facet->pins--;
+        if (facet_free_if_unused(id))
+            notice_makers.freed(id);
+    }
+    free(looked_at->facets);
+    *looked_at = (LookedAt){0};
+}
+
+void service_shut_down(PyObject *garbage)
+{
+    service.shutting_down = true;
+    queue.limit = 0;
+    let_go(garbage, hear_functions(NULL));
+    details_drop(garbage);
+    for (uint32_t id = 0; id < facet_pool.used; id++)
+        if (facet_at(id)->reference != REFERENCE_BORROWED) /* no free item: those own nothing */
+            give_up_waiting(id, garbage);
+    let_go(garbage, drain_callable);
+    drain_callable = NULL;
+}

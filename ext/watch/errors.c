@@ -1,0 +1,3 @@
+#include "watch/errors.h"
+
+PyObject *Unwatchable_error, *Unstable_error;

@@ -1,0 +1,23 @@
+#include "watch/weakrefs.h"
+
+#include "watch/watch.h"
+
+PyObject *weakref_with_id(PyObject *object, PyMethodDef *on_death, uint32_t id)
+{
+    PyObject *self = PyLong_FromUnsignedLong(id);
+    PyObject *callback = self == NULL ? NULL : PyCFunction_New(on_death, self);
+    PyObject *weakref = callback == NULL ? NULL : PyWeakref_NewRef(object, callback);
+    Py_XDECREF(callback);
+    Py_XDECREF(self);
+    return weakref;
+}
+
+static PyObject *died(PyObject *id, PyObject *Py_UNUSED(weakref))
+{
+    watch_callbacks->death((uint32_t)PyLong_AsUnsignedLong(id));
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef died_method = {"type_died", died, METH_O, NULL};
+
+PyObject *watch_death(PyObject *object, uint32_t id) { return weakref_with_id(object, &died_method, id); }
