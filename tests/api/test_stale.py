@@ -6,6 +6,7 @@ import types
 import pytest
 
 import depwatch
+from fuzz.keys import Key
 from support import at_once, dependents, freeze, freeze_attribute, namespace, without_automatic_drain
 
 
@@ -188,24 +189,11 @@ def test_a_cell_or_guard_that_changed_before_commit_is_not_stale(log):
 
 
 def test_a_change_made_by_the_compilation_itself_between_two_reads_is_stale():
-    globals_ = namespace(X=1)
-
-    class Meddler:
-        stores = 1
-
-        def __hash__(self):
-            globals_["X"] = Meddler.stores
-            return 1
-
-        def __eq__(self, other):
-            return self is other
-
-    globals_[Meddler()] = 0
-    globals_["Y"] = 1
-    globals_["X"] = 1
+    key = Key()
+    globals_ = {key: 0} | namespace(X=1, Y=1)
     recorder = depwatch.Recorder("r")
     recorder.read_global(globals_, "X")
-    Meddler.stores = 2  # reading a name in a dict with such a key asks for its hash
+    key.on_hash.append(lambda: globals_.__setitem__("X", 2))  # reading a name beside such a key asks for its hash
     recorder.read_global(globals_, "Y")
     assert globals_["X"] == 2
     with pytest.raises(depwatch.Stale, match="'X'"):

@@ -182,7 +182,7 @@ def steps_in(text):
 
 
 @pytest.mark.parametrize("sabotage", SABOTAGE)
-def test_a_wrong_depwatch_is_found_and_the_program_is_shrunk_to_a_few_steps_that_fail_again(fuzz, sabotage):
+def test_a_wrong_depwatch_is_found_and_shrunk_to_a_few_steps_that_fail_again(fuzz, sabotage):
     code, trouble = SABOTAGE[sabotage]
     found = fuzz(code, "--steps", "1", "--seed", "2")
     assert found.returncode == 1, found.stdout + found.stderr

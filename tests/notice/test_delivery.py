@@ -144,25 +144,23 @@ def test_twenty_thousand_notices_that_nobody_waits_for_need_no_stack(log):
 # --- nothing of the program's is asked --------------------------------------------------------------------------------
 
 
-class Asked(type):
-    """A metaclass of which every method fails."""
-
-    def fails(cls, *args):
-        raise AssertionError("a drain has asked a metaclass")
-
-    __instancecheck__ = __subclasscheck__ = __eq__ = __repr__ = __getattribute__ = __bool__ = fails
-    __hash__ = type.__hash__
-
-
-class Value(metaclass=Asked):
-    def __repr__(self):
-        raise AssertionError("a drain has asked a value")
-
-    __hash__ = __eq__ = __str__ = __bool__ = __repr__
-
-
 @without_automatic_drain
 def test_no_method_of_a_value_or_of_its_class_is_called(log):
+    class Asked(type):
+        """A metaclass of which every method fails."""
+
+        def fails(cls, *args):
+            raise AssertionError("a drain has asked a metaclass")
+
+        __instancecheck__ = __subclasscheck__ = __eq__ = __repr__ = __getattribute__ = __bool__ = fails
+        __hash__ = type.__hash__
+
+    class Value(metaclass=Asked):
+        def __repr__(self):
+            raise AssertionError("a drain has asked a value")
+
+        __hash__ = __eq__ = __str__ = __bool__ = __repr__
+
     for value in (Value(), Value):
         globals_ = namespace(X=value, Y=1)
         handle = log.commit(freeze(globals_, "X", "Y", unstable_after=1))

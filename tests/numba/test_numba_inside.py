@@ -132,7 +132,7 @@ def test_a_change_of_the_type_while_the_code_is_running_drops_its_result():
     assert program.stats("f") == [(1, 0, 0)]
 
 
-def test_a_generator_that_is_suspended_meanwhile_loads_from_cells_and_keeps_what_is_built_in():
+def test_a_suspended_generator_loads_from_cells_and_keeps_what_is_built_in():
     program = Program(
         """
         X, KIND = 1, "a"

@@ -4,9 +4,9 @@ import re
 import types
 
 import pytest
-from objects import EXT, core_objects, read, symbols
 
 import depwatch
+from objects import EXT, core_objects, read, symbols
 from support import UNKNOWN, Counted, freeze, namespace, seen_in, without_automatic_drain
 
 # What object code that runs inside a callback may refer to, and why it does no harm there.
@@ -308,7 +308,7 @@ def test_function_parts_allocate_no_more_than_unwatched(counting, log):
 
 
 @without_automatic_drain
-def test_the_life_of_functions_is_queued_and_dropped_with_no_more_allocation_than_unwatched(counting):
+def test_the_life_of_functions_is_queued_and_dropped_without_allocation(counting):
     code, globals_, told = (lambda: 1).__code__, {}, []
 
     def functions():

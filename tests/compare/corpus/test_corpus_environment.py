@@ -94,9 +94,7 @@ def test_a_program_with_packages_runs_in_an_environment_of_its_own_that_is_made_
     assert (len(uv.calls()), len(tiny.runs())) == (2, 18)
 
 
-def test_packages_that_cannot_be_installed_fail_the_program_and_leave_no_environment_to_be_used(
-    tiny: Tiny, uv: FakeUv
-) -> None:
+def test_packages_that_cannot_be_installed_leave_no_environment_to_be_used(tiny: Tiny, uv: FakeUv) -> None:
     write(tiny, "broken==1")
     for _ in range(2):
         done = uv.run(tiny)
