@@ -223,8 +223,6 @@ cdef extern from "notice/drain_control.h":
     bint service_unsettled() noexcept
     void drain_begins() noexcept
     void drain_ends() noexcept
-    void drain_interrupted() noexcept
-    int drain_raises() except -1
 
 cdef extern from "notice/settle.h":
     ctypedef struct LookedAt:
