@@ -3,7 +3,6 @@
 import pytest
 
 from beside import beside_others
-from host.versions import HOST
 from support import python
 
 KINDS = ("dict", "type", "function", "code")
@@ -463,39 +462,48 @@ def test_an_open_recorder_survives_the_lack_of_a_slot_with_what_it_has(counting)
 
 
 def test_classes_need_a_type_watcher_slot_only_where_a_static_base_s_table_cannot_be_found(counting):
-    """After gc.freeze(), and only where CPython lets a class leave a static base."""
+    """The garbage collector knows it, unless somebody has taken it out of that."""
     python(
-        f"""
-        import gc, importlib.util, sys
+        """
+        import ctypes, gc, importlib.util, sys, weakref
         spec = importlib.util.spec_from_file_location("counting", sys.argv[1])
         counting = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(counting)
         import depwatch
-        class Class:
+        class Class(BufferError):
             x = 1
+        (table,) = (each for each in gc.get_referrers(weakref.ref(Class)) if type(each) is dict and id(Class) in each)
         def read():
             recorder = depwatch.Recorder("r", 60000)
             recorder.read_type_attr(Class, "x")
             return recorder.commit()
         counting.take_slots(1)
-        gc.freeze()
-        if {HOST.class_may_leave_static_base}:
-            before = depwatch.stats()
-            try:
-                read()
-            except depwatch.Unwatchable as error:
-                assert "no type watcher slot is free" in str(error), error
-                del error
-            else:
-                raise AssertionError("not refused")
-            after = depwatch.stats()
-            assert (after["objects"], after["facets"]) == (before["objects"], before["facets"]), after
-            Class.x = 2
-            assert depwatch.drain() == 0 and depwatch.stats()["events"] == before["events"]
-            Class.x = 1
-            counting.give_slots(1)
+        ctypes.pythonapi.PyObject_GC_UnTrack(ctypes.py_object(table))
+        before = depwatch.stats()
+        try:
+            read()
+        except depwatch.Unwatchable as error:
+            assert "no type watcher slot is free" in str(error), error
+            del error
+        else:
+            raise AssertionError("not refused")
+        after = depwatch.stats()
+        assert (after["objects"], after["facets"]) == (before["objects"], before["facets"]), after
+        Class.x = 2
+        assert depwatch.drain() == 0 and depwatch.stats()["events"] == before["events"]
+        Class.x = 1
+        ctypes.pythonapi.PyObject_GC_Track(ctypes.py_object(table))
+        found = read()
+        assert depwatch.stats()["type_slots"] == 0
+        found.release()
+        ctypes.pythonapi.PyObject_GC_UnTrack(ctypes.py_object(table))
+        class Class(EOFError):
+            x = 1
+        (table,) = (each for each in gc.get_referrers(weakref.ref(Class)) if type(each) is dict and id(Class) in each)
+        ctypes.pythonapi.PyObject_GC_UnTrack(ctypes.py_object(table))
+        counting.give_slots(1)
         handle = read()
-        assert depwatch.stats()["type_slots"] == {int(HOST.class_may_leave_static_base)}
+        assert depwatch.stats()["type_slots"] == 1
         Class.x = 2
         assert handle.broken == 1
         """,

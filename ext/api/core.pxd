@@ -106,6 +106,10 @@ cdef extern from "index/address_map.h":
         AddressSlot* slots
         uint32_t mask
 
+cdef extern from "action/bypass.h":
+    const int BYPASS_NONE, BYPASS_INIT, BYPASS_GETTER
+    int bypass_of(object function) except -1
+
 cdef extern from "action/entry.h":
     ctypedef struct Entry:
         PyObject* function

@@ -76,6 +76,15 @@ def entry_state(function):
     return "free" if entry_is_free(<PyObject*>function) else "other's"
 
 
+def entry_bypass(function):
+    """What leads CPython past any entry of the function now, once it is hot: "init", "getter", or None.
+
+    Cost: a look at each class of the process.
+    """
+    bypass = bypass_of(function)
+    return None if bypass == BYPASS_NONE else "init" if bypass == BYPASS_INIT else "getter"
+
+
 def retired_entry(function):
     """The EntrySlot that is installed for this function, if it can never be active again; or None."""
     cdef Entry* entry = entry_of(<PyObject*>function)
