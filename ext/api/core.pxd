@@ -193,7 +193,7 @@ cdef extern from "facet/service.h":
     const int CHANGE_ADDED, CHANGE_MODIFIED, CHANGE_DELETED, CHANGE_CLONED
     const int CHANGE_CLEARED, CHANGE_DESTROYED, CHANGE_CREATED, CHANGE_MRO, CHANGE_CLASS
     ctypedef struct Service:
-        bint scheduled, shutting_down
+        bint shutting_down
         int (*pending)(void*) noexcept
         PyObject* hearer
         uint64_t generations, events, breaks, restores, conservative, needless
@@ -235,6 +235,7 @@ cdef extern from "notice/drain_control.h":
     void drain_ends() noexcept
     void drain_interrupted() noexcept
     int drain_raises() except -1
+    void drain_after_fork() noexcept
 
 cdef extern from "notice/settle.h":
     const int NOTICE_DETAIL, NOTICE_HANDLE, NOTICE_RETIRED, NOTICE_RELEASED, NOTICE_LIFE
@@ -243,6 +244,7 @@ cdef extern from "notice/settle.h":
         uint32_t n, capacity
     int settle(object notices, object garbage, LookedAt*) except -1
     void settle_end(LookedAt*) noexcept
+    void settle_after_fork() noexcept
     void service_shut_down(object garbage) noexcept
 
 cdef extern from "<string.h>":

@@ -7,11 +7,12 @@ between is called again, and leaves alone what it has done before; and what the 
 
 cdef extern from *:
     int Py_GetRecursionLimit()
+    unsigned long PyThread_get_thread_ident() noexcept
 
 
 def unsettled():
     """Whether anything has happened that a drain must look at."""
-    return service_unsettled()
+    return service_unsettled() or len(left_behind) != 0
 
 
 cdef uint64_t silences = 0  # times that nobody was to hear any more
@@ -126,30 +127,89 @@ cdef int forget(const LookedAt* gone, tuple by_facet, list garbage) except -1:
     return 0
 
 
-cdef settle_all(dict digests, tuple by_facet, list kept):
-    """(what to call with what, last first; error or None). What happened is as settle.h describes."""
+@cython.final
+cdef class DrainAtWork:
+    """What a drain has taken and not delivered yet, where the child of a fork finds it when the drain's thread is gone."""
+
+    cdef unsigned long thread
+    cdef list notices     # as settle() makes them, then with names
+    cdef list kept        # None: they have names
+    cdef Py_ssize_t n_words
+    cdef list deliveries  # calls that are due; last first when all have words
+    cdef bint has_words
+
+    def __cinit__(self, list kept):
+        self.thread = PyThread_get_thread_ident()
+        self.notices, self.deliveries, self.kept = [], [], kept
+
+    cdef name(self):
+        if self.kept is not None:
+            self.notices = name_holders(self.notices, self.kept)
+            self.kept = None
+
+    cdef put_into_words(self, dict digests):
+        """The last error, or None."""
+        error = None
+        self.name()
+        while self.n_words < len(self.notices):
+            notice = self.notices[self.n_words]
+            try:
+                self.deliveries += insist(digests[notice[0]], (notice,))
+            except BaseException as exception:
+                error = exception
+            self.n_words += 1
+        if not self.has_words:
+            self.deliveries.reverse()
+            self.has_words = True
+        return error
+
+    cdef let_go(self):
+        """Of the notices."""
+        notices, self.notices, self.n_words = self.notices, [], 0
+        notices.clear()
+
+    cdef int deliver(self) except -1:
+        """How many calls were made."""
+        count = 0
+        while self.deliveries:
+            callback, arguments = self.deliveries.pop()
+            count += 1
+            call(callback, arguments)
+        return count
+
+
+cdef list at_work = []      # drains under way, in any thread
+cdef list left_behind = []  # in the child of a fork: those of threads that are gone, for the next drain to end
+
+
+cdef leave_behind():
+    """In the child of a fork."""
+    cdef DrainAtWork work
+    for work in at_work[:]:
+        if work.thread != PyThread_get_thread_ident():
+            at_work.remove(work)
+            work.name()  # at once: the handles may get other numbers
+            left_behind.append(work)
+
+
+cdef settle_all(DrainAtWork work, dict digests, tuple by_facet):
+    """Error or None. What happened is as settle.h describes."""
     cdef LookedAt looked_at = LookedAt(NULL, 0, 0)
-    notices, garbage, deliveries, error = [], [], [], None
+    garbage, error = [], None
     try:
-        settle(notices, garbage, &looked_at)
+        settle(work.notices, garbage, &looked_at)
     except BaseException as exception:
         error = exception
     try:
-        for notice in name_holders(notices, kept):
-            try:
-                deliveries += insist(digests[notice[0]], (notice,))
-            except BaseException as exception:
-                error = exception
+        error = work.put_into_words(digests) or error
     finally:
-        notice = None
-        notices.clear()
+        work.let_go()
         garbage.clear()  # destructors may run now
         settle_end(&looked_at)
         forget(&looked_at, by_facet, garbage)  # before any Python, which could use the IDs anew
         free(looked_at.facets)
         garbage.clear()
-    deliveries.reverse()
-    return deliveries, error
+    return error
 
 
 cdef call(callback, tuple arguments):
@@ -182,15 +242,25 @@ def drain(dict digests, tuple by_facet, list kept):
 
     Raises MemoryError of settling, and what signal handlers raised while Python code of ours ran, after all is done.
     """
+    cdef DrainAtWork work = None
+    count, error = 0, None
     drain_begins()
     try:
-        deliveries, error = settle_all(digests, by_facet, kept)
-        count = len(deliveries)
-        while deliveries:
-            callback, arguments = deliveries.pop()
-            call(callback, arguments)
+        while left_behind:
+            work = left_behind.pop(0)
+            work.thread = PyThread_get_thread_ident()
+            at_work.append(work)
+            error = work.put_into_words(digests) or error
+            work.let_go()
+            count += work.deliver()
+            at_work.remove(work)
+        work = DrainAtWork(kept)
+        at_work.append(work)
+        error = settle_all(work, digests, by_facet) or error
+        count += work.deliver()
     finally:
-        callback = arguments = None  # what dies now is for the next drain too
+        if work is not None and work in at_work:
+            at_work.remove(work)
         drain_ends()
     drain_raises()
     if error is not None:

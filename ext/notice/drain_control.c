@@ -43,6 +43,8 @@ void drain_ends(void)
         service_schedule();
 }
 
+void drain_after_fork(void) { postponed = service.scheduled = false; }
+
 static _Thread_local PyObject *interruption; /* owned or NULL */
 
 void drain_interrupted(void)

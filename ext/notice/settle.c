@@ -86,9 +86,12 @@ static void unwatch_extra_dicts(void)
             unwatch_dict(dict);
 }
 
+static _Thread_local uint32_t settling; /* of service.settling, those of this thread */
+
 int settle(PyObject *notices, PyObject *garbage, LookedAt *looked_at)
 {
     int result = 0;
+    settling++;
     service.settling++; /* what this touches, this looks at: no pending call for it */
     take_unfinished();
     for (uint32_t n = queue.count; n > 0 && queue.count > 0 && result == 0; n--)
@@ -102,9 +105,18 @@ int settle(PyObject *notices, PyObject *garbage, LookedAt *looked_at)
     if (extra_dicts_needed == 0)
         unwatch_extra_dicts();
     service.settling--;
+    settling--;
     if (service_has_news())
         service_schedule();
     return result;
+}
+
+/* What those threads had taken to look at is known to them alone, and pinned: so all facets are looked at, and stay. */
+void settle_after_fork(void)
+{
+    if (service.settling != settling)
+        facets_touch_all();
+    service.settling = settling;
 }
 
 void settle_end(LookedAt *looked_at)

@@ -31,6 +31,8 @@ typedef struct LookedAt {
 int settle(PyObject *notices, PyObject *garbage, LookedAt *looked_at);
 /* Frees those facets that nobody needs, once their notices are read. The first *n facets are then the freed ones. */
 void settle_end(LookedAt *looked_at);
+/* In the child of a fork: what drains of other threads were at is for its next drain. */
+void settle_after_fork(void);
 /* The interpreter ends: from now on nothing is queued, scheduled or kept, and what depwatch owns of the program goes to
  * garbage (a list). Bytes and guards go on working until the process ends. */
 void service_shut_down(PyObject *garbage);
