@@ -97,7 +97,7 @@ def store_at_once(mapping, key, *values):
 
 @contextlib.contextmanager
 def few_objects():
-    """Collections and install() look at all objects of the process: in here at none of what was imported before.
+    """Collections look at all objects of the process: in here at none of what was imported before.
 
     Tables of subclasses of static bases are found through the collector: that of object is, before.
     """

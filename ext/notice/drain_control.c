@@ -43,6 +43,8 @@ void drain_ends(void)
         service_schedule();
 }
 
+void drain_after_fork(void) { postponed = service.scheduled = false; }
+
 int service_pending(void *Py_UNUSED(unused))
 {
     static unsigned rounds;

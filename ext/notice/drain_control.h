@@ -26,5 +26,7 @@ static inline bool service_unsettled(void) { return service_has_news() || servic
  * cause events, there would be no end of drains. */
 void drain_begins(void);
 void drain_ends(void);
+/* In the child of a fork: its parent's pending call is gone, and so may be the drain that it waited for. */
+void drain_after_fork(void);
 
 #endif
