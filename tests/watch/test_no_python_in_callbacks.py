@@ -4,9 +4,9 @@ import re
 import types
 
 import pytest
-from objects import EXT, core_objects, read, symbols
 
 import depwatch
+from objects import EXT, core_objects, read, symbols
 from support import UNKNOWN, Counted, freeze, namespace, seen_in, without_automatic_drain
 
 # What object code that runs inside a callback may refer to, and why it does no harm there.
