@@ -21,7 +21,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 # Bounded and the same every time: a failure here must be a failure everywhere.
 settings.register_profile(
-    "suite",
+    "all",
     max_examples=50,
     stateful_step_count=40,
     deadline=None,
@@ -29,7 +29,7 @@ settings.register_profile(
     database=None,
     suppress_health_check=list(HealthCheck),
 )
-settings.load_profile("suite")
+settings.register_profile("quick", settings.get_profile("all"), max_examples=10)
 
 
 def pytest_addoption(parser):
@@ -37,10 +37,12 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    """Without --all, what is slow is left out, but where the command line names a test or marks."""
+    """Without --all, what is slow is left out, but where the command line names a test or marks; and there are fewer
+    examples of what hypothesis makes up."""
     option = config.option
     if not (option.all or option.markexpr or any("::" in argument for argument in config.args)):
         option.markexpr = "not slow"
+    settings.load_profile("all" if option.all else "quick")
 
 
 def pytest_collection_modifyitems(config, items):

@@ -49,7 +49,11 @@ def run(command, folder, status=0, **environment):
 
 @pytest.mark.parametrize(
     ("core", "at_work", "branches"),
-    [("ctrace", "CTracer None", []), ("ctrace", "CTracer None", ["--branch"]), ("sysmon", "NoneType coverage.py", [])],
+    [
+        pytest.param("ctrace", "CTracer None", [], marks=pytest.mark.slow),
+        pytest.param("ctrace", "CTracer None", ["--branch"], marks=pytest.mark.slow),
+        ("sysmon", "NoneType coverage.py", []),
+    ],
 )
 def test_coverage_measures_a_program_that_uses_depwatch_and_changes_nothing(tmp_path, core, at_work, branches):
     program = tmp_path / "program.py"

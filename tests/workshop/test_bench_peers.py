@@ -19,6 +19,8 @@ from wrong import PROGRAMS, RIGHT  # noqa: E402
 
 from systems import found  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 EACH_WRITE = [(kind, name) for kind, writes in WRITES.items() for name in writes]
 
 
