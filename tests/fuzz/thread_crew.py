@@ -22,6 +22,8 @@ class Crew:
         self.failures: list[BaseException] = []
         self.resting = threading.Event()  # once set, nobody acts any more
         self.hot: list[Any] = [None] * SLOTS
+        self.disputed: Any = None  # what several threads are at
+        self.ring: list[depwatch.Handle] = []
         self.where: dict[str, int] = {}
         self._acts = acts
         self._here = threading.local()

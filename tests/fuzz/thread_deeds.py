@@ -3,7 +3,9 @@
 import gc
 import weakref
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
+from operator import getitem
 from typing import Any
 
 import depwatch
@@ -11,7 +13,7 @@ from depwatch import _core
 from fuzz.thread_crew import Crew, Deed, Member
 from fuzz.thread_lives import MISSING, NAMES, Bomb, Hearing, Life, Piece, Target, Told
 from fuzz.wrong import Wrong
-from support import same
+from support import at_once, same
 
 MAX_PIECES = 12  # of a thread
 
@@ -57,6 +59,13 @@ class Artifacts(list[str]):
 
 def new_recorder(me: Member) -> depwatch.Recorder:
     return depwatch.Recorder("fuzz", me.chance.choice((None, None, 60_000, 6)))
+
+
+def begun_recorder(me: Member) -> depwatch.Recorder:
+    """One that has read something: its handle goes with that, if nobody releases it."""
+    recorder = new_recorder(me)
+    recorder.depend_on(me.lives[0].derived)
+    return recorder
 
 
 def callbacks(me: Member, single: bool) -> tuple[Told | None, dict[str, Any]]:
@@ -132,7 +141,7 @@ def use_a_shared_recorder(me: Member) -> None:
     """Several threads read with it, and one ends it: all others are told so."""
     recorder = me.hot(depwatch.Recorder)
     if recorder is None:
-        return me.heat(new_recorder(me))
+        return me.heat(begun_recorder(me))
     life = me.some_life()
     for target in life.targets(2):
         target.read(recorder, life)
@@ -218,6 +227,67 @@ def read_a_shared_handle(me: Member) -> None:
         handle.broken_address  # noqa: B018
         if handle.broken == 255 and not handle.retired:
             raise Wrong(f"{handle} was retired, and is not any more")
+
+
+def blows(disputed: Any) -> list[Callable[[], object]]:
+    """What several threads do to it at a time: each in one call, and its end with a drain, so that no other comes between."""
+
+    def end(call: Callable[[], object]) -> Callable[[], None]:
+        return partial(at_once, (call,), (depwatch.drain,))
+
+    match disputed:
+        case depwatch.Handle():
+            retire = partial(disputed.retire, "enough")
+            return [retire, retire, end(disputed.release), depwatch.drain, partial(depwatch.explain, disputed)]
+        case depwatch.Handles():
+            retire = partial(disputed.retire, "enough")
+            questions = [partial(getitem, disputed, 0), partial(list, disputed), partial(getattr, disputed, "ids")]
+            return [retire, end(disputed.release), *questions]
+        case depwatch.Entry():
+            retire = partial(disputed.handle.retire, "enough")
+            return [retire, end(disputed.handle.release), disputed.remove, partial(repr, disputed)]
+        case depwatch.Subscription():
+            return [end(disputed.cancel), depwatch.drain]
+        case depwatch.Recorder():
+            read = partial(disputed.read_global, {"A": 1}, "A")
+            return [read, read, disputed.commit, end(disputed.close)]
+    return [depwatch.drain]
+
+
+def fight(me: Member) -> None:
+    """All who come at this time do it over the same thing, until it is gone."""
+    disputed = me.crew.disputed
+    if disputed is None or me.chance.random() < 0.1:
+        disputed = me.hot(depwatch.Handle, depwatch.Handles, depwatch.Entry, depwatch.Subscription, depwatch.Recorder)
+        if me.chance.random() < 0.7:
+            disputed = begun_recorder(me).commit()
+        me.crew.disputed = disputed
+    for blow in me.chance.choices(blows(disputed), k=5):
+        try:
+            blow()
+        except depwatch.DepwatchError:
+            me.crew.disputed = None  # it is gone
+
+
+def duel(me: Member) -> None:
+    """The same over one handle after the other: one retires it while another gives it up, and others get its number."""
+    crew = me.crew
+    if not crew.ring:
+        recorder = begun_recorder(me)
+        crew.ring = list(recorder.commit_many(array("Q", range(21)), array("I", [0] * 20)))
+    ring = crew.ring
+    for retires in me.chance.choices((True, False), k=20):
+        if not ring:
+            return
+        handle = ring[-1]
+        try:
+            if retires:
+                handle.retire("enough")
+            else:
+                at_once((handle.release,), (depwatch.drain,))
+        except depwatch.Released:
+            if ring and ring[-1] is handle:
+                ring.pop()
 
 
 # --- questions to the index -------------------------------------------------------------------------------------------
@@ -361,10 +431,10 @@ def hear_functions(me: Member) -> None:
 
 DEEDS: dict[Deed, int] = {
     change: 40, commit: 20, commit_many: 6, use_a_shared_recorder: 6, install: 3, remove: 2, index: 8, retire: 8, release: 14,
-    explain: 3, read_a_shared_handle: 4, dependents: 3, invalidate: 1, name_an_object: 1, check_all_ids: 4, check_the_index: 1,
-    check: 12, subscribe: 3, cancel: 3, end_a_life: 1, leave_garbage: 6, drain: 10, hear_functions: 1,
+    explain: 3, read_a_shared_handle: 4, dependents: 3, invalidate: 1, name_an_object: 1, check_all_ids: 6, check_the_index: 1,
+    check: 12, fight: 15, duel: 40, subscribe: 3, cancel: 3, end_a_life: 1, leave_garbage: 6, drain: 10, hear_functions: 1,
 }  # fmt: skip
 # In the middle of anything: in a signal handler, a destructor, a weak reference's callback, a collection, a key's hash.
 ACTS: dict[Deed, int] = {
-    drain: 6, release: 5, retire: 2, commit: 2, index: 2, use_a_shared_recorder: 1, remove: 1, explain: 1,
+    drain: 6, release: 5, retire: 2, commit: 2, index: 2, use_a_shared_recorder: 1, remove: 1, explain: 1, fight: 3,
 }  # fmt: skip

@@ -120,6 +120,7 @@ def run(seed: int, seconds: float, counts: Counter[str], beat: Callable[[], None
         crew.come(None)
         crew.members.clear()
         crew.hot.clear()
+        crew.ring, crew.disputed = [], None
         settle()
         _core.check_index()
         after = depwatch.stats()
