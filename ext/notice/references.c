@@ -51,8 +51,7 @@ static void weaken_reference(uint32_t id, PyObject *garbage)
 void give_up_waiting(uint32_t id, PyObject *garbage)
 {
     Facet *facet = facet_at(id);
-    facet_retires_handles(id, facet->dead ? CAUSE_DIED : CAUSE_LOST);
-    facet_drops_guards(facet);
+    facet_retires(id, facet->dead ? CAUSE_DIED : CAUSE_LOST);
     let_go(garbage, facet_forget(facet));
 }
 
