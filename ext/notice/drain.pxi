@@ -310,6 +310,7 @@ cdef Py_ssize_t drain_now() except -1:
         while first_notice is not None and first_notice.number <= last:
             notice = take_notice()
             count += deliver(notice)
+            notice = None  # before the next one is taken: what it was about may die, and a destructor can drain
     finally:
         notice = None  # what dies now is for the next drain too
         drain_ends()
