@@ -31,8 +31,30 @@ static bool is_table_of(PyObject *dict, PyTypeObject *base)
     return is_table;
 }
 
-/* Static types keep their table out of reach. It is the dict that refers to the subclass's own weak reference, so the
- * garbage collector knows it; found once for each static base. */
+typedef struct TableSearch {
+    PyObject *reference;  /* borrowed: the weak reference to a subclass that its bases' tables share */
+    const PyTypeObject *type; /* which */
+    PyObject *candidates; /* borrowed list: dicts that have it as a table does */
+} TableSearch;
+
+/* Called for every object that the garbage collector knows, between its lists: item by item, so that no code of the program
+ * runs, and nothing that the collector knows is made. */
+static int search_dict(PyObject *dict, void *data)
+{
+    const TableSearch *search = data;
+    PyObject *key, *value;
+    Py_ssize_t position = 0;
+    if (!PyDict_CheckExact(dict))
+        return 1;
+    while (PyDict_Next(dict, &position, &key, &value) && PyLong_CheckExact(key) && PyWeakref_CheckRefExact(value))
+        if (value == search->reference && type_of_key(key) == search->type)
+            return PyList_Append(search->candidates, dict) == 0;
+    return 1;
+}
+
+/* Static types keep their table out of reach. It is a dict that has the subclass's own weak reference, so the garbage
+ * collector knows it: found by a look at every object, once for each static base. Not through the module gc, which is the
+ * program's to replace. */
 static PyObject *table_of_static(PyTypeObject *base, PyTypeObject *type, PyObject *key)
 {
     static PyObject *tables; /* static base -> its table */
@@ -41,19 +63,18 @@ static PyObject *table_of_static(PyTypeObject *base, PyTypeObject *type, PyObjec
     PyObject *known = PyDict_GetItemWithError(tables, (PyObject *)base);
     if (known != NULL && PyDict_Contains(known, key) == 1)
         return Py_NewRef(known);
-    PyObject *gc = PyImport_ImportModule("gc"), *weakref = PyWeakref_NewRef((PyObject *)type, NULL), *found = NULL;
-    PyObject *referrers = gc && weakref ? PyObject_CallMethod(gc, "get_referrers", "(O)", weakref) : NULL;
-    for (Py_ssize_t i = 0; referrers != NULL && found == NULL && i < PyList_GET_SIZE(referrers); i++) {
-        PyObject *dict = PyList_GET_ITEM(referrers, i);
-        if (PyDict_CheckExact(dict) && PyDict_GetItemWithError(dict, key) == weakref && is_table_of(dict, base) &&
-            PyDict_SetItem(tables, (PyObject *)base, dict) == 0)
+    PyObject *reference = PyWeakref_NewRef((PyObject *)type, NULL), *candidates = PyList_New(0), *found = NULL;
+    if (reference != NULL && candidates != NULL)
+        PyUnstable_GC_VisitObjects(search_dict, &(TableSearch){reference, type, candidates});
+    for (Py_ssize_t i = 0; candidates != NULL && found == NULL && i < PyList_GET_SIZE(candidates); i++) {
+        PyObject *dict = PyList_GET_ITEM(candidates, i);
+        if (is_table_of(dict, base) && PyDict_SetItem(tables, (PyObject *)base, dict) == 0)
             found = Py_NewRef(dict);
     }
     if (found != NULL && base == &PyBaseObject_Type)
         table_of_object = found; /* kept by tables */
-    Py_XDECREF(referrers);
-    Py_XDECREF(weakref);
-    Py_XDECREF(gc);
+    Py_XDECREF(candidates);
+    Py_XDECREF(reference);
     return found;
 }
 
@@ -68,8 +89,8 @@ static int link_table(uint32_t facet, uint32_t *n_links, PyObject *table)
     return result;
 }
 
-/* The last resort, where a static base's table cannot be found (after gc.freeze()): a type watcher, which reports one
- * change for each version tag, and a class gets at most 1000 of those. */
+/* The last resort, where a static base's table cannot be found (before gh-131740, in 3.13.3, what gc.freeze() has put aside is not
+ * visited): a type watcher, which reports one change for each version tag, and a class gets at most 1000 of those. */
 static int rely_on_type_watcher(PyTypeObject *type)
 {
     Object *object = object_at(object_find(type));

@@ -97,8 +97,14 @@ static void let_assignments_go(PyObject *garbage)
     }
 }
 
+/* Batches between settle() and settle_end(): destructors run there, and another thread may fork. */
+static uint32_t batches;
+static _Thread_local uint32_t own_batches; /* of these, those of this thread */
+
 int settle(PyObject *garbage, LookedAt *looked_at)
 {
+    batches++;
+    own_batches++;
     service.settling++; /* what this touches, this looks at: no pending call for it */
     take_unfinished();
     let_assignments_go(garbage);
@@ -117,6 +123,14 @@ int settle(PyObject *garbage, LookedAt *looked_at)
     return result;
 }
 
+/* What other threads had taken to look at is known to them alone, and pinned: so all facets are looked at, and stay. */
+void settle_after_fork(void)
+{
+    if (batches != own_batches)
+        facets_touch_all();
+    batches = own_batches;
+}
+
 void settle_end(LookedAt *looked_at)
 {
     bool told = queue.count == 0; /* else destructors ran after settle(): the next drain tells what they did, and frees then */
@@ -133,6 +147,8 @@ void settle_end(LookedAt *looked_at)
     }
     free(looked_at->facets);
     *looked_at = (LookedAt){0};
+    batches--;
+    own_batches--;
 }
 
 void service_shut_down(PyObject *garbage)
