@@ -23,9 +23,13 @@ POLL = 0.1  # seconds between two looks at the processes
 @click.option("--seed", type=click.IntRange(0), help="Of the first chunk. Chosen and printed if not given.")
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Processes at a time.")
 @click.option("--program", "program_hex", metavar="HEX", help="Run this one program, as a failure prints it.")
-@click.option("--threads", "seconds", type=click.FloatRange(1), metavar="SECONDS", help="Threads, for so long: see below.")
+@click.option(
+    "--threads", "seconds", type=click.FloatRange(1), metavar="SECONDS", help="Threads, for so long: see below."
+)
 @click.option("-v", "--verbose", is_flag=True, help="With --program: each step, and every handle's state after it.")
-def main(steps: int, seed: int | None, jobs: int, program_hex: str | None, seconds: float | None, verbose: bool) -> None:
+def main(
+    steps: int, seed: int | None, jobs: int, program_hex: str | None, seconds: float | None, verbose: bool
+) -> None:
     """Run random programs that change what compiled code relies on, and check depwatch after every step.
 
     The steps come in chunks of about 15,000, each in a process of its own; chunk i has the seed SEED + i. A failure

@@ -224,7 +224,7 @@ def read_a_shared_handle(me: Member) -> None:
     handle = me.hot(depwatch.Handle)
     if handle is not None:
         repr(handle)
-        handle.broken_address  # noqa: B018
+        handle.broken_address
         if handle.broken == 255 and not handle.retired:
             raise Wrong(f"{handle} was retired, and is not any more")
 
@@ -295,8 +295,13 @@ def duel(me: Member) -> None:
 
 def relying_on(me: Member, life: Life, *kinds: str, name: str | None = None) -> list[Piece]:
     pieces = [piece for member in me.crew.members for piece in member.pieces[:]]
-    return [piece for piece in pieces if any(
-        target.kind in kinds and name in (None, target.name) and target.life() is life for target, _ in piece.reads)]
+    return [
+        piece
+        for piece in pieces
+        if any(
+            target.kind in kinds and name in (None, target.name) and target.life() is life for target, _ in piece.reads
+        )
+    ]
 
 
 def is_live(piece: Piece) -> bool:

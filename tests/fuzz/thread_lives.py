@@ -273,6 +273,8 @@ class Hearing:
         if dropped:
             return
         if len(told) > len(done) or len(told) < len(done) - self.began:
-            raise Wrong(f"told of {len(told)} changes of {self.name}; {len(done) - self.began} to {len(done)} were made")
+            raise Wrong(
+                f"told of {len(told)} changes of {self.name}; {len(done) - self.began} to {len(done)} were made"
+            )
         if told != [(change, self.name) for change, _ in done[len(done) - len(told) :]]:
             raise Wrong(f"told of {told} as changes of {self.name}, and they were {done}")
