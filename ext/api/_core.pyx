@@ -124,10 +124,15 @@ def shut_down():
 
 
 def after_fork():
-    """In a child, the parent's pending call is gone, and its code pages are not ours to patch."""
-    service.scheduled = False
+    """In a child, the parent's pending call and other threads are gone, and its code pages are not ours to patch.
+
+    What drains of those threads had taken is for the child's next one: facets are looked at again, and calls that were
+    due are made. Not the call that such a thread was in the middle of: that is cut off, like all else that it did.
+    """
+    drain_after_fork()
+    settle_after_fork()
     labels_after_fork()
-    if service_unsettled():
+    if unsettled_now():
         service_schedule()
 
 

@@ -90,6 +90,10 @@ cdef extern from "index/address_map.h":
     bint address_map_insert(AddressMap*, const void*, void*) noexcept
     void address_map_remove(AddressMap*, const void*) noexcept
 
+cdef extern from "action/bypass.h":
+    const int BYPASS_NONE, BYPASS_INIT, BYPASS_GETTER
+    int bypass_of(object function) except -1
+
 cdef extern from "action/entry.h":
     ctypedef struct CEntry "Entry":
         PyObject* function
@@ -176,7 +180,7 @@ cdef extern from "facet/service.h":
         CHANGE_ADDED, CHANGE_MODIFIED, CHANGE_DELETED, CHANGE_CLONED
         CHANGE_CLEARED, CHANGE_DESTROYED, CHANGE_CREATED, CHANGE_MRO, CHANGE_CLASS
     ctypedef struct Service:
-        bint scheduled, shutting_down
+        bint shutting_down
         int (*pending)(void*) noexcept
         PyObject* hearer
         uint64_t generations, events, breaks, restores, conservative, needless
@@ -223,8 +227,7 @@ cdef extern from "notice/drain_control.h":
     bint service_unsettled() noexcept
     void drain_begins() noexcept
     void drain_ends() noexcept
-    void drain_interrupted() noexcept
-    int drain_raises() except -1
+    void drain_after_fork() noexcept
 
 cdef extern from "notice/garbage.h":
     ctypedef struct Garbage:
@@ -238,6 +241,7 @@ cdef extern from "notice/settle.h":
         uint32_t n, capacity
     int settle(Garbage*, LookedAt*) except -1
     void settle_end(LookedAt*) noexcept
+    void settle_after_fork() noexcept
     void service_shut_down(Garbage*) noexcept
 
 cdef extern from "notice/makers.h":

@@ -42,15 +42,34 @@ static int is_table_of(PyObject *dict, PyTypeObject *base)
     return is_table < 0 ? clear_refusal() : is_table;
 }
 
-static int search_table(PyTypeObject *base, PyObject *key, PyObject *weakref, PyObject *referrers, PyObject *tables,
-                        PyObject **table)
+typedef struct TableSearch {
+    PyObject *reference;  /* borrowed: the weak reference to a subclass that its bases' tables share */
+    const PyTypeObject *type; /* which */
+    PyObject *candidates; /* borrowed list: dicts that have it as a table does */
+} TableSearch;
+
+/* Called for every object that the garbage collector knows, between its lists: item by item, so that no code of the program
+ * runs, and nothing that the collector knows is made. */
+static int search_dict(PyObject *dict, void *data)
 {
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(referrers); i++) {
-        PyObject *dict = PyList_GET_ITEM(referrers, i);
-        if (!PyDict_CheckExact(dict) || PyDict_GetItemWithError(dict, key) != weakref) {
-            PyErr_Clear(); /* a key of the program's has raised */
-            continue;
-        }
+    const TableSearch *search = data;
+    PyObject *key, *value;
+    Py_ssize_t position = 0;
+    if (!PyDict_CheckExact(dict))
+        return 1;
+    while (PyDict_Next(dict, &position, &key, &value) && PyLong_CheckExact(key) && PyWeakref_CheckRefExact(value))
+        if (value == search->reference && type_of_key(key) == search->type)
+            return PyList_Append(search->candidates, dict) == 0;
+    return 1;
+}
+
+static int find_table(PyTypeObject *base, const TableSearch *search, PyObject *tables, PyObject **table)
+{
+    PyUnstable_GC_VisitObjects(search_dict, (void *)search);
+    if (PyErr_Occurred())
+        return -1; /* no room for a candidate */
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(search->candidates); i++) {
+        PyObject *dict = PyList_GET_ITEM(search->candidates, i);
         int is_table = is_table_of(dict, base);
         if (is_table == 0)
             continue;
@@ -62,8 +81,9 @@ static int search_table(PyTypeObject *base, PyObject *key, PyObject *weakref, Py
     return 0;
 }
 
-/* Static types keep their table out of reach. It is the dict that refers to the subclass's own weak reference, so the
- * garbage collector knows it; found once for each static base. */
+/* Static types keep their table out of reach. It is a dict that has the subclass's own weak reference, so the garbage
+ * collector knows it: found by a look at every object, once for each static base. Not through the module gc, which is the
+ * program's to replace. */
 static int table_of_static(PyTypeObject *base, PyTypeObject *type, PyObject *key, PyObject **table)
 {
     static PyObject *tables; /* static base -> its table */
@@ -75,14 +95,14 @@ static int table_of_static(PyTypeObject *base, PyTypeObject *type, PyObject *key
         *table = Py_NewRef(known);
         return 1;
     }
-    PyObject *gc = PyImport_ImportModule("gc"), *weakref = PyWeakref_NewRef((PyObject *)type, NULL);
-    PyObject *referrers = gc && weakref ? PyObject_CallMethod(gc, "get_referrers", "(O)", weakref) : NULL;
-    int found = referrers == NULL ? clear_refusal() : search_table(base, key, weakref, referrers, tables, table);
+    PyObject *reference = PyWeakref_NewRef((PyObject *)type, NULL), *candidates = PyList_New(0);
+    int found = reference == NULL || candidates == NULL
+                    ? -1
+                    : find_table(base, &(TableSearch){reference, type, candidates}, tables, table);
     if (found == 1 && base == &PyBaseObject_Type)
         table_of_object = *table; /* kept by tables */
-    Py_XDECREF(referrers);
-    Py_XDECREF(weakref);
-    Py_XDECREF(gc);
+    Py_XDECREF(candidates);
+    Py_XDECREF(reference);
     return found;
 }
 
@@ -97,8 +117,8 @@ static int link_table(uint32_t facet, uint32_t *n_links, PyObject *table)
     return result;
 }
 
-/* The last resort, where a static base's table cannot be found (after gc.freeze()): a type watcher, which reports one
- * change for each version tag, and a class gets at most 1000 of those. */
+/* The last resort, where a static base's table cannot be found (before gh-131740, in 3.13.3, what gc.freeze() has put aside is not
+ * visited): a type watcher, which reports one change for each version tag, and a class gets at most 1000 of those. */
 static int rely_on_type_watcher(PyTypeObject *type)
 {
     Object *object = object_at(object_find(type));

@@ -69,10 +69,7 @@ int look_again(uint32_t id, Garbage *garbage)
     if (!facet->known && !facet->dead && !unclear && facet_look(id) < 0) {
         if (PyErr_ExceptionMatches(PyExc_MemoryError))
             return -1;
-        if (PyErr_ExceptionMatches(PyExc_Exception))
-            PyErr_Clear(); /* e.g. out of version tags: whoever relies on it must not go on */
-        else
-            drain_interrupted(); /* while keys were looked at */
+        PyErr_Clear(); /* e.g. out of version tags: whoever relies on it must not go on */
         give_up_unwatchable(id);
         for (uint32_t part = object_at(facet->owner)->first_facet; facet->kind == FACET_MRO && part != NO_ID;
              part = facet_at(part)->next_of_owner)

@@ -101,8 +101,14 @@ static int let_assignments_go(Garbage *garbage)
     return -1;
 }
 
+/* Batches between settle() and settle_end(): destructors run there, and another thread may fork. */
+static uint32_t batches;
+static _Thread_local uint32_t own_batches; /* of these, those of this thread */
+
 int settle(Garbage *garbage, LookedAt *looked_at)
 {
+    batches++;
+    own_batches++;
     service.settling++; /* what this touches, this looks at: no pending call for it */
     take_unfinished();
     int result = let_assignments_go(garbage) < 0 || take_details(garbage) < 0 || sweep_waiting(garbage) < 0
@@ -116,6 +122,14 @@ int settle(Garbage *garbage, LookedAt *looked_at)
     if (service_has_news())
         service_schedule();
     return result;
+}
+
+/* What other threads had taken to look at is known to them alone, and pinned: so all facets are looked at, and stay. */
+void settle_after_fork(void)
+{
+    if (batches != own_batches)
+        facets_touch_all();
+    batches = own_batches;
 }
 
 void settle_end(LookedAt *looked_at)
@@ -134,6 +148,8 @@ void settle_end(LookedAt *looked_at)
     }
     free(looked_at->facets);
     *looked_at = (LookedAt){0};
+    batches--;
+    own_batches--;
 }
 
 void service_shut_down(Garbage *garbage)

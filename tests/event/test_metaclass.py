@@ -81,7 +81,7 @@ def fail(cls):
 
 @pytest.mark.parametrize("earlier", [False, True], ids=["", "claimed before"])
 @without_automatic_drain
-def test_what_is_claimed_while_a_change_of_bases_is_under_way_is_not_stale_when_it_is_undone(log, interrupted, earlier):
+def test_what_is_claimed_during_a_change_of_bases_is_not_stale_when_it_is_undone(log, interrupted, earlier):
     class C(A):
         pass
 
@@ -217,7 +217,7 @@ def test_abc_registration_and_a_changed_metaclass_change_no_attribute(log):
     assert (handle.valid, log.drained()) == (True, [])
 
 
-def test_a_metaclass_with_an_mro_of_its_own_is_unwatchable_for_its_classes_and_their_subclasses():
+def test_classes_of_a_metaclass_with_an_mro_of_its_own_are_refused():
     """It runs in the middle of a change of bases, and may change them itself: that could not be told in time."""
 
     class Meta(type):

@@ -64,7 +64,7 @@ def test_a_key_that_cannot_equal_the_name_changes_nothing(log, key):
 
 
 @without_automatic_drain
-def test_a_key_whose_comparison_may_say_anything_retires_whoever_relies_on_a_name_of_that_dict(log):
+def test_a_key_whose_comparison_may_say_anything_retires_what_relies_on_that_dict(log):
     """Nothing tells whether it was equal to one of them, nor when the change is made."""
     globals_ = namespace(X=1)
     recorder = freeze(globals_, "X")

@@ -116,7 +116,7 @@ def test_a_value_of_the_class_itself_does_not_move_with_its_bases(log):
 
 
 @without_automatic_drain
-def test_the_only_subclass_of_its_base_breaks_until_the_drain_as_its_table_is_made_anew(log):
+def test_the_only_subclass_of_its_base_breaks_until_the_drain(log):
     Root, _, Right, _, C = family()
     Alone = type("Alone", (Root,), {})
     claims = Claims(log)

@@ -4,9 +4,9 @@ import re
 import types
 
 import pytest
-from objects import EXT, core_objects, read, symbols
 
 import depwatch
+from objects import EXT, core_objects, read, symbols
 from support import UNKNOWN, Counted, freeze, namespace, seen_in, without_automatic_drain
 
 # What object code that runs inside a callback may refer to, and why it does no harm there.
@@ -66,6 +66,7 @@ OTHER_SYMBOLS = {
     "__cpu_model",  # data: what the CPU can, read when the library is loaded
     "__cpu_indicator_init",  # sets it, once
 }
+OTHER_FLAGS = (["-O2", "-UNDEBUG"], ["-O1"], ["-O3"])
 # Of the core itself: whose address is handed on, and which no callback calls.
 HANDED_ON = {"service"}  # has the pointer of service_pending, which CPython calls later
 WATCHERS = ("on_dict_event", "on_type_event", "on_function_event", "on_code_event")
@@ -108,7 +109,9 @@ def reached(found, starts):
     return seen
 
 
-@pytest.mark.parametrize("flags", [["-O2"], ["-O2", "-UNDEBUG"], ["-O1"], ["-O3"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "flags", [["-O2"], *(pytest.param(flags, marks=pytest.mark.slow) for flags in OTHER_FLAGS)], ids=" ".join
+)
 def test_callbacks_reach_nothing_that_runs_python_or_allocates(flags):
     objects = core_objects(*flags).values()
     found = references(objects)
@@ -308,7 +311,7 @@ def test_function_parts_allocate_no_more_than_unwatched(counting, log):
 
 
 @without_automatic_drain
-def test_the_life_of_functions_is_queued_and_dropped_with_no_more_allocation_than_unwatched(counting):
+def test_the_life_of_functions_is_queued_and_dropped_without_allocation(counting):
     code, globals_, told = (lambda: 1).__code__, {}, []
 
     def functions():

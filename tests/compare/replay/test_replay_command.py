@@ -52,6 +52,7 @@ def test_a_stdout_without_some_sign_of_the_tables_gets_them_all_the_same(
     assert "µs" in plain.out and done.out == plain.out.encode("ascii", "replace").decode()
 
 
+@pytest.mark.slow
 def test_the_same_traces_give_the_same_bytes(programs: Programs, trace: Path) -> None:
     for output in ("a.json", "b.json"):
         done = programs.depwatch("replay", "small.parquet", "-o", output, "--sweep", "--give-up", "1-3,6")
