@@ -15,6 +15,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Realloc
 from cpython.object cimport PyObject_Hash, PyTypeObject
 from cpython.ref cimport Py_DECREF, Py_INCREF
+from cpython.slice cimport PySlice_GetIndicesEx
 
 from core cimport *
 
@@ -37,6 +38,7 @@ FUNCTION_ATTRIBUTES = {
     "CODE": ATTRIBUTE_CODE, "GLOBALS": ATTRIBUTE_GLOBALS, "DEFAULTS": ATTRIBUTE_DEFAULTS,
     "KWDEFAULTS": ATTRIBUTE_KWDEFAULTS, "CLOSURE": ATTRIBUTE_CLOSURE, "NOT_APPLICABLE": ATTRIBUTE_NOT_APPLICABLE,
 }
+cdef dict KINDS_BY_NAME = KINDS
 cdef dict KIND_NAMES = {kind: name for name, kind in KINDS.items()}
 cdef dict CELL_KINDS = {"object": CELL_OBJECT, "f64": CELL_F64, "i64": CELL_I64}
 cdef dict CELL_KIND_NAMES = {kind: name for name, kind in CELL_KINDS.items()}
@@ -109,7 +111,10 @@ def shut_down():
     cdef Garbage garbage = garbage_none()
     cdef Py_ssize_t i
     try:
-        drain_now()
+        try:
+            drain_now()
+        except MemoryError:
+            drain_now()  # what the first could not tell
     finally:  # what memory is too short for is not delivered any more
         service_shut_down(&garbage)
         garbage_drop(&garbage)
@@ -157,7 +162,7 @@ def use_avx2(bint use):
 
 
 def counters():
-    taken = watch_slots_taken()
+    cdef unsigned taken = watch_slots_taken()
     return {
         "objects": object_pool.live, "facets": facet_pool.live, "handles": handle_pool.live,
         "dependencies": dependency_count, "events": service.events, "breaks": service.breaks,

@@ -69,7 +69,7 @@ def facet(str kind, owner, str name=None, fallback=None):
     """That facet of owner, watched from now on until nobody needs it. Raises Unwatchable."""
     name = None if name is None else interned(name)
     reference = <FacetReference>FacetReference.__new__(FacetReference)
-    reference.id = facet_get(KINDS[kind], <PyObject*>owner, NULL if fallback is None else <PyObject*>fallback,
+    reference.id = facet_get(KINDS_BY_NAME[kind], <PyObject*>owner, NULL if fallback is None else <PyObject*>fallback,
                              NULL if name is None else <PyObject*>name)
     return reference
 

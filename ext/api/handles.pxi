@@ -57,11 +57,7 @@ cdef class Handles(Holder):
 
     def __getitem__(self, index):
         if isinstance(index, slice):
-            start, stop, step = index.indices(self.n)
-            found = []
-            for i in range(start, stop, step):
-                found.append(self[i])
-            return found
+            return self.piece(index)
         i = PyNumber_AsSsize_t(index, IndexError)
         if i < 0:
             i += self.n
@@ -71,6 +67,15 @@ cdef class Handles(Holder):
         handle.artifact  # asked for now, and once: it may be a sequence of the program's
         return handle
 
+    cdef list piece(self, piece):
+        cdef Py_ssize_t start, stop, step, length, i
+        cdef list found
+        PySlice_GetIndicesEx(piece, self.n, &start, &stop, &step, &length)
+        found = nones(length)
+        for i in range(length):
+            found[i] = self[start + i * step]
+        return found
+
     cdef Handle handle_at(self, uint32_t index):
         """The Handle of that index, entered in the same step: the number has one owner."""
         cdef Handle handle
@@ -78,7 +83,7 @@ cdef class Handles(Holder):
             return <Handle>self.made[index]
         self.check_live()
         if self.made is None:
-            self.made = [None] * <Py_ssize_t>self.n
+            self.made = nones(self.n)
         handle = <Handle>Handle.__new__(Handle)
         name = f"{self.given_name}[{index}]"
         handle.take(self.numbers[index], name, self.artifacts, self.on_invalidate, self.on_resume, self.on_retire, self.points)
@@ -170,7 +175,7 @@ cdef class Handles(Holder):
 
     cdef int reserve_reasons(self) except -1:
         if self.reasons is None:
-            self.reasons = [None] * <Py_ssize_t>self.n
+            self.reasons = nones(self.n)
         return 0
 
     cdef int give_reason(self, uint32_t number, str reason) except -1:
@@ -181,3 +186,7 @@ cdef class Handles(Holder):
         self.reserve_reasons()
         self.reasons[index] = reason
         return 0
+
+
+cdef list nones(Py_ssize_t n):
+    return [None] * n

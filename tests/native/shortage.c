@@ -39,8 +39,14 @@ typedef struct Event {
 #define MOST_FUNCTIONS 512
 
 static Event events[MOST_EVENTS];
-static long n_events, fail_at;
-static bool from_then_on;
+static long n_events;
+static struct {
+    long site; /* -1: nothing fails */
+    int kind;
+    long occurrences; /* of events of that kind there, until it is the one */
+    bool all_after;
+    bool came;
+} chosen;
 static _Thread_local bool armed, busy;
 
 void *shortage_real[MOST_FUNCTIONS];
@@ -63,11 +69,13 @@ static const void *current_frame(void)
 
 static bool happens(int kind, uintptr_t site)
 {
-    long number = n_events;
-    bool failed = fail_at >= 0 && (number == fail_at || (from_then_on && number > fail_at));
+    uint32_t place = (uint32_t)(site - core_base);
+    bool failed = chosen.came && chosen.all_after;
+    if (chosen.site == (long)place && chosen.kind == kind && !chosen.came && chosen.occurrences-- == 0)
+        chosen.came = failed = true;
     if (n_events == MOST_EVENTS)
         Py_FatalError("too many events");
-    events[n_events++] = (Event){(uint32_t)(site - core_base), (uint8_t)kind, failed};
+    events[n_events++] = (Event){place, (uint8_t)kind, failed};
     return failed;
 }
 
@@ -294,15 +302,22 @@ static PyObject *attach(PyObject *self, PyObject *args)
 
 /* --- what Python calls --- */
 
-/* arm(number of the event that fails, or -1; whether all after it fail too; whether events are counted anew): in this
- * thread, from now on. */
-static PyObject *arm(PyObject *self, PyObject *args)
+/* choose(site or -1, whether its allocations are meant, how many of them do not fail, whether all after that fail too) */
+static PyObject *choose(PyObject *self, PyObject *args)
 {
-    int all, anew;
-    if (!PyArg_ParseTuple(args, "lpp", &fail_at, &all, &anew))
+    int all_after;
+    chosen.came = false;
+    if (!PyArg_ParseTuple(args, "lplp", &chosen.site, &chosen.kind, &chosen.occurrences, &all_after))
         return NULL;
-    from_then_on = all;
-    n_events = anew ? 0 : n_events;
+    chosen.all_after = all_after;
+    n_events = 0;
+    Py_RETURN_NONE;
+}
+
+/* arm(whether all that comes after a failure may fail, too): in this thread, from now on. */
+static PyObject *arm(PyObject *self, PyObject *go_on)
+{
+    chosen.all_after = chosen.all_after && PyObject_IsTrue(go_on);
     armed = true;
     Py_RETURN_NONE;
 }
@@ -313,7 +328,7 @@ static PyObject *disarm(PyObject *self, PyObject *unused)
     Py_RETURN_NONE;
 }
 
-/* [(site, is an allocation, failed), ...] since arm(). */
+/* [(site, is an allocation, failed), ...] since choose(). */
 static PyObject *told(PyObject *self, PyObject *unused)
 {
     PyObject *list = PyList_New(n_events);
@@ -325,7 +340,8 @@ static PyObject *told(PyObject *self, PyObject *unused)
 
 static PyMethodDef methods[] = {
     {"attach", attach, METH_VARARGS},
-    {"arm", arm, METH_VARARGS},
+    {"choose", choose, METH_VARARGS},
+    {"arm", arm, METH_O},
     {"disarm", disarm, METH_NOARGS},
     {"told", told, METH_NOARGS},
     {NULL},

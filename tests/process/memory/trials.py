@@ -7,6 +7,7 @@ is called again, and must succeed. In the end all must be as in the trial in whi
 
 import collections
 import contextlib
+import ctypes
 import gc
 import importlib.machinery
 import importlib.util
@@ -49,12 +50,11 @@ class Stage:
 
     def __init__(self, shortage, c):
         self.shortage, self.c = shortage, c
-        self.fail_at, self.all_after = -1, False
         self.log, self.faults, self.refused = [], [], []
         self.claims = []  # (handle, name, whether what it assumes is so now)
         self.values = []  # weak references
         self.ends = []
-        self.operations, self.raised = 0, False
+        self.raised = False
 
     # --- for scenarios
 
@@ -93,15 +93,14 @@ class Stage:
     # --- the trial
 
     def attempt(self, operation):
-        self.operations += 1
         try:
-            self.shortage.arm(self.fail_at, self.all_after, self.operations == 1)
+            self.shortage.arm(not self.raised)
             try:
                 result = operation()
             finally:
                 self.shortage.disarm()
         except MemoryError:
-            self.raised, self.all_after = True, False
+            self.raised = True
         else:
             self.check("after the operation")
             return result
@@ -167,8 +166,8 @@ class Trials:
         self.reached, self.failed, self.faults = set(), set(), []
         self.count, self.memory_errors = 0, 0
 
-    def trial(self, scenario, fail_at=-1, all_after=False):
-        """(outcome, events) of a child."""
+    def trial(self, scenario, site=-1, is_allocation=False, occurrence=0, all_after=False):
+        """(outcome, events, or those that failed, whether MemoryError was raised) of a child."""
         self.count += 1
         reading, writing = os.pipe()
         child = os.fork()
@@ -177,7 +176,9 @@ class Trials:
             try:
                 os.close(reading)
                 signal.alarm(SECONDS)
-                told = self.in_child(scenario, fail_at, all_after)
+                self.shortage.choose(site, is_allocation, occurrence, all_after)
+                outcome, raised = self.in_child_that_imports() if scenario is None else self.in_child(scenario)
+                told = outcome, [event for event in self.shortage.told() if site < 0 or event[2]], raised
                 with open(writing, "w") as pipe:
                     json.dump(told, pipe)
                 status = 0
@@ -193,50 +194,73 @@ class Trials:
             return {"faults": [f"ended with status {status}"]}, [], False
         return json.loads(text)
 
-    def in_child(self, scenario, fail_at, all_after):
+    def in_child(self, scenario):
         from support import without_automatic_drain
 
         stage = Stage(self.shortage, self.c)
-        stage.fail_at, stage.all_after = fail_at, all_after
         outcome = []
         runs = (lambda: outcome.append(stage.outcome(scenario)))
         runs() if getattr(scenario, "automatic", False) else without_automatic_drain(runs)()
-        events = self.shortage.told() if fail_at < 0 else [event for event in self.shortage.told() if event[2]]
-        return outcome[0], events, stage.raised
+        return outcome[0], stage.raised
+
+    def in_child_that_imports(self):
+        """Imports depwatch; where that fails, once more; then it must work."""
+        faults, failed = [], False
+        try:
+            self.shortage.arm(True)
+            try:
+                import depwatch
+            finally:
+                self.shortage.disarm()
+        except MemoryError:
+            failed = True
+        try:
+            import depwatch
+
+            mapping = {"X": 1}
+            recorder = depwatch.Recorder("imported")
+            recorder.depend_on(mapping)
+            handle = recorder.commit(on_retire=lambda handle: mapping.clear())
+            mapping["X"] = 2
+            depwatch.drain()
+            if handle.valid or mapping:
+                faults.append("what was imported does not work")
+        except BaseException:
+            faults.append(traceback.format_exc())
+        return {"faults": faults}, failed
 
     def all_of(self, scenario):
-        name = scenario.__name__
+        name = scenario.__name__ if scenario else "the core is imported"
         expected, events, _ = self.trial(scenario)
         for fault in expected["faults"]:
             self.faults.append(f"{name}: {fault}")
         if expected["faults"]:
             return
-        numbers = collections.defaultdict(list)
-        for number, (site, is_allocation, _) in enumerate(events):
-            numbers[site, is_allocation].append(number)
-        self.reached.update(site for site, _ in numbers)
-        for (site, is_allocation), found in numbers.items():
+        differs = getattr(scenario, "differs", set())
+        counts = collections.Counter((site, is_allocation) for site, is_allocation, _ in events)
+        self.reached.update(site for site, _ in counts)
+        for (site, is_allocation), count in counts.items():
             if self.mode == "quick" and (site, is_allocation) in self.failed:
                 continue
-            for number in found[:1] if self.mode == "quick" else {*found[:3], found[-1]}:
-                self.compare(name, expected, site, number, False, *self.trial(scenario, number))
+            occurrences = [0] if self.mode == "quick" else sorted({*range(min(count, 3)), count - 1})
+            for occurrence in occurrences:
+                self.compare(scenario, differs, expected, site, is_allocation, occurrence)
             if self.mode != "quick":
-                self.compare(name, expected, site, found[0], True, *self.trial(scenario, found[0], True))
+                self.compare(scenario, differs, expected, site, is_allocation, 0, all_after=True)
 
-    def compare(self, name, expected, site, number, all_after, outcome, failed, raised):
+    def compare(self, scenario, differs, expected, site, is_allocation, occurrence, all_after=False):
+        outcome, failed, raised = self.trial(scenario, site, is_allocation, occurrence, all_after)
         self.memory_errors += raised
-        kind = "?"
-        for failed_site, is_allocation, _ in failed:
-            self.failed.add((failed_site, is_allocation))
-            kind = "allocation" if is_allocation else "call"
+        self.failed.update((failed_site, was_allocation) for failed_site, was_allocation, _ in failed)
         faults = list(outcome["faults"])
-        for what in expected:
+        for what in expected.keys() - differs:
             if what == "unraisable" and set(outcome.get(what, ())) <= {"MemoryError unraisable"}:
                 continue
             if not faults and what != "faults" and outcome[what] != expected[what]:
                 faults.append(f"{what}: {difference(expected[what], outcome[what])}")
         for fault in faults:
-            self.faults.append([name, failed[0][0] if failed else site, kind, number, all_after, raised, fault])
+            name = scenario.__name__ if scenario else "import"
+            self.faults.append([name, site, is_allocation, occurrence, all_after, raised, fault])
 
 
 def difference(expected, found):
@@ -250,19 +274,26 @@ def main(core, shortage_path, capi_path, hows, mode, *names):
     random.seed(0)
     sys.meta_path.insert(0, Finder(core))
     shortage = load("shortage", shortage_path)
-    import depwatch  # noqa: F401
+    if names == ("import",):
+        # Whatever it imports, too, but for depwatch itself.
+        import array, atexit, enum, typing, pyroaring  # noqa: E401, F401
 
-    c = load("capi_user", capi_path)
+        ctypes.CDLL(core)
+        chosen, c = [None], None
+    else:
+        import depwatch  # noqa: F401
+
+        import scenarios
+
+        chosen = [scenario for scenario in scenarios.ALL if not names or scenario.__name__ in names]
+        c = load("capi_user", capi_path)
     shortage.attach(core, json.loads(hows))
-    import scenarios
-
     trials = Trials(shortage, c, mode)
     gc.collect()
     gc.freeze()
     gc.disable()
-    for scenario in scenarios.ALL:
-        if not names or scenario.__name__ in names:
-            trials.all_of(scenario)
+    for scenario in chosen:
+        trials.all_of(scenario)
     json.dump(
         {
             "reached": sorted(trials.reached),

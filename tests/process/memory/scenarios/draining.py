@@ -1,6 +1,8 @@
 """Drains: of every kind of event and of everything that they cause."""
 
+import _thread
 import ctypes
+import gc
 import types
 from array import array
 
@@ -166,6 +168,44 @@ def the_bases_change_and_the_value_stays(stage):
 
 
 @scenario
+def bases_are_assigned_while_an_mro_in_python_looks(stage):
+    looked = set()
+
+    class Meta(type):
+        def mro(cls):
+            if asking:
+                try:
+                    depwatch.Recorder("inside").read_type_attr(Base, "x")
+                except depwatch.Unwatchable:
+                    looked.add("refused")
+            return type.mro(cls)
+
+    class One:
+        x = 1
+
+    class Other:
+        x = 2
+
+    class Base(One):
+        pass
+
+    asking = []
+    derived = Meta("Derived", (Base,), {})
+    asking.append(True)
+    stage.commit(freeze_attribute(Base, "x", name="base"), lambda: Base.x == 1)
+
+    def assign():
+        Base.__bases__ = (Other,)
+
+    yield assign
+    assert looked == {"refused"} and derived.x == 2
+    yield depwatch.drain
+    recorder = depwatch.Recorder("after")
+    yield lambda: recorder.read_type_attr(Other, "x")
+    stage.commit(recorder, lambda: Other.x == 2)
+
+
+@scenario
 def a_global_is_removed_before_the_same_builtin(stage):
     value = stage.value()
     globals_ = namespace({"X": value}, X=value)
@@ -193,8 +233,6 @@ def objects_die(stage):
     subscriptions = [depwatch.subscribe(stage.heard, each) for each in (globals_, Class, function)]
     del function, Class
     globals_ = None
-    import gc
-
     gc.collect()
     yield depwatch.drain
     del subscriptions
@@ -211,11 +249,12 @@ def a_facet_breaks_too_often(stage):
 
 @scenario
 def a_dict_is_cleared_and_filled(stage):
-    globals_ = namespace(X=1)
+    builtins = {}
+    globals_ = namespace(builtins, X=1)
     stage.commit(freeze(globals_, "X", name="cleared"), lambda: globals_.get("X") == 1)
     globals_.clear()
     yield depwatch.drain
-    globals_.update(namespace(X=1))
+    globals_.update(namespace(builtins, X=1))
     yield depwatch.drain
 
 
@@ -266,6 +305,31 @@ def values_of_all_kinds_are_worded(stage):
         globals_["X"] = before
         yield lambda: depwatch._core.brief(value)  # noqa: B023
     assert handle.valid or handle.retired
+
+
+@scenario
+def a_change_outside_python_is_worded(stage):
+    module = types.ModuleType("nameless")
+    del module.__name__
+    globals_ = namespace(X=module)
+    stage.commit(freeze(globals_, "X", name="outside"), lambda: globals_["X"] is module)
+    ended = _thread.allocate_lock()
+    ended.acquire()
+    at_once((_thread.start_new_thread, globals_.update, ({"X": 1},)), (_thread.start_new_thread, ended.release, ()), (ended.acquire,))
+    while globals_["X"] is module:
+        pass
+    yield depwatch.drain
+
+
+@scenario
+def the_details_of_a_change_are_dropped(stage):
+    globals_ = namespace(X=stage.value(), Y=1)
+    subscription = depwatch.subscribe(lambda event: None, globals_, "Y")
+    stage.commit(freeze(globals_, "X", name="lost"), lambda: False)
+    at_once(*((globals_.__setitem__, "Y", value) for value in range(8200)))
+    globals_["X"] = 1
+    yield depwatch.drain
+    subscription.cancel()
 
 
 @scenario

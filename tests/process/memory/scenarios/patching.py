@@ -129,6 +129,7 @@ def an_entry_is_installed(stage):
     entry = yield lambda: depwatch.install(function, lambda x, y=1: "fast", handle)
     assert function(1) == "fast"
     assert (yield lambda: entry.original(1, y=2)) == "slow"
+    assert (yield lambda: entry.original(1)) == "slow"
     for attribute in ("handle", "function", "installed", "active"):
         assert (yield lambda attribute=attribute: getattr(entry, attribute)) == getattr(entry, attribute)
     assert "active" in (yield lambda: repr(entry))
@@ -149,6 +150,18 @@ def an_entry_is_installed_again(stage):
     entry = yield lambda: depwatch.install(function, lambda x: "second", second)
     assert function(1) == "second"
     stage.finally_do(entry.remove)
+
+
+@scenario
+def entries_of_one_handle_are_installed(stage):
+    first, second = made(namespace()), made(namespace())
+    handle = stage.commit(depwatch.Recorder("entries"))
+    entries = [depwatch.install(first, lambda x: "fast", handle)]
+    entries.append((yield lambda: depwatch.install(second, lambda x: "faster", handle)))
+    assert (first(1), second(1)) == ("fast", "faster")
+    handle.release()
+    assert not any(entry.installed for entry in entries)
+    assert (first(1), second(1)) == ("slow", "slow")
 
 
 @scenario
