@@ -1,7 +1,8 @@
 """./dev fuzz --threads: threads that read, commit, index, retire, release, change and drain, a microsecond at a time.
 
-Each owns some lives, whose values only it changes: so it can say at any moment what is true. Signal handlers, destructors,
-weak references, collections, keys and callbacks act in between. In the end all is compared, all goes, and nothing is left.
+Each owns some lives, whose values only it changes: so it can say at any moment what is true. Signal handlers,
+destructors, weak references, collections, keys and callbacks act in between. In the end all is compared, all goes, and
+nothing is left.
 """
 
 import gc
