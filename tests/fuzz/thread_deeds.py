@@ -230,7 +230,7 @@ def read_a_shared_handle(me: Member) -> None:
 
 
 def blows(disputed: Any) -> list[Callable[[], object]]:
-    """What several threads do to it at a time: each in one call, its end with a drain, so that nothing comes between."""
+    """What several threads do to it at a time: each in one call, its end with a drain, so nothing comes between."""
 
     def end(call: Callable[[], object]) -> Callable[[], None]:
         return partial(at_once, (call,), (depwatch.drain,))
