@@ -23,17 +23,21 @@ POLL = 0.1  # seconds between two looks at the processes
 @click.option("--seed", type=click.IntRange(0), help="Of the first chunk. Chosen and printed if not given.")
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Processes at a time.")
 @click.option("--program", "program_hex", metavar="HEX", help="Run this one program, as a failure prints it.")
-@click.option("--threads", "seconds", type=click.FloatRange(1), metavar="SECONDS", help="Threads, for so long: see below.")
+@click.option(
+    "--threads", "seconds", type=click.FloatRange(1), metavar="SECONDS", help="Threads, for so long: see below."
+)
 @click.option("-v", "--verbose", is_flag=True, help="With --program: each step, and every handle's state after it.")
-def main(steps: int, seed: int | None, jobs: int, program_hex: str | None, seconds: float | None, verbose: bool) -> None:
+def main(
+    steps: int, seed: int | None, jobs: int, program_hex: str | None, seconds: float | None, verbose: bool
+) -> None:
     """Run random programs that change what compiled code relies on, and check depwatch after every step.
 
     The steps come in chunks of about 15,000, each in a process of its own; chunk i has the seed SEED + i. A failure
     names its chunk's seed: `./dev fuzz --seed THAT --steps 1` runs just that chunk again, on the same interpreter.
 
     With --threads, eight threads do all that depwatch can do at the same time, with a switch interval of a microsecond,
-    while signal handlers, destructors and callbacks do so, too; in rounds of some seconds, round i with the seed SEED + i.
-    A seed gives each thread the same choices, but not the same turns: a failure may take some rounds to come again.
+    while signal handlers, destructors and callbacks do so, too; in rounds of 10 s, round i with the seed SEED + i. A
+    seed gives each thread the same choices, but not the same turns: a failure may take some rounds to come again.
 
     The status is 0 if nothing is wrong and at most 1 % of the firings were needless; 1 if not; 2 for a wrong call.
     """

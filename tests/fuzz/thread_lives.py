@@ -1,4 +1,4 @@
-"""What one thread owns: names, a class and a function that only it changes, so that it knows the truth at any moment."""
+"""What one thread owns: names, a class and a function that only it changes, so that it always knows the truth."""
 
 import random
 import types
@@ -273,6 +273,8 @@ class Hearing:
         if dropped:
             return
         if len(told) > len(done) or len(told) < len(done) - self.began:
-            raise Wrong(f"told of {len(told)} changes of {self.name}; {len(done) - self.began} to {len(done)} were made")
+            raise Wrong(
+                f"told of {len(told)} changes of {self.name}; {len(done) - self.began} to {len(done)} were made"
+            )
         if told != [(change, self.name) for change, _ in done[len(done) - len(told) :]]:
             raise Wrong(f"told of {told} as changes of {self.name}, and they were {done}")
