@@ -139,8 +139,8 @@ void on_bases(PyTypeObject *type)
     }
 }
 
-void on_type_death(uint32_t id)
+void on_type_death(uint32_t id, PyObject *weakref)
 {
-    if (object_at(id)->address != NULL)
+    if (object_at(id)->weakref == weakref && object_at(id)->address != NULL)
         object_dies(id);
 }

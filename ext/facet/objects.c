@@ -98,6 +98,7 @@ void object_release(uint32_t id)
     PyObject *weakref = object->weakref;
     keys_free(&object->keys);
     dependents_clear(&object->whole);
+    object->weakref = NULL; /* a callback of it that is still to come finds nothing */
     pool_give(&object_pool, id);
     Py_XDECREF(weakref);
 }

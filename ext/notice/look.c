@@ -121,8 +121,10 @@ static int look_along_chain(uint32_t id)
         uint32_t provider = NO_ID;
         PyObject *value = NULL;
         Chain chain;
-        int again = chain_of(facet, &chain);
-        if (again == 0 && chain.n > 0)
+        if (chain_of(facet, &chain) < 0)
+            return -1;
+        int again = 0;
+        if (chain.n > 0)
             again = walk_chain(id, &chain, &value, &provider);
         if (again == 0 && value == NULL) {
             facet_becomes_missing(id);
@@ -130,8 +132,7 @@ static int look_along_chain(uint32_t id)
             facet->provider = provider;
             facet_becomes(id, value);
         }
-        if (again >= 0)
-            chain_clear(&chain);
+        chain_clear(&chain);
         if (again <= 0)
             return again;
     }

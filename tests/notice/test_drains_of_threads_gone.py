@@ -2,30 +2,28 @@
 
 from support import python
 
-# held() is where a thread of the parent waits, inside a drain, while another forks. In the child nobody gets there.
+# held() is where a thread of the parent stays, inside a drain, while another forks. In the child nobody gets there.
 COMMON = """
-import os, threading, warnings
+import _thread, itertools, operator, os, threading, warnings
 import depwatch
 
 warnings.simplefilter("ignore", DeprecationWarning)  # CPython's, of forks beside threads
-inside, go = threading.Event(), threading.Event()
+inside, go, ended, done = (_thread.allocate_lock() for _ in range(4))
+for lock in inside, go, ended, done:
+    lock.acquire()
 parent, holding = os.getpid(), True
 
 def held():
     global holding
     if os.getpid() == parent and holding:
         holding = False
-        inside.set()
-        go.wait(30)
+        inside.release()
+        go.acquire()
 
-class Key:
-    hold = False
-    def __hash__(self):
-        if Key.hold:
-            held()
-        return 12345
-    def __eq__(self, other):
-        return self is other
+class Value:
+    # Dies where a drain lets it go.
+    def __del__(self):
+        held()
 
 told = []
 
@@ -39,16 +37,24 @@ def commit(names, name, label=None):
 def event(event):
     told.append((event.change.name, event.facet, event.old, event.new))
 
-def settled():
-    # What has been told, by drains that run by themselves; sorted, as callbacks of a drain have no order of handles.
-    for _ in range(1000):
-        len(told)
+def taken():
+    # Sorted, as callbacks of a drain have no order of handles.
     found = sorted(told)
     told.clear()
     return found
 
+def by_itself():
+    for _ in range(1000):
+        len(told)
+    return taken()
+
+def drained():
+    while depwatch.drain():
+        pass
+    return taken()
+
 def fork(check):
-    # True in the child of the main thread if all is well there.
+    # 0 if all is well in the child.
     child = os.fork()
     if child == 0:
         status = 1
@@ -58,102 +64,104 @@ def fork(check):
             os._exit(status)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
-def end(thread):
-    go.set()
-    thread.join()
+statuses = []
 
-other, names = {"Y": 1}, {"X": 1, Key(): 0}
+def forks_beside(drains, check):
+    # One thread is held in drains(), another forks. The main thread waits in C for both: it drains by itself.
+    def holder():
+        drains()
+        ended.release()
+    def forker():
+        inside.acquire()
+        statuses.append(fork(check))
+        go.release()
+        ended.acquire()
+        done.release()
+    calls = [(_thread.start_new_thread, each, ()) for each in (holder, forker)]
+    list(itertools.starmap(operator.call, [*calls, (done.acquire,)]))
+
+other, names = {"Y": 1}, {"X": 1, "Z": 1}
 handle = commit(other, "Y")
 
-def later():
-    # The child's own changes, told by themselves.
+def later(taken):
+    # The child's own changes.
     other["Y"] = 2
-    return handle.broken == 1 and settled() == [("invalidated", "Y")]
+    return handle.broken == 1 and taken() == [("invalidated", "Y")]
 """
 
-# A drain that looks again at a facet, and so hashes a key of the program, is held there.
-IN_SETTLE = """
-own = commit(names, "X")
-subscription = depwatch.subscribe(event, names, "X")
-
-def change():
-    Key.hold = True
-    names.pop("X")
-    depwatch.drain()
-
-def in_settle():
-    thread = threading.Thread(target=drains)
-    thread.start()
-    assert inside.wait(30)
-    return thread
+# A drain that has settled is held in the destructor of what it lets go, with all that is to be told before it.
+IN_DESTRUCTOR = """
+names["X"] = Value()
+own, zed = commit(names, "X"), commit(names, "Z")
+subscription = depwatch.subscribe(event, names, "Z")
 
 def drains():
-    def listener(event):
-        trigger.cancel()
-        change()
-    names_of_thread = {"T": 0}
-    trigger = depwatch.subscribe(listener, names_of_thread, "T")
-    names_of_thread["T"] = 1
+    del names["X"]
+    names["Z"] = 2
     depwatch.drain()
 """
+TOLD = [("MODIFIED", "Z", 1, 2), ("invalidated", "Z"), ("retired", "X")]  # nobody has X's value any more
 
 
 def run(script):
     return python(COMMON + script)
 
 
-def test_a_child_drains_by_itself_though_a_thread_that_is_gone_was_settling():
+def test_a_child_drains_by_itself_though_a_thread_that_is_gone_was_draining():
     printed = run(
-        IN_SETTLE
+        IN_DESTRUCTOR
         + """
-thread = in_settle()
-told.clear()
+thread = threading.Thread(target=drains)
+thread.start()
+inside.acquire()
 def check():
-    settled()
-    return later() and not depwatch.drain()
+    by_itself()  # what the main thread has not told before it forked
+    return later(by_itself) and not depwatch.drain()
 print(fork(check))
-end(thread)
-print(sorted(told), own.broken)
+go.release()
+thread.join()
+print(drained() or by_itself(), own.retired)
 """
     )
-    assert printed == "0\n[('DELETED', 'X', 1, UNKNOWN), ('invalidated', 'X')] 1\n"
+    assert printed.splitlines()[0] == "0"
+    assert printed.endswith("True\n")
 
 
 def test_what_a_thread_that_is_gone_had_taken_is_told_in_the_child_once():
     printed = run(
-        IN_SETTLE
+        IN_DESTRUCTOR
         + """
-thread = in_settle()
-told.clear()
 def check():
-    first = settled()
-    print(first, own.broken, settled(), depwatch.drain(), flush=True)
-    names["X"] = 1
-    print(settled(), own.valid, flush=True)
+    print(drained(), zed.broken, drained(), flush=True)
+    names["Z"] = 1
+    print(drained(), zed.valid, flush=True)
+    zed.release()
     own.release()
     depwatch.drain()
-    return depwatch.stats()["handles"] == 1 and later()
-print(fork(check), told)
-end(thread)
+    return depwatch.stats()["handles"] == 1 and later(drained)
+forks_beside(drains, check)
+print(statuses, drained(), own.retired)
 """
     )
-    both = "[('DELETED', 'X', 1, UNKNOWN), ('invalidated', 'X')]"
-    assert printed == f"{both} 1 [] 0\n[('ADDED', 'X', UNKNOWN, 1), ('resumed', 'X')] True\n0 []\n"
+    assert printed.splitlines() == [
+        f"{TOLD} 1 []",
+        "[('MODIFIED', 'Z', 2, 1), ('resumed', 'Z')] True",
+        f"[0] {TOLD} True",
+    ]
 
 
 def test_a_child_of_a_child_is_told_what_the_child_was_not():
     printed = run(
-        IN_SETTLE
+        IN_DESTRUCTOR
         + """
-thread = in_settle()
-told.clear()
 def check():
-    return fork(lambda: settled() and later()) == 0 and len(settled()) == 2 and later()
-print(fork(check))
-end(thread)
+    # This thread drains only when it is asked to.
+    return fork(lambda: print(drained(), flush=True) or later(drained)) == 0 and len(drained()) == 3 and later(drained)
+forks_beside(drains, check)
+print(statuses)
 """
     )
-    assert printed == "0\n"
+    assert printed == f"{TOLD}\n[0]\n"
 
 
 def test_calls_that_were_due_in_a_thread_that_is_gone_are_made_in_the_child():
@@ -161,47 +169,33 @@ def test_calls_that_were_due_in_a_thread_that_is_gone_are_made_in_the_child():
     printed = run(
         """
 chain = {f"K{i}": 1 for i in range(5)}
-handles = []
+handles, begun = [], []
+def tell(handle):
+    told.append(handle.name)
+    if len(told) == 2 and not begun:
+        begun.extend(taken())
+        held()
 for name in chain:
     recorder = depwatch.Recorder(name)
     recorder.read_global(chain, name)
-    def tell(handle):
-        told.append(handle.name)
-        if len(told) == 2:
-            held()
     handles.append(recorder.commit(on_invalidate=tell, on_retire=lambda handle: told.append((handle.name, "retired"))))
 
-def breaks():
-    # In a thread, and at once: no drain by itself in between.
-    def change(event):
-        trigger.cancel()
-        for name in chain:
-            chain[name] = 2
-        depwatch.drain()
-    names_of_thread = {"T": 0}
-    trigger = depwatch.subscribe(change, names_of_thread, "T")
-    names_of_thread["T"] = 1
+def drains():
+    for name in chain:
+        chain[name] = 2
     depwatch.drain()
 
-thread = threading.Thread(target=breaks)
-thread.start()
-assert inside.wait(30)
-begun = list(told)
-told.clear()
 def check():
-    for _ in range(1000):
-        len(told)
-    print(len(begun), len(set(told)), len(told), sorted(begun + told) == sorted(chain), flush=True)
-    told.clear()
+    due = drained()
+    print(len(begun), len(due), sorted(begun + due) == sorted(chain), drained(), flush=True)
     handles[0].retire("done")
-    depwatch.drain()
-    return told == [("K0", "retired")] and told.clear() is None and later()
-print(fork(check), told)
-end(thread)
-print(sorted(begun + told) == sorted(chain))
+    return drained() == [("K0", "retired")] and later(drained)
+
+forks_beside(drains, check)
+print(statuses, sorted(begun + told) == sorted(chain))
 """
     )
-    assert printed == "2 3 3 True\n0 []\nTrue\n"
+    assert printed == "2 3 True []\n[0] True\n"
 
 
 def test_a_drain_in_the_main_thread_is_ended_by_the_child_of_another():
@@ -209,29 +203,26 @@ def test_a_drain_in_the_main_thread_is_ended_by_the_child_of_another():
     printed = run(
         """
 recorder = depwatch.Recorder("held")
-recorder.read_global(names, "X")
+recorder.read_global(names, "Z")
 first = recorder.commit(on_invalidate=lambda handle: held())
-second = commit(names, "X", "second")
+second = commit(names, "Z", "second")
 third = commit(other, "Y", "third")
 
 def forks():
-    assert inside.wait(30)
+    inside.acquire()
     def check():
         other["Y"] = 2
-        by_itself = settled()
-        depwatch.drain()
-        print(sorted(by_itself + told), flush=True)
+        print(drained(), flush=True)
         return handle.broken == third.broken == second.broken == first.broken == 1
-    results.append(fork(check))
-    go.set()
+    statuses.append(fork(check))
+    go.release()
 
-results = []
 thread = threading.Thread(target=forks)
 thread.start()
-names["X"] = 2
+names["Z"] = 2
 depwatch.drain()
 thread.join()
-print(results, told, handle.broken)
+print(statuses, told, handle.broken)
 """
     )
     told = [("invalidated", "Y"), ("invalidated", "second"), ("invalidated", "third")]
@@ -241,29 +232,27 @@ print(results, told, handle.broken)
 def test_a_drain_of_the_thread_that_forks_goes_on_in_both():
     """Also beside one of a thread that is gone."""
     printed = run(
-        IN_SETTLE
+        IN_DESTRUCTOR
         + """
-thread = in_settle()
-told.clear()
-third = {"Z": 1}
-ended = []
-def forks(event):
-    child = os.fork()
-    ended.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) if child else "child")
-subscription_of_fork = depwatch.subscribe(forks, third, "Z")
-after = depwatch.subscribe(lambda event: told.append(("after", "Z", 1, event.new)), third, "Z")
-third["Z"] = 2
-depwatch.drain()
-if ended == ["child"]:
-    first = settled()
-    depwatch.drain()
-    good = first == [("DELETED", "X", 1, depwatch.UNKNOWN), ("after", "Z", 1, 2), ("invalidated", "X")]
-    os._exit(0 if good and later() else 3)
-print(ended, told)
-end(thread)
+third, results = {"W": 1}, []
+first = depwatch.subscribe(lambda event: results.append(os.fork()), third, "W")
+after = depwatch.subscribe(lambda event: told.append(("after", "W", 1, event.new)), third, "W")
+
+def check():
+    # A child, whose drain's listener forks.
+    third["W"] = 2
+    found = drained()
+    if results == [0]:
+        os._exit(found != EXPECTED or not later(drained))
+    status = os.waitstatus_to_exitcode(os.waitpid(results[0], 0)[1])
+    return status == 0 and found == EXPECTED and later(drained)
+
+EXPECTED = [("MODIFIED", "Z", 1, 2), ("after", "W", 1, 2), ("invalidated", "Z"), ("retired", "X")]
+forks_beside(drains, check)
+print(statuses, third)
 """
     )
-    assert printed == "[0] [('after', 'Z', 1, 2)]\n"
+    assert printed == "[0] {'W': 1}\n"
 
 
 def test_a_fork_beside_threads_that_drain_all_the_time_loses_nothing():
@@ -272,7 +261,7 @@ def test_a_fork_beside_threads_that_drain_all_the_time_loses_nothing():
         """
 stop = False
 def drains(number):
-    names, counts = {"N": 0, Key(): number}, 0
+    names, counts = {"N": 0}, 0
     kept = commit(names, "N", f"thread {number}")
     while not stop:
         names["N"] = counts = 1 - counts
@@ -283,14 +272,12 @@ threads = [threading.Thread(target=drains, args=(i,)) for i in range(3)]
 for thread in threads:
     thread.start()
 def check():
-    settled()
     other["Y"] = 2
-    return handle.broken == 1 and ("invalidated", "Y") in settled()
-results = [fork(check) for _ in range(10)]
+    return handle.broken == 1 and ("invalidated", "Y") in by_itself()
+print({fork(check) for _ in range(10)})
 stop = True
 for thread in threads:
     thread.join()
-print(set(results))
 """
     )
     assert printed == "{0}\n"

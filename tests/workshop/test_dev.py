@@ -170,6 +170,15 @@ def test_a_directory_that_is_no_environment_is_never_deleted(machine):
     assert (machine.home / "precious" / "file").exists()
 
 
+def test_an_environment_that_was_not_finished_is_made_again(machine):
+    machine.python("python3")
+    (machine.checkout / ".venv").mkdir()
+    (machine.checkout / ".venv" / "pyvenv.cfg").touch()
+    assert machine.steps("compare")[0] == MAKING
+    (machine.checkout / ".venv" / "bin" / "python").unlink()
+    assert machine.steps("compare")[0] == MAKING
+
+
 # --- what it installs ------------------------------------------------------------------------------------------------
 
 
