@@ -51,6 +51,13 @@ def build(name: str) -> Path:
     return built
 
 
+def build_what_is_imported(program: str) -> None:
+    """A program in another process finds helpers in FOLDER, once they are there."""
+    for path in NATIVE.glob("*.[cp]*"):
+        if f"import {path.stem}" in program:
+            build(path.stem)
+
+
 def load(name: str) -> ModuleType:
     """The module of that name; `__file__` is for other processes to load it by."""
     spec = importlib.util.spec_from_file_location(name, build(name))

@@ -13,6 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import helpers
 from support import path_of_tests
 
 LIMIT = 60  # seconds; a child that takes longer is killed
@@ -46,13 +47,15 @@ class Parent:
         environment: variables that differ from ours; None: there is none of that name. original: sys.orig_argv.
         """
         path = str(program) if isinstance(program, Path) else None
+        source = program.read_text(encoding="utf-8") if path else program
+        helpers.build_what_is_imported(source)
         streams = [os.path.join(self.files.name, name) for name in ("in", "out", "err")]
         for stream, text in zip(streams, (input, "", ""), strict=True):
             Path(stream).unlink(missing_ok=True)  # another child that has left a child may still write to the last
             Path(stream).write_text(text, encoding="utf-8")
         variables = {**os.environ, "PYTHONPATH": path_of_tests(), **self.environment, **(environment or {})}
         request = {
-            "source": program.read_text(encoding="utf-8") if path else program,
+            "source": source,
             "path": path,
             "arguments": arguments,
             "streams": streams,

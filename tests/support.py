@@ -97,7 +97,7 @@ def store_at_once(mapping, key, *values):
 
 @contextlib.contextmanager
 def few_objects():
-    """Collections and install() look at all objects of the process: in here at none of what was imported before.
+    """Collections look at all objects of the process: in here at none of what was imported before.
 
     Tables of subclasses of static bases are found through the collector: that of object is, before.
     """
@@ -233,6 +233,9 @@ def python(program, *arguments, status=0, stderr=None, cold=False, **environment
 
 def start(program, *arguments, environment=None, **options):
     """Run a program in an interpreter that is started for it."""
+    import helpers
+
+    helpers.build_what_is_imported(program.read_text(encoding="utf-8") if isinstance(program, Path) else program)
     source = [str(program)] if isinstance(program, Path) else ["-c", program]
     return subprocess.run(
         [sys.executable, "-X", "faulthandler", *source, *arguments],

@@ -63,23 +63,9 @@ _Static_assert(PyDict_EVENT_ADDED < PyDict_EVENT_DELETED && PyDict_EVENT_MODIFIE
                    (int)CHANGE_CLEARED == PyDict_EVENT_CLEARED,
                "the changes of a dict have CPython's numbers");
 
-#define ANY_HASH (-1) /* nothing has it */
-
-/* The key's hash where finding it runs no Python, else ANY_HASH. */
-static Py_hash_t hash_without_python(PyObject *key)
-{
-    hashfunc hash = Py_TYPE(key)->tp_hash;
-    if (PyUnicode_Check(key) && hash == PyUnicode_Type.tp_hash)
-        return str_hash(key);
-    bool plain = hash == PyBaseObject_Type.tp_hash || hash == PyLong_Type.tp_hash || hash == PyFloat_Type.tp_hash ||
-                 hash == PyBytes_Type.tp_hash;
-    return plain ? hash(key) : ANY_HASH;
-}
-
 /* A dict loses all its keys. */
-static void clear_event(Object *object)
+static void clear_event(const Object *object)
 {
-    object->keys_are = KEYS_UNKNOWN;
     DependentsWalk walk;
     for (uint32_t i = 0; object->keys.slots != NULL && i <= object->keys.mask; i++)
         FOR_EACH_DEPENDENT(facet, walk, &object->keys.slots[i].facets)
@@ -95,17 +81,12 @@ static void ambiguous_event(const Object *object, Change change, Py_hash_t hash)
         const KeySlot *slot = &object->keys.slots[i];
         if (hash != ANY_HASH && slot->hash != hash)
             continue;
-        FOR_EACH_DEPENDENT(id, walk, &slot->facets) {
-            Facet *facet = facet_at(id);
-            PyObject *before = facet->current;
-            bool was_held = held(facet);
-            if (facet->dead)
+        FOR_EACH_DEPENDENT(facet, walk, &slot->facets) {
+            if (facet_at(facet)->dead)
                 continue;
-            service.events++;
-            facet->changes++;
-            facet_is_abandoned(facet, CAUSE_AMBIGUOUS);
-            facet_awaits_clarity(facet);
-            tell(facet, was_held, object->id, change, before, NULL);
+            facet_awaits_clarity(facet_at(facet));
+            give_up_event(facet, object->id, change, CAUSE_AMBIGUOUS);
+            facet_awaits_clarity(facet_at(facet));
         }
     }
 }
@@ -120,21 +101,27 @@ static void str_key_event(const Object *object, Change change, PyObject *key, Py
         named_event(facet, object, change, value);
 }
 
-static void key_event(Object *object, Change change, PyObject *key, PyObject *value)
+/* Whether the key is the name that it spells, and leaves nothing behind that could cease to be it. */
+static bool names_one(Change change, PyObject *key)
 {
-    if (compares_as_str(key)) {
+    if (compares_as_str(key))
+        return true;
+    bool found = change == CHANGE_MODIFIED || change == CHANGE_DELETED; /* the dict keeps the key that it has */
+    return found && PyUnicode_Check(key) && has_slots_of_str(key) && str_hash(key) != -1;
+}
+
+static void key_event(const Object *object, Change change, PyObject *key, PyObject *value)
+{
+    if (names_one(change, key))
         str_key_event(object, change, key, value);
-    } else if (!never_equals_str(key)) {
-        /* Its comparison may say anything; but a dict compares only what has the same hash. */
-        object->keys_are = KEYS_ODD;
+    else if (!never_equals_str(key))
+        /* Its comparison may say anything, now or later; but a dict compares only what has the same hash. */
         ambiguous_event(object, change, hash_without_python(key));
-    } else if (!has_plain_keys(object)) {
-        ambiguous_event(object, change, hash_without_python(key)); /* an odd key may have found itself equal to it */
-    }
+    /* Else it is no name. It may have found an odd key equal to it, but nobody relies on a name of that one's hash. */
 }
 
 /* An empty dict is about to be filled from another. */
-static void clone_event(Object *object, PyObject *source)
+static void clone_event(const Object *object, PyObject *source)
 {
     Py_ssize_t position = 0;
     PyObject *key, *value;
@@ -180,8 +167,11 @@ int on_dict_event(PyDict_WatchEvent event, PyObject *dict, PyObject *key, PyObje
     Object *object = object_of(dict);
     if ((extra_dicts_needed | extra_dicts) != 0)
         provisional_event(event, dict, key, value);
-    if (object == NULL)
+    if (object == NULL) {
+        if (extra_dicts != 0 && event == PyDict_EVENT_DELETED)
+            subclasses_event(key); /* see on_bases */
         return 0;
+    }
     if (event > PyDict_EVENT_DELETED || !dependents_empty(&object->whole) || !PyUnicode_CheckExact(key) ||
         str_hash(key) == -1)
         return dict_event(object, event, key, value);

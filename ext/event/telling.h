@@ -38,4 +38,7 @@ static ALWAYS_INLINE void tell(const Facet *facet, bool was_held, uint32_t objec
 /* An event of an object as a whole. key: owned by the caller, NULL if it names none. */
 void whole_event(uint32_t facet, uint32_t object, Change change, PyObject *key, PyObject *value);
 
+/* An event after which nothing tells what the facet is. */
+void give_up_event(uint32_t facet, uint32_t object, Change change, Cause cause);
+
 #endif

@@ -10,7 +10,7 @@ from array import array
 import pytest
 
 import depwatch
-from support import Log, at_once, dependents, freeze, namespace, without_automatic_drain
+from support import Log, dependents, freeze, namespace, without_automatic_drain
 
 GLOBALS = namespace(X=1, Y=1.5)
 
@@ -137,32 +137,6 @@ def test_a_recorder_that_its_own_drain_closes_raises_released(call):
     subscription.cancel()
 
 
-class Key:
-    """Its hash is asked for anew while depwatch looks a name up, and then something happens."""
-
-    def __init__(self):
-        self.happens = []
-
-    def __hash__(self):
-        while getattr(self, "happens", None):
-            self.happens.pop()()
-        return 12345
-
-    def __eq__(self, other):
-        return self is other
-
-
-@pytest.mark.parametrize("end", ["close", "commit"])
-@pytest.mark.parametrize("call", ["read_global", "value_cell", "guard_cell"])
-def test_a_recorder_that_its_own_look_up_ends_gives_nothing(call, end):
-    key = Key()
-    globals_ = {key: 0, "Y": 1.5, "__builtins__": {}}
-    recorder = depwatch.Recorder("looking")
-    key.happens.append(lambda: getattr(recorder, end)())
-    with pytest.raises(depwatch.Released):
-        getattr(recorder, call)(globals_, "Y", *["f64"] * (call == "value_cell"))
-
-
 def test_two_threads_that_commit_one_recorder_make_one_handle():
     def work():
         start.wait()
@@ -224,31 +198,6 @@ def test_a_handle_that_was_released_and_drained_is_not_retired_by_its_old_owner(
             call()
     assert len({other.id for other in others}) == 2 and all(other.valid for other in others)
     assert log.drained() == []
-
-
-@without_automatic_drain
-def test_a_handle_that_takes_a_number_inside_a_drain_gets_no_notice_of_the_old_one(log):
-    key, released = Key(), []
-    globals_, others = {key: 0, "X": 1, "__builtins__": {}}, namespace(Y=1.5, Z=1)
-    keep = depwatch.subscribe(lambda event: None, globals_, "X")
-    old = freeze(globals_, "X", name="old").commit()
-
-    def commit():
-        recorder = freeze(others, "Z", name="new")
-        released.append(recorder.value_cell(others, "Y", "f64"))
-        released.append(log.commit(recorder))
-
-    at_once((old.release,), (globals_.__delitem__, "X"))
-    key.happens.append(commit)
-    depwatch.drain()
-    if key.happens:
-        key.happens.pop()()
-    cell, new = released
-    depwatch.drain()
-    assert (cell.value, new.valid) == (1.5, True)
-    others["Z"] = 2
-    assert log.drained() == [("invalidated", "new")]
-    keep.cancel()
 
 
 # --- handles that were made together ----------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from typing import Any
 import depwatch
 from fuzz import keys, labels, values
 from fuzz.compiling import CellUse, Optimizer, Piece
-from fuzz.targets import FunctionPart, ModuleAttribute, Whole
+from fuzz.targets import Attribute, FunctionPart, ModuleAttribute, Whole
 from fuzz.values import GONE, MISSING
 from fuzz.wrong import Wrong
 
@@ -81,7 +81,7 @@ def check_cell(use: CellUse, step: int, drained: bool) -> None:
         return
     word: Any = use.cell.value
     if word is depwatch.UNKNOWN:
-        fits = FITS.get(use.kind, lambda value: value is not MISSING and value is not GONE)
+        fits = FITS.get(use.kind, lambda value: not (value is MISSING or value is GONE or values.is_lazy(value)))
         if restored and fits(now) and use.target.watchable():
             raise Wrong(f"after a drain the {use.kind} cell of {use.target!r} is down, and {now!r} fits")
     elif not (word is now or (use.kind != "object" and values.same(now, values.key_of(word)))):
@@ -91,6 +91,7 @@ def check_cell(use: CellUse, step: int, drained: bool) -> None:
 REASONS = {  # the first that fits: one has the word of another in it
     "is in a dict that was changed by a key which may equal any name": "ambiguous",
     "is an attribute of a module that gets another class": "class of the module",
+    "is looked up along bases that were assigned": "bases",
     "changed": "changed",
     "died": "died",
     "was recorded with another value": "superseded",
@@ -124,6 +125,8 @@ def check_retired(optimizer: Optimizer, piece: Piece) -> None:
             right = optimizer.world.module_classes > 0 and any(
                 type(each.target) is ModuleAttribute for each in assumptions
             )
+        case "bases":
+            right = optimizer.world.mros > 0 and any(type(each.target) in (Attribute, Whole) for each in assumptions)
         case "unwatchable":
             right = True
         case _:

@@ -12,6 +12,7 @@ import pytest
 
 from fuzz import labels, program, report
 from fuzz.routes import ROUTES
+from fuzz.world import HAS_LAZY_IMPORTS
 from host.versions import IS_DEBUG
 from support import ROOT
 
@@ -19,11 +20,12 @@ from support import ROOT
 STEPS = 25_000 if IS_DEBUG else 40_000
 FEW_STEPS = 3_000
 SEED = 1  # one for all: the same programs take different ways on each version
-CAUSES = ("changed", "died", "superseded", "unstable", "lost", "ambiguous", "class of the module")
+CAUSES = ("changed", "died", "superseded", "unstable", "lost", "ambiguous", "class of the module", "bases")
 USED = (
     "committed", "fired", "healed", "told", "refused", "unstable", "stale, refused at commit", "cells checked",
     "committed with others", "stale, refused at commit of many", "entries that ran", "entry refused, there is one",
     *(["labels checked"] if labels.SUPPORTED else []),
+    *(["lazy imports", "lazy imports made"] if HAS_LAZY_IMPORTS else []),
 )  # fmt: skip
 
 

@@ -34,6 +34,7 @@ class Host:
     bare_failure: str  # a callback that returns -1 without an exception: "tolerated" or "killed"
     bare_failure_debug: str
     frozendict: bool
+    lazy_imports: bool  # PEP 810
     unsound: frozenset[tuple[str, str]]  # (operation on a dict, what its callback does to it) of deeds.py
     python_in_late_code_callback: str  # run while the process ends: "tolerated" or "killed"
     failing_creation_runs_away: bool  # the hook that reports it creates functions, which fail in turn
@@ -101,6 +102,7 @@ CPYTHON_3_12 = Host(
     bare_failure="tolerated",
     bare_failure_debug="tolerated",
     frozendict=False,
+    lazy_imports=False,
     unsound=UNSOUND,
     python_in_late_code_callback="killed",
     failing_creation_runs_away=False,
@@ -170,6 +172,7 @@ CPYTHON_3_15 = replace(
     class_may_leave_static_base=True,
     bare_failure="killed",
     frozendict=True,
+    lazy_imports=True,
     failing_creation_runs_away=True,
     entry_ignored=frozenset({"C(1)", "C(1) with slots"}),
     property_sites=("LOAD_ATTR_PROPERTY", "LOAD_ATTR"),

@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 import depwatch
-from fuzz.keys import Key
-from support import at_once, freeze, namespace, python, without_automatic_drain
+from support import at_once, freeze, namespace, python
 
 PROGRAMS = Path(__file__).with_name("programs")
 
@@ -122,27 +121,6 @@ def test_what_a_handler_raises_in_a_listener_is_the_listeners(log, monkeypatch):
     assert (raised, log) == ([Alarm], [("MODIFIED", "X", 1, 2)])
     first.cancel()
     second.cancel()
-
-
-@without_automatic_drain
-def test_an_interrupt_while_a_drain_looks_again_is_raised_when_all_is_told(log):
-    """The hash of a key is asked for anew, and takes Python: there an interrupt may come."""
-
-    def interrupt():
-        raise KeyboardInterrupt
-
-    key = Key()
-    builtins = {key: 0, "X": 1}
-    globals_ = namespace(builtins, X=2, Y=1)
-    handles = [log.commit(freeze(globals_, name, name=name)) for name in "XY"]
-    key.on_hash.append(interrupt)
-    globals_["Y"] = 2
-    del globals_["X"]
-    with pytest.raises(KeyboardInterrupt):
-        depwatch.drain()
-    assert not any(handle.valid for handle in handles)
-    assert "can no longer be watched" in handles[0].reason
-    assert log == [("invalidated", "Y"), ("retired", "X")]
 
 
 def test_what_a_handler_raises_in_a_drain_by_itself_is_raised_where_the_program_is():

@@ -24,6 +24,7 @@ PYTHON_SYMBOLS = {
     "PyComplex_Type": "data",
     "PyFrozenSet_Type": "data",
     "PyTuple_Type": "data",
+    "PyType_Type": "data",
     "PyDict_Next": "reads the next item: no look-up, no comparison",
     "PyDict_Watch": "sets a bit in another dict than the one whose event it is",
     "PyDict_Unwatch": "clears a bit",
@@ -68,14 +69,8 @@ OTHER_SYMBOLS = {
 OTHER_FLAGS = (["-O2", "-UNDEBUG"], ["-O1"], ["-O3"])
 # Of the core itself: whose address is handed on, and which no callback calls.
 HANDED_ON = {"service"}  # has the pointer of service_pending, which CPython calls later
-CALLBACKS = (
-    "on_dict_event",
-    "on_type_event",
-    "on_function_event",
-    "on_code_event",
-    "on_module_class",
-    "on_audit_event",
-)
+WATCHERS = ("on_dict_event", "on_type_event", "on_function_event", "on_code_event")
+CALLBACKS = (*WATCHERS, "on_module_class", "on_bases", "on_audit_event")
 
 
 def name_of_section(section):
@@ -147,7 +142,7 @@ def test_callbacks_return_0_always():
     text = source_of("event/*.c", "watch/audit.c")
     functions = dict(re.findall(r"^(?:[\w ]+ )?int (\w+)\([^;{]*\)\n(\{.*?^\})", text, re.MULTILINE | re.DOTALL))
     callbacks = {name for name in functions if name.startswith("on_")}
-    assert callbacks == set(CALLBACKS) - {"on_module_class"}  # returns nothing
+    assert callbacks == set(CALLBACKS) - {"on_module_class", "on_bases"}  # they return nothing
     pending, seen = list(callbacks), set()
     while pending:
         name = pending.pop()
@@ -164,7 +159,7 @@ def test_only_those_callbacks_are_given_to_cpython():
     kinds = ("dict", "type", "function", "code")
     assert set(given) == {"on_audit_event", *(f"watch_callbacks->{kind}" for kind in kinds)}
     table = dict(re.findall(r"\.(\w+) = (on_\w+),", source_of("event/event.c")))
-    assert {table[kind] for kind in (*kinds, "module_class")} == set(CALLBACKS) - {"on_audit_event"}
+    assert {table[kind] for kind in (*kinds, "module_class", "bases")} == set(CALLBACKS) - {"on_audit_event"}
 
 
 # --- at run time: what is allocated while CPython stores -------------------------------------------------------------
