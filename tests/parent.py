@@ -13,7 +13,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-import helpers
 from support import path_of_tests
 
 LIMIT = 60  # seconds; a child that takes longer is killed
@@ -48,7 +47,6 @@ class Parent:
         """
         path = str(program) if isinstance(program, Path) else None
         source = program.read_text(encoding="utf-8") if path else program
-        helpers.build_what_is_imported(source)
         streams = [os.path.join(self.files.name, name) for name in ("in", "out", "err")]
         for stream, text in zip(streams, (input, "", ""), strict=True):
             Path(stream).unlink(missing_ok=True)  # another child that has left a child may still write to the last

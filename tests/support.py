@@ -210,6 +210,8 @@ def path_of_tests():
     """PYTHONPATH for other processes: they find what this one finds, and the helpers in C that are built."""
     import helpers
 
+    for name in helpers.OF_PROGRAMS:
+        helpers.build(name)
     return os.pathsep.join([str(ROOT), str(helpers.FOLDER), *filter(None, sys.path)])
 
 
@@ -233,9 +235,6 @@ def python(program, *arguments, status=0, stderr=None, cold=False, **environment
 
 def start(program, *arguments, environment=None, **options):
     """Run a program in an interpreter that is started for it."""
-    import helpers
-
-    helpers.build_what_is_imported(program.read_text(encoding="utf-8") if isinstance(program, Path) else program)
     source = [str(program)] if isinstance(program, Path) else ["-c", program]
     return subprocess.run(
         [sys.executable, "-X", "faulthandler", *source, *arguments],

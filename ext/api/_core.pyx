@@ -114,6 +114,9 @@ def shut_down():
         if holders[i] is not None:
             discard(holders[i])
             holders[i] = None
+    for j in range(notes.mask + 1):
+        if notes.slots[j].address != NULL:
+            discard(<FacetNotes>notes.slots[j].item)  # which lets its listeners go
     drop_discarded()
 
 

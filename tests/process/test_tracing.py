@@ -69,8 +69,7 @@ def test_coverage_measures_a_program_that_uses_depwatch_and_changes_nothing(tmp_
     never = next(number for number, line in enumerate(text.splitlines(), 1) if "not reached" in line)
     unseen = [] if HOST.pending_calls_are_traced or core != "ctrace" else [18, 22]  # the bodies of both callbacks
     assert files["program.py"]["missing_lines"] == [*unseen, never]
-    for name in ("drain", "explain"):
-        assert notice["functions"][name]["executed_lines"], name
+    assert notice["functions"]["explain"]["executed_lines"]
 
 
 # --- pytest ----------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 
+import depwatch
 from depwatch import _core
 from support import EXT, compiler, ext_sources, generated_source
 
@@ -38,7 +39,7 @@ def preprocessed_for_free_threading(source, folder):
     )
     command, flags = compiler()
     text = subprocess.run(
-        [*command, *flags, "-E", "-P", "-DPy_GIL_DISABLED=1", f"-I{EXT}", str(probe)],
+        [*command, *flags, "-E", "-P", "-DPy_GIL_DISABLED=1", f"-I{depwatch.get_include()}", f"-I{EXT}", str(probe)],
         check=True,
         capture_output=True,
         text=True,
