@@ -51,7 +51,8 @@ def set_lifecycle_callback(callback: LifecycleCallback | None) -> None:
     MODIFIED       CODE, DEFAULTS, KWDEFAULTS  the function          as assigned; None where it was deleted
     DESTROYED      NOT_APPLICABLE              a DestroyedFunction   None
 
-    It is called in the drain, in the order of the events, like listeners; what it raises goes to sys.unraisablehook.
+    It is called in the drain, in the order of the events, like listeners; what it raises goes to
+    sys.unraisablehook (the first time, and again after a call that raised nothing).
     The queue keeps a function that was created or modified alive until then, and the code object of one that died. Its
     DESTROYED comes at the next drain if only the queue kept it. To correlate, take id(function) at CREATED: an id() may
     be reused, but only after the DESTROYED of the function that had it. DESTROYED also comes for functions that were

@@ -12,6 +12,7 @@ from types import ModuleType
 import depwatch
 from support import NATIVE, ROOT, compiler
 
+OF_PROGRAMS = ("capi_user", "counting", "others")  # what programs of tests import, in other processes
 INCLUDE = Path(depwatch.get_include())
 
 
@@ -49,13 +50,6 @@ def build(name: str) -> Path:
         if not built.exists():
             compile_helper(name, built)
     return built
-
-
-def build_what_is_imported(program: str) -> None:
-    """A program in another process finds helpers in FOLDER, once they are there."""
-    for path in NATIVE.glob("*.[cp]*"):
-        if f"import {path.stem}" in program:
-            build(path.stem)
 
 
 def load(name: str) -> ModuleType:

@@ -13,11 +13,15 @@ import sys
 import tempfile
 from pathlib import Path
 
-import helpers
 from support import path_of_tests
 
 LIMIT = 60  # seconds; a child that takes longer is killed
 SERVE = "exec(__import__('forked').program(), globals())"
+
+
+def read_at_start(variables):
+    """Those that an interpreter reads when it starts: a child of one that is running would not notice them."""
+    return {name: value for name, value in variables.items() if name[:6] == "PYTHON" and name != "PYTHONPATH"}
 
 
 class Parent:
@@ -33,6 +37,7 @@ class Parent:
         )
         self.files = tempfile.TemporaryDirectory(prefix="depwatch-tests-")
         self.environment = environment
+        self.read_at_start = read_at_start(os.environ | environment)
         atexit.register(self.end)
 
     def end(self):
@@ -48,19 +53,31 @@ class Parent:
         """
         path = str(program) if isinstance(program, Path) else None
         source = program.read_text(encoding="utf-8") if path else program
-        helpers.build_what_is_imported(source)
         streams = [os.path.join(self.files.name, name) for name in ("in", "out", "err")]
         for stream, text in zip(streams, (input, "", ""), strict=True):
             Path(stream).unlink(missing_ok=True)  # another child that has left a child may still write to the last
             Path(stream).write_text(text, encoding="utf-8")
         variables = {**os.environ, "PYTHONPATH": path_of_tests(), **self.environment, **(environment or {})}
+        variables = {name: value for name, value in variables.items() if value is not None}
+        if read_at_start(variables) != self.read_at_start:
+            command = ["-c", source] if path is None else [path]
+            command = ["-m", "depwatch"] if program is AS_MODULE else command
+            return subprocess.run(
+                [sys.executable, *command, *arguments],
+                cwd=cwd,
+                env=variables,
+                input=input,
+                capture_output=True,
+                text=True,
+                timeout=limit,
+            )
         request = {
             "source": source,
             "path": path,
             "arguments": arguments,
             "streams": streams,
             "folder": None if cwd is None else str(cwd),
-            "environment": {name: value for name, value in variables.items() if value is not None},
+            "environment": variables,
             "original": original,
         }
         self.process.stdin.write(repr(request).encode() + b"\n")

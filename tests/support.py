@@ -210,6 +210,8 @@ def path_of_tests():
     """PYTHONPATH for other processes: they find what this one finds, and the helpers in C that are built."""
     import helpers
 
+    for name in helpers.OF_PROGRAMS:
+        helpers.build(name)
     return os.pathsep.join([str(ROOT), str(helpers.FOLDER), *filter(None, sys.path)])
 
 
@@ -217,13 +219,14 @@ def python(program, *arguments, status=0, stderr=None, cold=False, **environment
     """Run a program (its text, or the path of its file) in a process of its own; what it printed.
 
     It must end with that status. stderr: what is expected there; by default nothing if the status is 0, else anything.
-    cold: in an interpreter that is started for it, as it is about that; else in a child of a warm one.
+    cold: in an interpreter that is started for it, as it is about that; else in a child of a warm one, unless it is to
+    have variables that an interpreter reads when it starts.
     """
     import parent
 
     if not isinstance(program, Path):
         program = textwrap.dedent(program)
-    run = start if cold or environment else parent.warm().run
+    run = start if cold else parent.warm().run
     done = run(program, *arguments, environment=environment)
     assert done.returncode == status, f"status {done.returncode}\n{done.stdout}\n{done.stderr}"
     if status == 0 or stderr is not None:
@@ -233,9 +236,6 @@ def python(program, *arguments, status=0, stderr=None, cold=False, **environment
 
 def start(program, *arguments, environment=None, **options):
     """Run a program in an interpreter that is started for it."""
-    import helpers
-
-    helpers.build_what_is_imported(program.read_text(encoding="utf-8") if isinstance(program, Path) else program)
     source = [str(program)] if isinstance(program, Path) else ["-c", program]
     return subprocess.run(
         [sys.executable, "-X", "faulthandler", *source, *arguments],

@@ -69,6 +69,9 @@ cdef extern from *:
     void Py_SET_SIZE(object, Py_ssize_t)
     object PyType_GetDict(PyTypeObject*)
     object PyUnicode_FromObject(object)
+    PyObject* PyExc_Exception
+    bint PyErr_ExceptionMatches(PyObject*)
+    void PyErr_Clear()
     bint PyUnicode_CheckExact(object)
     void PyUnicode_InternInPlace(PyObject**)
     int PyUnicode_CHECK_INTERNED(object)
@@ -98,6 +101,8 @@ def set_up(unwatchable, unstable, stale, released, unknown, event, destroyed_fun
     FUNCTION_EVENTS_BY_NUMBER = {int(each): each for each in function_events}
     FUNCTION_ATTRIBUTES_BY_NUMBER = {int(each): each for each in function_attributes}
     drain_callable = <PyObject*>drain
+    for part in (FACET_CODE, FACET_DEFAULTS, FACET_KWDEFAULTS):
+        names_of_parts[<size_t>part] = <PyObject*>KIND_NAMES[part]  # which keeps them
     if not queue_allocate():
         raise MemoryError()
     watch_call(&event_callbacks)
@@ -110,6 +115,7 @@ def shut_down():
     global first_notice, last_notice
     cdef Garbage garbage = garbage_none()
     cdef Py_ssize_t i
+    cdef uint32_t j
     try:
         try:
             drain_now()
@@ -125,6 +131,9 @@ def shut_down():
             if holders[i] is not None:
                 discard(holders[i])
                 holders[i] = None
+        for j in range(notes.mask + 1):
+            if notes.slots[j].address != NULL:
+                discard(<FacetNotes>notes.slots[j].item)  # which lets its listeners go
         drop_discarded()
 
 
@@ -168,7 +177,7 @@ def counters():
         "dependencies": dependency_count, "events": service.events, "breaks": service.breaks,
         "restores": service.restores, "conservative_breaks": service.conservative,
         "needless_breaks": service.needless, "details_queued": queue.taken + queue.count, "details_dropped": queue.dropped,
-        "dict_slots": taken & 1, "type_slots": taken >> 1 & 1, "function_slots": taken >> 2 & 1,
+        "errors_not_reported": errors_not_reported, "dict_slots": taken & 1, "type_slots": taken >> 1 & 1, "function_slots": taken >> 2 & 1,
         "code_slots": taken >> 3 & 1,
     }
 

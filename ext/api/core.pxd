@@ -204,6 +204,9 @@ cdef extern from "event/queue.h":
     Queue queue
     bint queue_allocate() noexcept
 
+cdef extern from "event/telling.h":
+    PyObject* names_of_parts[]
+
 cdef extern from "watch/errors.h":
     PyObject* Unwatchable_error
     PyObject* Unstable_error

@@ -96,6 +96,7 @@ cdef class Subscription(Ours):
     cdef list facets       # FacetReference, each once: the first n, then None
     cdef Py_ssize_t n
     cdef bint cancelled
+    cdef bint raises       # its last call did
 
     cdef int enter(self, list facets) except -1:
         """All or, out of memory, none. facets becomes the subscription's."""

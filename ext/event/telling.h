@@ -35,6 +35,9 @@ static ALWAYS_INLINE void tell(const Facet *facet, bool was_held, uint32_t objec
         queue_detail(facet->id, object, change, true, NULL, NULL, value); /* its name is the facet's */
 }
 
+/* "code", "defaults", "kwdefaults", by FacetKind: what an event of a function as a whole names. Borrowed. */
+extern PyObject *names_of_parts[FACET_KWDEFAULTS + 1];
+
 /* An event of an object as a whole. key: owned by the caller, NULL if it names none. */
 void whole_event(uint32_t facet, uint32_t object, Change change, PyObject *key, PyObject *value);
 

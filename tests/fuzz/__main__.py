@@ -36,8 +36,8 @@ def main(
     names its chunk's seed: `./dev fuzz --seed THAT --steps 1` runs just that chunk again, on the same interpreter.
 
     With --threads, eight threads do all that depwatch can do at the same time, with a switch interval of a microsecond,
-    while signal handlers, destructors and callbacks do so, too; in rounds of some seconds, round i with the seed SEED + i.
-    A seed gives each thread the same choices, but not the same turns: a failure may take some rounds to come again.
+    while signal handlers, destructors and callbacks do so, too; in rounds of 10 s, round i with the seed SEED + i. A
+    seed gives each thread the same choices, but not the same turns: a failure may take some rounds to come again.
 
     The status is 0 if nothing is wrong and at most 1 % of the firings were needless; 1 if not; 2 for a wrong call.
     """

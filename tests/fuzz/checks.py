@@ -20,6 +20,14 @@ def byte_of(handle: depwatch.Handle) -> int:
     return handle.broken
 
 
+def word_of(cell: Any) -> Any:
+    return cell.value
+
+
+def is_up(cell: Any) -> bool:
+    return bool(cell.holds)
+
+
 def reason_of(handle: depwatch.Handle) -> str:
     return handle.reason or ""
 
@@ -67,19 +75,19 @@ def fired(optimizer: Optimizer, piece: Piece) -> None:
 def check_cell(use: CellUse, step: int, drained: bool) -> None:
     now = use.target.now(step)
     restored = drained and use.may_recover()
-    if use.kind == "label" and use.cell.holds != labels.runs_on(use.cell):
+    if use.kind == "label" and is_up(use.cell) != labels.runs_on(use.cell):
         raise Wrong(f"the code of the label of {use.target!r} goes another way than its guard says")
     if use.kind in ("guard", "label"):
         holds = now is not GONE and now is not MISSING and values.same(now, use.key)
-        if use.cell.holds and not holds:
+        if is_up(use.cell) and not holds:
             raise Wrong(f"the {use.kind} of {use.target!r} is up, and the value is another")
-        if restored and holds and not use.cell.holds and use.recordings == use.target.recordings:
+        if restored and holds and not is_up(use.cell) and use.recordings == use.target.recordings:
             if not values.is_dead(use.key):
                 raise Wrong(
                     f"after a drain the {use.kind} of {use.target!r} is down, and the value is the one that was read"
                 )
         return
-    word: Any = use.cell.value
+    word = word_of(use.cell)
     if word is depwatch.UNKNOWN:
         fits = FITS.get(use.kind, lambda value: not (value is MISSING or value is GONE or values.is_lazy(value)))
         if restored and fits(now) and use.target.watchable():

@@ -9,7 +9,7 @@ import depwatch
 from fuzz.thread_lives import Hearing, Life, Piece
 
 # What a thread can be told that does what it may while others do what they may.
-DOCUMENTED = (depwatch.DepwatchError, NameError, AttributeError)
+DOCUMENTED = (depwatch.DepwatchError, NameError)
 SLOTS = 8  # of what all have at hand: few, so that several threads come to have the same in hand
 MAX_DEPTH = 2  # of acts, one inside the other
 
@@ -17,10 +17,12 @@ type Deed = Callable[["Member"], None]
 
 
 class Crew:
+    """All members, and what they share."""
+
     def __init__(self, seed: int, size: int, acts: dict[Deed, int]) -> None:
         self.seed = seed
         self.failures: list[BaseException] = []
-        self.resting = threading.Event()  # once set, nobody acts any more
+        self.resting = False  # once set, nobody acts any more
         self.hot: list[Any] = [None] * SLOTS
         self.disputed: Any = None  # what several threads are at
         self.ring: list[depwatch.Handle] = []
@@ -33,7 +35,7 @@ class Crew:
 
     def fail(self, error: BaseException) -> None:
         self.failures.append(error)
-        self.resting.set()
+        self.resting = True
 
     def come(self, member: "Member | None") -> None:
         """This thread is that member's from now on."""
@@ -42,7 +44,7 @@ class Crew:
     def act(self, where: str) -> None:
         """One of the acts, in whichever thread it is; called by what runs in the middle of something else."""
         member: Member | None = getattr(self._here, "member", None)
-        if member is None or self.resting.is_set() or member.depth >= MAX_DEPTH:
+        if member is None or self.resting or member.depth >= MAX_DEPTH:
             return
         member.depth += 1
         self.where[where] = self.where.get(where, 0) + 1

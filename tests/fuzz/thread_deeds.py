@@ -230,7 +230,7 @@ def read_a_shared_handle(me: Member) -> None:
 
 
 def blows(disputed: Any) -> list[Callable[[], object]]:
-    """What several threads do to it at a time: each in one call, and its end with a drain, so that no other comes between."""
+    """What several threads do to it at a time, each in one call; its end with a drain, nothing comes between."""
 
     def end(call: Callable[[], object]) -> Callable[[], None]:
         return partial(at_once, (call,), (depwatch.drain,))
@@ -360,7 +360,7 @@ def check_the_index(me: Member) -> None:
     _core.check_index()
 
 
-# --- the owner's -------------------------------------------------------------------------------------------------------
+# --- the owner's ----------------------------------------------------------------------------------------------------
 
 
 def change(me: Member) -> None:
@@ -435,9 +435,10 @@ def hear_functions(me: Member) -> None:
 
 
 DEEDS: dict[Deed, int] = {
-    change: 40, commit: 20, commit_many: 6, use_a_shared_recorder: 6, install: 3, remove: 2, index: 8, retire: 8, release: 14,
-    explain: 3, read_a_shared_handle: 4, dependents: 3, invalidate: 1, name_an_object: 1, check_all_ids: 6, check_the_index: 1,
-    check: 12, fight: 15, duel: 40, subscribe: 3, cancel: 3, end_a_life: 1, leave_garbage: 6, drain: 10, hear_functions: 1,
+    change: 40, commit: 20, commit_many: 6, use_a_shared_recorder: 6, install: 3, remove: 2, index: 8, retire: 8,
+    release: 14, explain: 3, read_a_shared_handle: 4, dependents: 3, invalidate: 1, name_an_object: 1,
+    check_all_ids: 6, check_the_index: 1, check: 12, fight: 15, duel: 40, subscribe: 3, cancel: 3, end_a_life: 1,
+    leave_garbage: 6, drain: 10, hear_functions: 1,
 }  # fmt: skip
 # In the middle of anything: in a signal handler, a destructor, a weak reference's callback, a collection, a key's hash.
 ACTS: dict[Deed, int] = {

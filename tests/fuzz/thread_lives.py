@@ -1,4 +1,4 @@
-"""What one thread owns: names, a class and a function that only it changes, so that it knows the truth at any moment."""
+"""What one thread owns: names, a class and a function that only it changes, so that it always knows the truth."""
 
 import random
 import types

@@ -1,7 +1,8 @@
 """./dev fuzz --threads: threads that read, commit, index, retire, release, change and drain, a microsecond at a time.
 
-Each owns some lives, whose values only it changes: so it can say at any moment what is true. Signal handlers, destructors,
-weak references, collections, keys and callbacks act in between. In the end all is compared, all goes, and nothing is left.
+Each owns some lives, whose values only it changes: so it can say at any moment what is true. Signal handlers,
+destructors, weak references, collections, keys and callbacks act in between. In the end all is compared, all goes, and
+nothing is left.
 """
 
 import gc
@@ -60,12 +61,14 @@ def acting(crew: Crew) -> Iterator[None]:
 
 
 def work(member: Member, until: float, each: Callable[[], None]) -> None:
-    """Deeds until then, and each() about every second."""
+    """Each deed once, then what chance says until then; and each() about every second."""
     crew = member.crew
     crew.come(member)
     next_beat = 0.0
     try:
-        while (now := time.monotonic()) < until and not crew.resting.is_set():
+        for deed in member.chance.sample(list(DEEDS), len(DEEDS)):
+            member.do({deed: 1})
+        while (now := time.monotonic()) < until and not crew.resting:
             if now >= next_beat:
                 each()
                 next_beat = now + 1
@@ -113,7 +116,7 @@ def run(seed: int, seconds: float, counts: Counter[str], beat: Callable[[], None
         work(crew.members[0], until, beat)
         for thread in others:
             thread.join()
-    crew.resting.set()
+    crew.resting = True
     counts.update(count(crew))
     if not crew.failures:
         compare_all(crew)

@@ -1,4 +1,4 @@
-"""Weak references of depwatch beside those of the program: CPython takes all that a dying object has, then calls them."""
+"""Weak references of depwatch beside those of the program: CPython takes all of a dying object, then calls them."""
 
 import gc
 import weakref

@@ -92,7 +92,7 @@ def work():
 
 def check(*needed):
     assert events >= set(needed), events
-    assert changes >= 50, changes
+    assert changes >= 20, changes  # a drain is C: only what calls it and what it calls is traced
     assert wrong == [], wrong[:5]
     for value in (0, 1):
         namespace["X"] = Base.x = value
