@@ -158,9 +158,12 @@ cdef class Assumptions(Ours):
         self.capacity = capacity
         return 0
 
-    cpdef tuple read_facet(self, FacetReference reference):
+    def read_facet(self, FacetReference reference):
         """Drain, read the facet and record its value: (value,), or () if it is missing. Raises Unstable, Unwatchable,
         Released."""
+        return self.record(reference)
+
+    cdef tuple record(self, FacetReference reference):
         cdef uint32_t generation = 0
         cdef uint64_t generations
         cdef PyObject* value
@@ -185,17 +188,22 @@ cdef class Assumptions(Ours):
         self.count += 1
         return owned
 
-    cpdef forget(self, FacetReference reference):
+    def forget(self, FacetReference reference):
         """Take back the last assumption about this facet; not simply the last one, as a drain may have come between."""
-        cdef uint32_t i = self.count
         facet_given(reference)
+        self.take_back(reference.id)
+
+    cdef int take_back(self, uint32_t facet) noexcept:
+        """Needs no memory, not even to look for a method of the same name in a subclass."""
+        cdef uint32_t i = self.count
         while i > 0:
             i -= 1
-            if self.items[i].facet == reference.id:
+            if self.items[i].facet == facet:
                 self.count -= 1
                 memmove(&self.items[i], &self.items[i + 1], (self.count - i) * sizeof(Assumption))
-                facet_unread(reference.id)
-                return
+                facet_unread(facet)
+                break
+        return 0
 
     def new_value_cell(self, FacetReference reference, str kind):
         """A value cell of the facet, for the handle; None if the value now does not fit."""
@@ -226,7 +234,7 @@ cdef class Assumptions(Ours):
 
     cdef CellReference guarded(self, FacetReference reference, CellReference made, uintptr_t address, uintptr_t target):
         """made, with a cell or label of the value now; None if it is missing. The facet is no assumption."""
-        value = self.read_facet(reference)
+        value = self.record(reference)
         if not value:
             return None
         try:
@@ -236,7 +244,7 @@ cdef class Assumptions(Ours):
                 (<JumpLabel>made).patch(address, target)
             made.assumed = value[0]
         finally:
-            self.forget(reference)
+            self.take_back(reference.id)
         return made
 
     cdef object stale(self, uint32_t witness):

@@ -123,7 +123,7 @@ cdef object capi_recorder_new(const char* name, uint32_t unstable_after):
 
 cdef int capi_read(object recorder, object facet, PyObject** value) except -1:
     value[0] = NULL
-    found = recorder_passed(recorder).read_facet(facet_passed(facet))
+    found = recorder_passed(recorder).record(facet_passed(facet))
     if not found:
         return 0
     value[0] = new_reference(found[0])

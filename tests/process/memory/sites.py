@@ -1,4 +1,4 @@
-"""Where the core asks for memory: each call that it makes of a function that may allocate, as the compiler has left it."""
+"""Where the core asks for memory: each call of a function that may allocate, as the compiler has left it."""
 
 import functools
 import hashlib
@@ -18,8 +18,9 @@ PYTHON_NULL, PYTHON_MINUS_ONE, C_NULL, C_MINUS_ONE = range(4)
 
 FAILS = {
     PYTHON_NULL: """
-        PyBytes_FromString PyBytes_FromStringAndSize PyCMethod_New PyCapsule_New PyCode_NewEmpty PyDict_Copy PyDict_Keys PyDict_New
-        PyErr_Format PyErr_NewException PyErr_SetObject PyErr_SetString PyEval_GetBuiltins PyFloat_FromDouble PyFrame_New PyImport_AddModuleRef
+        PyBytes_FromString PyBytes_FromStringAndSize PyCMethod_New PyCapsule_New PyCode_NewEmpty PyDict_Copy PyDict_Keys
+        PyDict_New PyErr_Format PyErr_NewException PyErr_SetObject PyErr_SetString PyEval_GetBuiltins PyFloat_FromDouble PyFrame_New
+        PyImport_AddModuleRef
         PyImport_GetModule PyImport_ImportModule PyImport_ImportModuleLevelObject PyList_AsTuple PyList_New
         PyLong_FromLong PyLong_FromLongLong PyLong_FromSize_t PyLong_FromSsize_t PyLong_FromUnsignedLong
         PyLong_FromUnsignedLongLong PyLong_FromVoidPtr PyMem_Calloc PyMem_Malloc PyMem_Realloc PyMethod_New
@@ -97,7 +98,9 @@ def core_to_starve():
 
 def imports(core):
     """{address of its entry in the GOT: name} of what the core calls or refers to in other files."""
-    entries = re.findall(r"^([0-9a-f]+) .*R_X86_64_(?:GLOB_DAT|JUMP_SLOT) +[0-9a-f]+ ([\w.]+)", read("readelf", "-rW", core), re.M)
+    entries = re.findall(
+        r"^([0-9a-f]+) .*R_X86_64_(?:GLOB_DAT|JUMP_SLOT) +[0-9a-f]+ ([\w.]+)", read("readelf", "-rW", core), re.M
+    )
     return {int(address, 16): name for address, name in entries}
 
 

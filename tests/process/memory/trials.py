@@ -1,8 +1,9 @@
 """Runs scenarios in children of one process that lets memory run out: python trials.py CORE SHORTAGE CAPI_USER HOW...
 
-A scenario is a generator: it makes a situation, yields the public operation, gets its result, and looks at it. Each trial is
-a child, in which one allocation of the operation fails, or one and all after it. What it raises must be MemoryError; then it
-is called again, and must succeed. In the end all must be as in the trial in which nothing fails. Prints what was found as JSON.
+A scenario is a generator: it makes a situation, yields the public operation, gets its result, and looks at it. Each
+trial is a child, in which one allocation of the operation fails, or one and all after it. What it raises must be
+MemoryError; then it is called again, and must succeed. In the end all must be as in the trial in which nothing fails.
+Prints what was found as JSON.
 """
 
 import collections
@@ -73,7 +74,9 @@ class Stage:
 
     def heard(self, event):
         place = None if event.filename is None else pathlib.Path(event.filename).name
-        self.log.append(f"{event.change.name} {event.facet} {plain(event.old)} {plain(event.new)} {place}:{event.lineno}")
+        self.log.append(
+            f"{event.change.name} {event.facet} {plain(event.old)} {plain(event.new)} {place}:{event.lineno}"
+        )
 
     def callbacks(self):
         return {f"on_{state}": self.told(state) for state in ("invalidate", "resume", "retire")}
@@ -153,7 +156,15 @@ class Stage:
         except BaseException:
             self.faults.append(traceback.format_exc())
             return {"faults": self.faults}
-        return {"log": seen, "states": states, "reasons": reasons, "left": counts, "alive": alive, "unraisable": self.refused, "faults": self.faults}
+        return {
+            "log": seen,
+            "states": states,
+            "reasons": reasons,
+            "left": counts,
+            "alive": alive,
+            "unraisable": self.refused,
+            "faults": self.faults,
+        }
 
 
 def plain(value):
@@ -199,7 +210,7 @@ class Trials:
 
         stage = Stage(self.shortage, self.c)
         outcome = []
-        runs = (lambda: outcome.append(stage.outcome(scenario)))
+        runs = lambda: outcome.append(stage.outcome(scenario))
         runs() if getattr(scenario, "automatic", False) else without_automatic_drain(runs)()
         return outcome[0], stage.raised
 
@@ -267,7 +278,10 @@ def difference(expected, found):
     if isinstance(expected, dict):
         return {name: (expected[name], found[name]) for name in expected if expected[name] != found[name]}
     missing = collections.Counter(expected) - collections.Counter(found)
-    return {"missing": list(missing.elements()), "too many": list((collections.Counter(found) - collections.Counter(expected)).elements())}
+    return {
+        "missing": list(missing.elements()),
+        "too many": list((collections.Counter(found) - collections.Counter(expected)).elements()),
+    }
 
 
 def main(core, shortage_path, capi_path, hows, mode, *names):
@@ -275,15 +289,14 @@ def main(core, shortage_path, capi_path, hows, mode, *names):
     sys.meta_path.insert(0, Finder(core))
     shortage = load("shortage", shortage_path)
     if names == ("import",):
-        # Whatever it imports, too, but for depwatch itself.
-        import array, atexit, enum, typing, pyroaring  # noqa: E401, F401
-
+        for name in ("array", "atexit", "enum", "typing", "pyroaring"):  # all that depwatch imports
+            importlib.import_module(name)
         ctypes.CDLL(core)
         chosen, c = [None], None
     else:
-        import depwatch  # noqa: F401
-
         import scenarios
+
+        import depwatch  # noqa: F401
 
         chosen = [scenario for scenario in scenarios.ALL if not names or scenario.__name__ in names]
         c = load("capi_user", capi_path)

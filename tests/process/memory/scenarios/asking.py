@@ -2,8 +2,9 @@
 
 from array import array
 
-import depwatch
 from scenarios import scenario
+
+import depwatch
 from support import dependents, freeze, freeze_attribute, namespace
 
 
@@ -49,7 +50,9 @@ def objects_are_invalidated(stage):
     recorder.read_function(function, "code")
     second = stage.commit(recorder)
     third = stage.commit(freeze_attribute(Class, "x", name="third"))
-    many = freeze(globals_, "Y", name="many").commit_many(array("Q", range(4)), array("I", [1] * 3), **stage.callbacks())
+    many = freeze(globals_, "Y", name="many").commit_many(
+        array("Q", range(4)), array("I", [1] * 3), **stage.callbacks()
+    )
     stage.finally_do(many.release)
     found = yield lambda: depwatch.invalidate([globals_, mapping, function, Class], "told so")
     assert {first.reason, second.reason, third.reason, many[0].reason} == {"told so"}

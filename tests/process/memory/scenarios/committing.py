@@ -2,8 +2,9 @@
 
 from array import array
 
-import depwatch
 from scenarios import scenario
+
+import depwatch
 from support import freeze, namespace
 
 
@@ -44,16 +45,6 @@ def one_more_is_committed_on_what_many_rely_on(stage):
     for handle in made:
         stage.claim(handle, lambda: globals_["X"] == 1)
     globals_["X"] = 2
-
-
-@scenario
-def one_is_committed_that_relies_on_much(stage):
-    names = [f"NAME{number}" for number in range(400)]
-    globals_ = namespace(**dict.fromkeys(names, 1))
-    recorder = freeze(globals_, *names, name="much")
-    handle = yield lambda: recorder.commit(**stage.callbacks())
-    stage.claim(handle, lambda: globals_["NAME7"] == 1)
-    globals_["NAME7"] = 2
 
 
 @scenario
@@ -111,7 +102,9 @@ def many_that_do_not_fit_are_refused(stage):
 def handles_are_asked(stage):
     globals_ = namespace(X=1)
     recorder = freeze(globals_, "X", name="many")
-    handles = recorder.commit_many(array("Q", [0, 1, 2, 3]), array("I", [1, 1, 1]), ["a", "b", "c"], **stage.callbacks())
+    handles = recorder.commit_many(
+        array("Q", [0, 1, 2, 3]), array("I", [1, 1, 1]), ["a", "b", "c"], **stage.callbacks()
+    )
     stage.finally_do(handles.release)
     handle = yield lambda: handles[1]
     assert handle is handles[1] and handle.name == "many[1]"

@@ -2,8 +2,9 @@
 
 import os
 
-import depwatch
 from scenarios import scenario
+
+import depwatch
 from support import freeze, namespace
 
 

@@ -1,7 +1,8 @@
 """Subscriptions and the lifecycle callback: making and ending them."""
 
-import depwatch
 from scenarios import scenario
+
+import depwatch
 from support import namespace
 
 
@@ -12,14 +13,6 @@ def a_listener_subscribes(stage):
     stage.finally_do(subscription.cancel)
     globals_["X"] = 2
     globals_["Y"] = 3
-
-
-@scenario
-def a_listener_subscribes_to_the_whole(stage):
-    globals_ = namespace(X=stage.value())
-    subscription = yield lambda: depwatch.subscribe(stage.heard, globals_)
-    stage.finally_do(subscription.cancel)
-    globals_["X"] = 2
 
 
 @scenario

@@ -1,7 +1,8 @@
 """The C API, as a native optimizer calls it."""
 
-import depwatch
 from scenarios import scenario
+
+import depwatch
 from support import namespace, seen_in
 
 CODE = 0  # depwatch_part
@@ -100,7 +101,9 @@ def stale_native_code_is_refused(stage):
 
     zero = (0).to_bytes(8, "little")
     assert (yield lambda: refuse(c.commit)) == "refused"
-    assert (yield lambda: refuse(lambda recorder: c.commit_many(recorder, zero + (1).to_bytes(8, "little"), zero[:4]))) == "refused"
+    assert (
+        yield lambda: refuse(lambda recorder: c.commit_many(recorder, zero + (1).to_bytes(8, "little"), zero[:4]))
+    ) == "refused"
 
 
 @scenario

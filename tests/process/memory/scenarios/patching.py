@@ -1,7 +1,8 @@
 """Patch points: cells, labels, entries."""
 
-import depwatch
 from scenarios import scenario
+
+import depwatch
 from support import byte_at, freeze, namespace, seen_in
 
 
@@ -48,18 +49,6 @@ def a_guard_cell_is_made(stage):
         assert (yield lambda attribute=attribute: getattr(cell, attribute)) == getattr(cell, attribute)
     globals_["X"] = 2
     assert byte_at(address) == 0
-
-
-@scenario
-def a_guard_cell_of_a_class_is_made(stage):
-    class Class:
-        x = 1
-
-    recorder = depwatch.Recorder("guard")
-    cell = yield lambda: recorder.guard_cell(Class, "x")
-    stage.commit(recorder)
-    Class.x = 2
-    assert not cell.holds
 
 
 @scenario
