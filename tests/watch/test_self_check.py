@@ -1,4 +1,4 @@
-"""The self-check: the rules of CPython that depwatch rests on are looked at once for each kind, before the first use."""
+"""The self-check: the rules of CPython that depwatch rests on, looked at for each kind before its first use."""
 
 import sys
 
