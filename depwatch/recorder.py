@@ -53,9 +53,8 @@ class Recorder(_core.Assumptions):
     one retires the handle. Every read costs a few microseconds and watches the facet until the recorder is committed,
     closed or dropped.
 
-    The same value: the same object, or an exact int, float or str that is equal to the last bit (0.0 and -0.0 differ, and
-    so do 1 and True). For an optimizer that folds `is`, an equal number that is another object is another value: it reads
-    with identity of its own, or does not fold that.
+    The same value is the same object, or an exact int, float or str that is equal to the last bit: 0.0 and -0.0 differ,
+    and so do 1 and True.
     Source: V8, CompilationDependencies.
     """
 
