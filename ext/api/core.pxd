@@ -238,7 +238,7 @@ cdef extern from "notice/settle.h":
         uint32_t* facets
         uint32_t n, capacity
     int settle(object notices, object garbage, LookedAt*) except -1
-    void settle_end(LookedAt*) noexcept
+    void settle_end(LookedAt*, object garbage) noexcept
     void service_shut_down(object garbage) noexcept
 
 cdef extern from "<string.h>":

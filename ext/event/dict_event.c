@@ -7,8 +7,9 @@
 #include "facet/bases.h"
 #include "watch/extra_dicts.h"
 
-/* The key's provider stores another value: the one event that is to be trusted, as the write cannot fail any more. */
-static NOT_INLINE int provider_event(Facet *facet, PyObject *value)
+/* The key's provider stores another value: the one event that is to be trusted, as the write cannot fail any more. The
+ * caller has said which value is dropped. */
+static int provider_event(Facet *facet, PyObject *value)
 {
     service.events++;
     facet->changes++; /* a look-up that is under way sees by this that it must look again */
@@ -33,7 +34,7 @@ static void chain_event(uint32_t id, const Object *object, Change change, PyObje
     facet_awaits(facet, removal ? AWAITS_NO_NAME : AWAITS_NAME, object->id);
     if (facet->provisional != PROVISIONAL_NOT)
         ; /* it has survived this event: see provisional_event */
-    else if (was_held && value != NULL && same_value(facet_recorded(facet), value))
+    else if (was_held && value != NULL && is_recorded(facet, value))
         facet_loses_place(facet); /* whether or not the write succeeds: the value is the same, only perhaps moved here */
     else if (was_held ? !(removal && provisional_after_removal(facet, object->address)) : facet->known)
         facet_becomes_unknown(id);
@@ -84,6 +85,7 @@ static void clear_event(Object *object)
     for (uint32_t i = 0; object->keys.slots != NULL && i <= object->keys.mask; i++)
         FOR_EACH_DEPENDENT(facet, walk, &object->keys.slots[i].facets)
             chain_event(facet, object, CHANGE_CLEARED, NULL);
+    drop_items(object->address); /* after all facets have kept theirs: what the program does not have otherwise goes */
 }
 
 /* An event whose key may equal any name, or any of this hash. Nothing tells whether it did, now or when the change is
@@ -103,9 +105,11 @@ static void ambiguous_event(const Object *object, Change change, Py_hash_t hash)
                 continue;
             service.events++;
             facet->changes++;
+            drop_begins(facet->provider == object->id ? before : NULL, object->references); /* perhaps it is dropped */
             facet_is_abandoned(facet, CAUSE_AMBIGUOUS);
             facet_awaits_clarity(facet);
             tell(facet, was_held, object->id, change, before, NULL);
+            drop_ends();
         }
     }
 }
@@ -118,6 +122,27 @@ static void str_key_event(const Object *object, Change change, PyObject *key, Py
         return;
     FOR_EACH_DEPENDENT(facet, walk, &slot->facets)
         named_event(facet, object, change, value);
+}
+
+/* The value that the dict has under the key and is about to lose; NULL: it has none, or that cannot be told without Python.
+ * Borrowed. */
+static PyObject *value_dropped(Object *object, PyObject *key)
+{
+    bool is_str = compares_as_str(key);
+    const KeySlot *slot = is_str ? keys_find(&object->keys, key) : NULL;
+    DependentsWalk walk;
+    if (slot != NULL)
+        FOR_EACH_DEPENDENT(facet, walk, &slot->facets)
+            if (facet_at(facet)->known && facet_at(facet)->provider == object->id)
+                return facet_at(facet)->current;
+    if (kept_values.count == 0) /* nothing of ours is in the way, and no facet borrows a value that it does not know */
+        return NULL;
+    if ((!is_str && (!never_equals_str(key) || hash_without_python(key) == ANY_HASH)) || !has_plain_keys(object))
+        return NULL;
+    PyObject *raised = PyErr_GetRaisedException(); /* of whoever changes the dict */
+    PyObject *value = PyDict_GetItemWithError(object->address, key);
+    PyErr_SetRaisedException(raised);
+    return value;
 }
 
 static void key_event(Object *object, Change change, PyObject *key, PyObject *value)
@@ -150,6 +175,8 @@ static NOT_INLINE int dict_event(Object *object, PyDict_WatchEvent event, PyObje
         return 0;
     }
     Change change = (Change)event;
+    if (change == CHANGE_MODIFIED || change == CHANGE_DELETED)
+        drop_begins(value_dropped(object, key), object->references);
     if (change == CHANGE_CLONED) {
         clone_event(object, key); /* the event's key is the dict that is copied */
         key = NULL;
@@ -163,6 +190,16 @@ static NOT_INLINE int dict_event(Object *object, PyDict_WatchEvent event, PyObje
     DependentsWalk walk;
     FOR_EACH_DEPENDENT(facet, walk, &object->whole)
         whole_event(facet, object->id, change, key, value);
+    drop_ends();
+    return 0;
+}
+
+/* One facet relies on the key, and this dict provides it. */
+static NOT_INLINE int only_event(Facet *facet, const Object *object, PyObject *value)
+{
+    drop_begins(facet->current, object->references);
+    provider_event(facet, value);
+    drop_ends();
     return 0;
 }
 
@@ -195,7 +232,11 @@ int on_dict_event(PyDict_WatchEvent event, PyObject *dict, PyObject *key, PyObje
     if (facet == NULL || event != PyDict_EVENT_MODIFIED || facet->provider != object->id)
         return dict_event(object, event, key, value);
     if (!stays_broken(facet, value))
-        return provider_event(facet, value);
+        return only_event(facet, object, value);
+    if (kept_values.count != 0) {
+        drop_begins(facet->current, object->references);
+        drop_ends();
+    }
     facet->changes++;
     facet->current = value;
     return 0;

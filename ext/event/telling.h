@@ -35,6 +35,9 @@ static ALWAYS_INLINE void tell(const Facet *facet, bool was_held, uint32_t objec
         queue_detail(facet->id, object, change, true, NULL, NULL, value); /* its name is the facet's */
 }
 
+/* A function was made of this code object. */
+void tell_created(const Facet *facet, uint32_t code, PyObject *function);
+
 /* An event of an object as a whole. key: owned by the caller, NULL if it names none. */
 void whole_event(uint32_t facet, uint32_t object, Change change, PyObject *key, PyObject *value);
 

@@ -78,8 +78,8 @@ int on_type_event(PyTypeObject *type)
     return 0;
 }
 
-void on_type_death(uint32_t id)
+void on_type_death(uint32_t id, PyObject *weakref)
 {
-    if (object_at(id)->address != NULL)
+    if (object_at(id)->weakref == weakref && object_at(id)->address != NULL)
         object_dies(id);
 }

@@ -64,7 +64,7 @@ uint32_t object_use(PyObject *object)
     if (kind == OBJECT_TYPE && weakref == NULL)
         goto failed;
     *object_at(id) = (Object){.address = object, .weakref = weakref, .first_facet = NO_ID, .id = id, .uses = 1,
-                              .kind = (uint8_t)kind};
+                              .references = 1, .kind = (uint8_t)kind};
     /* In the map first, watched then: an event in between finds it. */
     if (!address_map_insert(&objects_by_address, object, object_at(id))) {
         PyErr_NoMemory();
@@ -98,6 +98,7 @@ void object_release(uint32_t id)
     PyObject *weakref = object->weakref, *told_mro = object->told_mro;
     keys_free(&object->keys);
     dependents_clear(&object->whole);
+    object->address = object->weakref = object->told_mro = NULL; /* CPython may have the weak reference's callback in hand */
     pool_give(&object_pool, id);
     Py_XDECREF(told_mro);
     Py_XDECREF(weakref);

@@ -144,7 +144,7 @@ cdef settle_all(dict digests, tuple by_facet, list kept):
         notice = None
         notices.clear()
         garbage.clear()  # destructors may run now
-        settle_end(&looked_at)
+        settle_end(&looked_at, garbage)
         forget(&looked_at, by_facet, garbage)  # before any Python, which could use the IDs anew
         free(looked_at.facets)
         garbage.clear()

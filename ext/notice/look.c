@@ -131,6 +131,7 @@ static int look_along_chain(uint32_t id)
         PyObject *value = NULL;
         Chain chain;
         int again = chain_of(facet, &chain);
+        bool made = again == 0;
         if (again == 0 && chain.n > 0)
             again = walk_chain(id, &chain, &value, &provider);
         if (again == 0 && value == NULL) {
@@ -139,7 +140,7 @@ static int look_along_chain(uint32_t id)
             facet->provider = provider;
             facet_becomes(id, value);
         }
-        if (again >= 0)
+        if (made)
             chain_clear(&chain);
         if (again <= 0)
             return again;

@@ -91,10 +91,12 @@ int settle(PyObject *notices, PyObject *garbage, LookedAt *looked_at)
     int result = 0;
     service.settling++; /* what this touches, this looks at: no pending call for it */
     take_unfinished();
+    (void)kept_reserve(2 * kept_values.count);
     for (uint32_t n = queue.count; n > 0 && queue.count > 0 && result == 0; n--)
         result = take_detail(notices, garbage);
     if (result == 0) {
-        sweep_waiting(garbage);
+        let_go_of_lonely(garbage);
+        touch_waiting();
         result = settle_batch(looked_at, notices, garbage);
     }
     for (uint32_t i = 0; i < looked_at->n && result < 0; i++)
@@ -107,13 +109,13 @@ int settle(PyObject *notices, PyObject *garbage, LookedAt *looked_at)
     return result;
 }
 
-void settle_end(LookedAt *looked_at)
+void settle_end(LookedAt *looked_at, PyObject *garbage)
 {
     uint32_t n_freed = 0;
+    let_go_of_lonely(garbage); /* the notices had the last other reference */
+    touch_waiting();
     for (uint32_t i = 0; i < looked_at->n; i++) {
         uint32_t id = looked_at->facets[i];
-        if (facet_at(id)->reference == REFERENCE_STRONG && is_lost(facet_at(id)))
-            facet_touch(id); /* the notices had the last other reference */
         facet_at(id)->pins--;
         if (facet_free_if_unused(id))
             looked_at->facets[n_freed++] = id;
@@ -128,7 +130,7 @@ void service_shut_down(PyObject *garbage)
     let_go(garbage, hear_functions(NULL));
     details_drop(garbage);
     for (uint32_t id = 0; id < facet_pool.used; id++)
-        if (facet_at(id)->reference != REFERENCE_BORROWED) /* no free item: those own nothing */
+        if (facet_at(id)->owner != NO_ID && facet_at(id)->reference != REFERENCE_BORROWED)
             give_up_waiting(id, garbage);
     let_go(garbage, drain_callable);
     drain_callable = NULL;

@@ -29,8 +29,9 @@ typedef struct LookedAt {
  * appended to garbage: dropping that list may run destructors. Every facet that was looked at is added to looked_at and
  * stays until settle_end. -1 with an exception set: what is left comes next time. */
 int settle(PyObject *notices, PyObject *garbage, LookedAt *looked_at);
-/* Frees those facets that nobody needs, once their notices are read. The first *n facets are then the freed ones. */
-void settle_end(LookedAt *looked_at);
+/* Frees those facets that nobody needs, once their notices are read. The first *n facets are then the freed ones. Values that
+ * nobody else has any more go to garbage. */
+void settle_end(LookedAt *looked_at, PyObject *garbage);
 /* The interpreter ends: from now on nothing is queued, scheduled or kept, and what depwatch owns of the program goes to
  * garbage (a list). Bytes and guards go on working until the process ends. */
 void service_shut_down(PyObject *garbage);

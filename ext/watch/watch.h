@@ -31,7 +31,7 @@ typedef struct WatchCallbacks {
     PyFunction_WatchCallback function;
     PyCode_WatchCallback code;
     void (*module_class)(PyObject *module, const PyObject *class); /* `module.__class__ = class` is about to be made */
-    void (*death)(uint32_t id); /* of an object with watch_death() */
+    void (*death)(uint32_t id, PyObject *weakref); /* of an object with watch_death(), which returned weakref */
 } WatchCallbacks;
 
 void watch_call(const WatchCallbacks *callbacks); /* kept, not copied */

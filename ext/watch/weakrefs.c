@@ -12,9 +12,9 @@ PyObject *weakref_with_id(PyObject *object, PyMethodDef *on_death, uint32_t id)
     return weakref;
 }
 
-static PyObject *died(PyObject *id, PyObject *Py_UNUSED(weakref))
+static PyObject *died(PyObject *id, PyObject *weakref)
 {
-    watch_callbacks->death((uint32_t)PyLong_AsUnsignedLong(id));
+    watch_callbacks->death((uint32_t)PyLong_AsUnsignedLong(id), weakref);
     Py_RETURN_NONE;
 }
 
