@@ -10,19 +10,16 @@ watches nothing.
 
 import atexit
 import os
+from collections.abc import Sequence
 
 from depwatch import interpreter  # noqa: F401 (before all else: it refuses any but the main one)
 
 # isort: split
-from depwatch import _core, native, notice
-from depwatch.cells import GuardCell, ValueCell
-from depwatch.entry import Entry, install
+from depwatch import _core, native
+from depwatch._core import Entry, GuardCell, Handle, Handles, JumpLabel, Subscription, ValueCell, drain
+from depwatch.entry import install
 from depwatch.errors import DepwatchError, Released, Stale, Unstable, Unwatchable
-from depwatch.graph import FacetDescription, Graph, restore, snapshot
-from depwatch.handle import Handle
-from depwatch.handles import Handles
-from depwatch.index import Advice, advise, dependents, dependents_of, id_of, invalidate, stats
-from depwatch.label import JumpLabel
+from depwatch.index import dependents, id_of, invalidate, stats
 from depwatch.lifecycle import (
     DestroyedFunction,
     FunctionAttribute,
@@ -31,23 +28,20 @@ from depwatch.lifecycle import (
     set_lifecycle_callback,
 )
 from depwatch.native import get_include
-from depwatch.notice import Change, Event, Subscription, drain, explain, subscribe, subscribe_created
+from depwatch.notice import Change, Event, explain, subscribe, subscribe_created
 from depwatch.recorder import Recorder
 from depwatch.values import UNKNOWN
 
 __version__ = "0.1.0"
 __all__ = [
     "UNKNOWN",
-    "Advice",
     "Change",
     "DepwatchError",
     "DestroyedFunction",
     "Entry",
     "Event",
-    "FacetDescription",
     "FunctionAttribute",
     "FunctionEvent",
-    "Graph",
     "GuardCell",
     "Handle",
     "Handles",
@@ -59,9 +53,7 @@ __all__ = [
     "Unstable",
     "Unwatchable",
     "ValueCell",
-    "advise",
     "dependents",
-    "dependents_of",
     "drain",
     "explain",
     "get_include",
@@ -69,15 +61,25 @@ __all__ = [
     "id_of",
     "install",
     "invalidate",
-    "restore",
     "set_lifecycle_callback",
-    "snapshot",
     "stats",
     "subscribe",
     "subscribe_created",
 ]
 
-_core.set_up(Unwatchable, Unstable, UNKNOWN, drain)
-_C_API = _core.c_api(native, Recorder, Released, drain, id_of)  # for depwatch_import() of depwatch.h
-atexit.register(notice.shut_down)
+_core.set_up(
+    unwatchable=Unwatchable,
+    unstable=Unstable,
+    stale=Stale,
+    released=Released,
+    unknown=UNKNOWN,
+    event=Event,
+    destroyed_function=DestroyedFunction,
+    changes=Change,
+    function_events=FunctionEvent,
+    function_attributes=FunctionAttribute,
+)
+_C_API = _core.c_api(native)  # for depwatch_import() of depwatch.h
+Sequence.register(Handles)
+atexit.register(_core.shut_down)
 os.register_at_fork(after_in_child=_core.after_fork)

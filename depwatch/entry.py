@@ -4,11 +4,11 @@ import gc
 import sys
 import types
 from collections.abc import Callable
-from typing import Any, Final, final
+from typing import Any, Final
 
 from depwatch import _core, naming
-from depwatch.errors import Stale, Unwatchable
-from depwatch.handle import Handle
+from depwatch._core import Entry, Handle
+from depwatch.errors import Released, Stale, Unwatchable
 from depwatch.recorder import Recorder
 from depwatch.values import brief, is_a
 
@@ -18,84 +18,6 @@ _PASSES_BY_PROPERTY: Final = sys.version_info[:2] not in ((3, 12), (3, 13), (3, 
 _CPYTHON: Final = f"CPython {sys.version_info[0]}.{sys.version_info[1]}"
 
 _core.learn_entry(lambda: None)
-
-
-@final
-class Entry:
-    """Optimized code that is installed for a function. Made by install(); lasts without anybody keeping this object."""
-
-    __slots__ = ("_existence", "_guard", "_slot", "function_name", "handle")
-
-    def __init__(self, function: types.FunctionType, optimized: Callable[..., Any], handle: Handle) -> None:
-        self.function_name: Final = str.__str__(function.__qualname__)
-        self.handle: Final = handle
-        self._existence: Final = _core.facet("existence", function)  # its death is told as long as this lives
-        recorder = Recorder(f"entry of {self.function_name}", unstable_after=None)
-        recorder.read_function(function, "code", "defaults", "kwdefaults")
-        self._guard: Final = recorder.commit()
-        self._slot: Final = _core.EntrySlot()
-        state = "failed"
-        try:
-            state = self._slot.install(function, optimized, handle, self._guard, self._existence, self)
-        finally:
-            if state != "installed":
-                self._forget()
-        if state != "installed":
-            raise _refusal(state, function, handle)  # meanwhile: reading drains, which can run anything
-
-    def _forget(self) -> None:
-        """Idempotent; the handle forgets last, so that it goes on where it was left if it is interrupted."""
-        if guard := self._guard._entries:
-            guard.pop(self, None)
-        if not self._guard.released:
-            self._guard.release()
-        if entries := self.handle._entries:  # another thread may be releasing the handle
-            entries.pop(self, None)
-
-    def __repr__(self) -> str:
-        state = "active" if self.active else "inactive" if self.installed else "removed"
-        return f"<Entry of {self.function_name}, {state}>"
-
-    @property
-    def function(self) -> types.FunctionType | None:
-        """The function; None once it is dead."""
-        owner: types.FunctionType | None = _core.owner_of(self._existence.id)[1]
-        return owner
-
-    @property
-    def optimized(self) -> Callable[..., Any] | None:
-        """What calls run; None once it is removed."""
-        optimized: Callable[..., Any] | None = self._slot.optimized
-        return optimized
-
-    @property
-    def installed(self) -> bool:
-        """Whether calls of the function still look at the handle."""
-        return self._slot.installed
-
-    @property
-    def active(self) -> bool:
-        """Whether the next call runs the optimized code: the handle is valid and the function as it was."""
-        return self._slot.active
-
-    def original(self, *args: Any, **kwargs: Any) -> Any:
-        """Run the function's own code: the slow path for optimized code that gives up in the middle of a call.
-
-        Raises ReferenceError if the function is dead.
-        """
-        function = self.function
-        if function is None:
-            raise ReferenceError(f"the function {self.function_name} is dead")
-        return self._slot.call_original(function, args, kwargs)
-
-    def remove(self) -> bool:
-        """Let the interpreter run the function again; True the first time. Calls that run the optimized code end in it.
-
-        The handle stays as it is. On CPython 3.13+ calls of the function are never as fast again as before install().
-        """
-        first: bool = self._slot.remove()
-        self._forget()
-        return first
 
 
 def install(function: types.FunctionType, optimized: Callable[..., Any], handle: Handle) -> Entry:
@@ -128,16 +50,22 @@ def install(function: types.FunctionType, optimized: Callable[..., Any], handle:
         raise TypeError(f"{brief(handle)} is no Handle; Recorder.commit() makes one")
     if handle.retired:
         raise _refusal("retired", function, handle)
-    if (slot := _core.retired_entry(function)) is not None and (guard := slot.guard) is not None:
-        guard._remove_entries()  # as the next drain would
+    _core.remove_retired_entry(function)
     if (state := _core.entry_state(function)) != "free":
         raise _refusal(state, function, handle)
     _check_reached(function)
-    return Entry(function, optimized, handle)
+    recorder = Recorder(f"entry of {str.__str__(function.__qualname__)}", unstable_after=None)
+    recorder.read_function(function, "code", "defaults", "kwdefaults")
+    guard = recorder.commit()
+    installed = _core.install_entry(function, optimized, handle, guard, _core.facet("existence", function))
+    if isinstance(installed, Entry):
+        return installed
+    guard.release()
+    raise _refusal(installed, function, handle)  # meanwhile: reading drains, which can run anything
 
 
 def _refusal(state: str, function: types.FunctionType, handle: Handle) -> Exception:
-    """Why EntrySlot.install() did nothing."""
+    """Why install_entry() did nothing."""
     match state:
         case "ours":
             return ValueError(
@@ -149,7 +77,7 @@ def _refusal(state: str, function: types.FunctionType, handle: Handle) -> Except
                 "place and break what it does; remove the other one first"
             )
         case "released":
-            return handle._gone()
+            return Released(f"handle {handle.id} ({handle.name!r}) was released; its byte may serve another handle")
         case "ending":
             return RuntimeError("the interpreter is shutting down: nothing is installed any more")
     if handle.retired:

@@ -3,7 +3,7 @@
 import enum
 import types
 from collections.abc import Callable
-from typing import Any, NamedTuple, final
+from typing import Any, NamedTuple
 
 from depwatch import _core
 from depwatch.values import brief
@@ -40,22 +40,7 @@ class DestroyedFunction(NamedTuple):
     code: types.CodeType  # still told then: code.co_qualname. UNKNOWN if the queue had no room for its DESTROYED
 
 
-# By number: much faster than FunctionEvent(number), and this is done for every function of the process.
-_EVENTS = {event.value: event for event in FunctionEvent}
-_ATTRIBUTES = {attribute.value: attribute for attribute in FunctionAttribute}
-
 type LifecycleCallback = Callable[[FunctionEvent, Any, FunctionAttribute, Any], object]
-type _Delivery = tuple[Callable[..., object], tuple[Any, ...]]
-
-
-@final
-class _Hearer:
-    """A callback as it was set. What waits for it is still delivered when another follows, not when it is None."""
-
-    __slots__ = ("callback", "silences")  # silences: set and compared by the core
-
-    def __init__(self, callback: LifecycleCallback) -> None:
-        self.callback = callback
 
 
 def set_lifecycle_callback(callback: LifecycleCallback | None) -> None:
@@ -85,31 +70,11 @@ def set_lifecycle_callback(callback: LifecycleCallback | None) -> None:
     waits. Cost: two queue entries for each function that comes and goes, and a call each. A function watcher slot is
     taken at the first call. Raises TypeError, Unwatchable. Source: gh-91053, PyFunction_SetLifecycleCallback.
     """
-    if callback is None:
-        _core.hear(None)
-    elif callable(callback):
-        _core.hear(_Hearer(callback))
-    else:
+    if callback is not None and not callable(callback):
         raise TypeError(f"the callback must be callable or None, not {brief(callback)}")
+    _core.set_hearer(callback)
 
 
 def get_lifecycle_callback() -> LifecycleCallback | None:
     """The callback that is set, or None."""
-    hearer: _Hearer | None = _core.hearer()
-    return None if hearer is None else hearer.callback
-
-
-def deliveries(notice: tuple[Any, ...]) -> list[_Delivery]:
-    """What to call for an event of a function's life. Makes no function itself: there would be no end of events."""
-    _, hearer, number, function, attribute, new_value = notice
-    if _core.silenced(hearer):
-        return []
-    event = _EVENTS[number]
-    if type(function) is tuple:  # it is dead
-        function = DestroyedFunction._make(function)
-    return [(_core.tell_hearer, (hearer, event, function, _ATTRIBUTES[attribute], new_value))]
-
-
-def shut_down() -> None:
-    """The interpreter ends: nothing is delivered any more."""
-    set_lifecycle_callback(None)
+    return _core.get_hearer()

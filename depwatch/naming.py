@@ -160,8 +160,8 @@ def no_attribute(owner: Any, name: str) -> Unwatchable:
     """Why attributes of this object are not watched."""
     if is_a(owner, type):
         return Unwatchable(
-            f"{name!r} of {brief(owner)}: its metaclass has a say in what the class's attribute is; use read_type_attr "
-            "for what instances find along the MRO"
+            f"{name!r} of {brief(owner)}: its metaclass may override attribute look-up on the class; use "
+            "read_type_attr for what instances find along the MRO"
         )
     if is_a(owner, types.CellType):
         return Unwatchable(
@@ -217,6 +217,15 @@ def check_whole(obj: object) -> None:
         )
 
 
+def check_part(obj: Any, name: str) -> None:
+    """Raises ValueError, Unwatchable for what is no key, attribute or part of the object."""
+    check_name(name)
+    if is_a(obj, types.FunctionType) and name not in FUNCTION_PARTS:
+        function_facet(obj, name)
+    if is_a(obj, types.CodeType) and name not in ("existence", "created"):
+        raise ValueError(f"a code object has no part {name!r}; there are existence, created")
+
+
 def named_facets(obj: Any, names: tuple[str, ...]) -> list[FacetReference]:
     """The facets that subscribe() and dependents() mean; all of the object where no name is given."""
     if not names:
@@ -231,27 +240,3 @@ def named_facets(obj: Any, names: tuple[str, ...]) -> list[FacetReference]:
     if is_a(obj, types.CodeType) and names == ("existence",):
         return [_core.facet("existence", obj)]
     return [function_facet(obj, name) for name in names]
-
-
-def describe(facet: int) -> str:
-    """The facet in words, for messages."""
-    object_id, owner, kind, name = _core.owner_of(facet)
-    if owner is None:
-        place = f"object {object_id}, which is dead"
-    elif type(owner) is dict and type(owner.get("__name__")) is str:
-        place = f"module {owner['__name__']}"
-    elif is_a(owner, dict):
-        place = f"{brief(owner)} (object {object_id})"
-    else:
-        place = brief(owner)
-    match kind:
-        case "key":
-            return f"{name!r} in {place}"
-        case "global":
-            return f"global {name!r} of {place}"
-        case "attribute":
-            return f"attribute {name!r} of {place}"
-        case "any":
-            return f"anything in {place}"
-        case _:
-            return f"{kind} of {place}"

@@ -7,9 +7,12 @@ from typing import Any
 from depwatch import _core, naming
 from depwatch._core import FacetReference
 from depwatch.errors import Unwatchable
+from depwatch.index import id_of
+from depwatch.naming import created_facet
 from depwatch.recorder import Recorder
 from depwatch.values import brief, is_a
 
+__all__ = ["created_facet", "id_of"]  # as they are
 _PARTS = ("code", "defaults", "kwdefaults", "existence")  # numbered as depwatch_part
 
 

@@ -2,19 +2,18 @@
 
 import types
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Final, final
+from typing import Any, Final, Literal, final
 
-from depwatch import _core, cells, naming, notice
-from depwatch._core import FacetReference
-from depwatch.cells import CellKind, GuardCell, ValueCell
-from depwatch.errors import Released, Stale, Unstable, Unwatchable
-from depwatch.handle import Callback, Handle, PatchPoint
-from depwatch.handles import Handles, SharedCells
-from depwatch.label import JumpLabel
-from depwatch.values import UNKNOWN, along_mro, brief, is_a, name_of
+from depwatch import _core, naming
+from depwatch._core import FacetReference, GuardCell, Handle, Handles, JumpLabel, ValueCell
+from depwatch.errors import Unwatchable
+from depwatch.values import along_mro, brief, is_a, name_of
 
+type CellKind = Literal["object", "f64", "i64"]
+type Callback = Callable[[Handle], object]
+CELL_KINDS: Final = ("object", "f64", "i64")
 MAX_UNSTABLE_AFTER: Final = 65535  # breaks that a facet can count
 NEVER: Final = MAX_UNSTABLE_AFTER + 1
 
@@ -31,19 +30,21 @@ def _check_numbers(what: str, given: object, code: str) -> None:
         raise TypeError(f"{what} must be an array of uint{bits}, array({code!r}), not {brief(given)}")
 
 
-def _callbacks(
-    on_invalidate: Callback | None, on_resume: Callback | None, on_retire: Callback | None
-) -> dict[str, Callback]:
-    given = {"invalid": on_invalidate, "valid": on_resume, "retired": on_retire}
-    callbacks = {state: callback for state, callback in given.items() if callback is not None}
-    for callback in callbacks.values():
-        if not callable(callback):
+def _check_callbacks(*callbacks: Callback | None) -> None:
+    for callback in callbacks:
+        if callback is not None and not callable(callback):
             raise TypeError(f"a callback must be callable, not {brief(callback)}")
-    return callbacks
+
+
+def _exact_int(what: str, given: object) -> int:
+    """Without a method of a subclass."""
+    if not is_a(given, int):
+        raise TypeError(f"{what} must be an int, not {brief(given)}")
+    return int.__add__(given, 0)  # type: ignore[operator]
 
 
 @final
-class Recorder:
+class Recorder(_core.Assumptions):
     """Collects the assumptions of one piece of optimized code while it is compiled.
 
     name: for messages. unstable_after: how many breaks (1 to 65535) of one facet it puts up with; reading a facet that
@@ -54,43 +55,25 @@ class Recorder:
     Source: V8, CompilationDependencies.
     """
 
-    __slots__ = ("_assumptions", "_cells", "name")
+    __slots__ = ()
 
     def __init__(self, name: str, unstable_after: int | None = 6) -> None:
-        if not isinstance(name, str):
+        if not is_a(name, str):
             raise TypeError(f"the name must be a str, not {brief(name)}")
-        if unstable_after is None:
-            unstable_after = NEVER
-        elif not isinstance(unstable_after, int):
-            raise TypeError(f"unstable_after must be an int, not {brief(unstable_after)}")
-        elif not 1 <= unstable_after <= MAX_UNSTABLE_AFTER:
-            raise ValueError(f"unstable_after is {unstable_after}; it must be from 1 to {MAX_UNSTABLE_AFTER} breaks")
-        self.name: Final = name
-        self._assumptions: _core.Assumptions | None = _core.Assumptions(unstable_after)
-        self._cells: Final[list[PatchPoint]] = []
-
-    def _open(self) -> _core.Assumptions:
-        if self._assumptions is None:
-            raise Released(f"recorder {self.name!r} was committed or closed; make a new one for each compilation")
-        notice.drain()  # so that breaks are counted and old values looked at again
-        return self._assumptions
-
-    def _read(self, facet: FacetReference) -> tuple[Any, ...]:
-        try:
-            return self._open().read(facet)
-        except Unstable as error:
-            raise Unstable(f"{naming.describe(facet.id)}: {error}") from None
+        limit = NEVER if unstable_after is None else _exact_int("unstable_after", unstable_after)
+        if unstable_after is not None and not 1 <= limit <= MAX_UNSTABLE_AFTER:
+            raise ValueError(f"unstable_after is {limit}; it must be from 1 to {MAX_UNSTABLE_AFTER} breaks")
+        self.begin(str.__str__(name), limit)
 
     @contextmanager
     def _assuming(self, facet: FacetReference | None) -> Iterator[tuple[Any, ...]]:
         """Read the facet: what is read inside rests on it. Where that fails, nothing does, and it is taken back."""
-        assumptions = self._open()
-        value = () if facet is None else self._read(facet)
+        value = () if facet is None else self.read_facet(facet)
         try:
             yield value
         except BaseException:
             if facet is not None and value:
-                assumptions.forget(facet)
+                self.forget(facet)
             raise
 
     @contextmanager
@@ -111,9 +94,9 @@ class Recorder:
         has no "__builtins__" has no builtins: only exec() and eval() give it the usual ones.
         Raises NameError like Python; Unstable; Unwatchable; TypeError.
         """
-        self._open()
+        self.check()
         with self._global(owner, name) as facet:
-            if value := self._read(facet):
+            if value := self.read_facet(facet):
                 return value[0]
             raise NameError(f"name {name!r} is not defined", name=name)
 
@@ -126,12 +109,12 @@ class Recorder:
         Raises AttributeError like Python; Unwatchable for anything but modules, and for a name that only the module's
         __getattr__ knows; Unstable.
         """
-        self._open()
+        self.check()
         naming.check_name(name)
         if not is_a(module, types.ModuleType):
             raise naming.no_attribute(module, name)
         with self._module_attribute(module, name) as facet:
-            if value := self._read(facet):
+            if value := self.read_facet(facet):
                 return value[0]
             raise naming.no_module_attribute(module, name)
 
@@ -141,11 +124,11 @@ class Recorder:
         Static types cannot change: reading them records nothing. Raises AttributeError like Python; Unstable;
         Unwatchable; TypeError.
         """
-        self._open()
+        self.check()
         if not is_a(cls, type):
             raise naming.refused(cls, "class")
         facet = naming.attribute_facet(cls, name)
-        if value := along_mro(cls, name) if facet is None else self._read(facet):
+        if value := along_mro(cls, name) if facet is None else self.read_facet(facet):
             return value[0]
         raise self._missing(cls, name)
 
@@ -155,10 +138,10 @@ class Recorder:
         One value a part; "existence" reads as the function itself. A change of the kwdefaults dict in place retires.
         Raises TypeError, ValueError, Unstable, Unwatchable (for what CPython does not report).
         """
-        self._open()
+        self.check()
         if not parts:
             raise ValueError(f"no part is named; there are {', '.join(naming.FUNCTION_PARTS)}")
-        return tuple(self._read(naming.function_facet(function, part))[0] for part in parts)
+        return tuple(self.read_facet(naming.function_facet(function, part))[0] for part in parts)
 
     def depend_on(self, obj: object) -> None:
         """Assume that an object stays as it is. No value could come back: any change retires the handle.
@@ -173,11 +156,11 @@ class Recorder:
 
         Raises Unwatchable.
         """
-        self._open()
+        self.check()
         naming.check_whole(obj)
         facet = naming.whole_facet(obj)
         if facet is not None:
-            self._read(facet)
+            self.read_facet(facet)
 
     def _cell_facet(self, owner: Any, name: str) -> FacetReference:
         """One that tells of all that a cell may have to follow: a cell rests on no assumption beside it."""
@@ -211,38 +194,26 @@ class Recorder:
         Of a dict, its own items only, as its "__builtins__" can be exchanged: for those pass a function.
         Raises TypeError if the value now does not fit; NameError or AttributeError like Python; Unwatchable.
         """
-        self._open()
-        if kind not in cells.KINDS:
-            raise ValueError(f"there is no kind of cell {kind!r}; there are {', '.join(cells.KINDS)}")
+        self.check()
+        if kind not in CELL_KINDS:
+            raise ValueError(f"there is no kind of cell {kind!r}; there are {', '.join(CELL_KINDS)}")
         facet = self._cell_facet(owner, name)
-        cell = ValueCell(name, kind, facet.cell(kind))
-        if cell.value is UNKNOWN:
-            _, now = facet.history()
-            if now is UNKNOWN:
-                raise self._missing(owner, name)
-            raise TypeError(f"{naming.describe(facet.id)} is {brief(now)}, which does not fit a cell of kind {kind!r}")
-        self._cells.append(cell)
-        return cell
-
-    def _guard(self, owner: Any, name: str) -> tuple[Any, _core.CellReference]:
-        """The value now, and the guard of its facet, which is no assumption of the handle: the guard tells instead."""
-        assumptions = self._open()
-        facet = self._cell_facet(owner, name)
-        value = self._read(facet)
-        if not value:
+        cell = self.new_value_cell(facet, kind)
+        if cell is not None:
+            return cell
+        if not (now := facet.value()):
             raise self._missing(owner, name)
-        try:
-            return value[0], facet.cell("guard")
-        finally:
-            assumptions.forget(facet)
+        raise TypeError(f"{facet.describe()} is {brief(now[0])}, which does not fit a cell of kind {kind!r}")
 
     def guard_cell(self, owner: Any, name: str) -> GuardCell:
         """A byte that turns 0 the moment the value changes, and 1 again when the change is undone.
 
         The facet is no assumption of the handle: the code tests the byte instead. Raises like value_cell, and Unstable.
         """
-        cell = GuardCell(name, *self._guard(owner, name))
-        self._cells.append(cell)
+        self.check()
+        cell = self.new_guard_cell(self._cell_facet(owner, name))
+        if cell is None:
+            raise self._missing(owner, name)
         return cell
 
     def jump_label(self, address: int, target: int, owner: Any, name: str) -> JumpLabel:
@@ -259,14 +230,14 @@ class Recorder:
         saying why; Unwatchable where the system forbids it; else like guard_cell.
         Source: Linux, Documentation/staging/static-keys.rst.
         """
-        for what, number in (("address", address), ("target", target)):
-            if not isinstance(number, int):
-                raise TypeError(f"the {what} must be an int, not {brief(number)}")
+        place = _exact_int("the address", address), _exact_int("the target", target)
+        for what, number in zip(("address", "target"), place, strict=True):
             if not 0 < number < 2**64:
                 raise ValueError(f"the {what} is {number:#x}, which is no address")
-        value, guard = self._guard(owner, name)
-        label = JumpLabel(name, address, target, value, _core.LabelReference(guard, address, target))
-        self._cells.append(label)
+        self.check()
+        label = self.new_jump_label(self._cell_facet(owner, name), *place)
+        if label is None:
+            raise self._missing(owner, name)
         return label
 
     def commit(
@@ -282,24 +253,8 @@ class Recorder:
         artifact is kept as handle.artifact. The callbacks get the handle, in the drain. Raises Stale, naming the first
         facet that is not as it was read; then nothing is kept, and the recorder can only be dropped.
         """
-        assumptions = self._open()
-        self._assumptions = None
-        callbacks = _callbacks(on_invalidate, on_resume, on_retire)
-        handle = Handle(self.name, artifact, self._cells, callbacks)
-        witness = assumptions.commit(handle, notice.kept)
-        if witness is not None:
-            stale = self._stale(assumptions, witness)
-            assumptions.close()
-            raise stale
-        return handle
-
-    @property
-    def reads(self) -> int:
-        """How many facets were read so far; one read can record several (a global: the builtins behind it, too).
-
-        They are numbered in the order of reading: those of a read lie between this number before and after it.
-        """
-        return 0 if self._assumptions is None else self._assumptions.count
+        _check_callbacks(on_invalidate, on_resume, on_retire)
+        return self.commit_one(artifact, on_invalidate, on_resume, on_retire)
 
     def commit_many(
         self,
@@ -322,29 +277,10 @@ class Recorder:
         facet that is not as it was read: then no handle is made. Raises TypeError, and ValueError for arrays that do
         not fit together.
         """
-        assumptions = self._open()
-        callbacks = _callbacks(on_invalidate, on_resume, on_retire)
+        _check_callbacks(on_invalidate, on_resume, on_retire)
         _check_numbers("offsets", offsets, "Q")
         _check_numbers("reads", reads, "I")
-        n = max(0, len(offsets) - 1)
+        n = max(0, memoryview(offsets).nbytes // 8 - 1)
         if artifacts is not None and len(artifacts) != n:
             raise ValueError(f"there are {len(artifacts)} artifacts and {n} handles; give one for each, or none")
-        handles = Handles(self.name, artifacts, SharedCells(self._cells, n), callbacks)
-        witness = assumptions.commit_many(offsets, reads, handles, notice.kept)
-        if witness is not None:
-            raise self._stale(assumptions, witness)
-        if n:
-            self._cells.clear()
-        return handles
-
-    def _stale(self, assumptions: _core.Assumptions, witness: int) -> Stale:
-        stale = naming.describe(assumptions.facet(witness))
-        return Stale(f"{stale} changed since it was read for {self.name!r}; compile again")
-
-    def close(self) -> None:
-        """Drop what was recorded, without a handle. Idempotent."""
-        if self._assumptions is not None:
-            self._assumptions.close()
-            self._assumptions = None
-            for cell in self._cells:
-                cell._release()
+        return self.commit_many_at_once(offsets, reads, artifacts, on_invalidate, on_resume, on_retire)

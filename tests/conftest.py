@@ -1,28 +1,22 @@
 """Fixtures: a log, C extensions that count and that watch too; a check after each test that it left nothing behind."""
 
 import fcntl
-import gc
 import importlib.util
 import signal
 import subprocess
 import sys
 import sysconfig
 import weakref
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 import depwatch
 from depwatch import _core
-from life import Life
-from support import NO_NUMBA, ROOT, Log, compiler, few_objects
+from support import NATIVE, ROOT, Log, compiler, few_objects
 
 # What the benchmarks are made of is tested, too. At the end of the path: benchmarks/numba.py must not hide numba.
 sys.path.append(str(ROOT / "benchmarks"))
-
-if sys.version_info >= NO_NUMBA:  # test_numba_import.py says so, by a skip, for all of them
-    collect_ignore = [path.name for path in Path(__file__).parent.glob("test_numba_*.py") if "import" not in path.name]
 
 # A shell that runs us in the background has it ignored, and all that we start would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -89,22 +83,14 @@ def log():
     return Log()
 
 
-@pytest.fixture
-def life():
-    """A log for set_lifecycle_callback. Nobody hears of functions any more after the test."""
-    yield Life()
-    depwatch.set_lifecycle_callback(None)
-    depwatch.drain()
-
-
 def compile_helper(name, built):
     command, flags = compiler()
-    source = Path(__file__).with_name(f"{name}.c")
+    source = NATIVE / f"{name}.c"
     include = depwatch.get_include()
     if not source.exists():
         source = built.parent / source.name
         cython = [sys.executable, "-m", "cython", "-3", "-I", include, "-o", str(source)]
-        subprocess.run([*cython, str(Path(__file__).with_name(f"{name}.pyx"))], check=True)
+        subprocess.run([*cython, str(NATIVE / f"{name}.pyx")], check=True)
     half = built.with_suffix(".half")
     options = [*flags, f"-I{include}", "-O1", "-g0", "-fPIC", "-shared"]
     subprocess.run([*command, *options, str(source), "-o", str(half)], check=True)

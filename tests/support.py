@@ -20,6 +20,9 @@ from pathlib import Path
 import depwatch
 
 ROOT = Path(__file__).parent.parent
+NATIVE = ROOT / "tests" / "native"  # the helpers in C
+EXT = ROOT / "ext"
+EXT_INCLUDES = [f"-I{folder}" for folder in sorted({EXT, *(path.parent for path in EXT.rglob("*.h"))})]
 UNKNOWN = depwatch.UNKNOWN
 NO_NUMBA = (3, 16)  # the first CPython that it has no release for, as pyproject.toml says
 
@@ -165,6 +168,23 @@ def compiler():
     return shlex.split(sysconfig.get_config_var("CC") or "cc"), flags
 
 
+def ext_source(name):
+    """The file of that name in ext/, in whichever room it is."""
+    (path,) = EXT.rglob(name)
+    return path
+
+
+def ext_sources(*patterns):
+    """All files of ext/ that were written by hand and are called so."""
+    return sorted(path for pattern in patterns for path in EXT.rglob(pattern) if path.name != "_core.c")
+
+
+def generated_source():
+    """_core.c, as Cython has made it last."""
+    made = [path for folder in (EXT, ROOT / "build") for path in folder.rglob("_core.c")]
+    return max(made, key=lambda path: path.stat().st_mtime)
+
+
 def here():
     """The line that calls this."""
     return sys._getframe(1).f_lineno
@@ -211,3 +231,10 @@ def python(script, *arguments, status=0, stderr=None, **options):
     if status == 0 or stderr is not None:
         assert done.stderr == (stderr or ""), done.stderr
     return done.stdout
+
+
+def is_dead(reference):
+    if reference() is None:
+        return True
+    gc.collect()
+    return reference() is None

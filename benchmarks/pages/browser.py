@@ -27,16 +27,21 @@ class NoChromium(Exception):
     """This machine has none."""
 
 
+def executable() -> str | None:
+    """The system's own, not one that playwright would download."""
+    return next(filter(None, map(shutil.which, NAMES)), None)
+
+
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """The system's own, not one that playwright would download. Raises NoChromium, with the remedy."""
+    """Runs it. Raises NoChromium, with the remedy."""
     from playwright.sync_api import sync_playwright
 
-    executable = next(filter(None, map(shutil.which, NAMES)), None)
-    if executable is None:
+    path = executable()
+    if path is None:
         raise NoChromium(REMEDY)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=list(ARGUMENTS))
+        browser = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
         try:
             yield browser
         finally:

@@ -27,7 +27,7 @@ MEMORY = "resident memory for a dependency"
 HOT = "store that breaks a facet with one dependent, hot"
 COLD = "store that breaks a facet with one dependent, cold"
 IDLE = ", under a watcher that does nothing"
-MODULE = "depwatch.dependents_of() a module of 1680 facets"
+MODULE = "depwatch.dependents() a module of 1680 facets"
 PURGE = "handles released, 5 % by one drain, an edge"
 PURGE_GROUPS = "  4096 by each drain, an edge"
 PURGE_ALONE = "  the same where no recorder has read their facets: those that nobody needs are freed, too"
@@ -47,10 +47,9 @@ class Modules:
     def read(self) -> depwatch.Recorder:
         """A recorder that has read every key, in the order of the facets."""
         recorder = depwatch.Recorder("everything", 1000)
-        assumptions = recorder._open()
         for module in self.dicts:
             for name in NAMES:  # not by read_global, which reads the builtins behind it as well
-                assumptions.read(_core.facet("key", module, name))
+                recorder.read_facet(_core.facet("key", module, name))
         return recorder
 
     def single(self, workload: Workload) -> list[tuple[dict[str, Any], list[str]]]:
@@ -100,7 +99,7 @@ def live(workload: Workload, tell: Callable[[str], None]) -> dict[str, list[floa
     taken[MODULE] = []
     for module in modules.dicts[1 : 2 * SAMPLES : 2]:
         start = time.thread_time()
-        depwatch.dependents_of([module])
+        depwatch.dependents(module)
         taken[MODULE].append((time.thread_time() - start) * 1e6)
 
     tell("depwatch itself: releasing")

@@ -16,7 +16,7 @@ def main(rounds: int) -> None:
     space = dict.fromkeys(names, OLD)
     for name in names:
         recorder = depwatch.Recorder(name, 1000)
-        recorder._open().read(_core.facet("key", space, name))
+        recorder.read_facet(_core.facet("key", space, name))
         recorder.commit()
     for _ in range(rounds):
         noop.time_change_and_undo(space, names, NEW, OLD, 1)

@@ -1,37 +1,40 @@
 """`depwatch report`."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Sequence
 
-import click
-
-
-@click.command()
-@click.option(
-    "-o",
-    "output",
-    metavar="FILE",
-    default="report.html",
-    show_default=True,
-    help="Write the page there; it needs no other file and no network.",
-)
-@click.argument("inputs", metavar="INPUTS...", nargs=-1)
-def report(output: str, inputs: tuple[str, ...]) -> Callable[[], None]:
-    """Make one HTML page of what replays found.
-
-    INPUTS are traces (*.parquet), which are replayed first, and replays: the JSON of `depwatch replay -o`.
-    """
-    return lambda: _report(output, inputs)
+from .arguments import Commands, add_command
+from .extras import need
 
 
-def _report(output: str, inputs: tuple[str, ...]) -> None:
-    try:
-        from depwatch.compare.report.inputs import ReportError, read, sources
-        from depwatch.compare.report.page import check_output, render, write
-    except ModuleNotFoundError as error:
-        if error.name not in ("jinja2", "markupsafe", "msgspec"):
-            raise
-        sys.exit(f"depwatch report needs {error.name}: pip install 'depwatch[report]'")
+def add(commands: Commands) -> None:
+    parser = add_command(
+        commands,
+        "report",
+        lambda arguments: _report(arguments.output, arguments.inputs),
+        "make one HTML page of what replays found",
+        "The page needs no other file and no network.",
+    )
+    parser.add_argument(
+        "-o",
+        dest="output",
+        metavar="FILE",
+        default="report.html",
+        help="where to write the page (default: %(default)s)",
+    )
+    parser.add_argument(
+        "inputs",
+        metavar="INPUTS",
+        nargs="*",
+        help="traces (*.parquet), which are replayed first, and replays: the JSON of `depwatch replay -o`",
+    )
+
+
+def _report(output: str, inputs: Sequence[str]) -> None:
+    need("report", "report", "jinja2", "msgspec", "numpy", "pyarrow")
+    from depwatch.compare.report.inputs import ReportError, read, sources
+    from depwatch.compare.report.page import check_output, render, write
+
     try:
         check_output(output, inputs)
         replay = read(inputs)

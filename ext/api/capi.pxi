@@ -2,9 +2,7 @@
 
 from cpython.pycapsule cimport PyCapsule_New
 
-cdef object native  # depwatch.native, and what else this needs of the package: set by c_api
-cdef type RecorderType, ReleasedError
-cdef object drain_all, id_of_object
+cdef object native  # depwatch.native: names facets and makes recorders; set by c_api
 
 # Which handles are C code's: those have no Handle.
 cdef uint8_t* native_handles = NULL  # owned; 1 for each, by ID
@@ -12,7 +10,8 @@ cdef uint32_t native_capacity = 0
 
 
 @cython.final
-cdef class Listening:
+@cython.auto_pickle(False)
+cdef class Listening(Ours):
     """A listener in C, from when it was entered until unlisten() or the end of this object."""
 
     cdef Listener listener  # a part of this object: never moves
@@ -23,7 +22,8 @@ cdef class Listening:
 
 
 @cython.final
-cdef class HandleListening:
+@cython.auto_pickle(False)
+cdef class HandleListening(Ours):
     """The same, of a handle. Ends with the handle, too."""
 
     cdef HandleListener listener  # a part of this object: never moves
@@ -32,43 +32,28 @@ cdef class HandleListening:
         handle_listener_leave(&self.listener)
 
 
-cdef FacetReference facet_given(object facet):
+cdef FacetReference facet_passed(object facet):
     if type(facet) is not FacetReference or (<FacetReference>facet).id == NO_ID:
         raise TypeError(f"{type(facet).__name__} object where a facet is expected: pass what facet_of_...() returned")
     return <FacetReference>facet
 
 
-cdef object recorder_given(object recorder):
-    if type(recorder) is not RecorderType:
+cdef Assumptions recorder_passed(object recorder):
+    if not isinstance(recorder, Assumptions):
         raise TypeError(f"{type(recorder).__name__} object where a depwatch.Recorder is expected")
-    return recorder
+    return <Assumptions>recorder
 
 
-cdef Assumptions open_assumptions(object recorder):
-    """Drained. Not None: what the drain calls may have committed or closed the recorder."""
-    assumptions = recorder_given(recorder)._open()
-    if assumptions is None:
-        raise ReleasedError(f"recorder {recorder.name!r} was committed or closed meanwhile, by a listener")
-    return assumptions
-
-
-cdef CellReference cell_given(object cell):
-    if type(cell) is not CellReference:
+cdef CellReference cell_passed(object cell):
+    if type(cell) is not ValueCell and type(cell) is not GuardCell:
         raise TypeError(f"{type(cell).__name__} object where a cell is expected: pass what value_cell() returned")
     return <CellReference>cell
 
 
-cdef Cell* live_cell(object given) except NULL:
-    cdef CellReference cell = cell_given(given)
-    if cell.cell == NULL:
-        raise ReleasedError("the cell was released: its memory may be gone")
-    return cell.cell
-
-
-cdef LabelReference label_given(object label):
-    if type(label) is not LabelReference:
+cdef JumpLabel label_passed(object label):
+    if type(label) is not JumpLabel:
         raise TypeError(f"{type(label).__name__} object where a label is expected: pass what jump_label() returned")
-    return <LabelReference>label
+    return <JumpLabel>label
 
 
 cdef int check_listener(const void* listener) except -1:
@@ -79,7 +64,7 @@ cdef int check_listener(const void* listener) except -1:
 
 cdef int check_handle(uint32_t handle) except -1:
     if handle >= native_capacity or not native_handles[handle]:
-        raise ReleasedError(f"{handle} is no handle of C code, or it was released; its byte may serve another handle")
+        raise released(f"{handle} is no handle of C code, or it was released; its byte may serve another handle")
     return 0
 
 
@@ -101,11 +86,11 @@ cdef int make_native_room(uint32_t n) except -1:
     return 0
 
 
-# --- the entries, in the order of depwatch.h --------------------------------------------------------------------------
+# --- the functions, in the order of depwatch.h --------------------------------------------------------------------------
 
 
 cdef uint32_t capi_id_of(object owner) except? 0x7fffffff:
-    return id_of_object(owner)
+    return native.id_of(owner)
 
 
 cdef object capi_facet_of_key(object namespace, object name):
@@ -129,7 +114,7 @@ cdef object capi_facet_of_object(object whole):
 
 
 cdef uint32_t capi_facet_id(object facet) except? 0x7fffffff:
-    return facet_given(facet).id
+    return facet_passed(facet).id
 
 
 cdef object capi_recorder_new(const char* name, uint32_t unstable_after):
@@ -138,7 +123,7 @@ cdef object capi_recorder_new(const char* name, uint32_t unstable_after):
 
 cdef int capi_read(object recorder, object facet, PyObject** value) except -1:
     value[0] = NULL
-    found = recorder_given(recorder)._read(facet_given(facet))
+    found = recorder_passed(recorder).read_facet(facet_passed(facet))
     if not found:
         return 0
     value[0] = new_reference(found[0])
@@ -146,15 +131,18 @@ cdef int capi_read(object recorder, object facet, PyObject** value) except -1:
 
 
 cdef Py_ssize_t capi_reads(object recorder) except -1:
-    return open_assumptions(recorder).count
+    cdef Assumptions assumptions = recorder_passed(recorder)
+    assumptions.open_and_settled()
+    return assumptions.count
 
 
 cdef Assumptions assumptions_to_commit(object recorder, uint32_t n):
     """With room for n handles. Patch points that were asked for in Python would have no owner."""
-    cdef Assumptions assumptions = open_assumptions(recorder)
-    if recorder._cells:
-        raise ValueError(f"recorder {recorder.name!r} has {len(recorder._cells)} patch points that a Handle of Python would own; "
-                         "commit it in Python, or take cells with value_cell() and guard_cell() of the C API")
+    cdef Assumptions assumptions = recorder_passed(recorder)
+    assumptions.open_and_settled()
+    if assumptions.cells:
+        raise ValueError(f"recorder {assumptions.given_name!r} has {len(assumptions.cells)} patch points that a Handle of Python "
+                         "would own; commit it in Python, or take cells with value_cell() and guard_cell() of the C API")
     make_native_room(n)
     return assumptions
 
@@ -162,15 +150,13 @@ cdef Assumptions assumptions_to_commit(object recorder, uint32_t n):
 cdef uint32_t capi_commit(object recorder) except? 0x7fffffff:
     cdef Assumptions assumptions = assumptions_to_commit(recorder, 1)
     cdef uint32_t witness = 0, handle
-    recorder._assumptions = None
     try:
-        handle = handle_commit(assumptions.items, assumptions.count,
-                               <uint16_t>min(assumptions.unstable_after, 0xffffu), &witness)
+        handle = handle_commit(assumptions.items, assumptions.count, assumptions.limit(), &witness)
         if handle == NO_ID:
-            raise recorder._stale(assumptions, witness)
+            raise assumptions.stale(witness)
         native_handles[handle] = 1
     finally:
-        assumptions.close()
+        assumptions.drop()
     return handle
 
 
@@ -189,9 +175,8 @@ cdef int capi_commit_many(object recorder, uint32_t n, const uint64_t* offsets, 
             raise ValueError(f"reads[{i}] is {reads[i]}; this recorder has read {assumptions.count} facets, from number 0 on")
     if n == 0:
         return 0
-    if not handles_commit(assumptions.items, assumptions.generations, n, offsets, reads,
-                          <uint16_t>min(assumptions.unstable_after, 0xffffu), handles, &witness):
-        raise recorder._stale(assumptions, witness)
+    if not handles_commit(assumptions.items, assumptions.generations, n, offsets, reads, assumptions.limit(), handles, &witness):
+        raise assumptions.stale(witness)
     for i in range(n):
         native_handles[handles[i]] = 1
     return 0
@@ -216,61 +201,58 @@ cdef int capi_handle_release(uint32_t handle) except -1:
 
 
 cdef FacetReference facet_with_cells(object given):
-    cdef FacetReference facet = facet_given(given)
+    cdef FacetReference facet = facet_passed(given)
     if facet_at(facet.id).kind not in (FACET_KEY, FACET_GLOBAL, FACET_ATTRIBUTE):
-        raise ValueError(f"{native.naming.describe(facet.id)} has no cells: only keys, globals and attributes have")
+        raise ValueError(f"{facet.describe()} has no cells: only keys, globals and attributes have")
     return facet
 
 
 cdef object capi_value_cell(object given, depwatch_cell_kind kind):
     cdef FacetReference facet = facet_with_cells(given)
+    cdef ValueCell cell
     if <int>kind not in (0, 1, 2):
         raise ValueError(f"there is no kind of cell {<int>kind}; there are 0 to 2")
-    drain_all()
-    cell = facet.cell(("object", "f64", "i64")[<int>kind])
-    if cell.word is UNKNOWN:
-        raise TypeError(f"{native.naming.describe(facet.id)} is missing, or does not fit a cell of kind {<int>kind}")
+    drain_now()
+    cell = <ValueCell>ValueCell.__new__(ValueCell)
+    cell.cell = cell_of(facet, <CellKind><int>kind)
+    cell.given_name = facet_name(facet.id)
+    if not cell.cell.guard:
+        raise TypeError(f"{facet.describe()} is missing, or does not fit a cell of kind {<int>kind}")
     return cell
 
 
-cdef object guarded(object recorder, object given, place, PyObject** value):
-    """What is patched while the value that is read now is not there: a cell, or where place is given a label."""
+cdef object guarded(object recorder, object given, CellReference made, uintptr_t address, uintptr_t target, PyObject** value):
+    """What is patched while the value that is read now is not there: the caller's alone, not the recorder's."""
     cdef FacetReference facet = facet_with_cells(given)
     value[0] = NULL
-    found = recorder_given(recorder)._read(facet)
-    if not found:
-        raise KeyError(f"{native.naming.describe(facet.id)} is missing")
-    try:
-        patched = facet.cell("guard")
-        if place is not None:
-            patched = LabelReference(patched, place[0], place[1])
-    finally:
-        recorder._assumptions.forget(facet)
-    value[0] = new_reference(found[0])
-    return patched
+    made = recorder_passed(recorder).guarded(facet, made, address, target)
+    if made is None:
+        raise KeyError(f"{facet.describe()} is missing")
+    value[0] = new_reference(made.assumed)
+    return made
 
 
 cdef object capi_guard_cell(object recorder, object given, PyObject** value):
-    return guarded(recorder, given, None, value)
+    return guarded(recorder, given, <GuardCell>GuardCell.__new__(GuardCell), 0, 0, value)
 
 
 cdef const void* capi_cell_word(object cell) except NULL:
-    return &live_cell(cell).word
+    return &cell_passed(cell).live().word
 
 
 cdef const uint8_t* capi_cell_guard(object cell) except NULL:
-    return &live_cell(cell).guard
+    return &cell_passed(cell).live().guard
 
 
 cdef int capi_cell_release(object cell) except -1:
-    cell_given(cell).release()
+    cell_passed(cell).release()
     return 0
 
 
 cdef object capi_listen(object facet, depwatch_listener listener, void* data):
-    cdef Listening listening = Listening()
+    cdef Listening listening = <Listening>Listening.__new__(Listening)
     check_listener(listener)
-    listening.facet = facet_given(facet)
+    listening.facet = facet_passed(facet)
     listening.listener.call.of_facet = listener
     listening.listener.data = data
     listening.listener.facet = listening.facet.id
@@ -279,7 +261,7 @@ cdef object capi_listen(object facet, depwatch_listener listener, void* data):
 
 
 cdef object capi_listen_functions(depwatch_function_listener listener, void* data):
-    cdef Listening listening = Listening()
+    cdef Listening listening = <Listening>Listening.__new__(Listening)
     check_listener(listener)
     watch_functions()
     listening.listener.call.of_functions = listener
@@ -300,11 +282,11 @@ cdef int capi_unlisten(object listening) except -1:
 
 
 cdef Py_ssize_t capi_drain() except -1:
-    return drain_all()
+    return drain_now()
 
 
 cdef object capi_listen_handle(uint32_t handle, depwatch_handle_listener listener, void* data):
-    cdef HandleListening listening = HandleListening()
+    cdef HandleListening listening = <HandleListening>HandleListening.__new__(HandleListening)
     check_listener(listener)
     check_handle(handle)
     listening.listener.call = listener
@@ -316,23 +298,23 @@ cdef object capi_listen_handle(uint32_t handle, depwatch_handle_listener listene
 
 
 cdef object capi_jump_label(object recorder, object facet, void* address, void* target, PyObject** value):
-    return guarded(recorder, facet, (<uintptr_t>address, <uintptr_t>target), value)
+    return guarded(recorder, facet, <JumpLabel>JumpLabel.__new__(JumpLabel), <uintptr_t>address, <uintptr_t>target, value)
 
 
 cdef const uint8_t* capi_label_guard(object given) except NULL:
-    cdef LabelReference label = label_given(given)
+    cdef JumpLabel label = label_passed(given)
     if label.label == NULL:
-        raise ReleasedError("the label was released: its code may be gone")
-    return &label.label.cell.guard
+        raise released("the label was released: its code may be gone")
+    return &label.cell.guard
 
 
 cdef int capi_label_release(object label) except -1:
-    label_given(label).release()
+    label_passed(label).release()
     return 0
 
 
 cdef object capi_listen_created(object code, depwatch_listener listener, void* data):
-    return capi_listen(native.naming.created_facet(code), listener, data)
+    return capi_listen(native.created_facet(code), listener, data)
 
 
 cdef extern from *:
@@ -341,10 +323,10 @@ cdef extern from *:
 cdef depwatch_api api
 
 
-def c_api(package_native, recorder_type, released_error, drain, id_of):
-    """The capsule of the C API, which reads and names facets by means of the package."""
-    global native, RecorderType, ReleasedError, drain_all, id_of_object
-    native, RecorderType, ReleasedError, drain_all, id_of_object = package_native, recorder_type, released_error, drain, id_of
+def c_api(package_native):
+    """The capsule of the C API, which names facets by means of the package."""
+    global native
+    native = package_native
     api.size = sizeof(depwatch_api)
     api.version = DEPWATCH_API_VERSION
     api.release = DEPWATCH_RELEASE

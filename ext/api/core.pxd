@@ -21,6 +21,7 @@ cdef extern from "index/dependents.h":
         uint32_t count
     void dependents_walk(DependentsWalk*, const Dependents*) noexcept nogil
     bint dependents_next(DependentsWalk*) noexcept nogil
+    uint32_t dependents_count(const Dependents*) noexcept nogil
 
 cdef extern from "watch/audit.h":
     int audit_module_classes() except -1
@@ -29,11 +30,6 @@ cdef extern from "index/pool.h":
     ctypedef struct Pool:
         uint32_t live
         uint32_t used
-
-cdef extern from "index/facet_list.h":
-    ctypedef struct FacetList:
-        pass
-    uint32_t facet_list_count(const FacetList*) noexcept nogil
 
 cdef extern from "index/edges.h":
     ctypedef struct DependentsOf:
@@ -54,30 +50,12 @@ cdef extern from "index/bytes.h":
     uint8_t* byte_at(uint8_t**, uint32_t) noexcept nogil
     bint bytes_use_avx2(bint) noexcept
 
-cdef extern from "index/graph.h":
-    ctypedef struct Graph:
-        Pool sets, lists
-        uint8_t** bytes
-        uint64_t n_edges
-    void graph_begin(Graph*) noexcept nogil
-    bint graph_reserve(Graph*, uint32_t n_facets, uint32_t n_handles) noexcept nogil
-    bint graph_add(Graph*, const uint32_t*, uint32_t n, const uint64_t* offsets, const uint32_t* facets) noexcept nogil
-    bint graph_remove(Graph*, const uint32_t*, uint32_t n) noexcept nogil
-    uint32_t* graph_facets(const Graph*, const uint32_t*, uint32_t n, uint64_t* offsets) noexcept nogil
-    FacetList* graph_list(const Graph*, uint32_t) noexcept nogil
-    void graph_break(Graph*, uint32_t) noexcept nogil
-    void graph_mend(Graph*, uint32_t) noexcept nogil
-    uint8_t* graph_union(Graph*, const uint32_t* facets, uint32_t n, size_t* size) noexcept nogil
-    const char* graph_wrong(const Graph*) noexcept nogil
-    void graph_free(Graph*) noexcept nogil
-
 cdef extern from "index/handles.h":
-    const int HANDLE_VALID, HANDLE_INVALID, HANDLE_GONE
     Pool handle_pool
     uint64_t dependency_count
     uint8_t* handle_byte(uint32_t) noexcept nogil
-    ctypedef struct Handle:
-        FacetList facets
+    ctypedef enum HandleState:
+        HANDLE_VALID, HANDLE_INVALID, HANDLE_GONE
 
 cdef extern from "facet/keys.h":
     ctypedef struct KeySlot:
@@ -97,6 +75,8 @@ cdef extern from "facet/objects.h":
     Pool object_pool
     Object* object_at(uint32_t) noexcept nogil
     uint32_t object_find(const void*) noexcept nogil
+    int object_kind(PyObject*) except -1
+    PyObject* module_dict(PyObject*) noexcept
 
 cdef extern from "index/address_map.h":
     ctypedef struct AddressSlot:
@@ -105,9 +85,13 @@ cdef extern from "index/address_map.h":
     ctypedef struct AddressMap:
         AddressSlot* slots
         uint32_t mask
+    AddressSlot address_map_nothing[1]
+    void* address_map_find(const AddressMap*, const void*) noexcept
+    bint address_map_insert(AddressMap*, const void*, void*) noexcept
+    void address_map_remove(AddressMap*, const void*) noexcept
 
 cdef extern from "action/entry.h":
-    ctypedef struct Entry:
+    ctypedef struct CEntry "Entry":
         PyObject* function
         PyObject* optimized
         const uint8_t* handle_byte
@@ -116,9 +100,9 @@ cdef extern from "action/entry.h":
     AddressMap entries_by_function
     void entry_learn(PyObject*) noexcept
     bint entry_is_free(PyObject*) noexcept
-    Entry* entry_of(PyObject*) noexcept
-    bint entry_install(Entry*) noexcept
-    void entry_remove(Entry*) noexcept
+    CEntry* entry_of(PyObject*) noexcept
+    bint entry_install(CEntry*) noexcept
+    void entry_remove(CEntry*) noexcept
     object entry_call_original(object function, object args, object kwargs)
 
 cdef extern from "action/cells.h":
@@ -145,8 +129,9 @@ cdef extern from "facet/facets.h":
     ctypedef enum FacetKind:
         FACET_KEY, FACET_GLOBAL, FACET_ATTRIBUTE, FACET_CODE, FACET_DEFAULTS, FACET_KWDEFAULTS
         FACET_EXISTENCE, FACET_ANY, FACET_CREATED, FACET_MRO
-    const int CAUSE_NONE, CAUSE_CHANGED, CAUSE_DIED, CAUSE_SUPERSEDED, CAUSE_UNSTABLE, CAUSE_LOST, CAUSE_UNWATCHABLE
-    const int CAUSE_AMBIGUOUS, CAUSE_CLASS
+    ctypedef enum Cause:
+        CAUSE_NONE, CAUSE_CHANGED, CAUSE_DIED, CAUSE_SUPERSEDED, CAUSE_UNSTABLE, CAUSE_LOST, CAUSE_UNWATCHABLE
+        CAUSE_AMBIGUOUS, CAUSE_CLASS
     ctypedef struct Facet:
         uint32_t owner, next_of_owner, changes, generation, readers, listeners, pins
         uint8_t kind
@@ -186,8 +171,9 @@ cdef extern from "action/retire.h":
     void handle_release(uint32_t) noexcept
 
 cdef extern from "facet/service.h":
-    const int CHANGE_ADDED, CHANGE_MODIFIED, CHANGE_DELETED, CHANGE_CLONED
-    const int CHANGE_CLEARED, CHANGE_DESTROYED, CHANGE_CREATED, CHANGE_MRO, CHANGE_CLASS
+    ctypedef enum Change:
+        CHANGE_ADDED, CHANGE_MODIFIED, CHANGE_DELETED, CHANGE_CLONED
+        CHANGE_CLEARED, CHANGE_DESTROYED, CHANGE_CREATED, CHANGE_MRO, CHANGE_CLASS
     ctypedef struct Service:
         bint scheduled, shutting_down
         int (*pending)(void*) noexcept
@@ -199,6 +185,14 @@ cdef extern from "facet/service.h":
 cdef extern from "event/queue.h":
     const int ATTRIBUTE_CODE, ATTRIBUTE_GLOBALS, ATTRIBUTE_DEFAULTS, ATTRIBUTE_KWDEFAULTS, ATTRIBUTE_CLOSURE
     const int ATTRIBUTE_NOT_APPLICABLE
+    ctypedef struct Detail:
+        PyObject* key
+        void* address
+        PyObject* new_value
+        PyObject* hearer
+        uint32_t facet, object, attribute
+        uint8_t change
+        bint broke
     ctypedef struct Queue:
         uint32_t count
         uint64_t taken, dropped
@@ -220,7 +214,6 @@ cdef extern from "watch/watch.h":
     unsigned watch_slots_taken() noexcept
 
 cdef extern from "notice/details.h":
-    PyObject* Unknown_value
     PyObject* hear_functions(PyObject* hearer) noexcept
 
 cdef extern from "notice/drain_control.h":
@@ -233,13 +226,44 @@ cdef extern from "notice/drain_control.h":
     int drain_raises() except -1
 
 cdef extern from "notice/settle.h":
-    const int NOTICE_DETAIL, NOTICE_HANDLE, NOTICE_RETIRED, NOTICE_RELEASED, NOTICE_LIFE
     ctypedef struct LookedAt:
         uint32_t* facets
         uint32_t n, capacity
-    int settle(object notices, object garbage, LookedAt*) except -1
-    void settle_end(LookedAt*, object garbage) noexcept
+    int settle(object garbage, LookedAt*) except -1
+    void settle_end(LookedAt*) noexcept
     void service_shut_down(object garbage) noexcept
+
+cdef extern from "facet/facets.h":
+    bint facet_has_value(const Facet*) noexcept
+
+cdef extern from "facet/kept.h":
+    ctypedef struct Kept:
+        pass
+    Kept* kept_first
+
+cdef extern from "notice/references.h":
+    void let_go_of_lonely(object garbage) noexcept
+    void touch_waiting() noexcept
+
+cdef extern from "notice/makers.h":
+    ctypedef struct NoticeMakers:
+        int (*detail)(const Detail*, PyObject*, PyObject*, PyObject*, int) except -1
+        int (*life)(const Detail*, PyObject*, const Detail*, PyObject*) except -1
+        int (*state)(uint32_t, HandleState, uint32_t, Cause) except -1
+        int (*retired)(uint32_t) except -1
+        uint64_t (*mark)() noexcept
+        int (*take_back)(uint64_t) noexcept
+        int (*gone)(uint32_t, bint) noexcept
+        int (*died)(uint32_t) noexcept
+        int (*freed)(uint32_t) noexcept
+    NoticeMakers notice_makers
+
+cdef extern from "notice/words.h":
+    object words_of_value(object)
+    object words_of_facet(uint32_t)
+    object words_of_change(Change, PyObject* before, PyObject* after, PyObject* filename, int line)
+    object words_of_cause(uint32_t, Cause, PyObject* change)
+    const char* const CAUSE_WORDS[]
 
 cdef extern from "<string.h>":
     void* memset(void*, int, size_t) noexcept nogil

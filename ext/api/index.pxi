@@ -1,4 +1,4 @@
-"""Part of _core: questions to the live index, and what is done to many handles at once."""
+"""Part of _core: questions to the live index, and what is done to all that depends on some objects."""
 
 
 cdef int collect(const Dependents* facets, array.array into) except -1:
@@ -9,96 +9,69 @@ cdef int collect(const Dependents* facets, array.array into) except -1:
     return 0
 
 
-def facets_concerned(address_owner, str name=None):
-    """The IDs of the facets that an event of this object (of this key, if name is given) concerns, as an array of uint32.
-
-    In no order; one that several keys concern comes several times.
-    """
-    cdef uint32_t id = object_find(<void*>address_owner)
-    cdef array.array facets = array.clone(IDS, 0, False)
+cdef int concerned_by_dict(PyObject* dict, PyObject* name, array.array into) except -1:
+    """The facets that an event of this dict concerns; of this key, if a name is given."""
+    cdef uint32_t id = object_find(dict)
     cdef Object* object
     cdef KeySlot* slot
     if id == NO_ID:
-        return facets
+        return 0
     object = object_at(id)
-    collect(&object.whole, facets)
-    if name is not None:
-        hash(name)
-        slot = keys_find(&object.keys, <PyObject*>name)
+    collect(&object.whole, into)
+    if name != NULL:
+        slot = keys_find(&object.keys, name)
         if slot != NULL:
-            collect(&slot.facets, facets)
+            collect(&slot.facets, into)
     elif object.keys.slots != NULL:
         for i in range(object.keys.mask + 1):
-            collect(&object.keys.slots[i].facets, facets)
-    return facets
+            collect(&object.keys.slots[i].facets, into)
+    return 0
 
 
-def dict_of_type(cls):
-    """The dict behind cls.__dict__, whose events tell of the type."""
-    return PyType_GetDict(<PyTypeObject*>cls)
+cdef int parts_concerned(PyObject* owner, str part, array.array into) except -1:
+    """The facets that are parts of this object; only this part and the whole, if one is given."""
+    cdef uint32_t id = object_find(owner)
+    id = NO_ID if id == NO_ID else object_at(id).first_facet
+    while id != NO_ID:
+        kind = facet_at(id).kind
+        if part is None or kind == FACET_ANY or KIND_NAMES[kind] == part:
+            array.extend_buffer(into, <char*>&id, 1)
+        id = facet_at(id).next_of_owner
+    return 0
 
 
-def parts_of(owner):
-    """The IDs of the facets that are parts of this object, as an array of uint32."""
-    cdef uint32_t id = object_find(<void*>owner)
+cdef int concerned(owner, str name, array.array into) except -1:
+    """The facets that a change of owner concerns; of this key, attribute or part, if a name is given. Raises Unwatchable."""
+    cdef PyObject* object = <PyObject*>owner
+    cdef PyObject* key = NULL if name is None else <PyObject*>name
+    if name is not None:
+        PyObject_Hash(name)  # of an exact str
+    if PyModule_Check(owner):
+        object = module_dict(object)
+        return 0 if object == NULL else concerned_by_dict(object, key, into)
+    if object_kind(object) < 0:
+        return -1
+    if PyDict_Check(owner):
+        return concerned_by_dict(object, key, into)
+    if PyType_Check(owner):
+        names = PyType_GetDict(<PyTypeObject*>owner)
+        concerned_by_dict(<PyObject*>names, key, into)
+        return 0 if name is not None else parts_concerned(object, None, into)
+    return parts_concerned(object, name, into)
+
+
+def dependents_of(owner, str name=None):
+    """The IDs of the handles that a change of this object concerns; of this key, attribute or part, if a name is given: in the
+    portable Roaring format. Raises Unwatchable."""
     cdef array.array facets = array.clone(IDS, 0, False)
-    if id != NO_ID:
-        id = object_at(id).first_facet
-        while id != NO_ID:
-            array.extend_buffer(facets, <char*>&id, 1)
-            id = facet_at(id).next_of_owner
-    return facets
-
-
-def retire_dependents(const uint32_t[::1] facets not None, list kept, str reason):
-    """Retire all handles that depend on any of these facets, at once, and give their holders, in kept[ID], the reason.
-
-    The IDs of those that were not retired before, as an array of uint32.
-    """
-    cdef DependentsWalk walk
-    cdef array.array retired = array.clone(IDS, 0, False)
-    drain_begins()  # they are told why before anybody is told that
-    try:
-        for i in range(len(facets)):
-            dependents_walk(&walk, &facet_at(facets[i]).handles)
-            while dependents_next(&walk):
-                for j in range(walk.count):
-                    if handle_byte(walk.ids[j])[0] != BYTE_RETIRED:
-                        array.extend_buffer(retired, <char*>&walk.ids[j], 1)
-                        handle_retire(walk.ids[j])
-        for number in retired:
-            if number < len(kept) and kept[number] is not None:
-                insist(kept[number]._retired, (number, reason))
-    finally:
-        drain_ends()
-    drain_raises()
-    return retired
-
-
-def check_index():
-    """Whether the index is as it must be: raises AssertionError. Cost: each dependency is looked up."""
-    cdef const char* wrong = index_wrong()
-    if wrong != NULL:
-        raise AssertionError(wrong.decode())
-
-
-cdef Gathering gathering
-
-
-def handles_of(const uint32_t[::1] facets not None):
-    """The IDs of the handles that depend on any of these facets, in the portable Roaring format.
-
-    Raises IndexError for what is no facet ID.
-    """
-    cdef uint32_t n = <uint32_t>len(facets)
+    cdef uint32_t n
     cdef bytes portable
-    for i in range(n):
-        if facets[i] >= facet_pool.used:
-            raise IndexError(f"{facets[i]} is no facet ID: they are below {facet_pool.used}")
+    concerned(owner, name, facets)
+    n = <uint32_t>len(facets)
     if not gathering_reserve(&gathering, handle_pool.used):
         raise MemoryError()
     if n:
-        gathering_add_facets(&gathering, &handles_of_facets, &facets[0], n)
+        gathering_add_facets(&gathering, &handles_of_facets, facets.data.as_uints, n)
     try:
         portable = PyBytes_FromStringAndSize(NULL, <Py_ssize_t>gathering_size(&gathering))
     except MemoryError:
@@ -106,3 +79,68 @@ def handles_of(const uint32_t[::1] facets not None):
         raise
     gathering_write(&gathering, <uint8_t*>PyBytes_AS_STRING(portable))
     return portable
+
+
+cdef Gathering gathering
+
+
+def retire_dependents(list objects, reason):
+    """Retire all handles that depend on any of these objects, in one step, and give their holders the reason.
+
+    The IDs of those that were not retired before, as an array of uint32. Raises TypeError, Unwatchable: then none is retired.
+    """
+    cdef array.array facets = array.clone(IDS, 0, False), retired
+    cdef DependentsWalk walk
+    cdef Holder holder
+    cdef size_t most = 0, n = 0
+    cdef uint32_t number
+    reason = check_reason(reason)
+    for owner in objects:
+        concerned(owner, None, facets)
+    for i in range(len(facets)):
+        most += dependents_count(&facet_at(facets.data.as_uints[i]).handles)
+    retired = array.clone(IDS, <Py_ssize_t>most, False)
+    for i in range(len(facets)):
+        dependents_walk(&walk, &facet_at(facets.data.as_uints[i]).handles)
+        while dependents_next(&walk):
+            for j in range(walk.count):
+                number = walk.ids[j]
+                if handle_byte(number)[0] == BYTE_RETIRED:
+                    continue
+                holder = holder_of(number)
+                if holder is not None:
+                    holder.give_reason(number, reason)
+                handle_retire(number)
+                retired.data.as_uints[n] = number
+                n += 1
+    array.resize(retired, <Py_ssize_t>n)
+    return retired
+
+
+def explanation(Handle handle not None):
+    """(byte, why it was retired, number of assumptions, [(facet, what broke it last or None), ...] of those that do not hold
+    now), in words, all of one moment. Raises Released."""
+    cdef uint64_t ends[2]
+    cdef uint32_t number = handle.live()
+    cdef FacetNotes known
+    cdef Facet* facet
+    facets = handles_facets(&number, 1, ends)
+    if facets == NULL:
+        raise MemoryError()
+    try:
+        broken = []
+        for i in range(ends[1]):
+            facet = facet_at(facets[i])
+            if facet.recorded != NULL and not facet.holds:
+                known = notes_of(facets[i])
+                broken.append((words_of_facet(facets[i]), None if known is None else known.broke))
+        return handle_byte(number)[0], handle.why_retired, ends[1], broken
+    finally:
+        free(facets)
+
+
+def check_index():
+    """Whether the index is as it must be: raises AssertionError. Cost: each dependency is looked up."""
+    cdef const char* wrong = index_wrong()
+    if wrong != NULL:
+        raise AssertionError(wrong.decode())

@@ -2,6 +2,7 @@
 
 #include "action/action.h"
 #include "notice/look.h"
+#include "notice/words.h"
 #include "watch/errors.h"
 #include "watch/watch.h"
 
@@ -35,8 +36,11 @@ PyObject *facet_read(uint32_t id, unsigned unstable_after, uint32_t *generation)
         return NULL;
     }
     if (facet->breaks >= unstable_after) {
-        PyErr_Format(Unstable_error, "it has broken %u times, the limit is %u: load it at run time or use a value cell",
-                     (unsigned)facet->breaks, unstable_after);
+        PyObject *words = words_of_facet(id);
+        if (words != NULL)
+            PyErr_Format(Unstable_error, "%U: it has broken %u times, the limit is %u: load it at run time or use a value cell",
+                         words, (unsigned)facet->breaks, unstable_after);
+        Py_XDECREF(words);
         return NULL;
     }
     if (facet_has_value(facet) && facet->current == NULL)

@@ -10,7 +10,7 @@ AddressMap objects_by_address = {.slots = address_map_nothing};
 
 /* --- use and release --------------------------------------------------------------------------------------------- */
 
-static int kind_of(PyObject *object)
+int object_kind(PyObject *object)
 {
     if (PyDict_Check(object))
         return OBJECT_DICT;
@@ -52,7 +52,7 @@ uint32_t object_use(PyObject *object)
         object_at(id)->uses++;
         return id;
     }
-    int kind = kind_of(object);
+    int kind = object_kind(object);
     if (kind < 0)
         return NO_ID;
     id = pool_take(&object_pool);

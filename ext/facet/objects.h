@@ -65,7 +65,16 @@ static inline bool has_plain_keys(Object *dict)
     return dict->keys_are == KEYS_PLAIN;
 }
 
-/* Safe points only from here on. The ID of an object, watched from now on, with one use added;
+/* The dict of a module; NULL once the collector has cleared the module. Borrowed. */
+static inline PyObject *module_dict(PyObject *module)
+{
+    PyObject *dict = *(PyObject **)((char *)module + PyModule_Type.tp_dictoffset);
+    return dict != NULL && PyDict_Check(dict) ? dict : NULL;
+}
+
+/* Safe points only from here on. What it is, or -1 with Unwatchable set: CPython reports no changes of it. */
+int object_kind(PyObject *object);
+/* The ID of an object, watched from now on, with one use added;
  * NO_ID with an exception set when it cannot be watched. */
 uint32_t object_use(PyObject *object);
 /* One use less; without uses, an object is watched no longer and its ID is free again. */

@@ -4,10 +4,9 @@
 
 #include <Python.h>
 
-extern PyObject *Unknown_value; /* owned for the life of the process: depwatch.UNKNOWN, set at import */
-
-/* Takes the oldest detail off the queue: appends its notice. -1 with an exception set: it is lost. */
-int take_detail(PyObject *notices, PyObject *garbage);
+/* Tells all that is queued, and takes it off. Runs no Python, so nothing is added meanwhile. -1 with MemoryError set: what is
+ * left stays queued. */
+int take_details(PyObject *garbage);
 /* All go to garbage, untold. */
 void details_drop(PyObject *garbage);
 /* Who hears of every function from now on (NULL: nobody). Returns who did, for the caller to DECREF, or NULL. */

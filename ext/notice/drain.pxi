@@ -1,196 +1,339 @@
-"""The drain: settles, lets Python put what happened into words, and makes the calls that are due.
+"""The drain: settles the core, which tells what happened to the makers here; then makes the calls that are due.
 
-A signal handler of the program can run, and raise, wherever Python code of ours begins or loops. Of what is due nothing
-may be lost for that. So what has an effect here is done in C, where no handler runs; Python code that is called in
-between is called again, and leaves alone what it has done before; and what the handler raised is raised when all is done.
+Settling is one step of C: no code of the program runs in it but look-ups of odd keys, and a notice names objects, not numbers.
+Notices wait in one queue of the process. A drain that is started by a callback goes on with it; what events cause meanwhile is
+told by a later drain. Out of memory, what is not told yet stays where it was.
 """
 
-cdef extern from *:
-    int Py_GetRecursionLimit()
+
+@cython.final
+@cython.auto_pickle(False)
+cdef class Notice(Ours):
+    """One call that is due."""
+
+    cdef Notice next
+    cdef uint64_t number
+    cdef object subject    # a Subscription, a Handle, or a Hearer
+    cdef object callback   # of a handle
+    cdef object argument   # an Event; of a Hearer a tuple
+    cdef HandleState state # of a handle
 
 
-def unsettled():
-    """Whether anything has happened that a drain must look at."""
-    return service_unsettled()
+cdef Notice first_notice = None, last_notice = None
+cdef uint64_t notices_made = 0
 
 
-cdef uint64_t silences = 0  # times that nobody was to hear any more
+cdef int enter_notice(subject, callback, argument, HandleState state=HANDLE_VALID) except -1:
+    global first_notice, last_notice, notices_made
+    notice = <Notice>Notice.__new__(Notice)
+    notice.subject, notice.callback, notice.argument, notice.state = subject, callback, argument, state
+    notices_made += 1
+    notice.number = notices_made
+    if last_notice is None:
+        first_notice = notice
+    else:
+        last_notice.next = notice
+    last_notice = notice
+    return 0
 
 
-def hear(hearer):
-    """Queue the life of every function of the process for this hearer from now on; for None: of no function.
+cdef Notice take_notice():
+    """The oldest one."""
+    global first_notice, last_notice
+    notice = first_notice
+    first_notice = notice.next
+    notice.next = None
+    if first_notice is None:
+        last_notice = None
+    return notice
+
+
+# --- makers: see makers.h ---------------------------------------------------------------------------------------------
+
+
+cdef object holder_of(uint32_t handle):
+    """Who holds it, or None: C code, or nobody any more."""
+    return holders[handle] if handle < <size_t>len(holders) else None
+
+
+cdef int make_state(uint32_t handle, HandleState state, uint32_t facet, Cause cause) except -1:
+    cdef Holder holder = holder_of(handle)
+    cdef FacetNotes known
+    if holder is None or holder.was_released:
+        return 0
+    if state == HANDLE_GONE:  # its callback is called when it is purged, like that of one which was retired by hand
+        known = notes_of(facet)
+        broke = None if known is None else known.broke
+        return holder.give_reason(handle, words_of_cause(facet, cause, NULL if broke is None else <PyObject*>broke))
+    callback = holder.on_resume if state == HANDLE_VALID else holder.on_invalidate
+    return 0 if callback is None else enter_notice(holder.handle_of(handle), callback, None, state)
+
+
+cdef int make_retired(uint32_t handle) except -1:
+    cdef Holder holder = holder_of(handle)
+    if holder is None or holder.was_released or not holder.tells_end(handle):
+        return 0
+    return enter_notice(holder.handle_of(handle), holder.on_retire, None, HANDLE_GONE)
+
+
+cdef int handle_gone(uint32_t handle, bint released) noexcept:
+    cdef Holder holder = holder_of(handle)
+    if holder is None:
+        return 0
+    if released:
+        holder.purged()
+    discard(holder)
+    holders[handle] = None
+    return 0
+
+
+cdef object part_of(Facet* facet, PyObject* key):
+    """The key or attribute, or the part of the function, that an event is about."""
+    if facet.kind == FACET_ANY:
+        return <object>key if key != NULL and PyUnicode_CheckExact(<object>key) else None
+    return KIND_NAMES[facet.kind] if facet.name == NULL else <object>facet.name
+
+
+cdef object or_unknown(PyObject* value):
+    return UNKNOWN if value == NULL else <object>value
+
+
+cdef object words_of(PyObject* value, bint is_gone):
+    """None: it was not told."""
+    return words_of_value(<object>value) if value != NULL else GONE if is_gone else None
+
+
+cdef str GONE = "<an object that is gone>"
+
+
+cdef int make_detail(const Detail* detail, PyObject* old_value, PyObject* new_value, PyObject* filename, int line) except -1:
+    cdef FacetNotes known = notes_of(detail.facet)
+    if detail.broke:
+        if known is None:
+            known = make_notes(detail.facet)
+        has_value = facet_has_value(facet_at(detail.facet)) and detail.change == CHANGE_MODIFIED
+        before, after = words_of(old_value, has_value), words_of(new_value, has_value)
+        known.broke = words_of_change(<Change>detail.change, NULL if before is None else <PyObject*>before,
+                                      NULL if after is None else <PyObject*>after, filename, line)
+    if known is None or not known.subscriptions:
+        return 0
+    event = tuple_of(EventType, (
+        CHANGES_BY_NUMBER[detail.change], detail.object, part_of(facet_at(detail.facet), detail.key), or_unknown(old_value),
+        or_unknown(new_value), None if filename == NULL else <object>filename, line if line > 0 else None))
+    mark = mark_notices()
+    try:
+        for subscription in known.subscriptions:
+            enter_notice(subscription, None, event)
+    except MemoryError:
+        take_back_notices(mark)
+        raise
+    return 0
+
+
+cdef int make_life(const Detail* detail, PyObject* function, const Detail* end, PyObject* value) except -1:
+    cdef Hearer hearer = <Hearer>detail.hearer
+    if hearer.switched_off != times_switched_off:
+        return 0
+    if function == NULL:
+        about = tuple_of(DestroyedFunctionType, (
+            PyLong_FromVoidPtr(detail.address), "" if end == NULL or end.key == NULL else <object>end.key,
+            UNKNOWN if end == NULL else <object>end.new_value))
+    else:
+        about = <object>function
+    new_value = None if detail.change == CHANGE_DESTROYED else or_unknown(value)
+    told = (FUNCTION_EVENTS_BY_NUMBER[detail.change], about, FUNCTION_ATTRIBUTES_BY_NUMBER[detail.attribute], new_value)
+    return enter_notice(hearer, None, told)
+
+
+cdef uint64_t mark_notices() noexcept:
+    return notices_made
+
+
+cdef int take_back_notices(uint64_t mark) noexcept:
+    """What they hold is still queued, or somebody's: no destructor runs."""
+    global first_notice, last_notice, notices_made
+    cdef Notice last = None, each = first_notice
+    while each is not None and each.number <= mark:
+        last, each = each, each.next
+    if last is None:
+        first_notice = None
+    else:
+        last.next = None
+    last_notice = last
+    notices_made = mark
+    drop_chain(each)
+    return 0
+
+
+cdef int drop_chain(Notice first) noexcept:
+    """One after the other: a chain that is dropped as a whole could be too deep for the C stack."""
+    while first is not None:
+        first, first.next = first.next, None
+    return 0
+
+
+notice_makers.detail = make_detail
+notice_makers.life = make_life
+notice_makers.state = make_state
+notice_makers.retired = make_retired
+notice_makers.mark = mark_notices
+notice_makers.take_back = take_back_notices
+notice_makers.gone = handle_gone
+notice_makers.died = facet_died
+notice_makers.freed = facet_freed
+
+
+# --- the life of functions --------------------------------------------------------------------------------------------
+
+
+cdef uint64_t times_switched_off = 0
+
+
+@cython.final
+@cython.auto_pickle(False)
+cdef class Hearer(Ours):
+    """A lifecycle callback as it was set. What waits for it is still delivered when another follows, not when it is None."""
+
+    cdef object callback
+    cdef uint64_t switched_off  # how often the callback was set to None before
+
+
+def set_hearer(callback):
+    """Queue the life of every function of the process for this callback from now on; for None: of no function.
 
     Raises Unwatchable if no watcher slot is free. When the interpreter ends, nobody hears any more.
     """
-    global silences
-    cdef PyObject* before
+    global times_switched_off
+    cdef Hearer hearer = None
     if service.shutting_down:
         return
-    if hearer is None:
-        silences += 1
+    if callback is None:
+        times_switched_off += 1
     else:
         watch_functions()
-        hearer.silences = silences
+        hearer = <Hearer>Hearer.__new__(Hearer)
+        hearer.callback, hearer.switched_off = callback, times_switched_off
     before = hear_functions(NULL if hearer is None else <PyObject*>hearer)
     if service_unsettled():
-        service_schedule()  # what waits for nobody must not keep its functions alive until the next event
+        service_schedule()  # what waits for nobody must not keep anything until the next event
     if before != NULL:
         Py_DECREF_stolen(before)
 
 
-def silenced(hearer):
-    """Whether hear(None) came after this hearer was set."""
-    return hearer.silences != silences
+def get_hearer():
+    """The callback that hears of every function now, or None."""
+    return None if service.hearer == NULL else (<Hearer>service.hearer).callback
 
 
-def hearer():
-    """Who hears of every function now, or None."""
-    return None if service.hearer == NULL else <object>service.hearer
+# --- calls ------------------------------------------------------------------------------------------------------------
 
 
-cdef enum:
-    TRIES = 8 # again, of a call that raises
-
-
-cdef insist(function, tuple arguments):
-    """What function(*arguments) returns. It is called again after an exception: that is a signal handler's, and waits.
-
-    One that keeps coming is the function's own, and is raised.
-    """
-    cdef list interruptions = []
-    while True:
-        try:
-            result = function(*arguments)
-        except BaseException as error:
-            if len(interruptions) == TRIES or isinstance(error, MemoryError):
-                raise
-            interruptions.append(error)
-        else:
-            for error in interruptions:
-                PyErr_SetRaisedException_stolen(error)
-                drain_interrupted()
-            return result
-
-
-cdef class Insisted:
-    """A callback of depwatch's own: may be called twice, and must then leave alone what it has done before."""
-
-    cdef object function
-
-    def __init__(self, function):
-        self.function = function
-
-    def __call__(self, *arguments):
-        return insist(self.function, arguments)
-
-
-cdef object let_go(list kept, uint32_t number):
-    """Who holds this handle; not any more. None: a package that was imported anew does not know those of the one before."""
-    if number >= len(kept):
-        return None
-    holder = kept[number]
-    kept[number] = None
-    return holder
-
-
-cdef list name_holders(list notices, list kept):
-    """The notices with whoever holds the handle in place of its ID, which may mean another one as soon as Python runs."""
-    cdef list named = []
-    cdef tuple notice
-    for notice in notices:
-        kind = notice[0]
-        if kind == NOTICE_HANDLE:
-            holder = kept[notice[1]] if notice[1] < len(kept) else None
-            if holder is not None:
-                named.append((kind, holder, *notice[1:]))
-        elif kind == NOTICE_RETIRED:
-            holder = let_go(kept, notice[1])
-            if holder is not None:
-                named.append((kind, holder, notice[1]))
-        elif kind == NOTICE_RELEASED:
-            for number in array.array("I", notice[1]):
-                holder = let_go(kept, number)
-                if holder is not None:
-                    named.append((kind, holder))
-        else:
-            named.append(notice)
-    return named
-
-
-cdef int forget(const LookedAt* gone, tuple by_facet, list garbage) except -1:
-    """What the dicts have of these facets goes to garbage."""
-    cdef dict each
-    for i in range(gone.n):
-        for each in by_facet:
-            garbage.append(each.pop(gone.facets[i], None))
+cdef int call(callback, argument, bint unpacked) noexcept:
+    """What it raises goes to sys.unraisablehook, like an exception in a destructor. Needs no memory of ours."""
+    cdef PyObject* result = (PyObject_Call(callback, argument, NULL) if unpacked
+                             else PyObject_CallOneArg(callback, argument))
+    if result == NULL:
+        PyErr_WriteUnraisable(callback)
+    else:
+        Py_DECREF_stolen(result)
     return 0
 
 
-cdef settle_all(dict digests, tuple by_facet, list kept):
-    """(what to call with what, last first; error or None). What happened is as settle.h describes."""
+cdef int deliver(Notice notice) noexcept:
+    """How many calls were made: whoever was cancelled or released in between is not called."""
+    cdef Handle handle
+    subject = notice.subject
+    if type(subject) is Subscription:
+        if (<Subscription>subject).cancelled:
+            return 0
+        call((<Subscription>subject).listener, notice.argument, False)
+        return 1
+    if type(subject) is Hearer:
+        if (<Hearer>subject).switched_off != times_switched_off:
+            return 0
+        call((<Hearer>subject).callback, notice.argument, True)
+        return 1
+    handle = subject
+    if handle.was_released:
+        return 0
+    count = 0
+    if notice.state == HANDLE_GONE and handle.entries is not None:
+        remove_entries(handle)
+        drop_discarded()
+        count = 1
+    if notice.callback is None:
+        return count
+    call(notice.callback, handle, False)
+    return count + 1
+
+
+cdef int settle_all() except -1:
+    """Settles, and drops what is let go: destructors run when no state is in the making any more."""
     cdef LookedAt looked_at = LookedAt(NULL, 0, 0)
-    notices, garbage, deliveries, error = [], [], [], None
+    garbage = []
     try:
-        settle(notices, garbage, &looked_at)
-    except BaseException as exception:
-        error = exception
-    try:
-        for notice in name_holders(notices, kept):
-            try:
-                deliveries += insist(digests[notice[0]], (notice,))
-            except BaseException as exception:
-                error = exception
+        settle(garbage, &looked_at)
     finally:
-        notice = None
-        notices.clear()
-        garbage.clear()  # destructors may run now
-        settle_end(&looked_at, garbage)
-        forget(&looked_at, by_facet, garbage)  # before any Python, which could use the IDs anew
-        free(looked_at.facets)
         garbage.clear()
-    deliveries.reverse()
-    return deliveries, error
+        settle_end(&looked_at)
+        drop_discarded()
+    return 0
 
 
-cdef call(callback, tuple arguments):
-    """What it raises goes to sys.unraisablehook, like an exception in a destructor."""
-    try:
-        callback(*arguments)
-    except BaseException as error:
-        PyErr_SetRaisedException_stolen(error)
-        PyErr_WriteUnraisable(callback)
+cdef int drop_lonely() except -1:
+    """What has been told was the last that had some values beside depwatch."""
+    if kept_first != NULL:
+        garbage = []
+        let_go_of_lonely(garbage)
+        touch_waiting()
+        garbage.clear()
+    return 0
 
 
-def tell(subscription, event):
-    """Call the listener, unless that was cancelled."""
-    if subscription._facets or event.change == CHANGE_DESTROYED:
-        call(subscription.listener, (event,))
+cdef bint unsettled_now() noexcept:
+    return service_unsettled() or first_notice is not None
 
 
-def tell_hearer(hearer, *told):
-    """Call whoever hears of every function, unless that was silenced."""
-    if hearer.silences == silences:
-        call(hearer.callback, told)
+def unsettled():
+    """Whether anything has happened that a drain must look at."""
+    return unsettled_now()
 
 
-def drain(dict digests, tuple by_facet, list kept):
-    """Settle, then make the calls [(callback, arguments), ...] that digests[kind](notice) returns for each notice, in this
-    order; return how many. Facet IDs keep their meaning until all are digested; then those of facets that are gone are
-    taken out of the dicts by_facet. kept: by ID, whoever holds a handle; notices of handles have it, and those of handles
-    that end take it out: (kind, facet, object, change, broke, key, old, new, filename, line) for a detail,
-    (kind, holder, handle, state, facet, cause), (kind, holder, handle) retired, (kind, holder) released, and life.
+def drain():
+    """Settle and deliver all that has happened; return the number of listeners and callbacks called (and of retired
+    handles whose entries were removed).
 
-    Raises MemoryError of settling, and what signal handlers raised while Python code of ours ran, after all is done.
+    Runs by itself soon after an event, in the main thread when that is in no drain; call it to have everything
+    delivered now, in any thread, also from a listener. Events that listeners cause are delivered by the next drain;
+    after 8 that each caused the next, that waits for another event. Cost: about 100 ns if nothing happened.
+
+    What a signal handler raises inside a listener is the listener's, like anything that it raises; in a key's own
+    `__hash__` or `__eq__`, while depwatch looks again, it is raised when all is delivered. Listeners can call 100 deep,
+    however near the recursion limit the program is. Raises MemoryError when all that could be delivered is; what is left
+    is delivered by a later drain.
     """
+    return drain_now()
+
+
+cdef Py_ssize_t drain_now() except -1:
+    cdef Notice notice
+    if not unsettled_now():
+        return 0
+    count, error = 0, None
     drain_begins()
     try:
-        deliveries, error = settle_all(digests, by_facet, kept)
-        count = len(deliveries)
-        while deliveries:
-            callback, arguments = deliveries.pop()
-            call(callback, arguments)
+        try:
+            settle_all()
+        except BaseException as exception:
+            error = exception
+        last = notices_made
+        while first_notice is not None and first_notice.number <= last:
+            notice = take_notice()
+            count += deliver(notice)
+        notice = None
+        drop_lonely()
     finally:
-        callback = arguments = None  # what dies now is for the next drain too
+        notice = None  # what dies now is for the next drain too
         drain_ends()
     drain_raises()
     if error is not None:

@@ -1,17 +1,14 @@
-#define PY_SSIZE_T_CLEAN
 #include "notice/handle_notices.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "action/retire.h"
 #include "facet/facets.h"
 #include "facet/service.h"
 #include "index/handles.h"
-#include "notice/garbage.h"
-#include "notice/settle.h"
+#include "notice/makers.h"
 
-int tell_handles(uint32_t id, PyObject *notices)
+int tell_handles(uint32_t id)
 {
     Facet *facet = facet_at(id);
     DependentsWalk walk;
@@ -21,7 +18,7 @@ int tell_handles(uint32_t id, PyObject *notices)
             continue;
         if (facet->cause == CAUSE_UNSTABLE && facet->breaks < handle_at(handle)->unstable_after)
             continue; /* it puts up with this facet: if it is retired, another will say why */
-        if (append(notices, Py_BuildValue("iIiIi", (int)NOTICE_HANDLE, handle, (int)state, id, (int)facet->cause)) < 0)
+        if (notice_makers.state(handle, state, id, (Cause)facet->cause) < 0)
             return -1;
         handle_at(handle)->told = (uint8_t)state & 0x1f;
         if (state == HANDLE_GONE)
@@ -55,35 +52,26 @@ static void leave_retired(const uint32_t *handles, uint32_t n)
     }
 }
 
-/* Appends what is to be told of the end of these handles, all of it or nothing. */
-static int tell_purged(const uint32_t *handles, uint32_t n, PyObject *notices)
+/* Tells of those that are retired and not given up, of all or of none. */
+static int tell_retired(const uint32_t *handles, uint32_t n)
 {
-    uint32_t n_released = 0;
-    PyObject *told = PyList_New(0), *ids = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)n * 4);
-    int result = told == NULL || ids == NULL ? -1 : 0;
-    for (uint32_t i = 0; i < n && result == 0; i++) {
-        if (handle_at(handles[i])->released)
-            memcpy(PyBytes_AS_STRING(ids) + 4 * (size_t)n_released++, &handles[i], 4);
-        else
-            result = append(told, Py_BuildValue("iI", (int)NOTICE_RETIRED, handles[i]));
-    }
-    if (result == 0 && n_released != 0)
-        result = append(told, Py_BuildValue("iy#", (int)NOTICE_RELEASED, PyBytes_AS_STRING(ids), 4 * (Py_ssize_t)n_released));
-    if (result == 0)
-        result = PyList_SetSlice(notices, PyList_GET_SIZE(notices), PyList_GET_SIZE(notices), told);
-    Py_XDECREF(told);
-    Py_XDECREF(ids);
-    return result;
+    uint64_t mark = notice_makers.mark();
+    for (uint32_t i = 0; i < n; i++)
+        if (!handle_at(handles[i])->released && notice_makers.retired(handles[i]) < 0) {
+            notice_makers.take_back(mark);
+            return -1;
+        }
+    return 0;
 }
 
-int purge_retired(PyObject *notices)
+int purge_retired(void)
 {
     uint32_t n, *handles = take_retired(&n);
     if (handles == NULL) {
         PyErr_NoMemory();
         return -1;
     }
-    int result = n == 0 ? 0 : tell_purged(handles, n, notices);
+    int result = tell_retired(handles, n);
     if (result < 0)
         leave_retired(handles, n);
     else
@@ -92,6 +80,7 @@ int purge_retired(PyObject *notices)
         Handle *handle = handle_at(handles[i]);
         handle->queued = false;
         handle->told = HANDLE_GONE;
+        notice_makers.gone(handles[i], handle->released);
         if (handle->released)
             handle_free(handles[i]);
     }

@@ -2,12 +2,11 @@
 #ifndef DW_HANDLE_NOTICES_H
 #define DW_HANDLE_NOTICES_H
 
-#include <Python.h>
 #include <stdint.h>
 
-/* Appends a notice for each handle of the facet whose state is not the one last told. -1 with an exception set. */
-int tell_handles(uint32_t facet, PyObject *notices);
-/* Takes all retired handles out of the index, and appends notices of that. -1 with an exception set: later. */
-int purge_retired(PyObject *notices);
+/* Tells of each handle of the facet whose state is not the one last told. -1 with MemoryError set: the rest later. */
+int tell_handles(uint32_t facet);
+/* Takes all retired handles out of the index, and tells of that. -1 with MemoryError set: later. */
+int purge_retired(void);
 
 #endif

@@ -9,6 +9,7 @@
 #include "notice/drain_control.h"
 #include "notice/garbage.h"
 #include "notice/handle_notices.h"
+#include "notice/makers.h"
 #include "notice/references.h"
 #include "watch/extra_dicts.h"
 #include "watch/watch.h"
@@ -51,18 +52,19 @@ static int batch_take(LookedAt *batch)
 }
 
 /* Facets with a cause first: a handle that a death retired must not be reported as broken by another facet. */
-static int tell_batch(const LookedAt *batch, PyObject *notices)
+static int tell_batch(const LookedAt *batch)
 {
     for (uint32_t i = 0; i < batch->n; i++)
-        if (facet_at(batch->facets[i])->cause != CAUSE_NONE && tell_handles(batch->facets[i], notices) < 0)
+        if (facet_at(batch->facets[i])->cause != CAUSE_NONE && tell_handles(batch->facets[i]) < 0)
             return -1;
     for (uint32_t i = 0; i < batch->n; i++)
-        if (tell_handles(batch->facets[i], notices) < 0)
+        if (tell_handles(batch->facets[i]) < 0)
             return -1;
     return 0;
 }
 
-static int settle_batch(LookedAt *batch, PyObject *notices, PyObject *garbage)
+/* A look can run Python: what events that queued is told before anything that it is about is freed. */
+static int settle_batch(LookedAt *batch, PyObject *garbage)
 {
     while (service.first_touched != NO_ID || service.first_retired != NO_ID) {
         while (service.first_touched != NO_ID) {
@@ -73,7 +75,7 @@ static int settle_batch(LookedAt *batch, PyObject *notices, PyObject *garbage)
                 if (look_again(batch->facets[next++], garbage) < 0)
                     return -1;
         }
-        if (tell_batch(batch, notices) < 0 || purge_retired(notices) < 0)
+        if (take_details(garbage) < 0 || tell_batch(batch) < 0 || purge_retired() < 0)
             return -1;
     }
     return 0;
@@ -86,18 +88,16 @@ static void unwatch_extra_dicts(void)
             unwatch_dict(dict);
 }
 
-int settle(PyObject *notices, PyObject *garbage, LookedAt *looked_at)
+int settle(PyObject *garbage, LookedAt *looked_at)
 {
-    int result = 0;
     service.settling++; /* what this touches, this looks at: no pending call for it */
     take_unfinished();
     (void)kept_reserve(2 * kept_values.count);
-    for (uint32_t n = queue.count; n > 0 && queue.count > 0 && result == 0; n--)
-        result = take_detail(notices, garbage);
+    int result = take_details(garbage);
     if (result == 0) {
         let_go_of_lonely(garbage);
         touch_waiting();
-        result = settle_batch(looked_at, notices, garbage);
+        result = settle_batch(looked_at, garbage);
     }
     for (uint32_t i = 0; i < looked_at->n && result < 0; i++)
         facet_touch(looked_at->facets[i]); /* nothing is lost: the next drain goes on */
@@ -109,18 +109,22 @@ int settle(PyObject *notices, PyObject *garbage, LookedAt *looked_at)
     return result;
 }
 
-void settle_end(LookedAt *looked_at, PyObject *garbage)
+void settle_end(LookedAt *looked_at)
 {
-    uint32_t n_freed = 0;
-    let_go_of_lonely(garbage); /* the notices had the last other reference */
-    touch_waiting();
+    bool told = queue.count == 0; /* else destructors ran after settle(): the next drain tells what they did, and frees then */
     for (uint32_t i = 0; i < looked_at->n; i++) {
         uint32_t id = looked_at->facets[i];
-        facet_at(id)->pins--;
+        Facet *facet = facet_at(id);
+        if (!told)
+            facet_touch(id);
+        if (facet->dead && !facet->touched)
+            notice_makers.died(id);
+        facet->pins--;
         if (facet_free_if_unused(id))
-            looked_at->facets[n_freed++] = id;
+            notice_makers.freed(id);
     }
-    looked_at->n = n_freed;
+    free(looked_at->facets);
+    *looked_at = (LookedAt){0};
 }
 
 void service_shut_down(PyObject *garbage)

@@ -11,27 +11,17 @@
 #include <Python.h>
 #include <stdint.h>
 
-typedef enum NoticeKind {
-    NOTICE_DETAIL, /* (kind, facet, object, change, broke, key, old, new, filename, line) */
-    NOTICE_HANDLE, /* (kind, handle, HandleState, facet, Cause): it is now in this state, because of that facet */
-    NOTICE_RETIRED, /* (kind, handle): its edges are gone */
-    NOTICE_RELEASED, /* (kind, bytes of uint32): the edges and the IDs of these handles are gone */
-    NOTICE_LIFE    /* (kind, hearer, change, function, FunctionAttribute, new value); function is (id, qualname, code) of
-                      a dead one */
-} NoticeKind;
-
 typedef struct LookedAt {
     uint32_t *facets; /* owned, each pinned: looking at one can run Python, and that another drain */
     uint32_t n, capacity;
 } LookedAt;
 
-/* Appends tuples as above to notices (a list), in the order in which things happened. Values that are let go are
- * appended to garbage: dropping that list may run destructors. Every facet that was looked at is added to looked_at and
- * stays until settle_end. -1 with an exception set: what is left comes next time. */
-int settle(PyObject *notices, PyObject *garbage, LookedAt *looked_at);
-/* Frees those facets that nobody needs, once their notices are read. The first *n facets are then the freed ones. Values that
- * nobody else has any more go to garbage. */
-void settle_end(LookedAt *looked_at, PyObject *garbage);
+/* Tells what happened, in that order, through notice_makers. Values that are let go are appended to garbage (a list):
+ * dropping it may run destructors. Every facet that was looked at is added to looked_at and stays until settle_end. -1 with
+ * an exception set: what is left comes next time. */
+int settle(PyObject *garbage, LookedAt *looked_at);
+/* After garbage was dropped: frees those facets that nobody needs, and that nothing queued is about. */
+void settle_end(LookedAt *looked_at);
 /* The interpreter ends: from now on nothing is queued, scheduled or kept, and what depwatch owns of the program goes to
  * garbage (a list). Bytes and guards go on working until the process ends. */
 void service_shut_down(PyObject *garbage);

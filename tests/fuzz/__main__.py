@@ -11,6 +11,7 @@ from rich.console import Console
 
 from fuzz import campaign, process, program, report
 from fuzz.process import Process, Result
+from support import few_objects
 
 POLL = 0.1  # seconds between two looks at the processes
 

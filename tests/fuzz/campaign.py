@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 import hypothesis
 from hypothesis import strategies as st
 
-import depwatch
 from fuzz import program
 from support import few_objects, without_automatic_drain
 

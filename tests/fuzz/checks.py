@@ -16,11 +16,19 @@ FITS = {
 }
 
 
+def byte_of(handle: depwatch.Handle) -> int:
+    return handle.broken
+
+
+def reason_of(handle: depwatch.Handle) -> str:
+    return handle.reason or ""
+
+
 def check(optimizer: Optimizer, drained: bool) -> None:
     """Nothing valid is stale; cells are current or down; after a drain, what holds again is valid again."""
     step = optimizer.world.step
     for piece in list(optimizer.pieces):
-        byte = piece.handle.broken
+        byte = byte_of(piece.handle)
         if byte == RETIRED:
             if drained:
                 check_retired(optimizer, piece)
@@ -94,7 +102,7 @@ REASONS = {  # the first that fits: one has the word of another in it
 
 def check_retired(optimizer: Optimizer, piece: Piece) -> None:
     """A handle is retired for a documented reason only, and that must be so."""
-    reason = piece.handle.reason or ""
+    reason = reason_of(piece.handle)
     cause = next((cause for words, cause in REASONS.items() if f" {words}" in reason.partition(":")[0]), None)
     # A name of the program could look like words of the reason; the reason's own words come last.
     optimizer.count(f"retired: {cause}")

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from watching import Watching
 
+from support import NATIVE
+
 HERE = Path(__file__).parent
 
 
@@ -21,7 +23,7 @@ def nothing_left_behind():
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory):
-    """The directory with the module of each .c file here, built for this interpreter."""
+    """The directory with the module of each native/host*.c, built for this interpreter."""
     directory = tmp_path_factory.mktemp("host")
     compiler = shlex.split(sysconfig.get_config_var("CC") or "cc")
     flags = shlex.split(sysconfig.get_config_var("CFLAGS") or "")
@@ -30,7 +32,7 @@ def built(tmp_path_factory):
     suffix = sysconfig.get_config_var("EXT_SUFFIX")
     compilers = {
         source: subprocess.Popen([*command, str(source), "-o", str(directory / (source.stem + suffix))])
-        for source in sorted(HERE.glob("*.c"))
+        for source in sorted(NATIVE.glob("host*.c"))
     }
     failed = [source.name for source, compiler in compilers.items() if compiler.wait() != 0]
     assert failed == []

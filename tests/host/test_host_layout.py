@@ -1,5 +1,5 @@
-"""What ext/event/queue.h and keys.h, values.h and facets.h of ext/facet/ read inside a callback: frames, ints, strs, floats, weak
-references. None of it is promised by CPython.
+"""What ext/event/queue.h and, in ext/facet/, keys.h, values.h and facets.h read inside a callback: frames, ints, strs,
+floats, weak references. None of it is promised by CPython.
 """
 
 import _thread
@@ -76,7 +76,7 @@ def test_the_offset_is_that_of_the_storing_instruction(host):
 
 
 def test_a_thread_that_runs_no_python_code_has_no_frame_with_code(host):
-    """Its bottom frame, where there is one, has something else than a code object: hence the check in ext/event/queue.h."""
+    """Its bottom frame, where there is one, has something else than a code object: so ext/event/queue.h checks."""
     d = host.watch({})
     with host.recording() as log:
         _thread.start_new_thread(d.__setitem__, ("a", 1))

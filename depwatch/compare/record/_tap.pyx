@@ -484,3 +484,59 @@ def look(code):
 def dead():
     """What function() was given for functions that have died since."""
     return functions_dead()
+
+
+cdef extern from *:
+    """
+    static PyObject *interruption; /* owned or NULL: what a signal handler of the program raised in a callback of ours */
+
+    static int raise_interruption(void *unused)
+    {
+        (void)unused;
+        if (interruption == NULL)
+            return 0;
+        PyErr_SetRaisedException(interruption);
+        interruption = NULL;
+        return -1;
+    }
+
+    /* The main thread gets it as soon as it runs Python again: there signal handlers run. */
+    static void raise_later(PyObject *error)
+    {
+        if (interruption == NULL && Py_AddPendingCall(raise_interruption, NULL) == 0)
+            interruption = Py_NewRef(error);
+    }
+    """
+    void raise_later(object)
+
+cdef enum:
+    TRIES = 8  # of a callback that raises
+
+
+@cython.final
+cdef class Insisted:
+    """A callback of the recorder's own that leaves alone what it has done before. The program's signal handlers run in it, too:
+    after one that raises it is called again, and the program gets what was raised. Its own exceptions keep coming.
+    """
+
+    cdef object function
+
+    def __init__(self, function):
+        self.function = function
+
+    def __call__(self, *arguments):
+        interruption = None
+        for tried in range(TRIES):
+            try:
+                result = self.function(*arguments)
+            except MemoryError:
+                raise
+            except BaseException as error:
+                if tried == TRIES - 1:
+                    raise
+                interruption = interruption or error
+            else:
+                break
+        if interruption is not None:
+            raise_later(interruption)
+        return result

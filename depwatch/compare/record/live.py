@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 import depwatch
-from depwatch import _core
 
 from . import _tap
 from .function import Function
@@ -38,7 +37,7 @@ class Live:
         self._handles: Final[dict[int, int]] = {}
         # One of each for all handles: there are thousands. What a signal handler raises meanwhile goes to the program.
         self._on_invalidate, self._on_resume, self._on_retire = map(
-            _core.Insisted, (self._invalidated, self._resumed, self._retired)
+            _tap.Insisted, (self._invalidated, self._resumed, self._retired)
         )
 
     def commit(self, function: Function, found: Iterable[Found]) -> bool:

@@ -29,7 +29,7 @@ def replay_all(
     engine: str,
     scheduler: str | None,
 ) -> None:
-    """Print a table for each trace to stderr and write all to output. Raises TraceError, OSError."""
+    """Print a table for each trace to stdout and write all to output. Raises TraceError, OSError."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with ExitStack() as stack:
@@ -59,7 +59,7 @@ def replay_all(
             file.commit()
     if parts is not None:
         parts.remove()
-    print_traces(traces, sys.stderr)
+    print_traces(traces, sys.stdout)
 
 
 def _check(path: str) -> None:

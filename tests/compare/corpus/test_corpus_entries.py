@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from tiny import Tiny
+from tiny import ROOT, Tiny
 
-from depwatch.compare.corpus.entries import Corpus, CorpusError, Entry, Kind, load
+from corpus.entries import Corpus, CorpusError, Entry, Kind, load
 
 ENTRY = '[[program]]\nname = "a"\nkind = "quiet"\nwhy = "so"\ncommand = ["-m", "this"]\n'
 
@@ -65,15 +65,15 @@ def test_a_mistake_in_the_file_is_told_in_one_line(tmp_path: Path, text: str, pr
 def test_what_cannot_be_begun_is_one_line_and_makes_nothing(tiny: Tiny) -> None:
     done = tiny.run()
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == f"depwatch compare: {tiny.toml}: No such file or directory\n"
+    assert done.stderr == f"corpus: {tiny.toml}: No such file or directory\n"
     tiny.toml.write_text(ENTRY, encoding="utf-8")
     done = tiny.run("--only", "b")
-    assert done.stderr == f"depwatch compare: {tiny.toml}: no program is called 'b'; there are a\n"
+    assert done.stderr == f"corpus: {tiny.toml}: no program is called 'b'; there are a\n"
     assert sorted(path.name for path in tiny.directory.iterdir()) == ["tiny.toml"]
 
 
 def test_the_corpus_is_whole_pinned_and_half_of_each_kind() -> None:
-    corpus = load(Path(__file__).parents[3] / "benchmarks" / "corpus.toml")
+    corpus = load(ROOT / "benchmarks" / "corpus.toml")
     assert len(corpus.entries) >= 32
     kinds = [entry.kind for entry in corpus.entries]
     assert kinds.count(Kind.QUIET) == kinds.count(Kind.MUTATING)

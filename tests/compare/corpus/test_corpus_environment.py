@@ -108,12 +108,12 @@ def test_packages_that_cannot_be_installed_fail_the_program_and_leave_no_environ
     assert tiny.runs() == []
 
 
-def test_without_uv_the_extra_that_has_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    from depwatch.compare.corpus import environment
+def test_without_uv_the_command_that_installs_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    from corpus import environment
 
     monkeypatch.setattr("shutil.which", lambda name: None)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(environment.CorpusError) as raised:
         environment.find_uv()
-    line = "no uv on PATH to make the programs' environments with: pip install 'depwatch[corpus]'"
+    line = "no uv on PATH to make the programs' environments with: pip install uv"
     assert str(raised.value) == line

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+ROOT = Path(__file__).parents[3]
+
 COUNT = """
 import sys
 RATE = 0
@@ -52,7 +54,7 @@ class Tiny:
 
     def command(self, *arguments: str) -> list[str]:
         own = ["--corpus", str(self.toml), "--directory", str(self.directory / "cache"), "-o", str(self.results)]
-        return [sys.executable, "-m", "depwatch", "compare", *own, *arguments]
+        return [sys.executable, str(ROOT / "benchmarks" / "corpus.py"), *own, *arguments]
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(self.command(*arguments), capture_output=True, text=True, timeout=120, env=variables())

@@ -31,15 +31,25 @@ def small() -> Building:
     return building
 
 
-def test_a_table_goes_to_stderr_and_all_numbers_to_a_file(programs: Programs, trace: Path) -> None:
+def test_a_table_goes_to_stdout_and_all_numbers_to_a_file(programs: Programs, trace: Path) -> None:
     done = programs.depwatch("replay", "small.parquet", "-o", "replay.json", "--check")
-    assert (done.status, done.out) == (0, "")
-    assert "program.py: 0.0 s, Python 3.13.0" in done.err
-    assert "that, with healing: depwatch" in done.err
+    assert (done.status, done.err) == (0, "")
+    assert "program.py: 0.0 s, Python 3.13.0" in done.out
+    assert "that, with healing: depwatch" in done.out
     replay = json.loads((programs.directory / "replay.json").read_text())
     assert set(replay) == {"format", "depwatch", "prices", "traces", "overview"}
     assert (replay["format"], len(replay["traces"])) == (2, 1)
     assert sorted(path.name for path in programs.directory.iterdir()) == ["replay.json", "small.parquet"]
+
+
+def test_a_stdout_without_some_sign_of_the_tables_gets_them_all_the_same(
+    programs: Programs, trace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = programs.depwatch("replay", "small.parquet")
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    done = programs.depwatch("replay", "small.parquet")
+    assert (done.status, done.err) == (0, "")
+    assert "µs" in plain.out and done.out == plain.out.encode("ascii", "replace").decode()
 
 
 def test_the_same_traces_give_the_same_bytes(programs: Programs, trace: Path) -> None:
@@ -68,11 +78,11 @@ REFUSED: list[tuple[tuple[str, ...], str]] = [
     (("small.parquet", "--give-up", "six"), "'six' is no number: write 6, or 1,6,20, or 1-100"),
     (("small.parquet", "--give-up", "1-5000"), "'1-5000' are more than 1,000 numbers"),
     (("small.parquet", "--prices", "small.parquet"), "small.parquet: no prices can be read: "),
-    (("small.parquet", "--sweep"), "--sweep needs -o FILE."),
-    (("small.parquet", "--resume"), "--resume needs -o FILE."),
-    (("small.parquet", "--scheduler", "x"), "--scheduler needs --engine dask."),
+    (("small.parquet", "--sweep"), "--sweep needs -o FILE"),
+    (("small.parquet", "--resume"), "--resume needs -o FILE"),
+    (("small.parquet", "--scheduler", "x"), "--scheduler needs --engine dask"),
     (("small.parquet", "-o", "missing/replay.json"), "missing/replay.json: No such file or directory"),
-    ((), "Missing argument 'TRACES...'"),
+    ((), "the following arguments are required: TRACES"),
 ]
 
 
@@ -87,6 +97,7 @@ def test_what_cannot_be_replayed_is_refused_in_one_line_and_leaves_nothing(
     damaged.write(programs.directory / "damaged.parquet")
     done = programs.depwatch("replay", *arguments)
     assert done.status != 0
+    assert done.out == ""
     assert problem in done.err.splitlines()[-1]
     assert "Traceback" not in done.err
     assert sorted(path.name for path in programs.directory.iterdir()) == ["damaged.parquet", "small.parquet"]

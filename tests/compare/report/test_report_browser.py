@@ -1,7 +1,6 @@
 """The page in Chromium: on a phone and a desk, dark and light, on paper, by keyboard.
 
-What a page is does not depend on the interpreter that wrote it: DEPWATCH_BROWSER=0 leaves these tests out where they
-have been run on another one. Without Chromium they fail and say how to get it, as nothing else looks at the page.
+Without Chromium these tests are skipped; with DEPWATCH_REQUIRE_BROWSER=1, which .ci/run sets, they fail.
 """
 
 import os
@@ -14,15 +13,11 @@ import pytest
 from playwright.sync_api import Browser, Page
 from test_report_page import SECTIONS, everywhere
 
-from pages.browser import NoChromium, chromium
+from pages.browser import REMEDY, NoChromium, chromium, executable
 from pages.made import replay
 
-# What a browser makes of the page does not depend on the interpreter that wrote it: .ci/run asks once, on the first.
-# Unset, these run, and fail with the remedy where Chromium is missing.
-pytestmark = pytest.mark.skipif(
-    os.environ.get("DEPWATCH_BROWSER") == "0",
-    reason="DEPWATCH_BROWSER=0: the page is tested in Chromium on another interpreter",
-)
+if executable() is None and os.environ.get("DEPWATCH_REQUIRE_BROWSER") != "1":
+    pytest.skip(REMEDY, allow_module_level=True)  # in one sentence, for all of them
 
 WIDTHS = (320, 768, 1280)
 A4 = 703  # CSS pixels between its margins

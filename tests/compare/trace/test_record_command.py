@@ -194,7 +194,7 @@ def test_ctrl_c_at_a_terminal_reaches_the_program_once(recorders: Any) -> None:
         ("/proc/trace.parquet", "no trace can be written: [Errno 2] No such file or directory: "),
         ("/dev/null", "no trace can be written: /dev/null is there, and no regular file; name another one"),
         ("x" * 300, "no trace can be written: [Errno 36] File name too long: "),
-        (".", "Invalid value for '-o': File '.' is a directory."),
+        (".", "argument -o: '.' is a directory: name a file"),
     ],
 )
 def test_an_output_that_cannot_be_made_is_refused_before_the_program_runs(
@@ -203,7 +203,7 @@ def test_an_output_that_cannot_be_made_is_refused_before_the_program_runs(
     done = recorders.record("print('ran')", options=("-o", output))
     assert done.status != 0
     assert done.out == ""
-    assert done.err.splitlines()[-1].startswith(("depwatch record: ", "Error: "))
+    assert done.err.splitlines()[-1].startswith("depwatch record: ")
     assert reason in done.err.splitlines()[-1]
     assert done.rows is None
 

@@ -1,0 +1,160 @@
+"""Part of _core: patch points. Memory and code that depwatch keeps current, and native code reads or runs."""
+
+
+@cython.auto_pickle(False)
+cdef class CellReference(Ours):
+    """One user's reference to a cell. The memory stays until every reference is released."""
+
+    cdef Cell* cell            # shared; NULL once released
+    cdef str given_name
+    cdef object assumed        # of a guard
+
+    def __dealloc__(self):
+        self.release()
+
+    cdef int release(self) noexcept:
+        """Idempotent. The addresses must not be used afterwards."""
+        if self.cell != NULL:
+            cell_release(self.cell)
+            self.cell = NULL
+        return 0
+
+    cdef Cell* live(self) except NULL:
+        if self.cell == NULL:
+            raise released(f"the cell of {self.given_name!r} was released with its handle; its memory may be gone")
+        return self.cell
+
+    @property
+    def name(self):
+        """Of the global or attribute."""
+        return self.given_name
+
+
+@cython.final
+@cython.auto_pickle(False)
+cdef class ValueCell(CellReference):
+    """A word that holds the value now: a borrowed PyObject*, a double or an int64, by kind.
+
+    Read the guard byte first (1: the word is current). A borrowed PyObject* must be increfed before anything that can
+    run Python. The memory stays until the handle is released and drained, and never moves.
+    """
+
+    @property
+    def kind(self):
+        """"object", "f64" or "i64". Raises Released."""
+        return CELL_KIND_NAMES[self.live().kind]
+
+    @property
+    def address(self):
+        """Address of the 8-byte word. Raises Released."""
+        return <uintptr_t>&self.live().word
+
+    @property
+    def guard_address(self):
+        """Address of the byte that is 0 while the word is not the value: deleted, or of another type. Raises Released."""
+        return <uintptr_t>&self.live().guard
+
+    @property
+    def value(self):
+        """What the word holds now; depwatch.UNKNOWN while the guard is down. Raises Released."""
+        cdef Cell* cell = self.live()
+        if not cell.guard:
+            return UNKNOWN
+        if cell.kind == CELL_F64:
+            return cell.word.f64
+        if cell.kind == CELL_I64:
+            return cell.word.i64
+        return <object>cell.word.object
+
+
+@cython.final
+@cython.auto_pickle(False)
+cdef class GuardCell(CellReference):
+    """A byte that is 1 while the value is the one that was read, and 0 from the moment it is another."""
+
+    @property
+    def value(self):
+        """What is assumed."""
+        return self.assumed
+
+    @property
+    def address(self):
+        """Address of the byte. Raises Released."""
+        return <uintptr_t>&self.live().guard
+
+    @property
+    def holds(self):
+        """Whether the value is the one that was read. Raises Released."""
+        return self.live().guard != 0
+
+
+@cython.final
+@cython.auto_pickle(False)
+cdef class JumpLabel(CellReference):
+    """A 5-byte nop in native code that becomes a jump to `target` the moment the value is another than `value`.
+
+    Made by Recorder.jump_label. It becomes the nop again when the change is undone. The code must stay mapped until the
+    handle is released and drained.
+    """
+
+    cdef Label* label                        # owned; NULL once released
+    cdef readonly uintptr_t address, target
+
+    cdef int patch(self, uintptr_t address, uintptr_t target) except -1:
+        self.label = label_new(self.cell, address, target)
+        self.address, self.target = address, target
+        return 0
+
+    cdef int release(self) noexcept:
+        if self.label != NULL:
+            label_free(self.label)
+            self.label = NULL
+        if self.cell != NULL:
+            cell_release(self.cell)
+            self.cell = NULL
+        return 0
+
+    def __dealloc__(self):
+        self.release()
+
+    def __repr__(self):
+        state = "released" if self.cell == NULL else "nop" if self.cell.guard else "jump"
+        return f"<JumpLabel of {self.given_name!r} at {self.address:#x}, {state}>"
+
+    @property
+    def value(self):
+        """What is assumed."""
+        return self.assumed
+
+    @property
+    def holds(self):
+        """Whether it is the nop now. Raises Released."""
+        if self.label == NULL:
+            raise released(f"the jump label of {self.given_name!r} was released with its handle; its code may be gone")
+        return self.cell.guard != 0
+
+
+@cython.final
+@cython.auto_pickle(False)
+cdef class PatchPoints(Ours):
+    """The cells and labels of one handle, or of handles that were committed together: released with the last of those."""
+
+    cdef list cells
+    cdef uint32_t users  # handles
+
+    cdef int one_less(self) noexcept:
+        self.users -= 1
+        return release_cells(self.cells) if self.users == 0 else 0
+
+
+cdef PatchPoints patch_points(list cells, uint32_t users):
+    made = <PatchPoints>PatchPoints.__new__(PatchPoints)
+    made.cells, made.users = cells, users
+    return made
+
+
+cdef int release_cells(list cells) noexcept:
+    if cells is not None:
+        for cell in cells:
+            (<CellReference>cell).release()
+    return 0

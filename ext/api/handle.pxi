@@ -1,0 +1,185 @@
+"""Part of _core: handles. Who holds a handle's number owns it: the number is free again only after its holder released it."""
+
+cdef list holders = []  # by number: its Handle or Handles until it is retired or released, or None: nobody, or C code
+
+
+cdef int make_room(Py_ssize_t n) except -1:
+    """For n handles more: entering them cannot fail then."""
+    cdef Py_ssize_t missing = <Py_ssize_t>handle_pool.used + n - len(holders)
+    if missing > 0:
+        holders.extend([None] * missing)
+    return 0
+
+
+cdef str check_reason(reason):
+    if not isinstance(reason, str):
+        raise TypeError(f"the reason must be a str, not {words_of_value(reason)}")
+    return exact(reason)
+
+
+@cython.auto_pickle(False)
+cdef class Holder(Discardable):
+    """Who holds handles: a Handle its own, or the Handles that were made together."""
+
+    cdef str given_name
+    cdef object on_invalidate, on_resume, on_retire  # callbacks or None
+    cdef PatchPoints points
+    cdef bint was_released
+
+    @property
+    def name(self):
+        """As the recorder's."""
+        return self.given_name
+
+    cdef Handle handle_of(self, uint32_t number):
+        """The Handle of that number."""
+        return None
+
+    cdef bint tells_end(self, uint32_t number) noexcept:
+        """Whether something is to be done when it is retired: a callback, or entries to be removed."""
+        return True
+
+    cdef int give_reason(self, uint32_t number, str reason) except -1:
+        return 0
+
+    cdef int purged(self) noexcept:
+        """One of its handles is released, and its edges are gone."""
+        return self.points.one_less()
+
+
+@cython.final
+@cython.auto_pickle(False)
+cdef class Handle(Holder):
+    """A committed piece of optimized code. Made by Recorder.commit; kept until release()."""
+
+    cdef object __weakref__
+    cdef int64_t number         # -1 unless it was committed
+    cdef str why_retired        # or None
+    cdef object made_of         # the artifact, or, if index is one, the artifacts that it is one of
+    cdef int64_t index          # -1: it has its artifact
+    cdef dict entries           # Entry -> None, or None: those that look at its byte
+
+    def __cinit__(self):
+        self.number = self.index = -1
+
+    def __dealloc__(self):
+        if self.number >= 0 and not self.was_released:
+            handle_release(<uint32_t>self.number)
+
+    cdef int take(self, uint32_t number, str name, artifact, on_invalidate, on_resume, on_retire, PatchPoints points) noexcept:
+        self.number, self.given_name, self.made_of, self.points = number, name, artifact, points
+        self.on_invalidate, self.on_resume, self.on_retire = on_invalidate, on_resume, on_retire
+        return 0
+
+    def __repr__(self):
+        if self.number < 0:
+            return "<Handle that was never committed>"
+        if self.was_released:
+            return f"<Handle {self.number} {self.given_name!r}, released>"
+        byte = handle_byte(<uint32_t>self.number)[0]
+        state = "valid" if byte == 0 else "retired" if byte == BYTE_RETIRED else f"invalid, {byte} broken"
+        return f"<Handle {self.number} {self.given_name!r}, {state}>"
+
+    cdef uint32_t live(self) except? 0x7fffffff:
+        if self.number < 0:
+            raise released("this handle was never committed")
+        if self.was_released:
+            raise released(f"handle {self.number} ({self.given_name!r}) was released; its byte may serve another handle")
+        return <uint32_t>self.number
+
+    @property
+    def id(self):
+        """The dense handle ID; it may be reused after release() and a drain."""
+        return self.number
+
+    @property
+    def reason(self):
+        """Why it was retired, or None."""
+        return self.why_retired
+
+    @property
+    def artifact(self):
+        """What was given to commit(), or as this one's to commit_many(): the machine code, a dispatcher, ..."""
+        if self.index >= 0:
+            found = self.made_of[self.index]  # may be a sequence of the program's
+            if self.index >= 0:
+                self.made_of, self.index = found, -1
+        return self.made_of
+
+    @property
+    def released(self):
+        """Whether release() was called."""
+        return self.was_released
+
+    @property
+    def valid(self):
+        """Whether the code may run now. Raises Released."""
+        return handle_byte(self.live())[0] == 0
+
+    @property
+    def broken(self):
+        """How many assumptions do not hold now; 255 for a retired handle. Raises Released."""
+        return handle_byte(self.live())[0]
+
+    @property
+    def retired(self):
+        """Whether the code may never run again. Raises Released."""
+        return handle_byte(self.live())[0] == BYTE_RETIRED
+
+    @property
+    def broken_address(self):
+        """Address of the byte `broken`: native code runs while it is 0. Good until release() and a drain."""
+        return <uintptr_t>handle_byte(self.live())
+
+    def retire(self, reason):
+        """Retire this handle for good; True the first time.
+
+        Cost: one store now; edges are purged at the next drain. Raises TypeError unless reason is a str; Released.
+        Source: Truffle, Assumption.invalidate(String).
+        """
+        reason = check_reason(reason)
+        number = self.live()
+        if handle_byte(number)[0] == BYTE_RETIRED:
+            return False
+        self.why_retired = reason
+        handle_retire(number)
+        return True
+
+    def release(self):
+        """Give the handle up: nothing runs its code any more. Its entries are removed at once, its byte and cells are
+        freed at the next drain.
+
+        Raises Released the second time.
+        """
+        number = self.live()
+        self.give_up()
+        drop_discarded()
+
+    cdef int give_up(self) noexcept:
+        """In one step, if it is live: what goes with its entries is left to drop_discarded()."""
+        if self.number < 0 or self.was_released:
+            return 0
+        self.was_released = True
+        remove_entries(self)
+        holders[self.number] = self  # until its cells are freed
+        handle_release(<uint32_t>self.number)
+        return 0
+
+    cdef Handle handle_of(self, uint32_t number):
+        return self
+
+    cdef bint tells_end(self, uint32_t number) noexcept:
+        return self.on_retire is not None or self.entries is not None
+
+    cdef int give_reason(self, uint32_t number, str reason) except -1:
+        self.why_retired = reason
+        return 0
+
+
+cdef int remove_entries(Handle handle) noexcept:
+    """Nobody looks at the byte any more: another handle may get it."""
+    entries, handle.entries = handle.entries, None
+    if entries is not None:
+        for entry in entries:
+            (<Entry>entry).take_out()
+    return 0

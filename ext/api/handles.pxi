@@ -1,0 +1,168 @@
+"""Part of _core: many pieces of optimized code that were committed together. Each becomes a Handle when it is asked for."""
+
+
+@cython.final
+@cython.auto_pickle(False)
+cdef class Handles(Holder):
+    """What Recorder.commit_many made, in its order, as a sequence of Handle. Kept until every one is released.
+
+    Indexing gives the Handle, the same object each time; one that nobody asked for costs its byte, its facets and 5 bytes.
+    """
+
+    cdef object __weakref__
+    cdef uint32_t* numbers    # owned; ascending
+    cdef uint32_t n           # handles
+    cdef object artifacts     # a sequence of the program's, or None
+    cdef list made            # by index: the Handle that has the number and releases it, or None; None before the first
+    cdef list reasons         # by index: why it was retired, of those never asked for; None before the first
+    cdef uint8_t* asked       # owned; by index: whether there is one in made, which the collector may have cleared
+
+    def __dealloc__(self):
+        # Holders keeps those that may still run: all are retired, and nobody can ask any more for one never asked for.
+        if not self.was_released:
+            for i in range(self.n):
+                if not self.asked[i]:
+                    handle_release(self.numbers[i])
+        PyMem_Free(self.numbers)
+        PyMem_Free(self.asked)
+
+    cdef int reserve(self, uint32_t n) except -1:
+        self.numbers = <uint32_t*>PyMem_Calloc(max(n, 1u), sizeof(uint32_t))
+        self.asked = <uint8_t*>PyMem_Calloc(max(n, 1u), 1)
+        if self.numbers == NULL or self.asked == NULL:
+            raise MemoryError()
+        return 0
+
+    cdef int take(self, uint32_t n, str name, artifacts, on_invalidate, on_resume, on_retire, PatchPoints points) noexcept:
+        self.n = n
+        self.given_name, self.artifacts, self.points = name, artifacts, points
+        self.on_invalidate, self.on_resume, self.on_retire = on_invalidate, on_resume, on_retire
+        return 0
+
+    def __repr__(self):
+        return f"<{self.n} Handles {self.given_name!r}{', released' if self.was_released else ''}>"
+
+    def __len__(self):
+        return self.n
+
+    @property
+    def ids(self):
+        """The handle IDs now, ascending, an array of uint32."""
+        cdef array.array ids = array.clone(IDS, self.n, False)
+        for i in range(self.n):
+            ids.data.as_uints[i] = self.numbers[i]
+        return ids
+
+    def __getitem__(self, index):
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(self.n))]
+        i = PyNumber_AsSsize_t(index, IndexError)
+        if i < 0:
+            i += self.n
+        if not 0 <= i < self.n:
+            raise IndexError(f"index {i} of {self.n} handles")
+        handle = self.handle_at(<uint32_t>i)
+        handle.artifact  # asked for now, and once: it may be a sequence of the program's
+        return handle
+
+    cdef Handle handle_at(self, uint32_t index):
+        """The Handle of that index, entered in the same step: the number has one owner."""
+        cdef Handle handle
+        if self.asked[index]:
+            return <Handle>self.made[index]
+        self.check_live()
+        if self.made is None:
+            self.made = [None] * self.n
+        handle = <Handle>Handle.__new__(Handle)
+        name = f"{self.given_name}[{index}]"
+        handle.take(self.numbers[index], name, self.artifacts, self.on_invalidate, self.on_resume, self.on_retire, self.points)
+        handle.index = -1 if self.artifacts is None else <int64_t>index
+        handle.why_retired = None if self.reasons is None else self.reasons[index]
+        self.made[index] = handle
+        self.asked[index] = True
+        return handle
+
+    cdef int check_live(self) except -1:
+        if self.was_released:
+            raise released(f"the handles of {self.given_name!r} were released; their bytes may serve others")
+        return 0
+
+    cdef int release_others(self) noexcept:
+        """Those that nobody has asked for. Idempotent."""
+        if not self.was_released:
+            self.was_released = True
+            for i in range(self.n):
+                if not self.asked[i]:
+                    holders[self.numbers[i]] = self  # until its cells are freed
+                    handle_release(self.numbers[i])
+        return 0
+
+    @property
+    def released(self):
+        """Whether release() was called."""
+        return self.was_released
+
+    @property
+    def broken_addresses(self):
+        """Handle.broken_address of each, an array of uint64. Raises Released."""
+        self.check_live()
+        cdef array.array found = array.clone(ADDRESSES, self.n, False)
+        for i in range(self.n):
+            found.data.as_ulonglongs[i] = <uintptr_t>handle_byte(self.numbers[i])
+        return found
+
+    def retire(self, reason):
+        """Retire for good all that are not. Cost: a microsecond each; their edges are purged at the next drain.
+
+        Raises TypeError unless reason is a str; Released.
+        """
+        cdef Handle handle
+        reason = check_reason(reason)
+        self.check_live()
+        for i in range(self.n):
+            number = self.numbers[i]
+            handle = <Handle>self.made[i] if self.asked[i] else None
+            if (handle is None or not handle.was_released) and handle_byte(number)[0] != BYTE_RETIRED:
+                self.give_reason(number, reason)
+                handle_retire(number)
+
+    def release(self):
+        """Give all up: nothing runs their code any more. Bytes and cells are freed at the next drain.
+
+        Raises Released the second time.
+        """
+        self.check_live()
+        self.release_others()
+        for i in range(self.n):
+            if self.asked[i]:
+                (<Handle>self.made[i]).give_up()
+        drop_discarded()
+
+    cdef uint32_t index_of(self, uint32_t number) noexcept:
+        cdef uint32_t low = 0, high = self.n
+        while low + 1 < high:
+            middle = (low + high) >> 1
+            if self.numbers[middle] <= number:
+                low = middle
+            else:
+                high = middle
+        return low
+
+    cdef Handle handle_of(self, uint32_t number):
+        return self.handle_at(self.index_of(number))
+
+    cdef bint tells_end(self, uint32_t number) noexcept:
+        if self.on_retire is not None:
+            return True
+        index = self.index_of(number)
+        return self.asked[index] and (<Handle>self.made[index]).entries is not None
+
+    cdef int give_reason(self, uint32_t number, str reason) except -1:
+        index = self.index_of(number)
+        if self.asked[index]:
+            (<Handle>self.made[index]).why_retired = reason
+            return 0
+        if self.reasons is None:
+            self.reasons = [None] * self.n
+        self.reasons[index] = reason
+        return 0

@@ -1,0 +1,3 @@
+#include "notice/makers.h"
+
+NoticeMakers notice_makers;

@@ -1,0 +1,502 @@
+"""What numba can be asked for, row by row: kept right, or refused with the reason; never stale without a word."""
+
+import array
+import warnings
+
+import numba
+import numpy as np
+import pytest
+from numba.experimental import jitclass
+from numba.typed import List
+from numba_programs import Program, compilations  # noqa: F401 (a fixture)
+
+import depwatch.integrations.numba as watched
+from depwatch import Unwatchable
+from depwatch.integrations.numba import njit
+
+# --- what @overload implementations read ------------------------------------------------------------------------------
+
+OVERLOADED = """
+from numba.extending import overload
+
+KIND, X = "a", 10
+
+def target(x): pass
+
+@overload(target{options})
+def typed(x):
+    {body}
+
+@njit
+def f(x): return target(x)
+
+@njit
+def outer(x): return f(x) * 100
+"""
+BODIES = {
+    "what the implementation reads": "return lambda x: x + len(KIND)",
+    "what chooses the implementation": "return (lambda x: x + 1) if KIND == 'a' else (lambda x: x + 3)",
+    "what the implementation has from around it": "n = len(KIND)\n    def impl(x): return x + n\n    return impl",
+}
+
+
+@pytest.mark.parametrize("options", ["", ", inline='always'"])
+@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
+def test_overloads(body, options):
+    program = Program(OVERLOADED.format(body=body, options=options))
+    assert (program.outer(1), program.f(1)) == (200, 2)
+    first = program.KIND
+    program.KIND = "aaa"
+    assert (program.outer(1), program.f(1)) == (400, 4)
+    program.KIND = first
+    assert (program.outer(1), program.f(1)) == (200, 2)
+    assert program.stats("f", "outer") == [(2, 1, 0), (2, 1, 0)]
+
+
+def test_overloads_load_from_cells_too():
+    program = Program(OVERLOADED.format(body="return lambda x: x + X", options=""))
+    for program.X in (10, 20, 30):
+        assert program.outer(1) == (1 + program.X) * 100
+    assert program.stats("outer") == [(1, 0, 0)]
+
+
+def test_overloads_that_were_compiled_before_for_code_that_is_not_watched():
+    program = Program(OVERLOADED.format(body="return lambda x: x + len(KIND)", options=""))
+    exec("import numba\n@numba.njit\ndef plain(x): return target(x)", vars(program))
+    assert program.plain(1) == 2
+    program.KIND = "aaa"
+    assert program.outer(1) == 400
+    program.KIND = "aaaaa"
+    assert program.outer(1) == 600
+    assert (
+        program.plain(1) == 2
+    )  # nobody asked to watch this one, and nothing that is watched was in it when it was compiled
+
+
+def test_methods_and_attributes_that_overloads_add():
+    program = Program(
+        """
+        from numba import types
+        from numba.extending import overload_attribute, overload_method
+
+        KIND = "a"
+
+        @overload_method(types.UnicodeType, "depwatch_method")
+        def method(text):
+            return lambda text: len(text) + len(KIND)
+
+        @overload_attribute(types.UnicodeType, "depwatch_attribute")
+        def attribute(text):
+            n = len(KIND)
+            def get(text): return n
+            return get
+
+        @njit
+        def f(text): return text.depwatch_method() * 100 + text.depwatch_attribute
+        """
+    )
+    assert program.f("x") == 201
+    program.KIND = "aaa"
+    assert program.f("x") == 403
+
+
+def test_register_jitable_functions():
+    program = Program(
+        """
+        from numba.extending import register_jitable
+        KIND = "a"
+        @register_jitable
+        def helper(x): return x + len(KIND)
+        @njit
+        def f(x): return helper(x)
+        """
+    )
+    assert program.f(1) == 2
+    program.KIND = "aaa"
+    assert program.f(1) == 4
+
+
+# --- other ways in which one function gets into the code of another --------------------------------------------------
+
+
+def test_a_dispatcher_as_an_argument():
+    program = Program(
+        """
+        KIND = "a"
+        @njit
+        def leaf(x): return x + len(KIND)
+        @njit
+        def apply(f, x): return f(x)
+        """
+    )
+    assert program.apply(program.leaf, 1) == 2
+    program.KIND = "aaa"
+    assert program.apply(program.leaf, 1) == 4
+
+
+@pytest.mark.filterwarnings("ignore:First-class function type")
+def test_a_dispatcher_in_a_tuple_and_from_a_closure():
+    program = Program(
+        """
+        KIND = "a"
+        @njit
+        def leaf(x): return x + len(KIND)
+        PAIR = (leaf, 1)
+        @njit
+        def f(x): return PAIR[0](x)
+        def make(g):
+            @njit
+            def h(x): return g(x)
+            return h
+        """
+    )
+    h = program.make(program.leaf)
+    assert (program.f(1), h(1)) == (2, 2)
+    program.KIND = "aaa"
+    assert (program.f(1), h(1)) == (4, 4)
+
+
+def test_code_that_numba_has_compiled_for_itself_with_a_function_of_ours_in_it():
+    program = Program(
+        """
+        KIND = "a"
+        @njit
+        def step(x): return x + len(KIND)
+        @njit
+        def f(values):
+            total = 0
+            for value in map(step, values):
+                total += value
+            return total
+        """
+    )
+    for program.KIND in ("a", "aaa", "a"):
+        assert program.f((1, 2)) == 3 + 2 * len(program.KIND)
+
+
+def test_callees_that_were_compiled_before_they_were_watched(compilations):  # noqa: F811
+    program = Program(
+        """
+        import numba
+        KIND = "a"
+        @numba.njit
+        def leaf(x): return x + len(KIND)
+        """
+    )
+    assert program.leaf(1) == 2
+    program.KIND = "aaa"
+    assert program.leaf(1) == 2  # plain numba
+    exec("@njit\ndef f(x): return leaf(x)", vars(program))
+    assert program.f(1) == 4
+    program.KIND = "aaaaa"
+    assert program.f(1) == program.leaf(1) == 6
+
+
+def test_callers_that_nobody_asked_to_watch_are_watched_if_what_they_call_is():
+    program = Program(
+        """
+        import numba
+        KIND = "a"
+        @njit
+        def leaf(x): return x + len(KIND)
+        @numba.njit
+        def middle(x): return leaf(x)
+        @numba.njit("int64(int64)")
+        def outer(x): return middle(x) * 10
+        """
+    )
+    assert (program.outer(1), program.middle(1)) == (20, 2)
+    program.KIND = "aaa"
+    assert (program.outer(1), program.middle(1)) == (40, 4)
+    with pytest.raises(TypeError, match="No matching definition"):
+        program.outer("text")
+
+
+def test_watch_compiles_again_what_is_compiled_already():
+    program = Program('import numba\nKIND, X = "a", 1\n@numba.njit\ndef f(): return len(KIND) + X')
+    assert program.f() == 2
+    program.KIND, program.X = "aaa", 10
+    assert program.f() == 2
+    assert watched.watch(program.f) is program.f
+    assert program.f() == 13
+    program.KIND = "a"
+    program.X = 20
+    assert program.f() == 21
+    assert watched.watch(program.f) is program.f
+    with pytest.raises(ValueError, match="f is watched with policy None, not 'bulk'"):
+        watched.watch(program.f, policy="bulk")
+
+
+# --- refused ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name, arguments", [
+    ("cfunc", ("int64(int64)",)), ("vectorize", ()), ("vectorize", (["int64(int64)"],)),
+    ("guvectorize", (["(int64[:],int64[:])"], "(n)->(n)")), ("jitclass", ([("a", numba.int64)],)), ("stencil", ()),
+])  # fmt: skip
+def test_decorators_whose_code_cannot_be_taken_back(name, arguments):
+    with pytest.raises(Unwatchable, match=rf"@{name} makes a .*use @njit, or numba.{name}"):
+        getattr(watched, name)(*arguments)
+
+
+@numba.cfunc("int64(int64)")
+def callback(x):
+    return x
+
+
+@numba.vectorize(["int64(int64)"])
+def doubled(x):
+    return 2 * x
+
+
+@numba.guvectorize(["(int64[:],int64[:])"], "(n)->(n)")
+def copied(x, out):
+    for i in range(len(x)):
+        out[i] = x[i]
+
+
+@jitclass([("a", numba.int64)])
+class Jitted:
+    def __init__(self, a):
+        self.a = a
+
+
+@numba.stencil
+def mean(a):
+    return a[-1] + a[1]
+
+
+@pytest.mark.parametrize("thing, why", [
+    (callback, "C callback"), (doubled, "@vectorize"), (copied, "@guvectorize"), (Jitted, "jitclass"),
+    (mean, "stencil"),
+])  # fmt: skip
+def test_watched_code_cannot_use_them_either_and_neither_can_they_be_watched(thing, why):
+    with pytest.raises(Unwatchable, match=f"{why}.*use @njit"):
+        watched.watch(thing)
+    with pytest.raises(Unwatchable, match=rf"global 'thing' of f is .*{why}.*call a function made by @njit instead"):
+        Program("@njit\ndef f(x): return thing(x)", thing=thing)
+
+
+def test_an_instance_of_a_jitclass_as_an_argument():
+    program = Program("@njit\ndef f(x): return x.a")
+    with pytest.raises(Unwatchable, match=r"f uses an instance of .*Jitted.*its methods are compiled into"):
+        program.f(Jitted(1))
+
+
+@pytest.mark.filterwarnings("ignore:First-class function type")
+def test_functions_called_by_their_address():
+    program = Program(
+        """
+        @njit("int64(int64)")
+        def one(x): return x + 1
+        @njit("int64(int64)")
+        def two(x): return x + 2
+        @njit
+        def f(functions, x):
+            total = 0
+            for function in functions:
+                total += function(x)
+            return total
+        """
+    )
+    with pytest.raises(Unwatchable, match=r"f calls a function by its address.*pass functions .* one by one"):
+        program.f((program.one, program.two), 1)
+
+
+MUTABLE = {
+    "an array that can be written to": np.arange(3),
+    "a view of one": np.arange(3)[:],
+    "a read-only view of one": np.broadcast_to(np.arange(3), (2, 3)),
+    "one in a tuple": (1, np.arange(3)),
+    "a list": [1, 2],
+    "a typed list": List([1, 2]),
+    "a dict": {"a": 1},
+    "a bytearray": bytearray(b"ab"),
+    "an array of the standard library": array.array("d", [1.0]),
+    "a record": np.array([(1, 2.0)], dtype=[("a", "i8"), ("b", "f8")])[0],
+}
+
+
+@pytest.mark.parametrize("value", MUTABLE.values(), ids=MUTABLE)
+def test_data_that_can_change_in_place_is_refused_when_the_function_is_decorated(value):
+    with pytest.raises(Unwatchable, match=r"global 'A' of f .*pass it as an argument"):
+        Program("@njit\ndef f(i): return A[i]", A=value)
+    with pytest.raises(Unwatchable, match=r"variable 'a' around make.<locals>.f .*pass it as an argument"):
+        Program("def make(a):\n  @njit\n  def f(i): return a[i]\nmake(A)", A=value)
+
+
+def test_data_that_can_change_in_place_and_comes_later_is_refused_at_the_call():
+    program = Program("@njit\ndef f(i): return A[i]")
+    program.A = np.arange(3)
+    with pytest.raises(Unwatchable, match="global 'A' of f"):
+        program.f(1)
+    program.A.setflags(write=False)
+    assert program.f(1) == 1
+    program.A = np.arange(10, 13)
+    with pytest.raises(Unwatchable, match="global 'A' of f"):
+        program.f(1)
+
+
+def test_what_is_inside_objmode_is_python_and_may_be_anything():
+    program = Program(
+        """
+        from numba import objmode
+        SEEN, X = [], 1
+        @njit
+        def f(x):
+            with objmode(n="int64"):
+                SEEN.append(x)
+                n = len(SEEN) + X
+            return n + X
+        """
+    )
+    assert program.f(1) == 3
+    program.X = 10
+    assert program.f(1) == 22
+    assert program.SEEN == [1, 1]
+
+
+@pytest.mark.parametrize("make", [lambda: njit(cache=True), lambda: njit("int64()", cache=True)])
+def test_code_from_the_disk(make):
+    with pytest.raises(Unwatchable, match=r"cache=True.*by the source file.*leave cache=True out"):
+        make()
+    plain = numba.njit(cache=True)(test_code_from_the_disk)
+    with pytest.raises(Unwatchable, match="cache=True"):
+        watched.watch(plain)
+    with pytest.raises(Unwatchable, match="cache=True"):
+        njit(lambda: 1).enable_caching()
+
+
+def test_functions_whose_code_may_come_from_the_disk_cannot_be_called(tmp_path, monkeypatch):
+    monkeypatch.setattr(numba.core.config, "CACHE_DIR", str(tmp_path))
+    source = tmp_path / "cached_callee.py"
+    source.write_text("import numba\nKIND = 'a'\n@numba.njit(cache=True)\ndef leaf(x): return x + len(KIND)\n")
+    for _ in range(2):  # compiled, then from the disk
+        leaf = Program("exec(compile(text, path, 'exec'))", text=source.read_text(), path=str(source))
+        assert leaf.leaf(1) == 2
+        with pytest.raises(Unwatchable, match=r"global 'leaf' of f, the function leaf, has cache=True"):
+            Program("@njit\ndef f(x): return leaf(x)", leaf=leaf.leaf)
+        program = Program("@njit\ndef f(leaf, x): return leaf(x)")
+        with pytest.raises(Unwatchable, match=r"leaf.* has cache=True"):
+            program.f(leaf.leaf, 1)
+    assert sum(leaf.leaf.stats.cache_hits.values()) == 1
+
+
+def test_functions_that_call_each_other():
+    program = Program(
+        """
+        @njit
+        def even(n):
+            if n == 0:
+                return 1
+            return odd(n - 1)
+        @njit
+        def odd(n):
+            if n == 0:
+                return 0
+            return even(n - 1)
+        """
+    )
+    with pytest.raises(Unwatchable, match=r"odd and even call each other.*let one function call itself"):
+        program.even(3)
+
+
+def test_defaults_that_are_changed_behind_numbas_back():
+    program = Program("@njit\ndef f(x=1): return x\n@njit\ndef g(): return f()")
+    assert (program.f(), program.g()) == (1, 1)
+    before = program.f.py_func.__defaults__
+    program.f.py_func.__defaults__ = (2,)
+    for call in (program.f, program.g, program.f):
+        with pytest.raises(
+            Unwatchable, match=r"defaults of <function f>: they were changed.*decorate the function again"
+        ):
+            call()
+    program.f.py_func.__defaults__ = before
+    assert (program.f(), program.g()) == (1, 1)
+    assert [put_back for _, put_back, _ in program.stats("f", "g")] == [1, 1]
+
+
+def test_code_that_cannot_be_taken_back_cannot_call_a_watched_function():
+    program = Program('KIND = "a"\n@njit\ndef leaf(x): return x + len(KIND)')
+    exec("import numba\ndef f(x): return leaf(x)", vars(program))
+    with pytest.raises(Unwatchable, match=r"leaf is called by code.*@cfunc.*call it from @njit code"):
+        numba.cfunc("int64(int64)")(program.f)
+    with pytest.raises(Unwatchable, match="leaf is called by code"):
+        numba.vectorize(["int64(int64)"])(program.f)
+    assert numba.njit(program.f)(1) == 2
+    program.ufunc = numba.vectorize(program.f)
+    exec("@numba.njit\ndef calls_ufunc(x): return ufunc(x)", vars(program))
+    with pytest.raises(Unwatchable, match="leaf is called by code"):
+        program.calls_ufunc(1)
+
+
+def test_a_method_of_a_jitclass_cannot_call_a_watched_function():
+    program = Program(
+        """
+        from numba.experimental import jitclass
+        import numba
+        KIND = "a"
+        @njit
+        def leaf(x): return x + len(KIND)
+        @jitclass([("a", numba.int64)])
+        class C:
+            def __init__(self, a): self.a = a
+            def method(self): return leaf(self.a)
+        """
+    )
+    with pytest.raises(Unwatchable, match="method of a jitclass and calls a watched function"):
+        program.C(1).method()
+
+
+@pytest.mark.parametrize("thing", [len, lambda: 1, 3, "f", None])
+def test_what_is_no_jitted_function_is_told_from_what_is(thing):
+    for call in (watched.watch, watched.stats, watched.explain):
+        with pytest.raises(TypeError, match="is no function jitted by numba"):
+            call(thing)
+
+
+def test_object_mode_is_refused():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        plain = numba.jit(forceobj=True)(lambda x: x)
+    with pytest.raises(Unwatchable, match="object mode"):
+        watched.watch(plain)
+
+
+def test_arguments_that_make_no_sense():
+    with pytest.raises(ValueError, match="there is no policy 'none'; there are 'bulk', 'granular', 'error' and None"):
+        njit(policy="none")
+    with pytest.raises(TypeError, match="keep must be an int, not True"):
+        njit(keep=True)
+    with pytest.raises(ValueError, match="keep is 0; at least 1"):
+        njit(keep=0)
+    with pytest.raises(ValueError, match="is not watched; use watch"):
+        watched.stats(numba.njit(lambda: 1))
+    with pytest.raises(TypeError):
+        njit(3)
+
+
+def test_options_of_numbas_are_passed_on():
+    @njit(boundscheck=True, fastmath={"contract"}, nogil=True, error_model="numpy")
+    def f(a, i):
+        return a[i] / 0
+
+    with pytest.raises(IndexError):
+        f(np.arange(3), 3)
+    assert f(np.arange(1, 3), 1) == np.inf
+    assert f.targetoptions["fastmath"] == {"contract"} and f.targetoptions["nogil"]
+
+
+def test_a_compiler_class_of_the_users_is_followed_too():
+    from numba.core.compiler import CompilerBase, DefaultPassBuilder
+
+    class Own(CompilerBase):
+        def define_pipelines(self):
+            made.append("pipeline")
+            return [DefaultPassBuilder.define_nopython_pipeline(self.state)]
+
+    made = []
+    program = Program("X = 1\n@njit(pipeline_class=Own)\ndef f(): return X", Own=Own)
+    assert program.f() == 1
+    program.X = 2
+    assert (program.f(), made) == (2, ["pipeline"])
