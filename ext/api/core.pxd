@@ -122,6 +122,7 @@ cdef extern from "action/cells.h":
         CellWord word
         uint8_t guard
         uint8_t kind
+        uint32_t facet
     Cell* cell_use(uint32_t, CellKind) except NULL
     void cell_release(Cell*)
 
@@ -235,11 +236,13 @@ cdef extern from "notice/settle.h":
 
 cdef extern from "facet/facets.h":
     bint facet_has_value(const Facet*) noexcept
+    PyObject* facet_recorded(const Facet*) noexcept
 
 cdef extern from "facet/kept.h":
     ctypedef struct Kept:
         pass
     Kept* kept_first
+    bint dies_unseen(PyObject*) noexcept
 
 cdef extern from "notice/references.h":
     void let_go_of_lonely(object garbage) noexcept

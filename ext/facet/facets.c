@@ -193,8 +193,10 @@ static bool by_key(const Facet *facet)
 bool facet_free_if_unused(uint32_t id)
 {
     Facet *facet = facet_at(id);
-    /* How often it broke makes it unstable. A name that is gone is forgotten: there is no end of names that come and go. */
-    bool remembers = facet->breaks != 0 && !facet->dead && !(facet->known && facet->current == NULL && by_key(facet));
+    /* How often it broke makes it unstable. A name that is gone is forgotten unless it was given up before: there is no end of
+     * names that come and go. */
+    bool is_gone = facet->known && facet->current == NULL && by_key(facet) && facet->breaks < service.unstable_after;
+    bool remembers = facet->breaks != 0 && !facet->dead && !is_gone;
     if (facet->touched || facet->pins + facet->readers + facet->listeners != 0 || facet->cells != NULL ||
         !dependents_empty(&facet->handles) || remembers)
         return false;
