@@ -439,7 +439,7 @@ void on_function_event(void *data, const void *told)
     Facet *touched = NULL;
     /* The dict of keyword defaults that changes in place stays the same object, and is not what it was. */
     PyObject *value = event->key == NULL && event->change == DEPWATCH_MODIFIED ? event->new_value : NULL;
-    facets_dropped_by = part->object;
+    facets_dropped_by = event->key == NULL ? part->object : NULL; /* else the dict of keyword defaults stays */
     if (place != NULL)
         touched = change_facets(&place->facets, part->object, DEPWATCH_MODIFIED, value, NULL);
     facets_dropped_by = NULL;
