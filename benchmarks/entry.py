@@ -132,11 +132,21 @@ def many(samples: int) -> list[Row]:
     return rows
 
 
+def classes() -> int:
+    """How many there are in the process."""
+    found, waiting = {object}, [object]
+    while waiting:
+        new = set(type.__subclasses__(waiting.pop())) - found
+        found |= new
+        waiting += new
+    return len(found)
+
+
 def installing(samples: int) -> list[Row]:
     names = program()
     handle = handle_of(names)
 
-    def microseconds(*, remove: bool) -> float:
+    def microseconds(*, remove: bool = False) -> float:
         start = time.thread_time_ns()
         entry = depwatch.install(names["f"], names["optimized"], handle)
         middle = time.thread_time_ns()
@@ -145,14 +155,24 @@ def installing(samples: int) -> list[Row]:
         depwatch.drain()
         return (ended - middle if remove else middle - start) / 1e3
 
-    def row(case: str, *, remove: bool = False) -> Row:
-        return Row(case, "µs", Spread.of([microseconds(remove=remove) for _ in range(samples)]))
+    def taken(*, remove: bool = False) -> list[float]:
+        return [microseconds(remove=remove) for _ in range(samples)]
 
-    objects = f"{len(gc.get_objects()):,} objects in the process"
-    rows = [row(f"install(), {objects}"), row("remove()", remove=True)]
+    gc.collect()
+    n, few = classes(), taken()
+    rows = [
+        Row(f"install(), {n:,} classes and {len(gc.get_objects()):,} objects in the process", "µs", Spread.of(few)),
+        Row("remove()", "µs", Spread.of(taken(remove=True))),
+    ]
     ballast = [[] for _ in range(1_000_000)]
-    rows.append(row("install(), 1,000,000 objects more"))
+    rows.append(compare("install(), 1,000,000 objects more", "µs", taken(), few, 3.0, "base: without them"))
     assert len(ballast) == 1_000_000
+    del ballast
+    more = [type(f"C{i}", (), {"__init__": lambda self: None, "a": 1}) for i in range(10_000)]
+    many = taken()
+    rows.append(compare("install(), 10,000 classes more", "µs", many, few, None, "base: without them"))
+    each = [(a - b) * 1e3 / len(more) for a, b in zip(many, few, strict=True)]
+    rows.append(Row("  for each class more", "ns", Spread.of(each)))
     return rows
 
 

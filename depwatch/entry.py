@@ -1,6 +1,5 @@
 """Entries: optimized code that runs wherever a function is called, as long as what it assumes holds."""
 
-import gc
 import sys
 import types
 from collections.abc import Callable
@@ -12,9 +11,6 @@ from depwatch.errors import Released, Stale, Unwatchable
 from depwatch.recorder import Recorder
 from depwatch.values import brief, is_a
 
-# CPython calls these without a look at the function's entry, once the call is hot: see tests/host/test_host_entries.py.
-_PASSES_BY_INIT: Final = sys.version_info[:2] != (3, 12)
-_PASSES_BY_PROPERTY: Final = sys.version_info[:2] not in ((3, 12), (3, 13), (3, 15))
 _CPYTHON: Final = f"CPython {sys.version_info[0]}.{sys.version_info[1]}"
 
 _core.learn_entry(lambda: None)
@@ -35,8 +31,8 @@ def install(function: types.FunctionType, optimized: Callable[..., Any], handle:
 
     Cost: a look-up and two loads a call, and on CPython 3.13+, for good, what specialised calls of the function saved:
     docs/install.md has the numbers. There is one entry for each function: ValueError if another one is installed whose
-    handle is not retired. Raises Unwatchable where CPython would pass the entry by, on 3.13+ after a look at all
-    objects of the process; Stale if the handle is retired, or is by that; Released; TypeError.
+    handle is not retired. Raises Unwatchable where CPython would pass the entry by, on 3.13+ after a look at each
+    class of the process; Stale if the handle is retired, or is by that; Released; TypeError.
     """
     if not is_a(function, types.FunctionType):
         raise naming.refused(
@@ -87,12 +83,10 @@ def _refusal(state: str, function: types.FunctionType, handle: Handle) -> Except
 
 def _check_reached(function: types.FunctionType) -> None:
     """Raises Unwatchable if some class reaches the function in a way that passes entries by."""
-    if _PASSES_BY_INIT and "__init__" in (function.__name__, function.__code__.co_name):
-        raise _passed_by(function, "an __init__", "C(...)", "the metaclass's __call__ or C.__new__")
-    for referrer in gc.get_referrers(function) if _PASSES_BY_INIT or _PASSES_BY_PROPERTY else ():
-        if type(referrer) is dict and _PASSES_BY_INIT and referrer.get("__init__") is function:
+    match _core.entry_bypass(function):
+        case "init":
             raise _passed_by(function, "an __init__", "C(...)", "the metaclass's __call__ or C.__new__")
-        if type(referrer) is property and _PASSES_BY_PROPERTY and referrer.fget is function:
+        case "getter":
             raise _passed_by(function, "the getter of a property", "obj.name", "a function that the getter calls")
 
 

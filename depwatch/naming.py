@@ -1,5 +1,7 @@
 """From an object and a name to the facet that is meant, or to the reason why it cannot be watched."""
 
+import builtins as of_python
+import sys
 import types
 from typing import Any, Final
 
@@ -10,6 +12,8 @@ from depwatch.values import along_mro, brief, dict_of_module, flags_of, is_a, mr
 
 IMMUTABLE_TYPE: Final = 1 << 8  # Py_TPFLAGS_IMMUTABLETYPE: static types have it too
 FUNCTION_PARTS: Final = ("code", "defaults", "kwdefaults", "existence")
+FROZEN: Final = vars(of_python).get("frozendict", types.NoneType)  # the type of no namespace, before 3.15
+LAZY_MODULES: Final[set[str]] = vars(sys).get("lazy_modules", set())  # CPython's own, from 3.15 on
 KEPT_IN_THE_CLASS: Final = ("__name__", "__qualname__")  # not in its dict
 
 
@@ -30,6 +34,25 @@ def exact_dict(namespace: object, what: str) -> dict[str, object]:
             f"{what} is {brief(namespace)}: look-ups in it can run any code; only an exact dict will do for globals"
         )
     return namespace
+
+
+def constant_global(owner: Any, name: str) -> tuple[Any, ...]:
+    """(value,) of a global of a function that can never change, as it is found in a frozendict (3.15+); or ().
+
+    Raises Unwatchable for one that has other keys than strs: such a key may come to equal any name of its hash.
+    """
+    if not is_a(owner, types.FunctionType):
+        return ()
+    for namespace in (owner.__globals__, owner.__builtins__):
+        if type(namespace) is not FROZEN:
+            return ()
+        if not all(type(key) is str for key in namespace):
+            raise Unwatchable(
+                f"{name!r} in {brief(namespace)}, which has other keys than str: one may come to equal it"
+            )
+        if name in namespace:
+            return (namespace[name],)
+    return ()
 
 
 def namespace_of(owner: Any) -> dict[str, object]:
@@ -64,6 +87,10 @@ def global_facet(owner: Any, name: str, builtins: tuple[Any, ...]) -> FacetRefer
             )
         namespace: object = owner.__globals__
         builtins = (owner.__builtins__,)
+        if constant_global(owner, name):
+            raise Unwatchable(f"{name!r} of {brief(owner)} is in a frozendict: it never changes, so use its value")
+        if type(namespace) is FROZEN:
+            namespace, builtins = owner.__builtins__, ()
     else:
         namespace = namespace_of(owner)
     fallback = None
@@ -121,6 +148,12 @@ def no_own_name(namespace: dict[str, object], name: str) -> Exception:
     return NameError(f"name {name!r} is not defined", name=name)
 
 
+def is_lazy_submodule(module: types.ModuleType, name: str) -> bool:
+    """Whether loading the attribute, which the module's dict does not have, imports a submodule (3.15+)."""
+    package = dict_of_module(module).get("__name__")
+    return type(package) is str and f"{package}.{name}" in LAZY_MODULES
+
+
 def no_module_attribute(module: types.ModuleType, name: str) -> Exception:
     """Why a module's dict does not have this name."""
     kind = type(module)
@@ -128,6 +161,11 @@ def no_module_attribute(module: types.ModuleType, name: str) -> Exception:
         return Unwatchable(
             f"{name!r} of {brief(module)} comes from the module's __getattr__, which may return something else each "
             "time; read it at run time"
+        )
+    if is_lazy_submodule(module, name):
+        return Unwatchable(
+            f"{name!r} of {brief(module)} is a submodule that is imported lazily, when the attribute is first loaded: "
+            "load it, and read it then"
         )
     if along_mro(kind, name):
         return Unwatchable(

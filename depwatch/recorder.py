@@ -91,10 +91,13 @@ class Recorder(_core.Assumptions):
 
         owner: the function that loads it (its globals, then the builtins that it was made with), or a namespace, a
         module or a dict: its items, then its "__builtins__", with the assumption that these stay, too. A namespace that
-        has no "__builtins__" has no builtins: only exec() and eval() give it the usual ones.
+        has no "__builtins__" has no builtins: only exec() and eval() give it the usual ones. A function's globals in a
+        frozendict never change: reading them records nothing.
         Raises NameError like Python; Unstable; Unwatchable; TypeError.
         """
         self.check()
+        if constant := naming.constant_global(owner, naming.check_name(name)):
+            return constant[0]
         with self._global(owner, name) as facet:
             if value := self.read_facet(facet):
                 return value[0]

@@ -1,19 +1,16 @@
 """Fixtures: a log, C extensions that count and that watch too; a check after each test that it left nothing behind."""
 
-import fcntl
-import importlib.util
 import signal
-import subprocess
 import sys
-import sysconfig
 import weakref
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 import depwatch
+import helpers
 from depwatch import _core
-from support import NATIVE, ROOT, Log, compiler, few_objects
+from support import ROOT, Log, few_objects
 
 # What the benchmarks are made of is tested, too. At the end of the path: benchmarks/numba.py must not hide numba.
 sys.path.append(str(ROOT / "benchmarks"))
@@ -24,7 +21,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 # Bounded and the same every time: a failure here must be a failure everywhere.
 settings.register_profile(
-    "suite",
+    "all",
     max_examples=50,
     stateful_step_count=40,
     deadline=None,
@@ -32,16 +29,26 @@ settings.register_profile(
     database=None,
     suppress_health_check=list(HealthCheck),
 )
-settings.load_profile("suite")
+settings.register_profile("quick", settings.get_profile("all"), max_examples=10)
 
 
-# Files with the longest tests: these first, or one worker would still be at them when the other has nothing to do.
-LONG = ["test_fleet", "test_bench_index", "test_notebooks", "test_fuzz", "test_graph", "test_corpus_run", "test_dev"]
+def pytest_addoption(parser):
+    parser.addoption("--all", action="store_true", help="also the tests that are marked as slow")
+
+
+def pytest_configure(config):
+    """Without --all, what is slow is left out, but where the command line names a test or marks; and there are fewer
+    examples of what hypothesis makes up."""
+    option = config.option
+    if not (option.all or option.markexpr or any("::" in argument for argument in config.args)):
+        option.markexpr = "not slow"
+    settings.load_profile("all" if option.all else "quick")
 
 
 def pytest_collection_modifyitems(config, items):
+    """The slow ones first, or one worker would still be at them when the others have nothing to do."""
     if hasattr(config, "workerinput"):  # one of several workers
-        items.sort(key=lambda item: LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG))
+        items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 @pytest.fixture(autouse=True)
@@ -83,56 +90,22 @@ def log():
     return Log()
 
 
-def compile_helper(name, built):
-    command, flags = compiler()
-    source = NATIVE / f"{name}.c"
-    include = depwatch.get_include()
-    if not source.exists():
-        source = built.parent / source.name
-        cython = [sys.executable, "-m", "cython", "-3", "-I", include, "-o", str(source)]
-        subprocess.run([*cython, str(NATIVE / f"{name}.pyx")], check=True)
-    half = built.with_suffix(".half")
-    options = [*flags, f"-I{include}", "-O1", "-g0", "-fPIC", "-shared"]
-    subprocess.run([*command, *options, str(source), "-o", str(half)], check=True)
-    half.rename(built)
-
-
-def build(name, tmp_path_factory, worker_id):
-    """The helper extension of that name, built for this interpreter; `path` is for other processes to load it by.
-
-    The first of the workers that wants it builds it for all of this run.
-    """
-    folder = tmp_path_factory.getbasetemp()
-    folder = (folder if worker_id == "master" else folder.parent) / f"built-{name}"
-    folder.mkdir(exist_ok=True)
-    built = folder / f"{name}{sysconfig.get_config_var('EXT_SUFFIX')}"
-    with open(folder / "lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not built.exists():
-            compile_helper(name, built)
-    spec = importlib.util.spec_from_file_location(name, built)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    module.path = str(built)
-    return module
-
-
 @pytest.fixture(scope="session")
-def counting(tmp_path_factory, worker_id):
+def counting():
     """The module of counting.c."""
-    return build("counting", tmp_path_factory, worker_id)
+    return helpers.load("counting")
 
 
 @pytest.fixture(scope="session")
-def others(tmp_path_factory, worker_id):
+def others():
     """The module of others.c: another extension with watchers."""
-    return build("others", tmp_path_factory, worker_id)
+    return helpers.load("others")
 
 
 @pytest.fixture(scope="session")
-def capi_user(tmp_path_factory, worker_id):
+def capi_user():
     """The module of capi_user.c: a native optimizer, in C."""
-    return build("capi_user", tmp_path_factory, worker_id)
+    return helpers.load("capi_user")
 
 
 @pytest.fixture
@@ -145,6 +118,6 @@ def c(capi_user):
 
 
 @pytest.fixture(scope="session")
-def capi_cython(tmp_path_factory, worker_id):
+def capi_cython():
     """The module of capi_cython.pyx: one in Cython."""
-    return build("capi_cython", tmp_path_factory, worker_id)
+    return helpers.load("capi_cython")

@@ -22,7 +22,6 @@ import depwatch
 ROOT = Path(__file__).parent.parent
 NATIVE = ROOT / "tests" / "native"  # the helpers in C
 EXT = ROOT / "ext"
-EXT_INCLUDES = [f"-I{folder}" for folder in sorted({EXT, *(path.parent for path in EXT.rglob("*.h"))})]
 UNKNOWN = depwatch.UNKNOWN
 NO_NUMBA = (3, 16)  # the first CPython that it has no release for, as pyproject.toml says
 
@@ -98,7 +97,7 @@ def store_at_once(mapping, key, *values):
 
 @contextlib.contextmanager
 def few_objects():
-    """Collections and install() look at all objects of the process: in here at none of what was imported before.
+    """Collections look at all objects of the process: in here at none of what was imported before.
 
     Tables of subclasses of static bases are found through the collector: that of object is, before.
     """
@@ -168,12 +167,6 @@ def compiler():
     return shlex.split(sysconfig.get_config_var("CC") or "cc"), flags
 
 
-def ext_source(name):
-    """The file of that name in ext/, in whichever room it is."""
-    (path,) = EXT.rglob(name)
-    return path
-
-
 def ext_sources(*patterns):
     """All files of ext/ that were written by hand and are called so."""
     return sorted(path for pattern in patterns for path in EXT.rglob(pattern) if path.name != "_core.c")
@@ -213,24 +206,44 @@ def same(a, b):
     return type(a) is type(b) and type(a) in (int, float, str) and repr(a) == repr(b)
 
 
-def python(script, *arguments, status=0, stderr=None, **options):
-    """Run a script in a new interpreter with depwatch on its path; what it printed. It must end with that status.
+def path_of_tests():
+    """PYTHONPATH for other processes: they find what this one finds, and the helpers in C that are built."""
+    import helpers
 
-    stderr: what is expected there; by default nothing if the status is 0, else anything.
+    for name in helpers.OF_PROGRAMS:
+        helpers.build(name)
+    return os.pathsep.join([str(ROOT), str(helpers.FOLDER), *filter(None, sys.path)])
+
+
+def python(program, *arguments, status=0, stderr=None, cold=False, **environment):
+    """Run a program (its text, or the path of its file) in a process of its own; what it printed.
+
+    It must end with that status. stderr: what is expected there; by default nothing if the status is 0, else anything.
+    cold: in an interpreter that is started for it, as it is about that; else in a child of a warm one.
     """
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)])}
-    done = subprocess.run(
-        [sys.executable, "-X", "faulthandler", "-c", textwrap.dedent(script), *arguments],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env=environment,
-        **options,
-    )
+    import parent
+
+    if not isinstance(program, Path):
+        program = textwrap.dedent(program)
+    run = start if cold or environment else parent.warm().run
+    done = run(program, *arguments, environment=environment)
     assert done.returncode == status, f"status {done.returncode}\n{done.stdout}\n{done.stderr}"
     if status == 0 or stderr is not None:
         assert done.stderr == (stderr or ""), done.stderr
     return done.stdout
+
+
+def start(program, *arguments, environment=None, **options):
+    """Run a program in an interpreter that is started for it."""
+    source = [str(program)] if isinstance(program, Path) else ["-c", program]
+    return subprocess.run(
+        [sys.executable, "-X", "faulthandler", *source, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=os.environ | {"PYTHONPATH": path_of_tests()} | (environment or {}),
+        **options,
+    )
 
 
 def is_dead(reference):

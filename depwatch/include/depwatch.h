@@ -16,7 +16,14 @@
  * - An error is NULL, -1 or DEPWATCH_NO_ID with an exception set: depwatch.Unwatchable, Unstable, Stale, Released, or
  *   TypeError, ValueError, MemoryError.
  * Facets, recorders, cells, labels and listeners are Python objects, opaque to C: what has another type is refused (TypeError).
- * Handles are plain numbers, so that many of them cost no object each.
+ * Handles are plain numbers, so that many of them cost no object each. A number has one owner, who got it from commit or
+ * commit_many, and means that handle until the owner's handle_release, and no longer, whatever another thread, a signal
+ * handler or a destructor does meanwhile: no drain, retirement or death gives it away. Whoever else acts on it (in
+ * another thread, in a callback) does so in the owner's name and only before that. With the GIL held, a test of what the
+ * owner keeps and a call by the number are one step as long as no Python runs between them: any entry that may run
+ * Python can let the owner release it. After the release the number is refused (Released) only until the next drain,
+ * which any thread can run; from then on it may be another handle of anybody's, and no entry can tell. Numbers that
+ * depwatch tells (in listeners, in dependents() of Python) are not the receiver's to act on.
  */
 #ifndef DEPWATCH_H
 #define DEPWATCH_H

@@ -49,20 +49,13 @@ void facet_becomes_unknown(uint32_t id)
     service.conservative++;
 }
 
-void facet_retires_handles(uint32_t id, Cause cause)
+/* Whether nothing says any more what the facet is: its value cells cannot follow it. */
+static bool ends_watching(Cause cause)
 {
-    Facet *facet = facet_at(id);
-    facet->generation++;
-    service.generations += facet->readers != 0; /* without readers, nobody knows the generation before */
-    if (dependents_empty(&facet->handles))
-        return;
-    facet->cause = (uint8_t)cause;
-    handles_change(&facet->handles, BYTE_RETIRES);
-    if (facet->heard)
-        facet_handles_hear(facet);
-    facet_touch(id);
+    return cause == CAUSE_UNWATCHABLE || cause == CAUSE_AMBIGUOUS || cause == CAUSE_CLASS || cause == CAUSE_BASES;
 }
 
+/* Their guards go down, and the facet goes on without them. */
 static void drop_cells(Facet *facet, bool values_too)
 {
     for (Cell **link = &facet->cells; *link != NULL;) {
@@ -78,13 +71,21 @@ static void drop_cells(Facet *facet, bool values_too)
     }
 }
 
-void facet_drops_guards(Facet *facet) { drop_cells(facet, false); }
-
-void facet_is_abandoned(Facet *facet, Cause cause)
+void facet_retires(uint32_t id, Cause cause)
 {
-    facet_becomes_unknown(facet->id);
-    facet_retires_handles(facet->id, cause);
-    drop_cells(facet, true);
+    Facet *facet = facet_at(id);
+    facet->generation++;
+    service.generations += facet->readers != 0; /* without readers, nobody knows the generation before */
+    if (ends_watching(cause))
+        facet_becomes_unknown(id);
+    drop_cells(facet, ends_watching(cause));
+    if (dependents_empty(&facet->handles))
+        return;
+    facet->cause = (uint8_t)cause;
+    handles_change(&facet->handles, BYTE_RETIRES);
+    if (facet->heard)
+        facet_handles_hear(facet);
+    facet_touch(id);
 }
 
 void facet_dies(uint32_t id)

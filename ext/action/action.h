@@ -92,9 +92,8 @@ static inline void facet_becomes(uint32_t id, PyObject *value) { becomes(facet_a
 void facet_becomes_missing(uint32_t id);                /* nobody provides it now: seen by the drain */
 void facet_becomes_unknown(uint32_t id);                /* it may have changed: broken until the drain has looked */
 void facet_loses_place(Facet *facet);                   /* the same value, the drain finds where: what held holds on */
-void facet_retires_handles(uint32_t id, Cause cause);   /* for good: all that rely on it */
-void facet_is_abandoned(Facet *facet, Cause cause);     /* nobody goes on relying on it, nor reads its cells */
+/* All that rely on it end for good: handles and guards, and value cells where it can no longer be watched. */
+void facet_retires(uint32_t id, Cause cause);
 void facet_dies(uint32_t id);                           /* with its object */
-void facet_drops_guards(Facet *facet);                  /* guard cells of a value that nobody waits for any more */
 
 #endif

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "action/labels.h"
+#include "facet/values.h"
 
 typedef enum CellKind { CELL_OBJECT, CELL_F64, CELL_I64, CELL_GUARD } CellKind;
 
@@ -41,8 +42,8 @@ static inline bool cell_store(Cell *cell, PyObject *value)
 {
     switch (cell->kind) {
     case CELL_OBJECT:
-        cell->word.object = value;
-        return true;
+        cell->word.object = is_lazy_import(value) ? NULL : value;
+        return cell->word.object != NULL;
     case CELL_F64:
         if (!PyFloat_CheckExact(value))
             return false;

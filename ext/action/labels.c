@@ -107,45 +107,52 @@ static bool reserve_page(void)
     return true;
 }
 
-/* The page of that code, mapped twice; NULL with an exception set. */
-static CodePage *use_page(uintptr_t address)
+/* Checks the page of that code, and changes nothing: sets *page to the one that is mapped twice, or to NULL where that is to be
+ * done, with what permissions it has. False with an exception set. */
+static bool check_page(uintptr_t address, CodePage **page, char permissions[5])
 {
     uintptr_t start = address & ~(PAGE - 1);
-    char permissions[5];
     ino_t file;
     if (!find_mapping(start, permissions, &file) || permissions[0] != 'r' || permissions[2] != 'x') {
         PyErr_Format(PyExc_ValueError, "there is no executable code at %p: pass the address of a label that is linked",
                      (void *)address);
-        return NULL;
+        return false;
     }
-    CodePage *known = page_of(address);
-    if (known != NULL && known->file == file)
-        return known;
-    if (known != NULL && known->labels != NULL) {
+    *page = page_of(address);
+    if (*page != NULL && (*page)->file == file)
+        return true;
+    if (*page != NULL && (*page)->labels != NULL) {
         PyErr_Format(PyExc_ValueError, "the page at %p has labels of code that is gone: release their handles, and drain, "
                      "before the code is freed", (void *)start);
-        return NULL;
+        return false;
     }
     if (file != 0) {
         PyErr_Format(Unwatchable_error,
                      "the code at %p is mapped from a file, which others may share: only what was made in anonymous "
                      "memory can be patched; use a guard cell",
                      (void *)address);
-        return NULL;
+        return false;
     }
+    *page = NULL;
+    return true;
+}
+
+/* Maps the page of that code twice. NULL with an exception set: it is as it was. */
+static CodePage *make_page(uintptr_t address, const char permissions[5])
+{
+    CodePage page = {.page = address & ~(PAGE - 1)}, *known = page_of(address);
     if (known == NULL && !reserve_page())
         return (CodePage *)PyErr_NoMemory();
-    CodePage page = {.page = start}; /* perhaps where code was that is freed now */
     if (!map_twice(&page, permissions)) {
         PyErr_Format(Unwatchable_error,
                      "the code page at %p cannot be mapped a second time (%s): this system forbids it; use a guard cell",
-                     (void *)start, strerror(errno));
+                     (void *)page.page, strerror(errno));
         return NULL;
     }
     if (known == NULL)
         known = &code.pages[code.n++];
     else
-        munmap(known->alias, PAGE);
+        munmap(known->alias, PAGE); /* of code that was there and is freed now */
     *known = page;
     return known;
 }
@@ -180,21 +187,31 @@ static bool check_bytes(uintptr_t address)
     return false;
 }
 
+static bool check_free(const CodePage *page, uintptr_t address)
+{
+    for (const Label *label = page == NULL ? NULL : page->labels; label != NULL; label = label->next_of_page)
+        if (label->address == address) {
+            PyErr_Format(PyExc_ValueError, "there is a label at %p already; release its handle first", (void *)address);
+            return false;
+        }
+    return true;
+}
+
+/* All that may refuse comes before the page is replaced. */
 Label *label_new(Cell *cell, uintptr_t address, uintptr_t target)
 {
-    CodePage *page = check_place(address, target) ? use_page(address) : NULL;
-    if (page == NULL)
-        return NULL;
-    for (const Label *other = page->labels; other != NULL; other = other->next_of_page)
-        if (other->address == address) {
-            PyErr_Format(PyExc_ValueError, "there is a label at %p already; release its handle first", (void *)address);
-            return NULL;
-        }
-    if (!check_bytes(address))
+    CodePage *page;
+    char permissions[5];
+    if (!check_place(address, target) || !check_page(address, &page, permissions) || !check_free(page, address) ||
+        !check_bytes(address))
         return NULL;
     Label *label = PyMem_RawMalloc(sizeof *label);
     if (label == NULL)
         return (Label *)PyErr_NoMemory();
+    if (page == NULL && (page = make_page(address, permissions)) == NULL) {
+        PyMem_RawFree(label);
+        return NULL;
+    }
     uint64_t word = *(const uint64_t *)(address & ~(uintptr_t)7);
     uint8_t bytes[8];
     int32_t distance = (int32_t)(target - (address + sizeof NOP));

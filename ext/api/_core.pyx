@@ -30,7 +30,7 @@ CHANGES = {
 CAUSES = {
     "none": CAUSE_NONE, "changed": CAUSE_CHANGED, "died": CAUSE_DIED, "superseded": CAUSE_SUPERSEDED,
     "unstable": CAUSE_UNSTABLE, "lost": CAUSE_LOST, "unwatchable": CAUSE_UNWATCHABLE, "ambiguous": CAUSE_AMBIGUOUS,
-    "class": CAUSE_CLASS,
+    "class": CAUSE_CLASS, "bases": CAUSE_BASES,
 }
 FUNCTION_ATTRIBUTES = {
     "CODE": ATTRIBUTE_CODE, "GLOBALS": ATTRIBUTE_GLOBALS, "DEFAULTS": ATTRIBUTE_DEFAULTS,
@@ -95,6 +95,7 @@ def set_up(unwatchable, unstable, stale, released, unknown, event, destroyed_fun
     drain_callable = <PyObject*>drain
     if not queue_allocate():
         raise MemoryError()
+    stored_keys_learn()
     watch_call(&event_callbacks)
     service.pending = service_pending
 
@@ -114,20 +115,28 @@ def shut_down():
         if holders[i] is not None:
             discard(holders[i])
             holders[i] = None
+    for j in range(notes.mask + 1):
+        if notes.slots[j].address != NULL:
+            discard(<FacetNotes>notes.slots[j].item)  # which lets its listeners go
     drop_discarded()
 
 
 def after_fork():
-    """In a child, the parent's pending call is gone, and its code pages are not ours to patch."""
-    service.scheduled = False
+    """In a child, the parent's pending call and other threads are gone, and its code pages are not ours to patch.
+
+    What drains of those threads had taken is for the child's next one: facets are looked at again, and calls that were
+    due are made. Not the call that such a thread was in the middle of: that is cut off, like all else that it did.
+    """
+    drain_after_fork()
+    settle_after_fork()
     labels_after_fork()
-    if service_unsettled():
+    if unsettled_now():
         service_schedule()
 
 
 def see_module_classes():
     """From now on `module.__class__ = ...` retires whoever relies on attributes of that module. Raises Unwatchable."""
-    audit_module_classes()
+    audit_assignments("attributes of modules")
 
 
 def brief(value):

@@ -58,9 +58,10 @@ cdef object facet_name(uint32_t facet):
 
 
 cdef Cell* cell_of(FacetReference reference, CellKind kind) except NULL:
-    """A cell of the facet, with one user more. A guard cell is of the value that is recorded now."""
+    """A cell of the facet, with one user more. A guard cell is of the value that is recorded now. Raises Unwatchable."""
     if not facet_given(reference).known:
         facet_look(reference.id)
+    refuse_lazy_import(reference.id)
     return cell_use(reference.id, kind)
 
 

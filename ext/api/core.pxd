@@ -24,7 +24,7 @@ cdef extern from "index/dependents.h":
     uint32_t dependents_count(const Dependents*) noexcept nogil
 
 cdef extern from "watch/audit.h":
-    int audit_module_classes() except -1
+    int audit_assignments(const char*) except -1
 
 cdef extern from "index/pool.h":
     ctypedef struct Pool:
@@ -90,6 +90,10 @@ cdef extern from "index/address_map.h":
     bint address_map_insert(AddressMap*, const void*, void*) noexcept
     void address_map_remove(AddressMap*, const void*) noexcept
 
+cdef extern from "action/bypass.h":
+    const int BYPASS_NONE, BYPASS_INIT, BYPASS_GETTER
+    int bypass_of(object function) except -1
+
 cdef extern from "action/entry.h":
     ctypedef struct CEntry "Entry":
         PyObject* function
@@ -132,7 +136,7 @@ cdef extern from "facet/facets.h":
         FACET_EXISTENCE, FACET_ANY, FACET_CREATED, FACET_MRO
     ctypedef enum Cause:
         CAUSE_NONE, CAUSE_CHANGED, CAUSE_DIED, CAUSE_SUPERSEDED, CAUSE_UNSTABLE, CAUSE_LOST, CAUSE_UNWATCHABLE
-        CAUSE_AMBIGUOUS, CAUSE_CLASS
+        CAUSE_AMBIGUOUS, CAUSE_CLASS, CAUSE_BASES
     ctypedef struct Facet:
         uint32_t owner, next_of_owner, changes, generation, readers, listeners, pins
         uint8_t kind
@@ -155,6 +159,7 @@ cdef extern from "notice/look.h":
 cdef extern from "api/read.h":
     # NO_ID: an exception is set
     uint32_t facet_get(FacetKind, PyObject* owner, PyObject* fallback, PyObject* name) except? 0x7fffffff
+    int refuse_lazy_import(uint32_t) except -1
     PyObject* facet_read(uint32_t, unsigned unstable_after, uint32_t* generation) except? NULL
 
 cdef extern from "api/commit.h":
@@ -176,7 +181,7 @@ cdef extern from "facet/service.h":
         CHANGE_ADDED, CHANGE_MODIFIED, CHANGE_DELETED, CHANGE_CLONED
         CHANGE_CLEARED, CHANGE_DESTROYED, CHANGE_CREATED, CHANGE_MRO, CHANGE_CLASS
     ctypedef struct Service:
-        bint scheduled, shutting_down
+        bint shutting_down
         int (*pending)(void*) noexcept
         PyObject* hearer
         uint64_t generations, events, breaks, restores, conservative, needless
@@ -199,6 +204,9 @@ cdef extern from "event/queue.h":
         uint64_t taken, dropped
     Queue queue
     bint queue_allocate() noexcept
+
+cdef extern from "facet/stored_keys.h":
+    bint stored_keys_learn() except 0
 
 cdef extern from "watch/errors.h":
     PyObject* Unwatchable_error
@@ -223,8 +231,7 @@ cdef extern from "notice/drain_control.h":
     bint service_unsettled() noexcept
     void drain_begins() noexcept
     void drain_ends() noexcept
-    void drain_interrupted() noexcept
-    int drain_raises() except -1
+    void drain_after_fork() noexcept
 
 cdef extern from "notice/settle.h":
     ctypedef struct LookedAt:
@@ -232,6 +239,7 @@ cdef extern from "notice/settle.h":
         uint32_t n, capacity
     int settle(object garbage, LookedAt*) except -1
     void settle_end(LookedAt*) noexcept
+    void settle_after_fork() noexcept
     void service_shut_down(object garbage) noexcept
 
 cdef extern from "facet/facets.h":

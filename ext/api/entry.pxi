@@ -146,6 +146,15 @@ def remove_retired_entry(function):
         drop_discarded()
 
 
+def entry_bypass(function):
+    """What leads CPython past any entry of the function now, once it is hot: "init", "getter", or None.
+
+    Cost: a look at each class of the process.
+    """
+    bypass = bypass_of(function)
+    return None if bypass == BYPASS_NONE else "init" if bypass == BYPASS_INIT else "getter"
+
+
 cdef int end_entries() noexcept:
     """The interpreter ends: what is installed must not keep anything of the program alive."""
     cdef CEntry* entry

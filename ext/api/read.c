@@ -3,6 +3,7 @@
 #include "action/action.h"
 #include "notice/look.h"
 #include "notice/words.h"
+#include "watch/audit.h"
 #include "watch/errors.h"
 #include "watch/watch.h"
 
@@ -13,12 +14,22 @@ static PyObject *record(uint32_t id)
     if (facet->recorded != NULL && facet->holds)
         return NULL;
     /* Another value than the one that these handles wait for: their code is of no use any more. */
-    facet_retires_handles(id, CAUSE_SUPERSEDED);
-    facet_drops_guards(facet);
+    facet_retires(id, CAUSE_SUPERSEDED);
     PyObject *old = facet_forget(facet);
     facet->recorded = facet->current;
     facet->holds = true;
     return old;
+}
+
+int refuse_lazy_import(uint32_t id)
+{
+    const Facet *facet = facet_at(id);
+    if (!facet_has_value(facet) || facet->current == NULL || !is_lazy_import(facet->current))
+        return 0;
+    PyErr_Format(Unwatchable_error, "%R is a lazy import that is not made yet: code that loads it makes it and finds another "
+                                    "value; load the name first, and read it then",
+                 facet->name);
+    return -1;
 }
 
 PyObject *facet_read(uint32_t id, unsigned unstable_after, uint32_t *generation)
@@ -44,6 +55,8 @@ PyObject *facet_read(uint32_t id, unsigned unstable_after, uint32_t *generation)
         return NULL;
     }
     if (facet_has_value(facet) && facet->current == NULL)
+        return NULL;
+    if (refuse_lazy_import(id) < 0)
         return NULL;
     PyObject *old = facet_has_value(facet) ? record(id) : NULL;
     PyObject *value = Py_NewRef(facet_has_value(facet) ? facet->current : Py_None);
@@ -76,7 +89,8 @@ uint32_t facet_get(FacetKind kind, PyObject *owner, PyObject *fallback, PyObject
         goto done;
     if (kind == FACET_CREATED && watch_functions() < 0)
         goto done;
-    if (object_at(object)->kind == OBJECT_TYPE && kind != FACET_EXISTENCE && need_mro_facet(object) < 0)
+    if (object_at(object)->kind == OBJECT_TYPE && kind != FACET_EXISTENCE &&
+        (audit_assignments("attributes of classes") < 0 || need_mro_facet(object) < 0))
         goto done;
     id = facet_new(kind, object, other, name);
     if (id != NO_ID && facet_look(id) < 0) {

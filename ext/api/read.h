@@ -12,5 +12,7 @@ uint32_t facet_get(FacetKind kind, PyObject *owner, PyObject *fallback, PyObject
  * the facet has one reader more (facet_unread takes it back). NULL without an exception: it is missing. NULL with one:
  * Unstable, Unwatchable. */
 PyObject *facet_read(uint32_t id, unsigned unstable_after, uint32_t *generation);
+/* -1 with Unwatchable set while the facet's value stands for an import that is not made yet. */
+int refuse_lazy_import(uint32_t id);
 
 #endif

@@ -5,6 +5,7 @@
 #include "event/telling.h"
 #include "event/type_event.h"
 #include "facet/bases.h"
+#include "facet/stored_keys.h"
 #include "watch/extra_dicts.h"
 
 /* The key's provider stores another value: the one event that is to be trusted, as the write cannot fail any more. The
@@ -64,23 +65,9 @@ _Static_assert(PyDict_EVENT_ADDED < PyDict_EVENT_DELETED && PyDict_EVENT_MODIFIE
                    (int)CHANGE_CLEARED == PyDict_EVENT_CLEARED,
                "the changes of a dict have CPython's numbers");
 
-#define ANY_HASH (-1) /* nothing has it */
-
-/* The key's hash where finding it runs no Python, else ANY_HASH. */
-static Py_hash_t hash_without_python(PyObject *key)
-{
-    hashfunc hash = Py_TYPE(key)->tp_hash;
-    if (PyUnicode_Check(key) && hash == PyUnicode_Type.tp_hash)
-        return str_hash(key);
-    bool plain = hash == PyBaseObject_Type.tp_hash || hash == PyLong_Type.tp_hash || hash == PyFloat_Type.tp_hash ||
-                 hash == PyBytes_Type.tp_hash;
-    return plain ? hash(key) : ANY_HASH;
-}
-
 /* A dict loses all its keys. */
-static void clear_event(Object *object)
+static void clear_event(const Object *object)
 {
-    object->keys_are = KEYS_UNKNOWN;
     DependentsWalk walk;
     for (uint32_t i = 0; object->keys.slots != NULL && i <= object->keys.mask; i++)
         FOR_EACH_DEPENDENT(facet, walk, &object->keys.slots[i].facets)
@@ -97,18 +84,14 @@ static void ambiguous_event(const Object *object, Change change, Py_hash_t hash)
         const KeySlot *slot = &object->keys.slots[i];
         if (hash != ANY_HASH && slot->hash != hash)
             continue;
-        FOR_EACH_DEPENDENT(id, walk, &slot->facets) {
-            Facet *facet = facet_at(id);
-            PyObject *before = facet->current;
-            bool was_held = held(facet);
-            if (facet->dead)
+        FOR_EACH_DEPENDENT(facet, walk, &slot->facets) {
+            if (facet_at(facet)->dead)
                 continue;
-            service.events++;
-            facet->changes++;
-            drop_begins(facet->provider == object->id ? before : NULL, object->references); /* perhaps it is dropped */
-            facet_is_abandoned(facet, CAUSE_AMBIGUOUS);
-            facet_awaits_clarity(facet);
-            tell(facet, was_held, object->id, change, before, NULL);
+            const Facet *known = facet_at(facet);
+            drop_begins(known->provider == object->id ? known->current : NULL, object->references); /* perhaps it is dropped */
+            facet_awaits_clarity(facet_at(facet));
+            give_up_event(facet, object->id, change, CAUSE_AMBIGUOUS);
+            facet_awaits_clarity(facet_at(facet));
             drop_ends();
         }
     }
@@ -124,42 +107,40 @@ static void str_key_event(const Object *object, Change change, PyObject *key, Py
         named_event(facet, object, change, value);
 }
 
-/* The value that the dict has under the key and is about to lose; NULL: it has none, or that cannot be told without Python.
- * Borrowed. */
-static PyObject *value_dropped(Object *object, PyObject *key)
+/* Whether the key is the name that it spells, and leaves nothing behind that could cease to be it. */
+static bool names_one(Change change, PyObject *key)
 {
-    bool is_str = compares_as_str(key);
-    const KeySlot *slot = is_str ? keys_find(&object->keys, key) : NULL;
+    if (compares_as_str(key))
+        return true;
+    bool found = change == CHANGE_MODIFIED || change == CHANGE_DELETED; /* the dict keeps the key that it has */
+    return found && PyUnicode_Check(key) && has_slots_of_str(key) && str_hash(key) != -1;
+}
+
+/* The value that the dict has under the key and is about to lose (borrowed). NULL: it has none, or nothing of ours is in its
+ * way, or it takes Python to find it. */
+static PyObject *value_dropped(const Object *object, Change change, PyObject *key)
+{
+    const KeySlot *slot = names_one(change, key) ? keys_find(&object->keys, key) : NULL;
     DependentsWalk walk;
     if (slot != NULL)
         FOR_EACH_DEPENDENT(facet, walk, &slot->facets)
             if (facet_at(facet)->known && facet_at(facet)->provider == object->id)
                 return facet_at(facet)->current;
-    if (kept_values.count == 0) /* nothing of ours is in the way, and no facet borrows a value that it does not know */
-        return NULL;
-    if ((!is_str && (!never_equals_str(key) || hash_without_python(key) == ANY_HASH)) || !has_plain_keys(object))
-        return NULL;
-    PyObject *raised = PyErr_GetRaisedException(); /* of whoever changes the dict */
-    PyObject *value = PyDict_GetItemWithError(object->address, key);
-    PyErr_SetRaisedException(raised);
-    return value;
+    return kept_first == NULL ? NULL : stored_value(object->address, key);
 }
 
-static void key_event(Object *object, Change change, PyObject *key, PyObject *value)
+static void key_event(const Object *object, Change change, PyObject *key, PyObject *value)
 {
-    if (compares_as_str(key)) {
+    if (names_one(change, key))
         str_key_event(object, change, key, value);
-    } else if (!never_equals_str(key)) {
-        /* Its comparison may say anything; but a dict compares only what has the same hash. */
-        object->keys_are = KEYS_ODD;
+    else if (!never_equals_str(key))
+        /* Its comparison may say anything, now or later; but a dict compares only what has the same hash. */
         ambiguous_event(object, change, hash_without_python(key));
-    } else if (!has_plain_keys(object)) {
-        ambiguous_event(object, change, hash_without_python(key)); /* an odd key may have found itself equal to it */
-    }
+    /* Else it is no name. It may have found an odd key equal to it, but nobody relies on a name of that one's hash. */
 }
 
 /* An empty dict is about to be filled from another. */
-static void clone_event(Object *object, PyObject *source)
+static void clone_event(const Object *object, PyObject *source)
 {
     Py_ssize_t position = 0;
     PyObject *key, *value;
@@ -176,7 +157,7 @@ static NOT_INLINE int dict_event(Object *object, PyDict_WatchEvent event, PyObje
     }
     Change change = (Change)event;
     if (change == CHANGE_MODIFIED || change == CHANGE_DELETED)
-        drop_begins(value_dropped(object, key), object->references);
+        drop_begins(value_dropped(object, change, key), object->references);
     if (change == CHANGE_CLONED) {
         clone_event(object, key); /* the event's key is the dict that is copied */
         key = NULL;
@@ -217,8 +198,11 @@ int on_dict_event(PyDict_WatchEvent event, PyObject *dict, PyObject *key, PyObje
     Object *object = object_of(dict);
     if ((extra_dicts_needed | extra_dicts) != 0)
         provisional_event(event, dict, key, value);
-    if (object == NULL)
+    if (object == NULL) {
+        if (extra_dicts != 0 && event == PyDict_EVENT_DELETED)
+            subclasses_event(key); /* see on_bases */
         return 0;
+    }
     if (event > PyDict_EVENT_DELETED || !dependents_empty(&object->whole) || !PyUnicode_CheckExact(key) ||
         str_hash(key) == -1)
         return dict_event(object, event, key, value);

@@ -8,5 +8,6 @@ const WatchCallbacks event_callbacks = {
     .function = on_function_event,
     .code = on_code_event,
     .module_class = on_module_class,
+    .bases = on_bases,
     .death = on_type_death,
 };

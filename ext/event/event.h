@@ -20,6 +20,7 @@ int on_type_event(PyTypeObject *type);
 int on_function_event(PyFunction_WatchEvent event, PyFunctionObject *function, PyObject *value);
 int on_code_event(PyCodeEvent event, PyCodeObject *code);
 void on_module_class(PyObject *module, const PyObject *class);
+void on_bases(PyTypeObject *type);
 void on_type_death(uint32_t object, PyObject *weakref); /* from its weak reference, as a type has no DESTROY event */
 
 extern const WatchCallbacks event_callbacks; /* all of them */

@@ -21,7 +21,7 @@ void on_module_class(PyObject *module, const PyObject *class)
         bool relied_on = facet->recorded != NULL || facet->cells != NULL;
         service.events++;
         facet->changes++;
-        facet_is_abandoned(facet, CAUSE_CLASS);
+        facet_retires(id, CAUSE_CLASS);
         if (has_native_listeners(facet))
             facet_listeners_hear(id, dict->id, CHANGE_CLASS, NULL, NULL, NULL);
         if (relied_on)

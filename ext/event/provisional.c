@@ -2,6 +2,7 @@
 
 #include "action/action.h"
 #include "facet/bases.h"
+#include "facet/stored_keys.h"
 #include "watch/extra_dicts.h"
 
 /* Beyond these limits facets break instead. */
@@ -19,16 +20,12 @@ static Look look_through(PyObject *dict, PyObject *name, PyObject **value)
 {
     Py_ssize_t position = 0;
     PyObject *key;
-    Look result = LOOK_MISSING;
-    if (dict == NULL || PyDict_GET_SIZE(dict) > MAX_ITEMS)
+    if (dict == NULL || PyDict_GET_SIZE(dict) > MAX_ITEMS || odd_key_of(dict, str_hash(name)) != NULL)
         return LOOK_GIVEN_UP;
-    while (PyDict_Next(dict, &position, &key, value)) {
+    while (PyDict_Next(dict, &position, &key, value))
         if (key == name || (compares_as_str(key) && str_hash(key) == str_hash(name) && same_str(key, name)))
             return LOOK_FOUND;
-        if (!compares_as_str(key) && !never_equals_str(key))
-            result = LOOK_GIVEN_UP; /* perhaps it is this one */
-    }
-    return result;
+    return LOOK_MISSING;
 }
 
 /* One dict along a chain: true if the chain ends here, with *holds telling whether the recorded value is there. */
@@ -181,8 +178,12 @@ static bool is_in_chain(const Facet *facet, const PyObject *dict)
 /* A change in a dict of the facet's chain. Whatever is found first, the recorded value stays if that is stored. */
 static bool survives(Facet *facet, PyDict_WatchEvent event, const PyObject *dict, PyObject *key, PyObject *value)
 {
-    if (key == NULL || !compares_as_str(key))
+    if (key == NULL)
         return false;
+    if (!compares_as_str(key)) {
+        Py_hash_t hash = hash_without_python(key); /* a dict compares only what has the same */
+        return hash != ANY_HASH && hash != str_hash(facet->name);
+    }
     if (!same_str(key, facet->name))
         return true;
     if (event == PyDict_EVENT_DELETED)

@@ -42,11 +42,24 @@ void whole_event(uint32_t id, uint32_t object, Change change, PyObject *key, PyO
     bool relied_on = !dependents_empty(&facet->handles);
     service.events++;
     facet->changes++;
-    facet_retires_handles(id, CAUSE_CHANGED);
+    facet_retires(id, CAUSE_CHANGED);
     if (has_native_listeners(facet))
         facet_listeners_hear(id, object, change, key, NULL, value);
     if (relied_on || has_subscriptions(facet)) {
         queue_detail(id, object, change, relied_on, key, NULL, value);
         service_schedule();
     }
+}
+
+void give_up_event(uint32_t id, uint32_t object, Change change, Cause cause)
+{
+    Facet *facet = facet_at(id);
+    PyObject *before = facet->current;
+    bool was_held = held(facet);
+    if (facet->dead)
+        return;
+    service.events++;
+    facet->changes++;
+    facet_retires(id, cause);
+    tell(facet, was_held, object, change, before, NULL);
 }

@@ -41,4 +41,7 @@ void tell_created(const Facet *facet, uint32_t code, PyObject *function);
 /* An event of an object as a whole. key: owned by the caller, NULL if it names none. */
 void whole_event(uint32_t facet, uint32_t object, Change change, PyObject *key, PyObject *value);
 
+/* An event after which nothing tells what the facet is. */
+void give_up_event(uint32_t facet, uint32_t object, Change change, Cause cause);
+
 #endif

@@ -4,6 +4,9 @@
 #include "event/event.h"
 #include "event/provisional.h"
 #include "event/telling.h"
+#include "facet/assigned_bases.h"
+#include "facet/bases.h"
+#include "watch/extra_dicts.h"
 
 /* Whether the value is the type's own, which comes first in any MRO that has the type at its head. */
 static bool is_own(const Facet *facet, const PyTypeObject *type)
@@ -41,8 +44,7 @@ void check_mros(const Object *object)
         PyObject *mro = ((PyTypeObject *)type->address)->tp_mro;
         if (mro == type->told_mro)
             continue; /* a class leaves several bases at once */
-        if (type->told_mro == NULL && !service.shutting_down)
-            type->told_mro = Py_NewRef(mro);
+        type->told_mro = mro;
         for (uint32_t id = type->first_facet; id != NO_ID; id = facet_at(id)->next_of_owner)
             mro_event(facet_at(id), type, (PyTypeObject *)object->address);
     }
@@ -76,6 +78,65 @@ int on_type_event(PyTypeObject *type)
             mro_may_change(object_at(facet->owner));
     }
     return 0;
+}
+
+/* --- assignments of bases, before they are made ------------------------------------------------------------------ */
+
+static bool give_up(PyTypeObject *type)
+{
+    const Object *object = object_of(type);
+    for (uint32_t id = object == NULL ? NO_ID : object->first_facet; id != NO_ID; id = facet_at(id)->next_of_owner)
+        if (facet_at(id)->kind != FACET_EXISTENCE)
+            give_up_event(id, object->id, CHANGE_MRO, CAUSE_BASES);
+    return false; /* on with the next */
+}
+
+/* Whether a table is watched that the type leaves if it gets other bases: the old ones' all tell. */
+static bool leaves_watched_table(const PyTypeObject *type)
+{
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(type->tp_bases); i++) {
+        PyObject *table = known_table((PyTypeObject *)PyTuple_GET_ITEM(type->tp_bases, i));
+        if (table != NULL && (object_of(table) != NULL || extra_dicts_watch(table)))
+            return true;
+    }
+    return false;
+}
+
+/* A class gets other bases. Where it did already since the drain has looked, its tables are not those that are registered. */
+static void expect_mros(const Object *object, const PyTypeObject *type)
+{
+    bool known = true;
+    DependentsWalk walk;
+    FOR_EACH_DEPENDENT(id, walk, &object->whole) {
+        const Facet *facet = facet_at(id);
+        if (facet->kind != FACET_MRO || facet->dead)
+            continue;
+        object_at(facet->owner)->told_mro = NULL;
+        known &= facet->known;
+    }
+    if (!known && !leaves_watched_table(type))
+        check_mros(object); /* told beforehand, then, and perhaps needlessly */
+}
+
+static void begin_assignment(PyTypeObject *type)
+{
+    if (service.shutting_down)
+        return;
+    struct _PyInterpreterFrame *frame = current_frame();
+    PyObject *code = frame == NULL ? NULL : PyUnstable_InterpreterFrame_GetCode(frame);
+    bool known = code != NULL && PyCode_Check(code); /* the frame at the bottom of a thread has none */
+    bases_begin(type, known ? code : NULL, known ? PyUnstable_InterpreterFrame_GetLasti(frame) : -1, PyThreadState_Get()->id);
+}
+
+void on_bases(PyTypeObject *type)
+{
+    const Object *object = object_of(type);
+    if (bases_run_python(type)) {
+        begin_assignment(type);
+        (void)any_of_family(type, give_up);
+    } else if (object != NULL && object->kind == OBJECT_TYPE && type->tp_bases != NULL) {
+        expect_mros(object, type);
+    }
 }
 
 void on_type_death(uint32_t id, PyObject *weakref)

@@ -1,6 +1,8 @@
 #include "facet/bases.h"
 
 #include "facet/facets.h"
+#include "facet/assigned_bases.h"
+#include "facet/stored_keys.h"
 #include "watch/errors.h"
 #include "watch/watch.h"
 
@@ -29,8 +31,30 @@ static bool is_table_of(PyObject *dict, PyTypeObject *base)
     return is_table;
 }
 
-/* Static types keep their table out of reach. It is the dict that refers to the subclass's own weak reference, so the
- * garbage collector knows it; found once for each static base. */
+typedef struct TableSearch {
+    PyObject *reference;  /* borrowed: the weak reference to a subclass that its bases' tables share */
+    const PyTypeObject *type; /* which */
+    PyObject *candidates; /* borrowed list: dicts that have it as a table does */
+} TableSearch;
+
+/* Called for every object that the garbage collector knows, between its lists: item by item, so that no code of the program
+ * runs, and nothing that the collector knows is made. */
+static int search_dict(PyObject *dict, void *data)
+{
+    const TableSearch *search = data;
+    PyObject *key, *value;
+    Py_ssize_t position = 0;
+    if (!PyDict_CheckExact(dict))
+        return 1;
+    while (PyDict_Next(dict, &position, &key, &value) && PyLong_CheckExact(key) && PyWeakref_CheckRefExact(value))
+        if (value == search->reference && type_of_key(key) == search->type)
+            return PyList_Append(search->candidates, dict) == 0;
+    return 1;
+}
+
+/* Static types keep their table out of reach. It is a dict that has the subclass's own weak reference, so the garbage
+ * collector knows it: found by a look at every object, once for each static base. Not through the module gc, which is the
+ * program's to replace. */
 static PyObject *table_of_static(PyTypeObject *base, PyTypeObject *type, PyObject *key)
 {
     static PyObject *tables; /* static base -> its table */
@@ -39,19 +63,18 @@ static PyObject *table_of_static(PyTypeObject *base, PyTypeObject *type, PyObjec
     PyObject *known = PyDict_GetItemWithError(tables, (PyObject *)base);
     if (known != NULL && PyDict_Contains(known, key) == 1)
         return Py_NewRef(known);
-    PyObject *gc = PyImport_ImportModule("gc"), *weakref = PyWeakref_NewRef((PyObject *)type, NULL), *found = NULL;
-    PyObject *referrers = gc && weakref ? PyObject_CallMethod(gc, "get_referrers", "(O)", weakref) : NULL;
-    for (Py_ssize_t i = 0; referrers != NULL && found == NULL && i < PyList_GET_SIZE(referrers); i++) {
-        PyObject *dict = PyList_GET_ITEM(referrers, i);
-        if (PyDict_CheckExact(dict) && PyDict_GetItemWithError(dict, key) == weakref && is_table_of(dict, base) &&
-            PyDict_SetItem(tables, (PyObject *)base, dict) == 0)
+    PyObject *reference = PyWeakref_NewRef((PyObject *)type, NULL), *candidates = PyList_New(0), *found = NULL;
+    if (reference != NULL && candidates != NULL)
+        PyUnstable_GC_VisitObjects(search_dict, &(TableSearch){reference, type, candidates});
+    for (Py_ssize_t i = 0; candidates != NULL && found == NULL && i < PyList_GET_SIZE(candidates); i++) {
+        PyObject *dict = PyList_GET_ITEM(candidates, i);
+        if (is_table_of(dict, base) && PyDict_SetItem(tables, (PyObject *)base, dict) == 0)
             found = Py_NewRef(dict);
     }
     if (found != NULL && base == &PyBaseObject_Type)
         table_of_object = found; /* kept by tables */
-    Py_XDECREF(referrers);
-    Py_XDECREF(weakref);
-    Py_XDECREF(gc);
+    Py_XDECREF(candidates);
+    Py_XDECREF(reference);
     return found;
 }
 
@@ -66,8 +89,8 @@ static int link_table(uint32_t facet, uint32_t *n_links, PyObject *table)
     return result;
 }
 
-/* The last resort, where a static base's table cannot be found (after gc.freeze()): a type watcher, which reports one
- * change for each version tag, and a class gets at most 1000 of those. */
+/* The last resort, where a static base's table cannot be found (before gh-131740, in 3.13.3, what gc.freeze() has put aside is not
+ * visited): a type watcher, which reports one change for each version tag, and a class gets at most 1000 of those. */
 static int rely_on_type_watcher(PyTypeObject *type)
 {
     Object *object = object_at(object_find(type));
@@ -134,33 +157,61 @@ static bool tables_answer(void)
     return answer;
 }
 
-/* A mro() in Python runs in the middle of a change of bases, and may change bases itself: no table tells of that in time. */
-static int refuse_own_mro(PyTypeObject *type)
+/* --- a mro() of the program's own ------------------------------------------------------------------------------ */
+
+static PyObject *mro_name; /* owned, interned; NULL before the first look */
+
+static bool has_mro(PyObject *dict)
+{
+    Py_ssize_t position = 0;
+    PyObject *key;
+    if (dict == NULL)
+        return false; /* a static type of CPython's: only `type` has one, and it is not asked */
+    if (mro_name == NULL || odd_key_of(dict, str_hash(mro_name)) != NULL)
+        return true; /* perhaps */
+    while (PyDict_Next(dict, &position, &key, NULL))
+        if (key == mro_name || (compares_as_str(key) && same_str(key, mro_name)))
+            return true;
+    return false;
+}
+
+/* The class that gives the type's metaclass an mro() other than type's, or NULL. Runs no Python. */
+static const PyTypeObject *own_mro(const PyTypeObject *type)
 {
     PyObject *classes = Py_TYPE(type)->tp_mro;
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(classes); i++) {
-        PyTypeObject *metaclass = (PyTypeObject *)PyTuple_GET_ITEM(classes, i);
+    for (Py_ssize_t i = 0; classes != NULL && i < PyTuple_GET_SIZE(classes); i++) {
+        const PyTypeObject *metaclass = (PyTypeObject *)PyTuple_GET_ITEM(classes, i);
         if (metaclass == &PyType_Type)
-            return 0;
-        PyObject *dict = PyType_GetDict(metaclass);
-        int has_mro = PyMapping_HasKeyString(dict, "mro");
-        Py_DECREF(dict);
-        if (!has_mro)
-            continue;
-        PyErr_Format(Unwatchable_error,
-                     "%.200s: its metaclass %.200s has an mro() of its own, which runs in the middle of a change of bases; "
-                     "depwatch cannot tell of such a change in time, so look attributes up at run time",
-                     type->tp_name, metaclass->tp_name);
-        return -1;
+            return NULL;
+        if (has_mro(metaclass->tp_dict))
+            return metaclass;
     }
-    return 0;
+    return NULL;
 }
+
+static int refuse_own_mro(const PyTypeObject *type)
+{
+    const PyTypeObject *metaclass = own_mro(type);
+    if (metaclass == NULL)
+        return 0;
+    PyErr_Format(Unwatchable_error,
+                 "%.200s: its metaclass %.200s has an mro() of its own, which runs in the middle of a change of bases; "
+                 "depwatch cannot tell of such a change in time, so look attributes up at run time",
+                 type->tp_name, metaclass->tp_name);
+    return -1;
+}
+
+bool has_own_mro(PyTypeObject *type) { return own_mro(type) != NULL; }
 
 int look_bases(uint32_t id)
 {
     PyTypeObject *type = (PyTypeObject *)Py_XNewRef(object_at(facet_at(id)->owner)->address);
     if (type == NULL)
         return 0;
+    if (mro_name == NULL && (mro_name = PyUnicode_InternFromString("mro")) == NULL) {
+        Py_DECREF(type);
+        return -1;
+    }
     if (!tables_answer()) {
         PyErr_Format(Unwatchable_error, "attributes of %.200s: this CPython (%s) does not show a change of bases in "
                                         "tp_subclasses, and depwatch knows no other way to see it at once",
@@ -173,7 +224,7 @@ int look_bases(uint32_t id)
     uint32_t n_links = 0;
     for (Py_ssize_t i = 0; result == 0 && i < PyList_GET_SIZE(family); i++) {
         PyTypeObject *member = (PyTypeObject *)PyList_GET_ITEM(family, i);
-        result = facet_link(id, n_links++, (PyObject *)member) < 0 ? -1 : refuse_own_mro(member);
+        result = facet_link(id, n_links++, (PyObject *)member) < 0 || refuse_assigned_bases(member) < 0 ? -1 : refuse_own_mro(member);
         PyObject *bases = Py_NewRef(member->tp_bases);
         for (Py_ssize_t j = 0; result == 0 && j < PyTuple_GET_SIZE(bases); j++) {
             PyTypeObject *base = (PyTypeObject *)PyTuple_GET_ITEM(bases, j);
@@ -191,7 +242,6 @@ int look_bases(uint32_t id)
     if (result == 0) {
         facet_unlink_after(id, n_links);
         facet_at(id)->known = true;
-        Py_CLEAR(object_at(facet_at(id)->owner)->told_mro);
     }
     Py_XDECREF(family);
     Py_DECREF(type);

@@ -37,4 +37,7 @@ static inline const PyTypeObject *type_of_key(PyObject *key)
     return PyLong_CheckExact(key) ? (PyTypeObject *)(uintptr_t)PyLong_AsUnsignedLongLongMask(key) : NULL;
 }
 
+/* Whether the type's metaclass has an mro() other than type's. Runs no Python. */
+bool has_own_mro(PyTypeObject *type);
+
 #endif

@@ -114,6 +114,13 @@ uint32_t facet_new(FacetKind kind, uint32_t owner, uint32_t fallback, PyObject *
     return id;
 }
 
+void facets_touch_all(void)
+{
+    for (uint32_t i = 0; facet_map.ids != NULL && i <= facet_map.mask; i++)
+        if (facet_map.ids[i] < NO_ID)
+            facet_touch(facet_map.ids[i]);
+}
+
 void facet_touch_if_idle(uint32_t id)
 {
     const Facet *facet = facet_at(id);

@@ -46,7 +46,8 @@ typedef enum Cause {
     CAUSE_LOST,       /* nobody but depwatch has the value that they wait for */
     CAUSE_UNWATCHABLE, /* it can no longer be watched */
     CAUSE_AMBIGUOUS,  /* a key that may equal any name was stored or deleted */
-    CAUSE_CLASS       /* its module got another class */
+    CAUSE_CLASS,      /* its module got another class */
+    CAUSE_BASES       /* bases were assigned, and the mro() of a metaclass may have run in the middle of it */
 } Cause;
 
 /* Whether a facet holds at a place where it is not registered yet: see provisional.h. */
@@ -177,6 +178,8 @@ static inline bool lost_its_value(const Facet *facet) { return facet->recorded =
 uint32_t facet_new(FacetKind kind, uint32_t owner, uint32_t fallback, PyObject *name);
 /* The one that exists, or NO_ID without an exception. */
 uint32_t facet_lookup(FacetKind kind, uint32_t owner, uint32_t fallback, PyObject *name);
+/* The drain looks at every facet that there is. */
+void facets_touch_all(void);
 /* The drain looks at the facet if nobody needs it now. */
 void facet_touch_if_idle(uint32_t id);
 /* One pin or reader less. The drain looks at the facet if that may have been the last that needed it. */

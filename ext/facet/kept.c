@@ -113,17 +113,23 @@ PyObject *kept_leave(Kept *kept)
     return owned;
 }
 
-void kept_leave_alive(Kept *kept)
+/* As Py_DECREF, which would also have to be able to call a destructor. */
+static void drop_not_last(PyObject *owned)
 {
-    PyObject *owned = kept_leave(kept);
-    Py_XDECREF(owned); /* not the last: the caller's, or the container's */
+    if (owned == NULL)
+        return;
+#ifdef Py_REF_DEBUG
+    _Py_DECREF_DecRefTotal();
+#endif
+    Py_SET_REFCNT(owned, Py_REFCNT(owned) - 1);
 }
+
+void kept_leave_alive(Kept *kept) { drop_not_last(kept_leave(kept)); /* the caller has one, or the container */ }
 
 void kept_let_go(Kept *kept)
 {
-    PyObject *owned = take_value(kept);
     kept_any_lost = true;
-    Py_XDECREF(owned); /* not the last: the container's */
+    drop_not_last(take_value(kept)); /* the container has one */
 }
 
 void drop_items(PyObject *dict)

@@ -31,23 +31,56 @@ typedef struct KeyTable {
 /* The hash of an exact str that has served as a dict key, or -1 where it has none yet. */
 static inline Py_hash_t str_hash(PyObject *str) { return ((PyASCIIObject *)str)->hash; }
 
-/* Whether a dict compares the key as it compares an exact str: by value, without running Python. */
-static inline bool compares_as_str(PyObject *key)
+/* Whether what the type says of its instances is said for good: a mutable type may get an __eq__ or a __hash__ at any time,
+ * from an assignment to it, to one of its bases or to its __bases__, and CPython reports that to no watcher of the dict. */
+static inline bool is_settled(PyTypeObject *type)
 {
-    return PyUnicode_Check(key) && str_hash(key) != -1 && Py_TYPE(key)->tp_hash == PyUnicode_Type.tp_hash &&
-           Py_TYPE(key)->tp_richcompare == PyUnicode_Type.tp_richcompare;
+    PyObject *mro = type->tp_mro;
+    for (Py_ssize_t i = 0; mro != NULL && i < PyTuple_GET_SIZE(mro); i++)
+        if (!PyType_HasFeature((PyTypeObject *)PyTuple_GET_ITEM(mro, i), Py_TPFLAGS_IMMUTABLETYPE))
+            return false;
+    return mro != NULL;
 }
 
-/* Whether its type's comparison never runs Python for a str and never finds one equal. Types inherit the very function
- * unless they define __eq__; types, functions and modules have that of object. */
+static inline bool has_slots_of_str(PyObject *key)
+{
+    return Py_TYPE(key)->tp_hash == PyUnicode_Type.tp_hash && Py_TYPE(key)->tp_richcompare == PyUnicode_Type.tp_richcompare;
+}
+
+/* Whether a dict compares the key as it compares an exact str, now and later: by value, without running Python. */
+static inline bool compares_as_str(PyObject *key)
+{
+    if (!PyUnicode_CheckExact(key) && (!PyUnicode_Check(key) || !has_slots_of_str(key) || !is_settled(Py_TYPE(key))))
+        return false;
+    return str_hash(key) != -1;
+}
+
+/* Whether its type's comparison never runs Python for a str and never finds one equal, now and later. Of the immutable
+ * types' instances, only modules can get another __class__. */
 static inline bool never_equals_str(PyObject *key)
 {
     richcmpfunc compare = Py_TYPE(key)->tp_richcompare;
-    return compare == PyBaseObject_Type.tp_richcompare || compare == Py_TYPE(Py_None)->tp_richcompare ||
-           compare == PyLong_Type.tp_richcompare || compare == PyTuple_Type.tp_richcompare ||
-           compare == PyFloat_Type.tp_richcompare || compare == PyBytes_Type.tp_richcompare ||
-           compare == PyFrozenSet_Type.tp_richcompare || compare == PyComplex_Type.tp_richcompare ||
-           compare == PyCode_Type.tp_richcompare || compare == PyCFunction_Type.tp_richcompare;
+    if (PyLong_CheckExact(key))
+        return true;
+    bool differs = compare == PyBaseObject_Type.tp_richcompare || compare == Py_TYPE(Py_None)->tp_richcompare ||
+                   compare == PyLong_Type.tp_richcompare || compare == PyTuple_Type.tp_richcompare ||
+                   compare == PyFloat_Type.tp_richcompare || compare == PyBytes_Type.tp_richcompare ||
+                   compare == PyFrozenSet_Type.tp_richcompare || compare == PyComplex_Type.tp_richcompare ||
+                   compare == PyCode_Type.tp_richcompare || compare == PyCFunction_Type.tp_richcompare;
+    return differs && !PyModule_Check(key) && is_settled(Py_TYPE(key));
+}
+
+#define ANY_HASH (-1) /* nothing has it */
+
+/* The key's hash where finding it runs no Python, else ANY_HASH. */
+static inline Py_hash_t hash_without_python(PyObject *key)
+{
+    hashfunc hash = Py_TYPE(key)->tp_hash;
+    if (PyUnicode_Check(key) && hash == PyUnicode_Type.tp_hash)
+        return str_hash(key);
+    bool plain = hash == PyBaseObject_Type.tp_hash || hash == PyLong_Type.tp_hash || hash == PyFloat_Type.tp_hash ||
+                 hash == PyBytes_Type.tp_hash;
+    return plain ? hash(key) : ANY_HASH;
 }
 
 static inline bool same_str(PyObject *a, PyObject *b)

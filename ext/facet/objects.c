@@ -95,11 +95,10 @@ void object_release(uint32_t id)
             unwatch_type((PyTypeObject *)object->address);
         address_map_remove(&objects_by_address, object->address);
     }
-    PyObject *weakref = object->weakref, *told_mro = object->told_mro;
+    PyObject *weakref = object->weakref;
     keys_free(&object->keys);
     dependents_clear(&object->whole);
-    object->address = object->weakref = object->told_mro = NULL; /* CPython may have the weak reference's callback in hand */
+    object->weakref = NULL; /* a callback of it that is still to come finds nothing */
     pool_give(&object_pool, id);
-    Py_XDECREF(told_mro);
     Py_XDECREF(weakref);
 }

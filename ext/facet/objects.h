@@ -16,23 +16,18 @@
 
 typedef enum ObjectKind { OBJECT_DICT, OBJECT_TYPE, OBJECT_FUNCTION, OBJECT_CODE } ObjectKind;
 
-/* Whether keys in a dict may compare equal to a str that they are not. */
-typedef enum KeysAre { KEYS_UNKNOWN, KEYS_PLAIN, KEYS_ODD } KeysAre;
-
 typedef struct Object {
-    uint32_t id;           /* its own; first, because Pool threads its free list through these 4 bytes */
+    PyObject *address;     /* borrowed; NULL once dead */
+    uint32_t id;           /* its own */
     uint8_t kind;          /* ObjectKind */
-    bool subclasses_table : 1; /* a dict that is some type's tp_subclasses: its keys are addresses of types */
-    bool type_watched : 1;     /* types: also by a type watcher */
+    bool subclasses_table; /* a dict that is some type's tp_subclasses: its keys are addresses of types */
+    bool type_watched;     /* types: also by a type watcher */
     uint8_t references;    /* to a value that nobody but this dict has, when the callback tells of its end: 1; or 2 where CPython
                               itself has one more, see facet_link */
-    uint8_t keys_are;      /* KeysAre, dicts only: found out at the first event of a key that is no str */
-    PyObject *address;     /* borrowed; NULL once dead, and once the item is free */
     KeyTable keys;         /* dicts: the facets that rely on one key */
     Dependents whole;      /* facets that every event of this object concerns */
     PyObject *weakref;     /* owned, types only: tells of the death; NULL once the item is free */
-    PyObject *told_mro;    /* owned or NULL, types only: the MRO that was told of since the last drain. Not borrowed: a
-                              change that nobody reports (C.__bases__ = the same) frees it, and the next may be there */
+    PyObject *told_mro;    /* types: the MRO that the present assignment of bases has told of; compared, never dereferenced */
     uint32_t first_facet;  /* facets that are parts of this object: list through Facet.next_of_owner */
     uint32_t uses;         /* facets that name this object as owner, fallback or link, counted */
 } Object;
@@ -49,20 +44,6 @@ static inline uint32_t object_find(const void *address)
 {
     const Object *object = object_of(address);
     return object == NULL ? NO_ID : object->id;
-}
-
-/* Whether no key in this dict says that it equals a str that it is not. Looks through it once, item by item: no Python. */
-static inline bool has_plain_keys(Object *dict)
-{
-    Py_ssize_t position = 0;
-    PyObject *key;
-    if (dict->keys_are == KEYS_UNKNOWN) {
-        dict->keys_are = KEYS_PLAIN;
-        while (dict->keys_are == KEYS_PLAIN && PyDict_Next(dict->address, &position, &key, NULL))
-            if (!compares_as_str(key) && !never_equals_str(key))
-                dict->keys_are = KEYS_ODD;
-    }
-    return dict->keys_are == KEYS_PLAIN;
 }
 
 /* The dict of a module; NULL once the collector has cleared the module. Borrowed. */

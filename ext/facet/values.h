@@ -10,6 +10,22 @@
 
 #include "facet/keys.h"
 
+#if PY_VERSION_HEX >= 0x030f0000
+PyAPI_DATA(PyTypeObject) PyLazyImport_Type; /* types.LazyImportType; cannot be subclassed */
+#endif
+
+/* Whether it stands for an import that is not made yet (PEP 810): what loads it from a namespace makes the import, stores what
+ * that gives in its place, and finds this. */
+static inline bool is_lazy_import(PyObject *value)
+{
+#if PY_VERSION_HEX >= 0x030f0000
+    return Py_IS_TYPE(value, &PyLazyImport_Type);
+#else
+    (void)value;
+    return false;
+#endif
+}
+
 static inline bool same_int(PyObject *a, PyObject *b)
 {
     PyLongObject *x = (PyLongObject *)a, *y = (PyLongObject *)b;

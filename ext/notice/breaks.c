@@ -37,8 +37,11 @@ static void give_up_unstable(uint32_t id)
 /* Once: it is touched by that, and looked at again before the handles are told. */
 static void give_up_unwatchable(uint32_t id)
 {
-    if (facet_at(id)->cause != CAUSE_UNWATCHABLE)
-        facet_retires_handles(id, CAUSE_UNWATCHABLE);
+    Facet *facet = facet_at(id);
+    if (facet->dead || facet->cause == CAUSE_UNWATCHABLE)
+        return;
+    facet_retires(id, CAUSE_UNWATCHABLE);
+    facet->cause = CAUSE_UNWATCHABLE; /* also without handles */
 }
 
 /* Facets whose last change was not made yet when a drain looked: the next one looks again. */
@@ -66,10 +69,7 @@ int look_again(uint32_t id, PyObject *garbage)
     if (!facet->known && !facet->dead && !unclear && facet_look(id) < 0) {
         if (PyErr_ExceptionMatches(PyExc_MemoryError))
             return -1;
-        if (PyErr_ExceptionMatches(PyExc_Exception))
-            PyErr_Clear(); /* e.g. out of version tags: whoever relies on it must not go on */
-        else
-            drain_interrupted(); /* while keys were looked at */
+        PyErr_Clear(); /* e.g. out of version tags: whoever relies on it must not go on */
         give_up_unwatchable(id);
         for (uint32_t part = object_at(facet->owner)->first_facet; facet->kind == FACET_MRO && part != NO_ID;
              part = facet_at(part)->next_of_owner)

@@ -1,6 +1,6 @@
 """The drain: settles the core, which tells what happened to the makers here; then makes the calls that are due.
 
-Settling is one step of C: no code of the program runs in it but look-ups of odd keys, and a notice names objects, not numbers.
+Settling is one step of C: no code of the program runs in it, and a notice names objects, not numbers.
 Notices wait in one queue of the process. A drain that is started by a callback goes on with it; what events cause meanwhile is
 told by a later drain. Out of memory, what is not told yet stays where it was.
 """
@@ -307,9 +307,8 @@ def drain():
     delivered now, in any thread, also from a listener. Events that listeners cause are delivered by the next drain;
     after 8 that each caused the next, that waits for another event. Cost: about 100 ns if nothing happened.
 
-    What a signal handler raises inside a listener is the listener's, like anything that it raises; in a key's own
-    `__hash__` or `__eq__`, while depwatch looks again, it is raised when all is delivered. Listeners can call 100 deep,
-    however near the recursion limit the program is. Raises MemoryError when all that could be delivered is; what is left
+    What a signal handler raises inside a listener is the listener's, like anything that it raises; elsewhere in a drain no
+    handler runs. Listeners can call 100 deep, however near the recursion limit the program is. Raises MemoryError when all that could be delivered is; what is left
     is delivered by a later drain.
     """
     return drain_now()
@@ -330,12 +329,11 @@ cdef Py_ssize_t drain_now() except -1:
         while first_notice is not None and first_notice.number <= last:
             notice = take_notice()
             count += deliver(notice)
-        notice = None
+            notice = None  # before the next one is taken: what it was about may die, and a destructor can drain
         drop_lonely()
     finally:
         notice = None  # what dies now is for the next drain too
         drain_ends()
-    drain_raises()
     if error is not None:
         raise error
     return count

@@ -43,24 +43,7 @@ void drain_ends(void)
         service_schedule();
 }
 
-static _Thread_local PyObject *interruption; /* owned or NULL */
-
-void drain_interrupted(void)
-{
-    if (interruption == NULL)
-        interruption = PyErr_GetRaisedException();
-    else
-        PyErr_WriteUnraisable(drain_callable); /* only one can be raised */
-}
-
-int drain_raises(void)
-{
-    if (draining != 0 || interruption == NULL)
-        return 0;
-    PyErr_SetRaisedException(interruption);
-    interruption = NULL;
-    return -1;
-}
+void drain_after_fork(void) { postponed = service.scheduled = false; }
 
 int service_pending(void *Py_UNUSED(unused))
 {

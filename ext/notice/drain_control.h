@@ -26,9 +26,7 @@ static inline bool service_unsettled(void) { return service_has_news() || servic
  * cause events, there would be no end of drains. */
 void drain_begins(void);
 void drain_ends(void);
-/* The exception that is set is of a signal handler, which came while we were at work: it waits. */
-void drain_interrupted(void);
-/* Sets the exception that waited, if there is one and this thread is in no drain any more: then -1. */
-int drain_raises(void);
+/* In the child of a fork: its parent's pending call is gone, and so may be the drain that it waited for. */
+void drain_after_fork(void);
 
 #endif

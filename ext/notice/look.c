@@ -1,7 +1,9 @@
 #include "notice/look.h"
 
 #include "action/action.h"
+#include "facet/assigned_bases.h"
 #include "facet/bases.h"
+#include "facet/stored_keys.h"
 #include "watch/errors.h"
 #include "watch/watch.h"
 
@@ -69,29 +71,18 @@ static int chain_of(const Facet *facet, Chain *chain)
 
 /* Refuses a name in a dict that has a key which is no such name, but has its hash and may say that it equals it: no event
  * tells when it changes its mind. */
-static int refuse_odd_keys(PyObject *dict, PyObject *name)
+static int refuse_odd_key(PyObject *dict, PyObject *name)
 {
-    Object *object = object_of(dict);
-    if (object == NULL || has_plain_keys(object))
+    if (check_stored_keys() < 0)
+        return -1;
+    PyObject *key = odd_key_of(dict, str_hash(name));
+    if (key == NULL)
         return 0;
-    PyObject *keys = PyDict_Keys(dict); /* hashing a key can run Python, and that can change the dict */
-    int result = keys == NULL ? -1 : 0;
-    for (Py_ssize_t i = 0; result == 0 && i < PyList_GET_SIZE(keys); i++) {
-        PyObject *key = PyList_GET_ITEM(keys, i);
-        if (compares_as_str(key) || never_equals_str(key))
-            continue;
-        Py_hash_t hash = PyObject_Hash(key);
-        result = hash == -1 && PyErr_Occurred() ? -1 : 0;
-        if (hash != str_hash(name))
-            continue;
-        PyErr_Format(Unwatchable_error,
-                     "%R in a dict that also has a key of type %.100s with the same hash: whether that equals the name is "
-                     "for its __eq__ to say, each time anew, and no event tells; use keys of type str",
-                     name, Py_TYPE(key)->tp_name);
-        result = -1;
-    }
-    Py_XDECREF(keys);
-    return result;
+    PyErr_Format(Unwatchable_error,
+                 "%R in a dict that also has a key of type %.100s with the same hash: whether that equals the name is for its "
+                 "__eq__ to say, each time anew, or for one that its type gets later, and no event tells; use keys of type str",
+                 name, Py_TYPE(key)->tp_name);
+    return -1;
 }
 
 /* One pass along a chain. Registers at each dict before looking into it, so that no change falls between.
@@ -105,14 +96,14 @@ static int walk_chain(uint32_t id, const Chain *chain, PyObject **value, uint32_
     for (Py_ssize_t i = 0; i < chain->n && *value == NULL; i++) {
         PyObject *dict = chain->dicts[i];
         bool watched = chain->watched[i];
-        if (watched && (facet_link(id, n_links++, dict) < 0 || refuse_odd_keys(dict, facet->name) < 0))
+        if (watched && (facet_link(id, n_links++, dict) < 0 || refuse_odd_key(dict, facet->name) < 0))
             return -1;
         *value = PyDict_GetItemWithError(dict, facet->name);
         if (*value == NULL && PyErr_Occurred())
             return -1;
         if (watched)
             *provider = object_find(dict);
-        /* Hashing keys ran Python, and that may have changed a dict or the MRO, or looked here itself. */
+        /* Comparing keys ran Python, and that may have changed a dict or the MRO, or looked here itself. */
         if (facet->changes != changes || facet->n_links < n_links ||
             (watched && facet->links[n_links - 1] != *provider))
             return 1;
@@ -130,9 +121,10 @@ static int look_along_chain(uint32_t id)
         uint32_t provider = NO_ID;
         PyObject *value = NULL;
         Chain chain;
-        int again = chain_of(facet, &chain);
-        bool made = again == 0;
-        if (again == 0 && chain.n > 0)
+        if (chain_of(facet, &chain) < 0)
+            return -1;
+        int again = 0;
+        if (chain.n > 0)
             again = walk_chain(id, &chain, &value, &provider);
         if (again == 0 && value == NULL) {
             facet_becomes_missing(id);
@@ -140,8 +132,7 @@ static int look_along_chain(uint32_t id)
             facet->provider = provider;
             facet_becomes(id, value);
         }
-        if (made)
-            chain_clear(&chain);
+        chain_clear(&chain);
         if (again <= 0)
             return again;
     }
@@ -203,10 +194,20 @@ static int look_whole(uint32_t id, PyObject *object)
     return 0;
 }
 
+/* Whether changes of a type's MRO are seen; not yet, where that of its MRO facet has not been looked at since the last one. */
+static int look_mro(uint32_t owner)
+{
+    uint32_t id = facet_lookup(FACET_MRO, owner, NO_ID, NULL);
+    return id == NO_ID || facet_at(id)->known ? 0 : facet_look(id);
+}
+
 static int look(uint32_t id)
 {
     Facet *facet = facet_at(id);
     PyObject *object = object_at(facet->owner)->address;
+    if ((facet->kind == FACET_ATTRIBUTE || facet->kind == FACET_ANY) && object != NULL && PyType_Check(object) &&
+        look_mro(facet->owner) < 0)
+        return -1;
     switch (facet->kind) {
     case FACET_KEY:
     case FACET_GLOBAL:
@@ -257,6 +258,9 @@ bool facet_is_awaited(const Facet *facet)
 int facet_look(uint32_t id)
 {
     Facet *facet = facet_at(id);
+    PyObject *owner = object_at(facet->owner)->address;
+    if (owner != NULL && PyType_Check(owner) && facet->kind != FACET_EXISTENCE && refuse_assigned_bases((PyTypeObject *)owner) < 0)
+        return -1;
     if (facet->awaits[0] == AWAITS_CLARITY) {
         PyErr_SetString(Unwatchable_error, "a key that may equal any name was stored in its dict, or deleted, and nothing tells "
                                            "when that is done; read it again once nobody listens to it any more");

@@ -21,12 +21,13 @@ bool is_lost(const Facet *facet)
     return recorded == NULL || (facet->reference == REFERENCE_KEPT && Py_REFCNT(recorded) == 1); /* ours */
 }
 
-/* A weak reference to the recorded value died: nobody can restore it. */
+/* A weak reference to the recorded value died: nobody can restore it. If it is no longer the facet's own, nobody waits. */
 static PyObject *value_died(PyObject *facet_id, PyObject *weakref)
 {
-    Facet *facet = facet_at((uint32_t)PyLong_AsUnsignedLong(facet_id));
-    if (facet->reference == REFERENCE_WEAK && facet->recorded == weakref) /* no free item: those have nothing recorded */
-        touch(facet);
+    uint32_t id = (uint32_t)PyLong_AsUnsignedLong(facet_id);
+    const Facet *facet = facet_at(id);
+    if (facet->reference == REFERENCE_WEAK && facet->recorded == weakref)
+        facet_touch(id);
     Py_RETURN_NONE;
 }
 
@@ -52,8 +53,7 @@ static void weaken_reference(uint32_t id, PyObject *garbage)
 void give_up_waiting(uint32_t id, PyObject *garbage)
 {
     Facet *facet = facet_at(id);
-    facet_retires_handles(id, facet->dead ? CAUSE_DIED : CAUSE_LOST);
-    facet_drops_guards(facet);
+    facet_retires(id, facet->dead ? CAUSE_DIED : CAUSE_LOST);
     let_go(garbage, facet_forget(facet));
 }
 

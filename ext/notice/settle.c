@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "event/queue.h"
+#include "facet/assigned_bases.h"
 #include "facet/facets.h"
 #include "notice/breaks.h"
 #include "notice/details.h"
@@ -88,10 +89,25 @@ static void unwatch_extra_dicts(void)
             unwatch_dict(dict);
 }
 
+static void let_assignments_go(PyObject *garbage)
+{
+    for (Assignment over; take_assigned_bases(&over);) {
+        let_go(garbage, over.code);
+        let_go(garbage, (PyObject *)over.type);
+    }
+}
+
+/* Batches between settle() and settle_end(): destructors run there, and another thread may fork. */
+static uint32_t batches;
+static _Thread_local uint32_t own_batches; /* of these, those of this thread */
+
 int settle(PyObject *garbage, LookedAt *looked_at)
 {
+    batches++;
+    own_batches++;
     service.settling++; /* what this touches, this looks at: no pending call for it */
     take_unfinished();
+    let_assignments_go(garbage);
     (void)kept_reserve(2 * kept_values.count);
     int result = take_details(garbage);
     if (result == 0) {
@@ -107,6 +123,14 @@ int settle(PyObject *garbage, LookedAt *looked_at)
     if (service_has_news())
         service_schedule();
     return result;
+}
+
+/* What other threads had taken to look at is known to them alone, and pinned: so all facets are looked at, and stay. */
+void settle_after_fork(void)
+{
+    if (batches != own_batches)
+        facets_touch_all();
+    batches = own_batches;
 }
 
 void settle_end(LookedAt *looked_at)
@@ -125,6 +149,8 @@ void settle_end(LookedAt *looked_at)
     }
     free(looked_at->facets);
     *looked_at = (LookedAt){0};
+    batches--;
+    own_batches--;
 }
 
 void service_shut_down(PyObject *garbage)
@@ -132,6 +158,7 @@ void service_shut_down(PyObject *garbage)
     service.shutting_down = true;
     queue.limit = 0;
     let_go(garbage, hear_functions(NULL));
+    let_assignments_go(garbage);
     details_drop(garbage);
     for (uint32_t id = 0; id < facet_pool.used; id++)
         if (facet_at(id)->owner != NO_ID && facet_at(id)->reference != REFERENCE_BORROWED)

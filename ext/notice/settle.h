@@ -22,6 +22,8 @@ typedef struct LookedAt {
 int settle(PyObject *garbage, LookedAt *looked_at);
 /* After garbage was dropped: frees those facets that nobody needs, and that nothing queued is about. */
 void settle_end(LookedAt *looked_at);
+/* In the child of a fork: what drains of other threads were at is for its next drain. */
+void settle_after_fork(void);
 /* The interpreter ends: from now on nothing is queued, scheduled or kept, and what depwatch owns of the program goes to
  * garbage (a list). Bytes and guards go on working until the process ends. */
 void service_shut_down(PyObject *garbage);

@@ -21,6 +21,7 @@ const char *const CAUSE_WORDS[] = {
     [CAUSE_UNWATCHABLE] = "can no longer be watched",
     [CAUSE_AMBIGUOUS] = "is in a dict that was changed by a key which may equal any name",
     [CAUSE_CLASS] = "is an attribute of a module that gets another class",
+    [CAUSE_BASES] = "is looked up along bases that were assigned, in the middle of which a metaclass's mro() may change them",
 };
 
 static const char *const CHANGE_WORDS[] = {

@@ -31,6 +31,7 @@ typedef struct WatchCallbacks {
     PyFunction_WatchCallback function;
     PyCode_WatchCallback code;
     void (*module_class)(PyObject *module, const PyObject *class); /* `module.__class__ = class` is about to be made */
+    void (*bases)(PyTypeObject *type); /* `type.__bases__ = ...` is about to be made, if it can be */
     void (*death)(uint32_t id, PyObject *weakref); /* of an object with watch_death(), which returned weakref */
 } WatchCallbacks;
 

@@ -110,7 +110,7 @@ def test_a_subclass_does_not_fit(log, kind, value):
 
 @pytest.mark.parametrize("kind", VALUES)
 @pytest.mark.parametrize("change", ["delete", "clear"])
-def test_a_deletion_lowers_the_guard_at_once_and_a_new_value_is_there_after_the_drain(log, kind, change):
+def test_a_deletion_lowers_the_guard_and_a_new_value_is_there_after_the_drain(log, kind, change):
     first, second, *_ = VALUES[kind]
     globals_ = namespace(X=first)
     cell, handle = value_cell(log, seen_in(globals_), "X", kind)
@@ -266,7 +266,7 @@ def test_the_end_of_the_namespace_lowers_the_guards(log):
 
 
 @without_automatic_drain
-def test_what_listeners_read_for_the_same_compilation_while_a_guard_is_made_is_not_taken_back(log):
+def test_what_a_listener_reads_while_a_guard_is_made_is_not_taken_back(log):
     """Each drain in the making of the guard has an event to tell, as the listener makes the next."""
     globals_, told, read = namespace(X=1, **{f"N{i}": i for i in range(8)}), namespace(Y=0), []
     recorder = depwatch.Recorder("r")

@@ -32,7 +32,7 @@ def test_a_second_entry_is_refused_until_the_handle_of_the_first_is_retired(hand
     assert (function(1), first.installed) == ("second", False)
 
 
-def test_installing_reads_the_function_and_so_retires_handles_that_wait_for_another_code(log, handle):
+def test_installing_retires_handles_that_wait_for_another_code(log, handle):
     def waiting(function):
         recorder = depwatch.Recorder("reads the code")
         recorder.read_function(function, "code")

@@ -131,7 +131,7 @@ def test_the_nop_becomes_a_jump_inside_the_store_and_a_nop_again_when_it_is_undo
     assert bytes_at(address) == jump
 
 
-def test_a_frame_that_calls_python_leaves_with_its_live_values_when_that_changes_the_global(code):
+def test_a_frame_whose_callee_changes_the_global_leaves_with_its_live_values(code):
     globals_ = namespace(RATE=1)
     _, made = label(globals_, code.in_run)
     calls, left = [], []
@@ -155,7 +155,7 @@ def test_a_frame_that_calls_python_leaves_with_its_live_values_when_that_changes
     assert len(left) == 1
 
 
-def test_a_thread_that_runs_code_without_the_gil_leaves_it_when_another_changes_the_global(code):
+def test_code_without_the_gil_is_left_when_another_thread_changes_the_global(code):
     globals_ = namespace(RATE=1)
     label(globals_, code.in_spin)
     started = ctypes.c_uint8(0)

@@ -1,17 +1,19 @@
 """Listeners in C: called inside CPython's callback, at once, before the change takes effect."""
 
 import gc
-import subprocess
 import sys
 import threading
 import types
+from pathlib import Path
 
 import pytest
 
 import depwatch
 from depwatch import Change
-from native import CODE, DEFAULTS, EXISTENCE, F64, I64, KWDEFAULTS, NEW, NOT_APPLICABLE, OLD, frozen
-from support import without_automatic_drain
+from native import CODE, DEFAULTS, EXISTENCE, F64, KWDEFAULTS, NEW, NOT_APPLICABLE, OLD, frozen
+from support import python, without_automatic_drain
+
+PROGRAMS = Path(__file__).with_name("programs")
 
 
 @without_automatic_drain
@@ -255,27 +257,7 @@ def test_listeners_hear_changes_of_other_threads(c):
 
 
 def test_listeners_that_are_never_let_go_do_no_harm_at_exit(c):
-    source = f"""
-import importlib.util, sys
-spec = importlib.util.spec_from_file_location("capi_user", {c.path!r})
-c = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(c)
-mapping = {{"key": 1}}
-facets = [c.facet_of_key(mapping, "key"), c.facet_of_object(mapping), c.facet_of_global(lambda: 0, "len")]
-kept = [c.listen(facet) for facet in facets] + [c.listen_functions((lambda: 0).__code__.co_filename)]
-recorder = c.recorder_new("left")
-c.read(recorder, facets[0])
-handle = c.commit(recorder)
-cell = c.value_cell(facets[0], {I64})
-class AtTheEnd:
-    def __del__(self):
-        mapping["key"] = lambda: 0
-sys.at_the_end = AtTheEnd()
-mapping["key"] = 2
-print(c.broken(handle))
-"""
-    ended = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, timeout=60)
-    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "1\n", "")
+    assert python(PROGRAMS / "listeners.py") == "1\n"
 
 
 def test_committing_and_listening_many_times_leaves_nothing(c):

@@ -10,7 +10,7 @@ from array import array
 import pytest
 
 import depwatch
-from support import Log, at_once, dependents, freeze, namespace, without_automatic_drain
+from support import Log, dependents, freeze, namespace, without_automatic_drain
 
 GLOBALS = namespace(X=1, Y=1.5)
 
@@ -120,7 +120,7 @@ def test_a_closed_recorder_raises_released_from_every_call(call):
     for end in ("close", "commit"):
         recorder = freeze(GLOBALS, "X", name="ended")
         getattr(recorder, end)()
-        with pytest.raises(depwatch.Released, match="^recorder 'ended' was committed or closed; make a new one"):
+        with pytest.raises(depwatch.Released, match=r"^recorder 'ended' was committed or closed; make a new one"):
             call(recorder)
         recorder.close()
 
@@ -132,35 +132,9 @@ def test_a_recorder_that_its_own_drain_closes_raises_released(call):
     recorder = freeze(GLOBALS, "X", name="closed")
     subscription = depwatch.subscribe(lambda event: recorder.close(), globals_, "T")
     globals_["T"] = 2
-    with pytest.raises(depwatch.Released, match="^recorder 'closed' was committed or closed"):
+    with pytest.raises(depwatch.Released, match=r"^recorder 'closed' was committed or closed"):
         call(recorder)
     subscription.cancel()
-
-
-class Key:
-    """Its hash is asked for anew while depwatch looks a name up, and then something happens."""
-
-    def __init__(self):
-        self.happens = []
-
-    def __hash__(self):
-        while getattr(self, "happens", None):
-            self.happens.pop()()
-        return 12345
-
-    def __eq__(self, other):
-        return self is other
-
-
-@pytest.mark.parametrize("end", ["close", "commit"])
-@pytest.mark.parametrize("call", ["read_global", "value_cell", "guard_cell"])
-def test_a_recorder_that_its_own_look_up_ends_gives_nothing(call, end):
-    key = Key()
-    globals_ = {key: 0, "Y": 1.5, "__builtins__": {}}
-    recorder = depwatch.Recorder("looking")
-    key.happens.append(lambda: getattr(recorder, end)())
-    with pytest.raises(depwatch.Released):
-        getattr(recorder, call)(globals_, "Y", *["f64"] * (call == "value_cell"))
 
 
 def test_two_threads_that_commit_one_recorder_make_one_handle():
@@ -204,7 +178,7 @@ def test_a_name_that_is_a_subclass_of_str_has_no_say():
     recorder = depwatch.Recorder(Name("odd"), Limit(3))
     recorder.read_global(GLOBALS, "X")
     assert (type(recorder.name), repr(recorder.commit()).split("'")[1]) == (str, "odd")
-    with pytest.raises(depwatch.Released, match="^recorder 'odd' was"):
+    with pytest.raises(depwatch.Released, match=r"^recorder 'odd' was"):
         recorder.commit()
 
 
@@ -224,31 +198,6 @@ def test_a_handle_that_was_released_and_drained_is_not_retired_by_its_old_owner(
             call()
     assert len({other.id for other in others}) == 2 and all(other.valid for other in others)
     assert log.drained() == []
-
-
-@without_automatic_drain
-def test_a_handle_that_takes_a_number_inside_a_drain_gets_no_notice_of_the_old_one(log):
-    key, released = Key(), []
-    globals_, others = {key: 0, "X": 1, "__builtins__": {}}, namespace(Y=1.5, Z=1)
-    keep = depwatch.subscribe(lambda event: None, globals_, "X")
-    old = freeze(globals_, "X", name="old").commit()
-
-    def commit():
-        recorder = freeze(others, "Z", name="new")
-        released.append(recorder.value_cell(others, "Y", "f64"))
-        released.append(log.commit(recorder))
-
-    at_once((old.release,), (globals_.__delitem__, "X"))
-    key.happens.append(commit)
-    depwatch.drain()
-    if key.happens:
-        key.happens.pop()()
-    cell, new = released
-    depwatch.drain()
-    assert (cell.value, new.valid) == (1.5, True)
-    others["Z"] = 2
-    assert log.drained() == [("invalidated", "new")]
-    keep.cancel()
 
 
 # --- handles that were made together ----------------------------------------------------------------------------------
@@ -288,7 +237,7 @@ def test_handles_that_artifacts_release_are_released_once():
     assert (handle.released, handles.released) == (True, True)
     others = namespace(Z=1)
     new = freeze(others, "Z").commit()
-    del handle, handles
+    handle = handles = None
     gc.collect()
     depwatch.drain()
     assert (new.valid, dependents(others, "Z")) == (True, {new.id})

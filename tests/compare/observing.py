@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from parent import depwatch
+
 AGREEING = ("dropped", "resumed", "recompiled", "cold_calls")
 
 
@@ -51,7 +53,7 @@ class Folder:
 
 class Programs(Folder):
     def depwatch(self, *arguments: str, input: str = "") -> Outcome:
-        done = self.python("-m", "depwatch", *arguments, input=input)
+        done = depwatch(*arguments, cwd=self.directory, input=input)
         return Outcome(done.returncode, done.stdout, done.stderr, {}, {})
 
     def observe(self, text: str, *arguments: str, hot_after: int = 50) -> Outcome:

@@ -84,6 +84,7 @@ def source(steps: list[tuple[Any, ...]]) -> str:
     return "\n".join(lines) + "\n"
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=6, suppress_health_check=list(HealthCheck))
 @given(steps=st.lists(STEPS, min_size=150, max_size=250))
 def test_a_live_run_and_the_replay_of_its_trace_agree_on_all_counts(steps: list[tuple[Any, ...]]) -> None:
@@ -91,7 +92,7 @@ def test_a_live_run_and_the_replay_of_its_trace_agree_on_all_counts(steps: list[
         Programs(Path(directory)).observe(source(steps))
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 8))])
 def test_both_agree_on_long_programs_whose_steps_are_equally_likely(seed: int) -> None:
     draw = random.Random(seed)
     changes = [("set", name, value) for name in VALUES for value in VALUES[name]]

@@ -148,7 +148,7 @@ BUSY = "while True: pass"
 WAITING = "import time; time.sleep(1000)"
 
 
-def test_without_a_program_each_default_runs_in_a_process_of_its_own_and_gets_a_table(
+def test_without_a_program_each_default_runs_in_its_own_process_and_gets_a_table(
     small: Defaults, capsys: pytest.CaptureFixture[str]
 ) -> None:
     small.add("one", QUICK)

@@ -52,7 +52,7 @@ def test_a_process_is_ended_by_the_cpu_time_of_all_that_it_started(tmp_path: Pat
     assert (found.status, found.how) == (None, f"used more than {cpu} s of CPU time")
 
 
-def test_a_process_that_waits_for_ever_is_ended_by_the_clock_with_all_that_it_started(tmp_path: Path) -> None:
+def test_a_process_that_waits_for_ever_is_ended_with_all_that_it_started(tmp_path: Path) -> None:
     found = ended(tmp_path, "sleep 1000 & echo $!; wait", Limits(cpu=60, wall=0.5))
     assert (found.status, found.how) == (None, "did not end within 0.5 s, though it used less than 60 s of CPU time")
     state = Path(f"/proc/{found.line}/stat")

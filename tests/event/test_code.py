@@ -99,39 +99,6 @@ def test_code_and_one_of_its_closures_are_apart(log):
 
 
 @without_automatic_drain
-def test_a_code_object_at_the_address_of_a_dead_one_is_another_code_object(log):
-    addresses = set()
-    for i in range(100):
-        code = compile("lambda: 1", "<short>", "eval")
-        addresses.add(id(code))
-        handle = on_code(log, code, str(i))
-        assert (handle.valid, dependents(code)) == (True, {handle.id})
-        del code
-        again = compile("lambda: 1", "<short>", "eval")
-        assert handle.retired
-        assert dependents(again) == set()
-        del again
-        assert log.drained() == [("retired", str(i))]
-    assert len(addresses) < 100  # or this tests nothing
-
-
-@without_automatic_drain
-def test_a_thousand_code_objects_that_die_leave_nothing(log):
-    with Counted() as counted:
-        codes = [compile(str(i), "<code>", "eval") for i in range(1000)]
-        handles = [on_code(log, code) for code in codes]
-        del codes
-        assert all(handle.retired for handle in handles)
-        assert log.drained() == [("retired", "r")] * 1000
-        for handle in handles:
-            handle.release()
-        depwatch.drain()
-        assert counted("objects", "facets", "handles", "dependencies") == dict.fromkeys(
-            ("objects", "facets", "handles", "dependencies"), 0
-        )
-
-
-@without_automatic_drain
 def test_replacing_code_makes_another_code_object_and_changes_none(log):
     closure = adder(1)
     handle = on_code(log, closure.__code__)

@@ -288,7 +288,7 @@ def store(holder, value):
     reason="3.12 writes the watcher bits of before the store back, unseen: docs/host-contract.md says so",
 )
 @without_automatic_drain
-def test_a_dict_first_watched_by_the_destructor_of_a_value_that_is_replaced_in_it_stays_watched(log):
+def test_a_dict_first_watched_by_the_destructor_of_a_replaced_value_stays_watched(log):
     """3.12's specialised store into the dict of an object writes the old watcher bits back after the destructor."""
 
     class Value:

@@ -48,7 +48,7 @@ class Class: x = 1
 
 
 @without_automatic_drain
-def test_a_reload_of_the_same_source_keeps_what_is_equal_and_breaks_what_is_made_anew(log, library):
+def test_a_reload_of_the_same_source_keeps_what_is_equal_and_breaks_the_rest(log, library):
     module = importlib.import_module(library("traps_same", SOURCE))
     function, cls = module.function, module.Class
     claims = Claims(log)
@@ -65,7 +65,7 @@ def test_a_reload_of_the_same_source_keeps_what_is_equal_and_breaks_what_is_made
 
 
 @without_automatic_drain
-def test_a_reload_of_another_source_breaks_what_differs_and_keeps_what_the_source_has_no_more(log, library):
+def test_a_reload_of_another_source_breaks_what_differs_and_keeps_what_is_gone(log, library):
     name = library("traps_other", SOURCE)
     module = importlib.import_module(name)
     claims = Claims(log)
@@ -209,7 +209,7 @@ def test_a_module_that_gets_a_getattr_later_is_asked_only_for_what_is_gone(log):
 
 
 @pytest.mark.parametrize("name", ["__dict__", "__class__", "__annotations__"])
-def test_what_the_class_of_modules_computes_is_refused_even_if_the_dict_has_such_a_name(name):
+def test_what_the_class_of_modules_computes_is_refused_even_if_it_is_in_the_dict(name):
     module = types.ModuleType("module")
     vars(module)[name] = "in the dict"
     assert getattr(module, name) != "in the dict" or name == "__annotations__"
@@ -281,7 +281,7 @@ READS = [("read_attr", ()), ("value_cell", ("object",)), ("guard_cell", ())]
 
 @pytest.mark.parametrize("other", ["__set__", "__delete__"])
 @pytest.mark.parametrize("read, arguments", READS)
-def test_a_descriptor_with_get_and_set_or_delete_comes_before_the_dict_and_is_refused(read, arguments, other):
+def test_a_data_descriptor_of_the_class_comes_before_the_dict_and_is_refused(read, arguments, other):
     class Computed:
         def __get__(self, module, owner=None):
             return "computed"

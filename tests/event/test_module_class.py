@@ -94,7 +94,7 @@ def test_a_class_of_modules_that_comes_to_compute_the_attribute_is_seen_at_once(
 
 
 @without_automatic_drain
-def test_a_class_of_modules_that_computes_another_attribute_changes_nothing_that_is_told(log):
+def test_a_class_of_modules_that_computes_another_attribute_changes_nothing(log):
     kind = types.new_class("Kind", (Plain,))
     module = made(kind)
     reading = Reading(log, module)

@@ -11,28 +11,6 @@ from claims import Claims
 from support import UNKNOWN, Counted, at_once, freeze, namespace, seen_in, without_automatic_drain
 
 
-def function_in(globals_):
-    exec("def function(): pass", globals_)
-    return globals_.pop("function")
-
-
-def subscribed(log, globals_, *names):
-    return depwatch.subscribe(log.event, globals_, *names)
-
-
-def test_a_function_sees_the_builtins_that_it_was_made_with(log):
-    first, second = {"X": 1}, {"X": 2}
-    globals_ = {"__builtins__": first}
-    function = function_in(globals_)
-    globals_["__builtins__"] = second
-    handle = log.commit(freeze(function, "X", name="function"))
-    second["X"] = 3
-    assert handle.valid
-    first["X"] = 3
-    assert handle.broken == 1
-    assert log.drained() == [("invalidated", "function")]
-
-
 def test_builtins_may_be_a_module_or_a_dict():
     module = types.ModuleType("b")
     module.X = 1
@@ -44,145 +22,78 @@ def test_builtins_may_be_a_module_or_a_dict():
         assert handle.valid
 
 
-# --- shadowing -------------------------------------------------------------------------------------------------------
+SAME = object()
+NOTHING = ()  # is told nor queued: the change does not concern the name
+LATER = "later"  # there is no drain yet
+# what is told: nothing, for it does not concern the name; or there was no drain yet
+
+# What the namespace g and its builtins b have at first; then each change, whether X is broken at once, what is told.
+SHADOWS = {
+    "the global shadows the builtin": ({"X": "global"}, {"X": "builtin"}, [
+        ("b['X'] = 'other'", 0, NOTHING),
+        ("del b['X']", 0, NOTHING),
+        ("b['X'] = 'new'", 0, NOTHING),
+        ("b.clear()", 0, NOTHING),
+        ("b.update(X=1)", 0, NOTHING),
+    ]),
+    "only the builtins have it": ({}, {"X": "builtin", "Y": 1}, [
+        ("b['Y'] = 2", 0, NOTHING),
+        ("b['X'] = 'other'", 1, ["invalidated"]),
+        ("b['X'] = 'builtin'", 0, ["resumed"]),
+    ]),
+    "a new global shadows the builtin": ({}, {"X": "builtin"}, [
+        ("g['X'] = 'global'", 1, ["invalidated"]),
+        ("b['X'] = 'other'", 1, NOTHING),
+        ("b['X'] = 'builtin'", 1, NOTHING),
+        ("del g['X']", 1, ["resumed"]),
+        ("b['Y'] = 1", 0, NOTHING),
+    ]),
+    "a deleted global reveals another value": ({"X": "global"}, {"X": "builtin"}, [
+        ("del g['X']", 1, ["invalidated"]),
+        ("b['Y'] = 1", 1, NOTHING),
+    ]),
+    "a deleted global reveals the same object": ({"X": SAME}, {"X": SAME}, [
+        ("del g['X']", 0, []),
+        ("b['X'] = 0", 1, ["invalidated"]),
+    ]),
+    "a deleted global reveals the same object, which changes before any drain": ({"X": SAME}, {"X": SAME}, [
+        ("del g['X']; b['Y'] = 1", 0, LATER),
+        ("b['X'] = 0", 1, ["invalidated"]),
+    ]),
+    "a new global shadows the same object": ({}, {"X": SAME}, [
+        ("g['X'] = SAME", 0, []),
+        ("g['X'] = 0", 1, ["invalidated"]),
+    ]),
+    "a new global shadows the same object and changes before any drain": ({}, {"X": SAME}, [
+        ("g['X'] = SAME; g['X'] = 0", 1, ["invalidated"]),
+    ]),
+}  # fmt: skip
 
 
-def test_a_write_to_builtins_is_shadowed_by_the_global(log):
-    names = {"X": "builtin"}
-    globals_ = namespace(names, X="global")
-    handle = log.commit(freeze(globals_, "X"))
-    with Counted() as counted:
-        names["X"] = "other"
-        del names["X"]
-        names["X"] = "new"
-        names.clear()
-        names.update(X=1)
-        assert log.drained() == []
-    assert counted("breaks", "details_queued") == {"breaks": 0, "details_queued": 0}
-    assert handle.valid
-    assert log.drained() == []
-
-
-def test_a_write_to_builtins_changes_what_only_builtins_provide(log):
-    names = {"X": "builtin", "Y": 1}
-    globals_ = namespace(names)
-    handle = log.commit(freeze(globals_, "X"))
-    names["Y"] = 2
-    assert handle.valid
-    names["X"] = "other"
-    assert handle.broken == 1
-    assert log.drained() == [("invalidated", "frozen")]
-    names["X"] = "builtin"
-    assert handle.valid
-    assert log.drained() == [("resumed", "frozen")]
-
-
-def test_a_new_global_shadows_the_builtin_and_its_deletion_brings_the_builtin_back(log):
-    globals_ = namespace({"X": "builtin"})
-    handle = log.commit(freeze(globals_, "X"))
-    globals_["X"] = "global"
-    assert handle.broken == 1
-    assert log.drained() == [("invalidated", "frozen")]
-    del globals_["X"]
-    assert log.drained() == [("resumed", "frozen")]
-    assert handle.valid
-
-
-def test_while_a_global_shadows_the_builtin_writes_to_the_builtin_change_nothing(log):
-    names = {"X": "builtin"}
-    globals_ = namespace(names)
-    handle = log.commit(freeze(globals_, "X"))
-    globals_["X"] = "global"
-    assert log.drained() == [("invalidated", "frozen")]
-    with Counted() as counted:
-        names["X"] = "other"
-        assert log.drained() == []
-    assert counted("breaks", "details_queued") == {"breaks": 0, "details_queued": 0}
-    assert (handle.broken, log.drained()) == (1, [])
-    names["X"] = "builtin"
-    del globals_["X"]
-    assert log.drained() == [("resumed", "frozen")]
-
-
+@pytest.mark.parametrize("owner", ["namespace", "function"])
+@pytest.mark.parametrize(("in_globals", "in_builtins", "changes"), SHADOWS.values(), ids=SHADOWS)
 @without_automatic_drain
-def test_a_deleted_global_that_reveals_another_value_stays_broken(log):
-    globals_ = namespace({"X": "builtin"}, X="global")
-    handle = log.commit(freeze(globals_, "X"))
-    del globals_["X"]
-    assert handle.broken == 1
-    assert log.drained() == [("invalidated", "frozen")]
-    assert handle.broken == 1
-
-
-@without_automatic_drain
-def test_a_deleted_global_that_reveals_the_same_object_never_breaks(log):
-    value = object()
-    names = {"X": value}
-    globals_ = namespace(names, X=value)
-    handle = log.commit(freeze(globals_, "X"))
-    with Counted() as counted:
-        del globals_["X"]
-        assert handle.valid
-        assert log.drained() == []
-    assert handle.valid
-    assert counted("breaks", "restores") == {"breaks": 0, "restores": 0}
-    names["X"] = 0  # the builtins provide it now
-    assert handle.broken == 1
-
-
-@without_automatic_drain
-def test_what_a_deletion_revealed_breaks_when_it_changes_before_any_drain(log):
-    value = object()
-    names = {"X": value}
-    globals_ = namespace(names, X=value)
-    handle = log.commit(freeze(globals_, "X"))
-    del globals_["X"]
-    names["Y"] = 1
-    assert handle.valid
-    names["X"] = 0
-    assert handle.broken == 1
-    assert log.drained() == [("invalidated", "frozen")]
-
-
-@without_automatic_drain
-def test_a_new_global_that_shadows_the_builtin_by_the_same_object_never_breaks(log):
-    value = object()
-    globals_ = namespace({"X": value})
-    handle = log.commit(freeze(globals_, "X"))
-    globals_["X"] = value
-    assert handle.valid
-    assert log.drained() == []
-    assert handle.valid
-    globals_["X"] = 0  # the namespace provides it now
-    assert handle.broken == 1
-
-
-@without_automatic_drain
-def test_a_shadow_of_the_same_object_that_changes_before_any_drain_breaks(log):
-    value = object()
-    globals_ = namespace({"X": value})
-    handle = log.commit(freeze(globals_, "X"))
-    globals_["X"] = value
-    globals_["X"] = 0
-    assert handle.broken == 1
-    assert log.drained() == [("invalidated", "frozen")]
-
-
-def test_a_real_builtin_shadowed_and_unshadowed(log):
-    globals_ = {"__builtins__": builtins}
-    handle = log.commit(freeze(globals_, "sorted", "len"))
-    globals_["len"] = len_of_mine = lambda x: 1
-    assert handle.broken == 1
-    assert log.drained() == [("invalidated", "frozen")]
-    assert depwatch.explain(handle).count("\n") == 1
-    del globals_["len"]
-    assert log.drained() == [("resumed", "frozen")]
-    assert len_of_mine(0) == 1
+def test_only_a_change_of_the_dict_that_provides_the_value_breaks(log, in_globals, in_builtins, changes, owner):
+    builtins_ = dict(in_builtins)
+    globals_ = namespace(builtins_, **in_globals)
+    handle = log.commit(freeze(globals_ if owner == "namespace" else seen_in(globals_), "X"))
+    was_broken = 0
+    for change, broken, told in changes:
+        with Counted() as counted:
+            exec(change, {"g": globals_, "b": builtins_, "SAME": SAME})
+            assert handle.broken == broken, change
+            if told is not LATER:
+                assert log.drained() == [(state, "frozen") for state in told], change
+        assert counted("breaks")["breaks"] == max(broken - was_broken, 0), change
+        if told is NOTHING:
+            assert counted("details_queued") == {"details_queued": 0}, change
+        was_broken = handle.broken
+        assert was_broken == (0 if "resumed" in told else broken), change
 
 
 def test_exec_adds_builtins_to_a_watched_namespace_and_changes_no_other_name(log):
     globals_ = {"X": 1}
-    subscription = subscribed(log, globals_)
+    subscription = depwatch.subscribe(log.event, globals_)
     handle = log.commit(freeze(globals_, "X"))
     exec("pass", globals_)
     ((change, facet, _, _),) = log.drained()
@@ -202,9 +113,6 @@ def test_a_namespace_that_is_its_own_builtins_is_read_once(log):
     del globals_["X"]
     assert log.drained()[-1] == ("invalidated", "frozen")
     globals_.clear()
-
-
-# --- builtins --------------------------------------------------------------------------------------------------------
 
 
 @without_automatic_drain
@@ -259,7 +167,7 @@ def test_a_real_builtin_is_shadowed_unshadowed_changed_deleted_and_put_back(log,
 
 
 @without_automatic_drain
-def test_functions_of_one_namespace_with_different_builtins_are_different_assumptions(log):
+def test_functions_of_one_namespace_with_other_builtins_are_other_assumptions(log):
     globals_ = {}
     claims, functions = Claims(log), []
     for value in ("first", "second"):

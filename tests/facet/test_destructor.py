@@ -41,7 +41,7 @@ DICT_CHANGES = {
 
 @pytest.mark.parametrize("change", DICT_CHANGES.values(), ids=DICT_CHANGES)
 @without_automatic_drain
-def test_claims_made_by_the_destructor_of_what_a_change_takes_away_are_of_what_is_there_then(log, change):
+def test_claims_by_the_destructor_of_a_global_are_of_what_is_there_then(log, change):
     def claim():
         claims.of_global(globals_, "Y")
         with contextlib.suppress(NameError):
@@ -64,7 +64,7 @@ def test_claims_made_by_the_destructor_of_what_a_change_takes_away_are_of_what_i
     lambda cls: setattr(cls, "x", 5), lambda cls: delattr(cls, "x"), lambda cls: setattr(cls, "__bases__", (Other,)),
 ], ids=["store", "delete", "bases"])  # fmt: skip
 @without_automatic_drain
-def test_claims_made_by_the_destructor_of_an_attribute_are_of_what_is_found_then(log, change):
+def test_claims_by_the_destructor_of_an_attribute_are_of_what_is_found_then(log, change):
     class Base:
         x = "base"
 
@@ -90,7 +90,7 @@ class Other:
 
 @pytest.mark.parametrize("part, value", [("defaults", (1,)), ("kwdefaults", {"a": 1})])
 @without_automatic_drain
-def test_claims_made_by_the_destructor_of_a_default_are_of_what_the_function_has_then(log, part, value):
+def test_claims_by_the_destructor_of_a_default_are_of_what_the_function_has_then(log, part, value):
     def claim():
         recorder = depwatch.Recorder("r")
         read.extend(recorder.read_function(function, part))

@@ -7,6 +7,7 @@ import warnings
 import pytest
 
 import depwatch
+from fuzz.keys import Text
 from support import Counted, at_once, byte_at, freeze, namespace, seen_in, store_at_once, without_automatic_drain
 
 
@@ -75,10 +76,6 @@ def test_an_exact_scalar_with_the_same_bits_is_the_same_value(log, value, again)
     globals_["X"] = None
     assert handle.broken == 1
     assert log.drained() == [("invalidated", "frozen")]
-
-
-class Text(str):
-    pass
 
 
 class Number(float):

@@ -90,7 +90,7 @@ INSTANCE_CHANGES = {
 
 @pytest.mark.parametrize("change", INSTANCE_CHANGES.values(), ids=INSTANCE_CHANGES)
 @without_automatic_drain
-def test_a_dict_of_an_instance_is_refused_where_stores_through_the_object_are_not_told_and_right_elsewhere(log, change):
+def test_a_dict_of_an_instance_is_refused_where_stores_through_it_are_not_told(log, change):
     obj = Instance()
     claims = Claims(log)
     if MISSES_INSTANCE_STORES:

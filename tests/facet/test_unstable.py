@@ -41,7 +41,7 @@ def test_a_facet_is_given_up_at_exactly_the_limit(log, limit):
     assert log == [("invalidated", "frozen"), ("resumed", "frozen")] * (limit - 1) + [("retired", "frozen")]
 
 
-def test_reading_a_facet_that_has_been_given_up_raises_unstable_with_number_limit_and_remedy(log):
+def test_reading_what_was_given_up_raises_unstable_with_limit_and_remedy(log):
     globals_ = namespace(X="old", Y=1)
     function = seen_in(globals_)
     log.commit(freeze(function, "X"))

@@ -5,7 +5,7 @@ from typing import Any
 import depwatch
 from fuzz import keys, labels, values
 from fuzz.compiling import CellUse, Optimizer, Piece
-from fuzz.targets import FunctionPart, ModuleAttribute, Whole
+from fuzz.targets import Attribute, FunctionPart, ModuleAttribute, Whole
 from fuzz.values import GONE, MISSING
 from fuzz.wrong import Wrong
 
@@ -18,6 +18,14 @@ FITS = {
 
 def byte_of(handle: depwatch.Handle) -> int:
     return handle.broken
+
+
+def word_of(cell: Any) -> Any:
+    return cell.value
+
+
+def is_up(cell: Any) -> bool:
+    return bool(cell.holds)
 
 
 def reason_of(handle: depwatch.Handle) -> str:
@@ -67,21 +75,21 @@ def fired(optimizer: Optimizer, piece: Piece) -> None:
 def check_cell(use: CellUse, step: int, drained: bool) -> None:
     now = use.target.now(step)
     restored = drained and use.may_recover()
-    if use.kind == "label" and use.cell.holds != labels.runs_on(use.cell):
+    if use.kind == "label" and is_up(use.cell) != labels.runs_on(use.cell):
         raise Wrong(f"the code of the label of {use.target!r} goes another way than its guard says")
     if use.kind in ("guard", "label"):
         holds = now is not GONE and now is not MISSING and values.same(now, use.key)
-        if use.cell.holds and not holds:
+        if is_up(use.cell) and not holds:
             raise Wrong(f"the {use.kind} of {use.target!r} is up, and the value is another")
-        if restored and holds and not use.cell.holds and use.recordings == use.target.recordings:
+        if restored and holds and not is_up(use.cell) and use.recordings == use.target.recordings:
             if not values.is_dead(use.key):
                 raise Wrong(
                     f"after a drain the {use.kind} of {use.target!r} is down, and the value is the one that was read"
                 )
         return
-    word: Any = use.cell.value
+    word = word_of(use.cell)
     if word is depwatch.UNKNOWN:
-        fits = FITS.get(use.kind, lambda value: value is not MISSING and value is not GONE)
+        fits = FITS.get(use.kind, lambda value: not (value is MISSING or value is GONE or values.is_lazy(value)))
         if restored and fits(now) and use.target.watchable():
             raise Wrong(f"after a drain the {use.kind} cell of {use.target!r} is down, and {now!r} fits")
     elif not (word is now or (use.kind != "object" and values.same(now, values.key_of(word)))):
@@ -91,6 +99,7 @@ def check_cell(use: CellUse, step: int, drained: bool) -> None:
 REASONS = {  # the first that fits: one has the word of another in it
     "is in a dict that was changed by a key which may equal any name": "ambiguous",
     "is an attribute of a module that gets another class": "class of the module",
+    "is looked up along bases that were assigned": "bases",
     "changed": "changed",
     "died": "died",
     "was recorded with another value": "superseded",
@@ -124,6 +133,8 @@ def check_retired(optimizer: Optimizer, piece: Piece) -> None:
             right = optimizer.world.module_classes > 0 and any(
                 type(each.target) is ModuleAttribute for each in assumptions
             )
+        case "bases":
+            right = optimizer.world.mros > 0 and any(type(each.target) in (Attribute, Whole) for each in assumptions)
         case "unwatchable":
             right = True
         case _:

@@ -50,20 +50,24 @@ class Assumption:
 class CellUse:
     """A cell or a jump label, and what it is of."""
 
-    __slots__ = ("_before", "_world", "cell", "key", "kind", "recordings", "target")
+    __slots__ = ("_before", "_mros", "_world", "cell", "key", "kind", "recordings", "target")
 
     def __init__(self, world: World, target: Target, kind: str, cell: Any, key: Any) -> None:
         self.target, self.kind, self.cell, self.key = target, kind, cell, key
         self.recordings = target.recordings
         self._world = world
-        self._before = world.module_classes
+        self._before, self._mros = world.module_classes, world.mros
 
     def may_recover(self) -> bool:
-        """A key that may equal any name, now or while such a one is about, and another class of the module lower it for
-        good.
+        """A key that may equal any name, now or while such a one is about, another class of the module, and an mro() in
+        the middle of an assignment of bases lower it for good.
         """
-        of_module = type(self.target) is ModuleAttribute
-        return keys.Odd.made == 0 and (not of_module or self._before == self._world.module_classes)
+        of_module, of_class = (type(self.target) is each for each in (ModuleAttribute, Attribute))
+        return (
+            keys.Odd.made == 0
+            and (not of_module or self._before == self._world.module_classes)
+            and (not of_class or self._mros == self._world.mros)
+        )
 
 
 class Piece:
@@ -197,6 +201,7 @@ class Optimizer:
             or ("__getattr__" in str(error) and target.find() is MISSING)
             or ("which can be exchanged" in str(error) and target.find() is MISSING)
             or "version tags" in str(error)
+            or ("is a lazy import" in str(error) and values.is_lazy(target.find()))
             or (("key of type" in str(error) or "a key that may equal" in str(error)) and keys.Odd.made > 0)
         )
         assert expected, f"{target} was refused: {error}"

@@ -13,7 +13,9 @@ from fuzz import (
     routes_code,
     routes_dict,
     routes_function,
+    routes_lazy,
     routes_module,
+    routes_mro,
     routes_optimizer,
     routes_type,
     values,
@@ -30,8 +32,10 @@ ROOMS = (
     routes_code,
     routes_capi,
     routes_type,
+    routes_mro,
     routes_function,
     routes_module,
+    routes_lazy,
     routes_optimizer,
 )  # imported for their routes
 STEP = 4  # bytes

@@ -83,6 +83,18 @@ def trouble(found: Result, shrunk: Result) -> str:
     return "\n".join(lines)
 
 
+def span(results: list[Result]) -> str:
+    seeds = [result.seed for result in results if result.seed is not None]
+    return f"seeds {min(seeds)}..{max(seeds)}" if seeds else "no seed"
+
+
+def line_of_threads(counts: Counter[str], results: list[Result]) -> str:
+    """One line to quote."""
+    wrong = sum(bool(result.kind) for result in results)
+    found = f"something wrong in {wrong} round" if wrong else "nothing wrong"
+    return f"{interpreter()}: {counts['steps']:,} deeds of threads, {span(results)}, {found}"
+
+
 def line(counts: Counter[str], seeds: list[int], wrong: int) -> str:
     """One line to quote."""
     found = f"something wrong in {wrong} chunk" if wrong else "stale 0"

@@ -80,6 +80,17 @@ def wrap(m: Any, x: int, y: int, z: int) -> None:
 
 
 @route(1)
+def partial(m: Any, x: int, y: int, z: int) -> None:
+    """A partial of the function calls it as it is now, and can be told to call another."""
+    function, other = pick(m.world, x), pick(m.world, y)
+    made = functools.partial(function, b=z)
+    made(1)
+    made.__setstate__((other, (1,), {"b": z}, {"extra": y}))
+    made()
+    functools.partial(made, 2) if z & 1 else made.__reduce__()
+
+
+@route(1)
 def short_lived(m: Any, x: int, y: int, z: int) -> None:
     list(value for value in (lambda: y, Value()))  # noqa: C400 (a generator expression is a function)
     function = pick(m.world, x)

@@ -111,11 +111,19 @@ def choose(x: int) -> int:
     return tuple(BASES)[x % len(BASES)]
 
 
+def expect_mro(world: World) -> None:
+    """Bases are about to be assigned. If an mro() may run, all that is looked up along them ends, changed or not."""
+    if "mro" in vars(world.mro_metaclass):
+        world.mros += 1
+        world.transient = True
+
+
 def give_bases(world: World, number: int, y: int) -> None:
     """Other bases than it has."""
     cls = world.classes[number].item
     choice = [tuple(world.foreign if each == 9 else world.classes[each].item for each in of) for of in BASES[number]]
     other = [each for each in choice if each != cls.__bases__]
+    expect_mro(world)
     with contextlib.suppress(TypeError):  # no such order, a cycle, or another layout
         cls.__bases__ = other[y % len(other)]
 
@@ -127,6 +135,7 @@ def bases(m: Any, x: int, y: int, z: int) -> None:
     if z & 1:  # straight before: no version tag is assigned in between
         setattr(cls, name(z >> 1), m.world.value(z))
     if z % 16 == 2:
+        expect_mro(m.world)
         cls.__bases__ = cls.__bases__
     else:
         give_bases(m.world, number, y)
@@ -145,6 +154,7 @@ def bases_twice(m: Any, x: int, y: int, z: int) -> None:
 def bases_and_back(m: Any, x: int, y: int, z: int) -> None:
     cls = m.world.classes[choose(x)].item
     before = cls.__bases__
+    expect_mro(m.world)
     try:
         cls.__bases__ = (m.world.foreign, *before)
     except TypeError:
@@ -156,6 +166,7 @@ def bases_and_back(m: Any, x: int, y: int, z: int) -> None:
 def static_base(m: Any, x: int, y: int, z: int) -> None:
     """From 3.15 on a root class may leave `object`, and come back. Before, it gets the same: new MROs, unreported."""
     cls = m.world.classes[0].item
+    expect_mro(m.world)
     if not MAY_LEAVE_OBJECT:
         cls.__bases__ = (object,)
     else:

@@ -7,7 +7,7 @@ from typing import Any
 
 import depwatch
 from depwatch.values import brief
-from fuzz.values import GONE, MISSING
+from fuzz.values import GONE, MISSING, is_lazy
 from fuzz.world import LOAD, Box, Space
 
 
@@ -124,7 +124,10 @@ class ModuleAttribute(Named):
         return f"module attribute {self.name}"
 
     def find(self) -> Any:
-        return GONE if self.space.dict is None else getattr(self.space.owner, self.name, MISSING)
+        space = self.space.dict
+        if space is not None and is_lazy(space.get(self.name)):  # looking must not make the import
+            return space[self.name]
+        return GONE if space is None else getattr(self.space.owner, self.name, MISSING)
 
     def put(self, value: Any) -> None:
         if self.space.dict is not None:

@@ -12,17 +12,20 @@ import pytest
 
 from fuzz import labels, program, report
 from fuzz.routes import ROUTES
+from fuzz.world import HAS_LAZY_IMPORTS
 from host.versions import IS_DEBUG
 from support import ROOT
 
 # Over 200,000 steps on the four release and two debug interpreters of CI, where a debug build takes five times as long.
 STEPS = 25_000 if IS_DEBUG else 40_000
+FEW_STEPS = 3_000
 SEED = 1  # one for all: the same programs take different ways on each version
-CAUSES = ("changed", "died", "superseded", "unstable", "lost", "ambiguous", "class of the module")
+CAUSES = ("changed", "died", "superseded", "unstable", "lost", "ambiguous", "class of the module", "bases")
 USED = (
     "committed", "fired", "healed", "told", "refused", "unstable", "stale, refused at commit", "cells checked",
     "committed with others", "stale, refused at commit of many", "entries that ran", "entry refused, there is one",
     *(["labels checked"] if labels.SUPPORTED else []),
+    *(["lazy imports", "lazy imports made"] if HAS_LAZY_IMPORTS else []),
 )  # fmt: skip
 
 
@@ -39,36 +42,53 @@ def run(*arguments):
     )
 
 
-@pytest.fixture(scope="module")
-def counts():
+def campaign(steps, batches):
+    """What a campaign of that many steps counts; a chunk has that many batches, or as many as it has."""
     script = """
         import json, sys
         from fuzz import campaign
-        for counts in campaign.run(int(sys.argv[1]), int(sys.argv[2])):
+        steps, seed, batches = map(int, sys.argv[1:])
+        campaign.CHUNK = min(campaign.CHUNK, batches * campaign.BATCH)
+        for counts in campaign.run(steps, seed):
             pass
         print(json.dumps(counts))
     """
-    done = run("-c", textwrap.dedent(script), str(STEPS), str(SEED))
+    done = run("-c", textwrap.dedent(script), str(steps), str(SEED), str(batches))
     assert done.returncode == 0, done.stdout + done.stderr
     return Counter(json.loads(done.stdout))
 
 
+def test_a_few_random_programs_find_nothing_that_is_stale():
+    counts = campaign(FEW_STEPS, batches=1)
+    assert counts["steps"] >= FEW_STEPS
+
+
+@pytest.fixture(scope="module")
+def counts():
+    return campaign(STEPS, batches=1000)
+
+
+@pytest.mark.slow
 def test_random_programs_find_nothing_that_is_stale(counts):
     assert counts["steps"] >= STEPS
 
 
+@pytest.mark.slow
 def test_at_most_one_in_a_hundred_firings_is_needless(counts):
     assert report.needless(counts) <= 0.01
 
 
+@pytest.mark.slow
 def test_programs_take_every_route(counts):
     assert [route.name for route in ROUTES if not counts[f"route: {route.name}"]] == []
 
 
+@pytest.mark.slow
 def test_programs_use_all_that_an_optimizer_can(counts):
     assert [what for what in USED if not counts[what]] == []
 
 
+@pytest.mark.slow
 def test_handles_are_retired_for_every_reason_that_a_program_can_cause(counts):
     assert [cause for cause in CAUSES if not counts[f"retired: {cause}"]] == []
 
@@ -88,20 +108,20 @@ SABOTAGE = {
         "wrong: stale: ",
     ),
     "a cell of floats is frozen": (
-        "depwatch.ValueCell.value = property(lambda cell: 12.75)",
+        "from fuzz import checks; checks.word_of = lambda cell: 12.75",
         "wrong: the ",
     ),
     **(
         {
             "labels are always up": (
-                "depwatch.JumpLabel.holds = property(lambda label: True)",
+                "from fuzz import checks; checks.is_up = lambda cell: True",
                 "wrong: the code of the label of ",
             )
         }
         if labels.SUPPORTED
         else {}
     ),
-    "guards are always up": ("depwatch.GuardCell.holds = property(lambda cell: True)", "wrong: the guard of "),
+    "guards are always up": ("from fuzz import checks; checks.is_up = lambda cell: True", "wrong: the "),
     "what many handles rely on is lost": (
         "commit = depwatch.Recorder.commit_many; depwatch.Recorder.commit_many = lambda recorder, offsets, reads: "
         "commit(recorder, type(offsets)('Q', bytes(8 * len(offsets))), type(reads)('I'))",
@@ -181,8 +201,13 @@ def steps_in(text):
     return [line for line in text.splitlines() if line.startswith("  ") and line.split()[0].isdigit()]
 
 
-@pytest.mark.parametrize("sabotage", SABOTAGE)
-def test_a_wrong_depwatch_is_found_and_the_program_is_shrunk_to_a_few_steps_that_fail_again(fuzz, sabotage):
+QUICKEST = "a cell of floats is frozen"
+
+
+@pytest.mark.parametrize(
+    "sabotage", [name if name == QUICKEST else pytest.param(name, marks=pytest.mark.slow) for name in SABOTAGE]
+)
+def test_a_wrong_depwatch_is_found_and_shrunk_to_a_few_steps_that_fail_again(fuzz, sabotage):
     code, trouble = SABOTAGE[sabotage]
     found = fuzz(code, "--steps", "1", "--seed", "2")
     assert found.returncode == 1, found.stdout + found.stderr
@@ -225,6 +250,7 @@ def test_a_wrong_call_is_told_with_status_2(fuzz, arguments, problem):
     assert problem in done.stderr
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_counts():
     first, second = (run("-m", "fuzz", "--steps", "1", "--seed", "3").stdout for _ in range(2))
     assert first == second

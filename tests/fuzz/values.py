@@ -1,6 +1,8 @@
 """What programs store, and how a value is recognised later without keeping it alive: depwatch must not need us to."""
 
+import functools
 import struct
+import types
 import weakref
 from typing import Any
 
@@ -54,6 +56,12 @@ class Missing:
 
 
 MISSING, GONE = Missing(), Missing()
+_LAZY = getattr(types, "LazyImportType", Missing)  # 3.15+
+
+
+def is_lazy(value: Any) -> bool:
+    """Whether it stands for an import that is not made yet: no value that code could find."""
+    return type(value) is _LAZY and _LAZY is not Missing
 
 
 def key_of(value: Any) -> Any:
@@ -99,7 +107,8 @@ def is_dead(key: Any) -> bool:
     return kind is Mark and not key.alive
 
 
-LONG_LIVED = [Value(), Value(), Bare(), 1.5, -0.0, 0.0, float("nan"), 7, 10**30, "text", None, True, (1, 2), [], Value]
+LONG_LIVED = [Value(), Value(), Bare(), 1.5, -0.0, 0.0, float("nan"), 7, 10**30, "text", None, True, (1, 2), [], Value,
+              functools.partial(len)]  # fmt: skip
 
 
 def make(number: int) -> Any:

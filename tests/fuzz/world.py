@@ -4,6 +4,7 @@ import builtins
 import contextlib
 import importlib
 import importlib.machinery
+import itertools
 import sys
 import textwrap
 import types
@@ -138,20 +139,35 @@ class Loader:
         return None
 
     def exec_module(self, module: types.ModuleType) -> None:
-        vars(module).update(self.reloads)
+        given = self.lazy.pop(module.__name__, None)
+        vars(module).update(self.reloads if given is None else given)
 
     reloads: dict[str, Any] = {}
+    lazy: dict[str, dict[str, Any]] = {}  # by name: what modules have that are imported lazily
 
 
 class Finder:
     """Finds the module of the program that is being run."""
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
-        return importlib.machinery.ModuleSpec(name, LOADER) if name == MODULE else None
+        ours = name == MODULE or name in LOADER.lazy
+        return importlib.machinery.ModuleSpec(name, LOADER) if ours else None
 
 
 MODULE = "depwatch_fuzz_module"
 LOADER, FINDER = Loader(), Finder()
+HAS_LAZY_IMPORTS = sys.version_info >= (3, 15)
+_numbers = itertools.count()
+
+
+def lazy_import(value: Any) -> dict[str, Any]:
+    """{"lazy": what stands for an import that gives this value}."""
+    module = f"{MODULE}_lazy_{next(_numbers)}"
+    LOADER.lazy[module] = {"lazy": value}
+    names: dict[str, Any] = {"__builtins__": HELPERS | {"__lazy_import__": vars(builtins)["__lazy_import__"]}}
+    exec(f"lazy from {module} import lazy", names)
+    del names["__builtins__"]
+    return names
 
 
 def _function(number: int) -> types.FunctionType:
@@ -176,7 +192,9 @@ class World:
         self.step = 0
         self.transient = False  # this step changes something and changes it again
         self.module_classes = 0  # how often the module got another class
-        keys.Odd.made = 0
+        self.mros = 0  # how often bases were assigned while an mro() might run
+        self.between: Callable[[], None] | None = None  # what the next mro() does
+        keys.begin()
         self.fake_builtins: dict[str, Any] = HELPERS | {"rate": 1.5, "area": Value()}
         self.other_builtins: dict[str, Any] = HELPERS | {"rate": 2.5, "size": Value()}
         vars(builtins).update(_OURS)
@@ -190,6 +208,8 @@ class World:
         self.siblings = [
             type("Sibling", (base,), {}) for base in (self.foreign, *(self.classes[i].item for i in (0, 2, 3, 4)))
         ]
+        self.mro_metaclass = type("MroMeta", (type,), {})
+        self.mro_classes = [self.mro_metaclass("WithMro", (self.classes[i].item,), {}) for i in (1, 4, 7)]
         self.functions = [Box(_function(number)) for number in range(3)]
         self.codes = [_function(number).__code__ for number in range(4)]
         self.cached: list[Any] = []  # values that CPython's cache of attributes may still have
@@ -206,6 +226,16 @@ class World:
             vars(builtins).pop(name, None)
         sys.meta_path.remove(FINDER)
         sys.modules.pop(MODULE, None)
+        LOADER.lazy.clear()
+        for module in [module for module in sys.modules if module.startswith(f"{MODULE}_lazy_")]:
+            del sys.modules[module]
+
+    def mro(self, cls: type) -> list[type]:
+        """That of the metaclass, while it has one."""
+        between, self.between = self.between, None
+        if between is not None:
+            between()
+        return type.mro(cls)
 
     def value(self, number: int) -> Any:
         """A value by a number below 256. The program keeps some of the new ones."""

@@ -2,15 +2,14 @@
 
 import importlib
 import os
-import shlex
 import subprocess
 import sys
-import sysconfig
 from pathlib import Path
 
 import pytest
 from watching import Watching
 
+import helpers
 from support import NATIVE
 
 HERE = Path(__file__).parent
@@ -22,23 +21,13 @@ def nothing_left_behind():
 
 
 @pytest.fixture(scope="session")
-def built(tmp_path_factory):
+def built():
     """The directory with the module of each native/host*.c, built for this interpreter."""
-    directory = tmp_path_factory.mktemp("host")
-    compiler = shlex.split(sysconfig.get_config_var("CC") or "cc")
-    flags = shlex.split(sysconfig.get_config_var("CFLAGS") or "")
-    includes = [f"-I{sysconfig.get_path(path)}" for path in ("include", "platinclude")]
-    command = [*compiler, *flags, *includes, "-O1", "-w", "-fPIC", "-shared"]
-    suffix = sysconfig.get_config_var("EXT_SUFFIX")
-    compilers = {
-        source: subprocess.Popen([*command, str(source), "-o", str(directory / (source.stem + suffix))])
-        for source in sorted(NATIVE.glob("host*.c"))
-    }
-    failed = [source.name for source, compiler in compilers.items() if compiler.wait() != 0]
-    assert failed == []
-    sys.path.append(str(directory))
-    yield directory
-    sys.path.remove(str(directory))
+    for source in sorted(NATIVE.glob("host*.c")):
+        helpers.build(source.stem)
+    sys.path.append(str(helpers.FOLDER))
+    yield helpers.FOLDER
+    sys.path.remove(str(helpers.FOLDER))
 
 
 @pytest.fixture(scope="session")

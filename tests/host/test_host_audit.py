@@ -6,6 +6,7 @@ SETUP = """
 import hostaudit, sys, types
 class P: pass
 class Q: pass
+class R(P): pass
 class Meta(type): pass
 class OtherMeta(type): pass
 class K(P, metaclass=Meta): __slots__ = ()
@@ -22,6 +23,9 @@ AUDITED = [
     ("object.__setattr__(o, '__class__', Q)", "o", "__class__", "Q"),
     ("m.__class__ = Module", "m", "__class__", "Module"),
     ("K.__class__ = OtherMeta", "K", "__class__", "OtherMeta"),
+    ("K.__bases__ = (R,)", "K", "__bases__", "(R,)"),
+    ("K.__bases__ = None", "K", "__bases__", "None"),
+    ("type.__dict__['__bases__'].__set__(K, (R,))", "K", "__bases__", "(R,)"),
     ("K.__name__ = 'L'", "K", "__name__", "'L'"),
     ("f.__code__ = g.__code__", "f", "__code__", "g.__code__"),
     ("f.__defaults__ = (1,)", "f", "__defaults__", "(1,)"),
@@ -33,10 +37,12 @@ AUDITED = [
 def test_the_assignment_is_audited_before_it_happens(fresh_process, change):
     change, obj, attribute, value = AUDITED[change]
     answer = fresh_process(f"""{SETUP}
+import contextlib
 obj, value = {obj}, {value}
 before = type(obj)
 hostaudit.take()
-{change}
+with contextlib.suppress(TypeError):  # no such bases: audited all the same
+    {change}
 ((hook, event, arguments, type_meanwhile),) = hostaudit.take()
 assert (hook, event) == ("first", "object.__setattr__")
 assert arguments[0] is obj and arguments[1:] == ({attribute!r}, value), arguments
@@ -44,6 +50,72 @@ assert type_meanwhile is before
 assert {attribute!r} != "__class__" or type(obj) is value is not before
 """)
     assert (answer.stderr, answer.returncode) == ("", 0)
+
+
+REENTRANT = """
+import hostwatch
+class Meta(type):
+    do = None
+    def mro(cls):
+        do, Meta.do = Meta.do, None
+        if do is not None: do()
+        return type.mro(cls)
+class A: pass
+class B(A): pass
+class N1: pass
+class N2: pass
+class C(B, metaclass=Meta): pass
+slot = hostwatch.add("D")
+hostwatch.watch(slot, hostwatch.subclasses(A))
+def inner(): B.__bases__ = (N1,)
+def fail(): raise ZeroDivisionError
+hostaudit.take()
+hostwatch.take()
+hostwatch.record(True)
+"""
+
+
+@pytest.mark.parametrize("what", ["inner", "fail"])
+def test_bases_assigned_in_the_middle_or_put_back_send_no_event_but_that_audit(fresh_process, what):
+    """CPython takes the class out of no table of subclasses. Here the audit events come before."""
+    answer = fresh_process(f"""{SETUP}{REENTRANT}
+Meta.do = {what}
+try: B.__bases__ = (N2,)
+except ZeroDivisionError: pass
+hostwatch.record(False)
+audited = [(args[0].__name__, args[1], args[2][0].__name__) for _, event, args, _ in hostaudit.take()
+           if event == "object.__setattr__"]
+print([entry[1] for entry in hostwatch.take()], audited, B.__bases__[0].__name__, B in A.__subclasses__())
+""")
+    assert answer.stderr == ""
+    outer, inner = ("B", "__bases__", "N2"), ("B", "__bases__", "N1")
+    expected = ([], [outer, inner], "N1", True) if what == "inner" else ([], [outer], "A", True)
+    assert answer.stdout == " ".join(map(str, expected)) + "\n"
+
+
+FRAMES = """
+import sys
+seen = []
+def look(cls):
+    frame = sys._getframe()
+    while frame is not None and frame.f_code is not assign.__code__:
+        frame = frame.f_back
+    seen.append((frame.f_lasti if frame else None))
+def assign():
+    B.__bases__ = (N1,)
+    return sys._getframe().f_lasti
+"""
+
+
+def test_the_frame_that_assigns_bases_stays_at_its_instruction_until_that_is_done(fresh_process):
+    answer = fresh_process(f"""{SETUP}{REENTRANT}{FRAMES}
+import dis
+Meta.do = lambda: look(C)
+after = assign()
+(at,) = seen
+print([i.opname for i in dis.get_instructions(assign) if i.offset == at], after > at)
+""")
+    assert (answer.stderr, answer.stdout) == ("", "['STORE_ATTR'] True\n")
 
 
 UNAUDITED = ["o.x = 1", "K.x = 1", "m.x = 1", "o.__dict__ = {}", "f.x = 1", "vars(m)['y'] = 1"]

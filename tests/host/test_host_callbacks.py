@@ -195,7 +195,7 @@ def test_a_callback_s_exception_is_unraisable_and_the_change_happens(hostwatch, 
 
 
 @pytest.mark.parametrize("kind", FAILURES)
-def test_a_callback_that_fails_without_an_exception_may_kill_the_process_whatever_its_kind(fresh_process, kind):
+def test_a_callback_of_any_kind_that_fails_without_an_exception_may_kill(fresh_process, kind):
     change, check = FAILURES[kind]
     answer = fresh_process(f"""
 import hostreact

@@ -12,9 +12,7 @@ import pytest
 from versions import DICT_EVENTS, HOST, MISSES_INSTANCE_STORES
 from watching import NULL, module
 
-
-class Name(str):
-    """Equal to the str, and hashed like it."""
+from fuzz.keys import Text
 
 
 class Subclass(dict):
@@ -120,7 +118,7 @@ def test_a_hundred_new_keys_are_a_hundred_events_whatever_is_resized(host):
 
 
 def test_the_key_of_an_event_is_that_of_the_look_up_not_the_stored_one(host):
-    looked_up = Name("a")
+    looked_up = Text("a")
     d = host.watch({"a": A})
     with host.recording() as log:
         d[looked_up] = B

@@ -103,7 +103,7 @@ def test_other_defaults_do_not_reset_the_entry(hostentry, change):
 
 
 @pytest.mark.parametrize("jit", [0, 1])
-def test_telling_that_a_class_was_modified_helps_its_init_only_until_it_is_specialised_again(fresh_process, jit):
+def test_a_modified_class_uses_its_entry_only_until_init_is_specialised_again(fresh_process, jit):
     """And not at all with the JIT of 3.15."""
     answer = fresh_process(
         """
@@ -332,7 +332,7 @@ OBSERVERS = {
 
 
 @pytest.mark.parametrize("observer", OBSERVERS)
-def test_a_call_is_observed_as_ever_if_the_entry_runs_the_code_and_else_only_where_it_is_made(events_of_call, observer):
+def test_a_call_is_observed_as_ever_only_if_the_entry_runs_the_code(events_of_call, observer):
     name, around, inside = OBSERVERS[observer]
     both = [*around[:-1], *inside, around[-1]]
     assert events_of_call(name, None) == both

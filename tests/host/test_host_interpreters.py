@@ -104,7 +104,7 @@ print([entry[1] for entry in hostwatch.take() if entry[2] == id(int)], flush=Tru
 
 
 @pytest.mark.parametrize("where", ["main", "sub"])
-def test_what_says_that_a_static_type_was_modified_sends_its_event_in_any_interpreter(fresh_process, where):
+def test_a_modified_static_type_sends_its_event_in_any_interpreter(fresh_process, where):
     """Nobody may say so: debug builds check it."""
     in_sub = f"import hostreact; hostreact.run_in_subinterpreter({MODIFIED_INT!r})"
     answer = fresh_process(MODIFIED_INT if where == "main" else in_sub)

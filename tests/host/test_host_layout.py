@@ -1,9 +1,11 @@
-"""What ext/event/queue.h and, in ext/facet/, keys.h, values.h and facets.h read inside a callback: frames, ints, strs,
-floats, weak references. None of it is promised by CPython.
+"""What ext/event/queue.h and keys.h, values.h and facets.h of ext/facet/ read inside a callback: frames, ints, strs,
+floats, weak references; and ext/action/bypass.c of dicts. None of it is promised by CPython.
 """
 
 import _thread
+import ctypes
 import dis
+import gc
 import struct
 import sys
 import time
@@ -174,3 +176,30 @@ def test_a_weak_reference_has_its_object_in_its_field_and_none_when_that_is_gone
     assert hostwatch.weakref_field(reference) is obj
     del obj
     assert hostwatch.weakref_field(reference) is None
+
+
+# --- dicts ------------------------------------------------------------------------------------------------------------
+
+
+def kind_of_keys(mapping):
+    """PyDictObject.ma_keys->dk_kind."""
+    keys = ctypes.c_void_p.from_address(id(mapping) + object.__basicsize__ + 16).value
+    return ctypes.c_uint8.from_address(keys + ctypes.sizeof(ctypes.c_ssize_t) + 2).value
+
+
+def test_the_kind_of_a_dict_s_keys_is_0_once_it_has_had_one_that_is_no_exact_str():
+    class Str(str):
+        pass
+
+    class C:
+        def __init__(self):
+            self.x = 1
+
+    assert [kind_of_keys(each) for each in ({}, {"a": 1}, {"a": 1, 1: 1}, {Str("a"): 1})] == [1, 1, 0, 0]
+    assert kind_of_keys(C().__dict__) == 2
+    was = {1: 1, "a": 1}
+    del was[1]
+    assert kind_of_keys(was) == 0
+    cls = type("C", (), {"a": 1, Str("b"): 1})
+    (names,) = (each for each in gc.get_referents(cls) if type(each) is dict and "a" in each)
+    assert kind_of_keys(names) == 0

@@ -1,11 +1,35 @@
 """tp_subclasses, which CPython keeps for itself, shows at once that a class's MRO has changed."""
 
+import ctypes
 import gc
 import weakref
 
 import pytest
 from versions import HOST
 from watching import NULL, module
+
+METH_NOARGS = 4
+
+
+class MethodDef(ctypes.Structure):
+    """PyMethodDef."""
+
+    _fields_ = (
+        ("name", ctypes.c_char_p),
+        ("method", ctypes.c_void_p),
+        ("flags", ctypes.c_int),
+        ("doc", ctypes.c_char_p),
+    )
+
+
+def method_table(cls):
+    """(name, flags) of each method in PyTypeObject.tp_methods, which comes 27 words after the object's head."""
+    first = ctypes.c_void_p.from_address(id(cls) + object.__basicsize__ + 27 * 8).value
+    i = 0
+    while (method := MethodDef.from_address(first + i * ctypes.sizeof(MethodDef))).name is not None:
+        yield method.name.decode(), method.flags
+        i += 1
+
 
 FAMILY = """
 class P: pass
@@ -129,7 +153,7 @@ def test_only_3_15_lets_a_class_leave_a_static_base(host):
 
 
 def test_the_table_of_a_static_type_is_found_through_the_garbage_collector(host):
-    """How ext/facet/bases.c finds it: the dict that refers to the subclass's own weak reference."""
+    """How ext/facet/bases.c finds it, in C: the dict that refers to the subclass's own weak reference."""
     names = module("class M(list): pass")
     cls = names["M"]
     reference = weakref.ref(cls)
@@ -144,3 +168,23 @@ def test_the_table_of_a_static_type_is_found_through_the_garbage_collector(host)
         assert [(entry.event, entry.key, entry.moved) for entry in log] == [("DELETED", id(cls), 1)]
     host.c.keep()
     host.unwatch(tables[0])
+
+
+def test_a_static_type_lists_its_subclasses_by_a_method_in_tp_methods():
+    """How ext/facet/classes.c finds them: the field of `type` itself, which no program can reach."""
+    methods = {
+        name: flags for name, flags in method_table(type) if name in ("__subclasses__", "mro", "__instancecheck__")
+    }
+    assert methods["__subclasses__"] == METH_NOARGS
+    assert set(methods) == {"__subclasses__", "mro", "__instancecheck__"}
+
+
+def test_every_class_is_in_the_tables_of_all_its_bases():
+    found, waiting = {object}, [object]
+    while waiting:
+        new = {cls for cls in type.__subclasses__(waiting.pop()) if cls not in found}
+        found |= new
+        waiting += new
+    classes = {each for each in gc.get_objects() if issubclass(type(each), type)} | {int, type, BufferError, type(None)}
+    assert classes <= found
+    assert all(cls in type.__subclasses__(base) for cls in classes for base in cls.__bases__)

@@ -1,6 +1,5 @@
 /* For the tests: does what sends events from C, and counts what is allocated meanwhile; counts free watcher slots. */
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
+#include "watching.h"
 
 /* --- counting allocators ---------------------------------------------------------------------------------------- */
 
@@ -123,26 +122,7 @@ static int no_type(PyTypeObject *t) { return 0; }
 static int no_function(PyFunction_WatchEvent e, PyFunctionObject *f, PyObject *v) { return 0; }
 static int no_code(PyCodeEvent e, PyCodeObject *c) { return 0; }
 
-static int add(int kind)
-{
-    int id = kind == 0   ? PyDict_AddWatcher(no_dict)
-             : kind == 1 ? PyType_AddWatcher(no_type)
-             : kind == 2 ? PyFunction_AddWatcher(no_function)
-                         : PyCode_AddWatcher(no_code);
-    if (id < 0)
-        PyErr_Clear();
-    return id;
-}
-
-static void clear_slot(int kind, int id)
-{
-    int result = kind == 0   ? PyDict_ClearWatcher(id)
-                 : kind == 1 ? PyType_ClearWatcher(id)
-                 : kind == 2 ? PyFunction_ClearWatcher(id)
-                             : PyCode_ClearWatcher(id);
-    if (result < 0)
-        PyErr_Clear();
-}
+static const Callbacks callbacks = {no_dict, no_type, no_function, no_code};
 
 static int taken[4][8], n_taken[4];
 
@@ -150,17 +130,19 @@ static int taken[4][8], n_taken[4];
 static PyObject *take_slots(PyObject *self, PyObject *kind)
 {
     long k = PyLong_AsLong(kind);
-    for (int id; n_taken[k] < 8 && (id = add((int)k)) >= 0;)
+    for (int id; n_taken[k] < 8 && (id = add_watcher("DTFC"[k], &callbacks)) >= 0;)
         taken[k][n_taken[k]++] = id;
+    PyErr_Clear();
     return PyLong_FromLong(n_taken[k]);
 }
 
 static PyObject *give_slots(PyObject *self, PyObject *kind)
 {
     long k = PyLong_AsLong(kind);
-    while (n_taken[k] > 0)
-        clear_slot((int)k, taken[k][--n_taken[k]]);
-    Py_RETURN_NONE;
+    int result = 0;
+    while (n_taken[k] > 0 && result == 0)
+        result = clear_watcher("DTFC"[k], taken[k][--n_taken[k]]);
+    return done(result);
 }
 
 static PyMethodDef methods[] = {

@@ -1,9 +1,7 @@
 /* For the tests of tests/host only: other entries (vectorcall) for Python functions, that count how often they ran.
  * Nothing of depwatch.
  */
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
-#include <stdbool.h>
+#include "watching.h"
 
 static vectorcallfunc original; /* of all Python functions; NULL until the first installation */
 static unsigned long hits;

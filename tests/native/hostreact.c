@@ -1,26 +1,12 @@
 /* For the tests of tests/host only: watchers whose callbacks run Python code or fail, as no callback should; what is
  * fatal about that is tried in processes of its own. Nothing of depwatch.
  */
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
-#include <stdbool.h>
+#include "watching.h"
 
 static PyObject *reactions[128]; /* owned or NULL; by kind: called with (event, object, key, new value) */
 static PyObject *failures[128];  /* owned or NULL; by kind: raised by every callback, None: nothing is set */
 static long to_fail, failed;     /* how often they fail from now on, and how often they have */
 static bool reacting;            /* what a reaction causes causes none */
-
-#if PY_VERSION_HEX >= 0x030d0000
-#define is_finalizing Py_IsFinalizing
-#else
-#define is_finalizing _Py_IsFinalizing
-#endif
-
-#define OR_NULL(object) ((object) == NULL ? Py_Ellipsis : (object))
-#define NAME(event) #event,
-static const char *const dict_events[] = {PY_FOREACH_DICT_EVENT(NAME)};
-static const char *const function_events[] = {PY_FOREACH_FUNC_EVENT(NAME)};
-static const char *const code_events[] = {PY_FOREACH_CODE_EVENT(NAME)};
 
 static int react(int kind, const char *event, PyObject *object, PyObject *key, PyObject *value)
 {
@@ -84,25 +70,12 @@ static int on_context(PyContextEvent event, PyObject *context)
 }
 #endif
 
-static int add_watcher(int kind)
-{
-    switch (kind) {
-    case 'D':
-        return PyDict_AddWatcher(on_dict);
-    case 'T':
-        return PyType_AddWatcher(on_type);
-    case 'F':
-        return PyFunction_AddWatcher(on_function);
-    case 'C':
-        return PyCode_AddWatcher(on_code);
+static const Callbacks callbacks = {
+    on_dict, on_type, on_function, on_code,
 #if PY_VERSION_HEX >= 0x030e0000
-    case 'X':
-        return PyContext_AddWatcher(on_context);
+    on_context,
 #endif
-    }
-    PyErr_Format(PyExc_ValueError, "no watchers of kind %c here", kind);
-    return -1;
-}
+};
 
 /* add(kind, reaction) returns the slot of a watcher that calls reaction; one of each kind at a time. */
 static PyObject *add(PyObject *self, PyObject *args)
@@ -111,7 +84,7 @@ static PyObject *add(PyObject *self, PyObject *args)
     PyObject *reaction;
     if (!PyArg_ParseTuple(args, "CO", &kind, &reaction))
         return NULL;
-    int slot = add_watcher(kind);
+    int slot = add_watcher(kind, &callbacks);
     if (slot < 0)
         return NULL;
     Py_XSETREF(reactions[kind], Py_NewRef(reaction));
@@ -127,7 +100,7 @@ static PyObject *add_failing(PyObject *self, PyObject *args)
     to_fail = 1;
     if (!PyArg_ParseTuple(args, "CO|l", &kind, &failure, &to_fail))
         return NULL;
-    int slot = add_watcher(kind);
+    int slot = add_watcher(kind, &callbacks);
     if (slot < 0)
         return NULL;
     Py_XSETREF(failures[kind], Py_NewRef(failure));
@@ -138,20 +111,13 @@ static PyObject *count_failed(PyObject *self, PyObject *unused) { return PyLong_
 
 static PyObject *clear(PyObject *self, PyObject *args)
 {
-    int kind, slot, result;
+    int kind, slot;
     if (!PyArg_ParseTuple(args, "Ci", &kind, &slot))
         return NULL;
-    result = kind == 'D'   ? PyDict_ClearWatcher(slot)
-             : kind == 'T' ? PyType_ClearWatcher(slot)
-             : kind == 'F' ? PyFunction_ClearWatcher(slot)
-             : kind == 'C' ? PyCode_ClearWatcher(slot)
-#if PY_VERSION_HEX >= 0x030e0000
-             : kind == 'X' ? PyContext_ClearWatcher(slot)
-#endif
-                           : -1;
+    int result = clear_watcher(kind, slot);
     Py_CLEAR(reactions[kind]);
     Py_CLEAR(failures[kind]);
-    return result < 0 ? NULL : Py_NewRef(Py_None);
+    return done(result);
 }
 
 /* --- what callbacks may want to do, and what is done to a process ------------------------------------------------- */

@@ -1,9 +1,8 @@
 /* For the tests of tests/host only: watchers of dicts, types, functions and code objects whose callbacks write into an
  * array of fixed size and return 0, and what those tests need from the C API. Nothing of depwatch.
  */
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
-#include <stdbool.h>
+#include "watching.h"
+
 #include <stdlib.h>
 
 #define CAPACITY 16384 /* entries; more are counted as dropped */
@@ -31,12 +30,6 @@ static PyObject *probe;         /* owned or NULL: name that the type callback lo
 static PyTypeObject *kept[MAX_KEPT]; /* owned */
 static PyObject *kept_mro[MAX_KEPT]; /* owned */
 static int n_kept;
-
-#if PY_VERSION_HEX >= 0x030d0000
-#define is_finalizing Py_IsFinalizing
-#else
-#define is_finalizing _Py_IsFinalizing
-#endif
 
 static struct _PyInterpreterFrame *current_frame(void)
 {
@@ -145,45 +138,23 @@ static int on_code(PyCodeEvent event, PyCodeObject *code)
 static int on_context(PyContextEvent event, PyObject *context) { return 0; }
 #endif
 
-static int add_watcher(int kind)
-{
-    switch (kind) {
-    case 'D':
-        return PyDict_AddWatcher(on_dict);
-    case 'T':
-        return PyType_AddWatcher(on_type);
-    case 'F':
-        return PyFunction_AddWatcher(on_function);
-    case 'C':
-        return PyCode_AddWatcher(on_code);
+static const Callbacks callbacks = {
+    on_dict, on_type, on_function, on_code,
 #if PY_VERSION_HEX >= 0x030e0000
-    case 'X':
-        return PyContext_AddWatcher(on_context);
+    on_context,
 #endif
-    }
-    PyErr_Format(PyExc_ValueError, "no watchers of kind %c here", kind);
-    return -1;
-}
+};
 
 static PyObject *add(PyObject *self, PyObject *args)
 {
     int kind;
-    if (!PyArg_ParseTuple(args, "C", &kind))
-        return NULL;
-    int slot = add_watcher(kind);
-    return slot < 0 ? NULL : PyLong_FromLong(slot);
+    return PyArg_ParseTuple(args, "C", &kind) ? slot_or_null(add_watcher(kind, &callbacks)) : NULL;
 }
 
 static PyObject *clear(PyObject *self, PyObject *args)
 {
     int kind, slot;
-    if (!PyArg_ParseTuple(args, "Ci", &kind, &slot))
-        return NULL;
-    int result = kind == 'D'   ? PyDict_ClearWatcher(slot)
-                 : kind == 'T' ? PyType_ClearWatcher(slot)
-                 : kind == 'F' ? PyFunction_ClearWatcher(slot)
-                               : PyCode_ClearWatcher(slot);
-    return result < 0 ? NULL : Py_NewRef(Py_None);
+    return PyArg_ParseTuple(args, "Ci", &kind, &slot) ? done(clear_watcher(kind, slot)) : NULL;
 }
 
 static PyObject *watch(PyObject *self, PyObject *args)
@@ -192,8 +163,7 @@ static PyObject *watch(PyObject *self, PyObject *args)
     PyObject *object;
     if (!PyArg_ParseTuple(args, "iO", &slot, &object))
         return NULL;
-    int result = PyType_Check(object) ? PyType_Watch(slot, object) : PyDict_Watch(slot, object);
-    return result < 0 ? NULL : Py_NewRef(Py_None);
+    return done(PyType_Check(object) ? PyType_Watch(slot, object) : PyDict_Watch(slot, object));
 }
 
 static PyObject *unwatch(PyObject *self, PyObject *args)
@@ -202,8 +172,7 @@ static PyObject *unwatch(PyObject *self, PyObject *args)
     PyObject *object;
     if (!PyArg_ParseTuple(args, "iO", &slot, &object))
         return NULL;
-    int result = PyType_Check(object) ? PyType_Unwatch(slot, object) : PyDict_Unwatch(slot, object);
-    return result < 0 ? NULL : Py_NewRef(Py_None);
+    return done(PyType_Check(object) ? PyType_Unwatch(slot, object) : PyDict_Unwatch(slot, object));
 }
 
 /* --- a dict watcher that does what a callback must not ----------------------------------------------------------- */
@@ -251,16 +220,10 @@ static PyObject *add_bad(PyObject *self, PyObject *args)
         return NULL;
     for (deed = 0; deeds[deed] != NULL && strcmp(deeds[deed], name) != 0; deed++)
         ;
-    int slot = PyDict_AddWatcher(on_dict_badly);
-    return slot < 0 ? NULL : PyLong_FromLong(slot);
+    return slot_or_null(PyDict_AddWatcher(on_dict_badly));
 }
 
 /* --- the log ---------------------------------------------------------------------------------------------------- */
-
-#define NAME(event) #event,
-static const char *const dict_events[] = {PY_FOREACH_DICT_EVENT(NAME) NULL};
-static const char *const function_events[] = {PY_FOREACH_FUNC_EVENT(NAME) NULL};
-static const char *const code_events[] = {PY_FOREACH_CODE_EVENT(NAME) NULL};
 
 static const char *event_name(const Entry *entry)
 {
@@ -286,7 +249,6 @@ static PyObject *take(PyObject *self, PyObject *unused)
         Entry *entry = &entries[i];
         bool has_code = entry->offset >= 0;
         int line = has_code ? PyCode_Addr2Line((PyCodeObject *)entry->code, entry->offset) : -1;
-#define OR_NULL(object) ((object) == NULL ? Py_Ellipsis : (object))
         PyObject *tuple = Py_BuildValue("CsKOOOnIOiin", entry->kind, event_name(entry), (unsigned long long)entry->object,
                                         OR_NULL(entry->key), OR_NULL(entry->value), OR_NULL(entry->before), entry->used,
                                         entry->moved, OR_NULL(entry->code), entry->offset, line, entry->references);
@@ -412,9 +374,7 @@ static PyObject *weakref_field(PyObject *self, PyObject *reference)
 static PyObject *set_item(PyObject *self, PyObject *args)
 {
     PyObject *dict, *key, *value;
-    if (!PyArg_ParseTuple(args, "OOO", &dict, &key, &value) || PyDict_SetItem(dict, key, value) < 0)
-        return NULL;
-    Py_RETURN_NONE;
+    return PyArg_ParseTuple(args, "OOO", &dict, &key, &value) ? done(PyDict_SetItem(dict, key, value)) : NULL;
 }
 
 static PyObject *set_default(PyObject *self, PyObject *args)
@@ -440,26 +400,20 @@ static PyObject *merge(PyObject *self, PyObject *args)
 {
     PyObject *dict, *other;
     int override;
-    if (!PyArg_ParseTuple(args, "OOp", &dict, &other, &override) || PyDict_Merge(dict, other, override) < 0)
-        return NULL;
-    Py_RETURN_NONE;
+    return PyArg_ParseTuple(args, "OOp", &dict, &other, &override) ? done(PyDict_Merge(dict, other, override)) : NULL;
 }
 
 static PyObject *module_add(PyObject *self, PyObject *args)
 {
     PyObject *module, *value;
     const char *name;
-    if (!PyArg_ParseTuple(args, "OsO", &module, &name, &value) || PyModule_AddObjectRef(module, name, value) < 0)
-        return NULL;
-    Py_RETURN_NONE;
+    return PyArg_ParseTuple(args, "OsO", &module, &name, &value) ? done(PyModule_AddObjectRef(module, name, value)) : NULL;
 }
 
 static PyObject *generic_set(PyObject *self, PyObject *args)
 {
     PyObject *object, *name, *value;
-    if (!PyArg_ParseTuple(args, "OOO", &object, &name, &value) || PyObject_GenericSetAttr(object, name, value) < 0)
-        return NULL;
-    Py_RETURN_NONE;
+    return PyArg_ParseTuple(args, "OOO", &object, &name, &value) ? done(PyObject_GenericSetAttr(object, name, value)) : NULL;
 }
 
 static PyObject *set_function(PyObject *self, PyObject *args)
@@ -472,15 +426,13 @@ static PyObject *set_function(PyObject *self, PyObject *args)
                  : strcmp(what, "kwdefaults") == 0 ? PyFunction_SetKwDefaults(function, value)
                  : strcmp(what, "closure") == 0    ? PyFunction_SetClosure(function, value)
                                                    : PyFunction_SetAnnotations(function, value);
-    return result < 0 ? NULL : Py_NewRef(Py_None);
+    return done(result);
 }
 
 static PyObject *set_cell(PyObject *self, PyObject *args)
 {
     PyObject *cell, *value;
-    if (!PyArg_ParseTuple(args, "OO", &cell, &value) || PyCell_Set(cell, value) < 0)
-        return NULL;
-    Py_RETURN_NONE;
+    return PyArg_ParseTuple(args, "OO", &cell, &value) ? done(PyCell_Set(cell, value)) : NULL;
 }
 
 static PyObject *set_vectorcall(PyObject *self, PyObject *function)

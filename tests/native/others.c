@@ -2,8 +2,7 @@
  * something else or raises. Two watchers of each kind, so that one can be added before depwatch takes its slot and one
  * after. Kinds are 0 dict, 1 type, 2 function, 3 code, as in counting.c.
  */
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
+#include "watching.h"
 
 #define WATCHERS 2
 #define ENTRIES 64  /* of a log; what is more is only counted */
@@ -25,12 +24,6 @@ typedef struct Other {
 } Other;
 
 static Other others[4][WATCHERS] = {{{-1}, {-1}}, {{-1}, {-1}}, {{-1}, {-1}}, {{-1}, {-1}}};
-
-#if PY_VERSION_HEX >= 0x030d0000
-#define is_finalizing Py_IsFinalizing
-#else
-#define is_finalizing _Py_IsFinalizing
-#endif
 
 /* Without Python: nothing else can run between the event and the write. */
 static int logged(Other *other, int event, PyObject *key, PyObject *value)
@@ -106,33 +99,8 @@ static int code_told(Other *other, PyCodeEvent event, PyCodeObject *code)
 CALLBACKS(0)
 CALLBACKS(1)
 
-static int add_watcher(int kind, int n)
-{
-    switch (kind) {
-    case 0:
-        return PyDict_AddWatcher(n ? on_dict_1 : on_dict_0);
-    case 1:
-        return PyType_AddWatcher(n ? on_type_1 : on_type_0);
-    case 2:
-        return PyFunction_AddWatcher(n ? on_function_1 : on_function_0);
-    default:
-        return PyCode_AddWatcher(n ? on_code_1 : on_code_0);
-    }
-}
-
-static int clear_watcher(int kind, int slot)
-{
-    switch (kind) {
-    case 0:
-        return PyDict_ClearWatcher(slot);
-    case 1:
-        return PyType_ClearWatcher(slot);
-    case 2:
-        return PyFunction_ClearWatcher(slot);
-    default:
-        return PyCode_ClearWatcher(slot);
-    }
-}
+static const Callbacks callbacks[WATCHERS] = {{on_dict_0, on_type_0, on_function_0, on_code_0},
+                                              {on_dict_1, on_type_1, on_function_1, on_code_1}};
 
 /* The watcher that the first two arguments name, and the third one. */
 static Other *parse(PyObject *args, int *kind, PyObject **third)
@@ -154,7 +122,7 @@ static PyObject *add(PyObject *self, PyObject *args)
     Other *other = parse(args, &kind, &callback);
     if (other == NULL)
         return NULL;
-    if (other->slot < 0 && (other->slot = add_watcher(kind, (int)(other - others[kind]))) < 0)
+    if (other->slot < 0 && (other->slot = add_watcher("DTFC"[kind], &callbacks[other - others[kind]])) < 0)
         return NULL;
     Py_XSETREF(other->callback, Py_XNewRef(callback));
     return PyLong_FromLong(other->slot);
@@ -164,7 +132,7 @@ static PyObject *remove_(PyObject *self, PyObject *args)
 {
     int kind;
     Other *other = parse(args, &kind, NULL);
-    if (other == NULL || clear_watcher(kind, other->slot) < 0)
+    if (other == NULL || clear_watcher("DTFC"[kind], other->slot) < 0)
         return NULL;
     other->slot = -1;
     other->n_interests = 0;
@@ -183,7 +151,7 @@ static PyObject *watch(PyObject *self, PyObject *args)
         result = kind ? PyType_Watch(other->slot, object) : PyDict_Watch(other->slot, object);
     else if (other->n_interests < INTERESTS)
         other->interests[other->n_interests++] = PyFunction_Check(object) ? PyFunction_GET_CODE(object) : object;
-    return result < 0 ? NULL : Py_NewRef(Py_None);
+    return done(result);
 }
 
 static PyObject *unwatch(PyObject *self, PyObject *args)
@@ -197,7 +165,7 @@ static PyObject *unwatch(PyObject *self, PyObject *args)
         result = kind ? PyType_Unwatch(other->slot, object) : PyDict_Unwatch(other->slot, object);
     else
         other->n_interests = 0;
-    return result < 0 ? NULL : Py_NewRef(Py_None);
+    return done(result);
 }
 
 static PyObject *take(PyObject *self, PyObject *args)

@@ -72,37 +72,6 @@ def test_a_listener_that_subscribes_anew_while_facets_are_freed_is_told(log):
     made[0].cancel()
 
 
-class Key:
-    """Its hash is asked for anew while a drain looks again, and then something happens."""
-
-    def __init__(self):
-        self.happens = []
-
-    def __hash__(self):
-        while getattr(self, "happens", None):
-            self.happens.pop()()
-        return 12345
-
-    def __eq__(self, other):
-        return self is other
-
-
-@without_automatic_drain
-def test_an_event_inside_a_look_is_told_to_nobody_elses_listener(log):
-    key, victim, innocent = Key(), namespace(V=0), [namespace(I=0) for _ in range(5)]
-    globals_ = {key: 0, "X": 1, "__builtins__": {}}
-    keep = depwatch.subscribe(lambda event: None, globals_, "X")
-    doomed = depwatch.subscribe(log.event, victim, "V")
-    key.happens = [doomed.cancel, lambda: victim.__setitem__("V", "of V")]
-    del globals_["X"]
-    depwatch.drain()
-    subscriptions = [depwatch.subscribe(log.event, each, "I") for each in innocent]
-    depwatch.drain()
-    assert log.drained() == []
-    for subscription in (keep, *subscriptions):
-        subscription.cancel()
-
-
 # --- callbacks --------------------------------------------------------------------------------------------------------
 
 
@@ -144,25 +113,23 @@ def test_twenty_thousand_notices_that_nobody_waits_for_need_no_stack(log):
 # --- nothing of the program's is asked --------------------------------------------------------------------------------
 
 
-class Asked(type):
-    """A metaclass of which every method fails."""
-
-    def fails(cls, *args):
-        raise AssertionError("a drain has asked a metaclass")
-
-    __instancecheck__ = __subclasscheck__ = __eq__ = __repr__ = __getattribute__ = __bool__ = fails
-    __hash__ = type.__hash__
-
-
-class Value(metaclass=Asked):
-    def __repr__(self):
-        raise AssertionError("a drain has asked a value")
-
-    __hash__ = __eq__ = __str__ = __bool__ = __repr__
-
-
 @without_automatic_drain
 def test_no_method_of_a_value_or_of_its_class_is_called(log):
+    class Asked(type):
+        """A metaclass of which every method fails."""
+
+        def fails(cls, *args):
+            raise AssertionError("a drain has asked a metaclass")
+
+        __instancecheck__ = __subclasscheck__ = __eq__ = __repr__ = __getattribute__ = __bool__ = fails
+        __hash__ = type.__hash__
+
+    class Value(metaclass=Asked):
+        def __repr__(self):
+            raise AssertionError("a drain has asked a value")
+
+        __hash__ = __eq__ = __str__ = __bool__ = __repr__
+
     for value in (Value(), Value):
         globals_ = namespace(X=value, Y=1)
         handle = log.commit(freeze(globals_, "X", "Y", unstable_after=1))

@@ -6,11 +6,14 @@ import signal
 import sys
 import types
 from array import array
+from pathlib import Path
 
 import pytest
 
 import depwatch
-from support import at_once, freeze, namespace, python, without_automatic_drain
+from support import at_once, freeze, namespace, python
+
+PROGRAMS = Path(__file__).with_name("programs")
 
 MANY = 3
 VALUES = (1, -(2**70), 2**5000, 1.5, "text" * 50, b"bytes" * 50, [1], print, len, types.ModuleType("m"), object(), None)
@@ -120,121 +123,13 @@ def test_what_a_handler_raises_in_a_listener_is_the_listeners(log, monkeypatch):
     second.cancel()
 
 
-class Key:
-    """A key of which the hash is asked for anew, and takes Python: there an interrupt may come."""
-
-    interrupted = False
-
-    def __hash__(self):
-        if Key.interrupted:
-            Key.interrupted = False
-            raise KeyboardInterrupt
-        return 1
-
-    def __eq__(self, other):
-        return False
-
-
-@without_automatic_drain
-def test_an_interrupt_while_a_drain_looks_again_is_raised_when_all_is_told(log, monkeypatch):
-    builtins = {Key(): 0, "X": 1}
-    globals_ = namespace(builtins, X=2, Y=1)
-    handles = [log.commit(freeze(globals_, name, name=name)) for name in "XY"]
-    monkeypatch.setattr(Key, "interrupted", True)
-    globals_["Y"] = 2
-    del globals_["X"]
-    with pytest.raises(KeyboardInterrupt):
-        depwatch.drain()
-    assert not any(handle.valid for handle in handles)
-    assert "can no longer be watched" in handles[0].reason
-    assert log == [("invalidated", "Y"), ("retired", "X")]
-
-
-ALARMS = """
-import signal, sys
-import depwatch
-class Alarm(Exception): pass
-def handler(number, frame): raise Alarm
-signal.signal(signal.SIGALRM, handler)
-rounds, names = 40, [f"X{i}" for i in range(300)]
-heard = caught = 0
-changed = []
-namespace = dict.fromkeys(names, 0)
-recorder = depwatch.Recorder("f")
-for name in names:
-    recorder.read_global(namespace, name)
-# A listener that no handler can interrupt: C code.
-subscription = depwatch.subscribe(changed.append, namespace, *names)
-for number in range(1, rounds + 1):
-    try:
-        signal.setitimer(signal.ITIMER_REAL, 0.002)
-        while True:
-            for name in names:
-                namespace[name] += 1
-    except Alarm:
-        caught += 1
-    depwatch.drain()
-stored = sum(namespace.values())
-dropped = depwatch.stats()["details_dropped"]
-print(caught, len(changed) + dropped == stored, dropped == 0 or dropped < stored)
-"""
-
-
 def test_what_a_handler_raises_in_a_drain_by_itself_is_raised_where_the_program_is():
     """Were it lost, this program would go on for ever."""
-    assert python(ALARMS, stderr="").split() == ["40", "True", "True"]
-
-
-DEEP = """
-import sys
-import depwatch
-told = []
-namespace = {"X": 0}
-
-def listener(event, depth=50):
-    if depth:
-        listener(event, depth - 1)
-    else:
-        told.append((event.old, event.new))
-
-def run(depth):
-    if depth:
-        return run(depth - 1)
-    namespace["X"] += 1
-    for _ in range(100):
-        len(told)
-
-def explicitly(depth):
-    if depth:
-        return explicitly(depth - 1)
-    namespace["X"] += 1
-    return depwatch.drain()
-
-def room():
-    depth = 0
-    frame = sys._getframe()
-    while frame:
-        depth, frame = depth + 1, frame.f_back
-    return sys.getrecursionlimit() - depth
-
-def deepest():
-    try:
-        return 1 + deepest()
-    except RecursionError:
-        return 0
-
-subscription = depwatch.subscribe(listener, namespace, "X")
-before = deepest()
-run(room() - 2)
-print(told)
-explicitly(room() - 4)
-print(told)
-print(deepest() - before)
-"""
+    assert python(PROGRAMS / "alarms.py", stderr="").split() == ["40", "True", "True"]
 
 
 def test_listeners_are_told_however_near_the_recursion_limit_the_program_is():
-    assert python(DEEP).splitlines() == [
+    assert python(PROGRAMS / "recursion_limit.py").splitlines() == [
         "[(0, 1)]",
         "[(0, 1), (1, 2)]",
         "0",

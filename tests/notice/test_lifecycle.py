@@ -52,7 +52,7 @@ def test_every_function_that_is_created_is_told_and_each_that_dies(life, source,
 
 
 @without_automatic_drain
-def test_a_created_function_is_told_whole_with_the_defaults_that_it_got_after_its_event(life):
+def test_a_created_function_is_told_with_the_defaults_that_it_got_after_its_event(life):
     names = life.module("def make():\n def f(a, b=1, *, x=2): return b\n return f")
     depwatch.set_lifecycle_callback(life.whole)
     f = names["make"]()
@@ -185,7 +185,7 @@ def test_a_dying_function_stays_dead_and_its_weak_references_die_at_once(life):
 
 
 @without_automatic_drain
-def test_functions_in_a_cycle_die_when_they_are_collected_and_their_code_says_who_they_were(life):
+def test_functions_in_a_cycle_die_when_collected_and_are_told_by_their_code(life):
     f, other = life.pop(TWO)
     f.me, other.kept = f, [other]
     expected = {(id(f), f.__code__), (id(other), other.__code__)}
@@ -334,7 +334,7 @@ def test_between_created_and_destroyed_an_id_is_one_function(life):
     assert (len(pairs), alive, wrong) == (2000, set(), [])
 
 
-def test_a_drain_of_the_main_thread_tells_in_order_although_drains_come_by_themselves(life):
+def test_a_drain_tells_in_order_although_drains_come_by_themselves(life):
     """Each dies before the next is created, and is told so: the queue keeps none alive."""
     code = code_of_made(*life.pop(MAKE))
     depwatch.set_lifecycle_callback(life.hear)

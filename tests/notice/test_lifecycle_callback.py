@@ -4,6 +4,7 @@ import os
 import sys
 import threading
 import weakref
+from pathlib import Path
 
 import pytest
 from life import MADE, MAKE, TWO, Life, created, destroyed
@@ -11,6 +12,8 @@ from life import MADE, MAKE, TWO, Life, created, destroyed
 import depwatch
 from depwatch import FunctionEvent
 from support import Counted, namespace, python, without_automatic_drain
+
+PROGRAMS = Path(__file__).with_name("programs")
 
 # --- setting and getting ---------------------------------------------------------------------------------------------
 
@@ -117,28 +120,7 @@ def test_no_reference_to_a_callback_stays_when_another_is_set(life):
 
 
 def test_only_a_callback_takes_a_watcher_slot_and_without_one_it_is_unwatchable(counting):
-    printed = python(
-        """
-        import importlib.util, sys
-        spec = importlib.util.spec_from_file_location("counting", sys.argv[1])
-        counting = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(counting)
-        import depwatch
-        slots = lambda: [value for name, value in depwatch.stats().items() if name.endswith("_slots")]
-        depwatch.get_lifecycle_callback(), depwatch.set_lifecycle_callback(None)
-        print(slots())
-        counting.take_slots(2)
-        try:
-            depwatch.set_lifecycle_callback(print)
-        except depwatch.Unwatchable as error:
-            print("no function watcher slot is free" in str(error), depwatch.get_lifecycle_callback(), slots())
-        counting.give_slots(2)
-        depwatch.set_lifecycle_callback(lambda *told: None)
-        print(slots())
-        depwatch.set_lifecycle_callback(None)
-        """,
-        counting.path,
-    )
+    printed = python(PROGRAMS / "slot_of_the_callback.py")
     assert printed.splitlines() == ["[0, 0, 0, 0]", "True None [0, 0, 0, 0]", "[0, 0, 1, 0]"]
 
 
@@ -182,48 +164,9 @@ def test_what_a_callback_causes_is_told_by_the_next_drain(life):
     assert life == [*created(MADE), *destroyed(MADE)] * 5
 
 
-def test_a_callback_that_creates_functions_without_end_stops_neither_a_drain_nor_the_main_thread():
+def test_a_callback_that_creates_functions_without_end_stops_no_drain():
     """After 8 drains in a row by themselves, the next one waits for an event that no drain has caused."""
-    printed = python("""
-        import weakref
-        import depwatch
-        heard, depth, nested, last = [], 0, 0, None
-
-        def hear(event, function, attribute, new_value):
-            global depth, nested, last
-            depth += 1
-            nested = max(nested, depth)
-            heard.append(event.name)
-            if event is depwatch.FunctionEvent.CREATED:
-                made = lambda: 0
-                last = weakref.ref(made)
-            wait(10)  # were there a drain inside the drain, it would come here
-            depth -= 1
-
-        def wait(times=10_000):
-            for _ in range(times):
-                len(heard)
-
-        def told():
-            wait()
-            counts = heard.count("CREATED"), heard.count("DESTROYED")
-            heard.clear()
-            return counts
-
-        print(told())
-        depwatch.set_lifecycle_callback(hear)
-        print(told())
-        make = lambda: 0
-        print(told())
-        make.__defaults__ = ()
-        print(told())
-        print(depwatch.drain(), told())
-        print(nested)
-        print(last() is None)
-        depwatch.set_lifecycle_callback(None)
-        print(told())
-        print(last() is None)
-        """)
+    printed = python(PROGRAMS / "endless_callback.py")
     # Of the first drain make is told, which lives; of each later one a lambda, which has died.
     assert printed.splitlines() == ["(0, 0)", "(0, 0)", "(8, 7)", "(1, 1)", "2 (2, 2)", "1", "True", "(0, 0)", "True"]
 
@@ -313,58 +256,12 @@ def test_a_forked_child_keeps_the_callback_and_tells_the_parent_nothing(life):
     assert life.told() == [("MODIFIED", "f", "DEFAULTS", (2,))]
 
 
-def test_when_the_interpreter_ends_what_waits_is_told_and_then_nothing_and_the_callback_goes():
-    printed = python("""
-        import atexit
-
-        @atexit.register
-        def after_depwatch():
-            print("the end", flush=True)
-            f.__defaults__ = (3,)
-            depwatch.set_lifecycle_callback(callback)
-            f.__defaults__ = (4,)
-            print(depwatch.drain(), depwatch.get_lifecycle_callback(), flush=True)
-
-        import depwatch
-
-        class Callback:
-            def __call__(self, event, function, attribute, new_value):
-                if event is not depwatch.FunctionEvent.DESTROYED and function is f:
-                    print(attribute.name, new_value, flush=True)
-            def __del__(self):
-                print("callback destroyed", flush=True)
-
-        class Meddler:
-            def __del__(self):
-                f.__defaults__ = (5,)
-                print("meddler destroyed", (lambda: 1)(), flush=True)
-
-        f = lambda: 0
-        callback, meddler, functions = Callback(), Meddler(), [lambda: i for i in range(100)]
-        depwatch.set_lifecycle_callback(callback)
-        @atexit.register
-        def before_depwatch():
-            f.__defaults__ = (2,)
-        f.__defaults__ = (1,)
-        """)
+def test_at_the_end_what_waits_is_told_and_then_nothing_and_the_callback_goes():
+    printed = python(PROGRAMS / "end_of_the_callback.py")
     lines = printed.splitlines()
     assert lines[:4] == ["DEFAULTS (1,)", "DEFAULTS (2,)", "the end", "0 None"]
     assert sorted(lines[4:]) == ["callback destroyed", "meddler destroyed 1"]
 
 
 def test_functions_that_die_while_the_interpreter_ends_are_survived():
-    python("""
-        import sys, threading, types, depwatch
-        module = types.ModuleType("dies_at_exit")
-        sys.modules["dies_at_exit"] = module
-        for i in range(1000):
-            setattr(module, f"f{i}", lambda i=i: i)
-        cycle = lambda: cycle
-        cycle.me = cycle
-        def live():
-            while True:
-                (lambda: 0).__defaults__ = (1,)
-        depwatch.set_lifecycle_callback(lambda *told: None)
-        threading.Thread(target=live, daemon=True).start()
-        depwatch.subscribe(lambda event: None, cycle, "existence")
-        """)
+    python(PROGRAMS / "functions_at_the_end.py")

@@ -46,7 +46,7 @@ def test_data_of_any_kind_that_has_no_cell(before, after):
 
 
 @pytest.mark.parametrize("policy", ["bulk", None])
-def test_a_changed_callee_and_what_it_reads_concern_all_transitive_callers_and_nobody_else(policy, compilations):  # noqa: F811
+def test_a_changed_callee_concerns_all_transitive_callers_and_nobody_else(policy, compilations):  # noqa: F811
     program = Program(
         """
         def make(f): return njit(f, policy=policy)

@@ -47,7 +47,7 @@ def test_what_a_call_gives_is_of_the_types_that_plain_numba_gives():
     assert ours.overloads.keys() == plain.overloads.keys()
 
 
-def test_attributes_of_modules_are_cells_too_but_constants_of_math_and_numpy_are_built_in():
+def test_attributes_of_modules_are_cells_but_constants_of_math_are_built_in():
     import depwatch.integrations.numba as watched
 
     config = types.ModuleType("config")
@@ -195,7 +195,7 @@ def test_a_scalar_that_numba_needs_to_know_when_it_compiles_is_built_in():
 
 
 @pytest.mark.parametrize("other", [2.5, True, "text", 2**63, None, (1, 2)])
-def test_a_value_of_another_type_is_compiled_for_at_the_next_call_and_the_first_code_comes_back(other):
+def test_a_value_of_another_type_is_compiled_for_and_the_first_code_comes_back(other):
     program = Program("X = 3\n@njit\ndef f(): return X")
     assert program.f() == 3
     program.X = other

@@ -3,9 +3,12 @@
 import subprocess
 import sys
 
+import pytest
+
 from support import ROOT
 
 
+@pytest.mark.slow
 def test_the_example_shows_the_stale_answer_and_the_right_one():
     example = ROOT / "examples" / "numba_live_global.py"
     done = subprocess.run([sys.executable, str(example)], capture_output=True, text=True, timeout=60, check=True)

@@ -132,7 +132,7 @@ def test_a_change_of_the_type_while_the_code_is_running_drops_its_result():
     assert program.stats("f") == [(1, 0, 0)]
 
 
-def test_a_generator_that_is_suspended_meanwhile_loads_from_cells_and_keeps_what_is_built_in():
+def test_a_suspended_generator_loads_from_cells_and_keeps_what_is_built_in():
     program = Program(
         """
         X, KIND = 1, "a"
@@ -156,6 +156,7 @@ def test_a_generator_that_is_suspended_meanwhile_loads_from_cells_and_keeps_what
     assert watched.stats(program.counting).compiled == 5
 
 
+@pytest.mark.slow
 def test_code_that_is_dropped_while_it_runs_stays_until_it_is_done():
     program = Program(
         """
@@ -192,6 +193,7 @@ def test_code_that_is_dropped_while_it_runs_stays_until_it_is_done():
     assert libraries[0]() is None
 
 
+@pytest.mark.slow
 def test_code_that_others_have_replaced_long_ago_stays_until_it_is_done():
     program = Program(
         """
@@ -225,6 +227,7 @@ def test_code_that_others_have_replaced_long_ago_stays_until_it_is_done():
     assert libraries[0]() is None
 
 
+@pytest.mark.slow
 def test_threads_that_call_while_another_one_changes_get_what_was_so_during_the_call():
     program = Program(
         """

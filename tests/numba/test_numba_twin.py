@@ -55,6 +55,7 @@ def given(function, x):
     return (float(value), repr(float(value)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options, seed", [("", 1), ("(nogil=True)", 3), ('(policy="bulk")', 4)])
 def test_after_every_change_compiled_functions_give_what_python_gives(options, seed):
     chance = random.Random(seed)

@@ -1,12 +1,15 @@
 """One service a process, of the main interpreter: a second interpreter is refused, and the main one goes on."""
 
 import sys
+from pathlib import Path
 
 import pytest
 
 import depwatch
 from host.versions import HOST
 from support import python
+
+PROGRAMS = Path(__file__).with_name("programs")
 
 # new(kind) makes an interpreter: legacy is what Py_NewInterpreter makes, with the GIL of all; isolated has its own GIL.
 SUBINTERPRETERS = """
@@ -66,7 +69,7 @@ def test_another_interpreter_is_refused_each_time_and_the_main_one_goes_on(kind)
     assert all(line.startswith("refused: ") for line in lines)
 
 
-def test_another_interpreter_that_has_its_own_gil_is_refused_before_the_main_one_has_it_too():
+def test_an_interpreter_with_its_own_gil_is_refused_before_the_main_one_has_it():
     lines = in_main_and_others(
         'other = new("isolated")\nrun(other, IMPORT)\n', USE, CHANGE, "interpreters.destroy(other)"
     )
@@ -145,45 +148,19 @@ def test_another_interpreter_that_lives_on_at_the_end_keeps_nothing_from_ending(
 
 
 def test_a_reload_of_the_package_keeps_the_service():
-    printed = python("""
-        import importlib, sys, depwatch
-        X = 1
-        recorder = depwatch.Recorder("before")
-        recorder.read_global(globals(), "X")
-        handle = recorder.commit()
-        importlib.reload(depwatch)
-        X = 2
-        print(handle.broken, depwatch.stats()["handles"])
-        """)
+    printed = python(PROGRAMS / "reload.py")
     assert printed == "1 1\n"
     assert sys.modules["depwatch"] is depwatch
 
 
 def test_an_import_after_the_package_was_forgotten_finds_the_same_service():
-    printed = python("""
-        import sys, depwatch
-        X = 1
-        recorder = depwatch.Recorder("before")
-        recorder.read_global(globals(), "X")
-        handle = recorder.commit()
-        for name in [name for name in sys.modules if name.split(".")[0] == "depwatch"]:
-            del sys.modules[name]
-        import depwatch as again
-        X = 2
-        print(again is depwatch, handle.broken, again.stats()["handles"])
-        X = 1
-        recorder = again.Recorder("after")
-        recorder.read_global(globals(), "X")
-        second = recorder.commit()
-        X = 3
-        print(handle.broken, second.broken, again.drain(), depwatch.drain())
-        """)
+    printed = python(PROGRAMS / "forgotten_package.py")
     assert printed == "False 1 1\n1 1 0 0\n"
 
 
 @pytest.mark.parametrize("kind", ["legacy", "isolated"])
 @pytest.mark.parametrize("first", ["main", "other"])
-def test_whoever_is_first_the_other_interpreter_is_told_what_to_do_and_the_main_one_has_the_service(kind, first):
+def test_whoever_is_first_only_the_main_interpreter_has_the_service(kind, first):
     other = f"other = new({kind!r})\nrun(other, IMPORT)\n"
     scripts = (USE, other) if first == "main" else (other, USE)
     lines = in_main_and_others(*scripts, CHANGE, "run(other, IMPORT)\ninterpreters.destroy(other)\n", CHANGE)

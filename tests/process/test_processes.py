@@ -1,16 +1,17 @@
 """Processes that fork, and those of multiprocessing: children read, commit and break; the parent does not notice."""
 
 import os
-import subprocess
-import sys
 import threading
 import warnings
+from pathlib import Path
 
 import pytest
 
 import depwatch
 from host.versions import HOST
-from support import ROOT, freeze, namespace, python
+from support import freeze, namespace, python, start
+
+PROGRAMS = Path(__file__).with_name("programs")
 
 
 def test_a_change_in_a_forked_child_breaks_there_and_not_in_the_parent(log):
@@ -38,22 +39,7 @@ def test_a_change_in_a_forked_child_breaks_there_and_not_in_the_parent(log):
 
 
 def test_a_child_drains_by_itself_what_was_pending_in_the_parent():
-    printed = python("""
-        import itertools, operator, os, depwatch
-        globals_ = {"X": 1}
-        recorder = depwatch.Recorder("r")
-        recorder.read_global(globals_, "X")
-        log = []
-        handle = recorder.commit(on_invalidate=lambda handle: log.append(os.getpid()))
-        # Store and fork in one C loop: no drain in between.
-        _, child = itertools.starmap(operator.call, [(operator.setitem, globals_, "X", 2), (os.fork,)])
-        for _ in range(1000):
-            len(log)
-        good = log == [os.getpid()] and handle.broken == 1
-        if child == 0:
-            os._exit(not good)
-        print(good, os.waitpid(child, 0)[1])
-        """)
+    printed = python(PROGRAMS / "pending_in_a_child.py")
     assert printed == "True 0\n"
 
 
@@ -136,150 +122,17 @@ def test_a_child_of_a_child_and_a_fork_in_a_thread_or_in_a_listener_watch_on(log
 
 def test_a_child_of_a_thread_breaks_at_once_and_is_told_at_the_next_drain():
     """By itself only where CPython runs pending calls there: the child's main thread is the one that forked."""
-    printed = python("""
-        import ctypes, os, threading, warnings
-        import depwatch
-        namespace = {"X": 1}
-        recorder = depwatch.Recorder("r")
-        recorder.read_global(namespace, "X")
-        told, of_cpython = [], []
-        handle = recorder.commit(on_invalidate=lambda handle: told.append(os.getpid()))
-        pending = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)(lambda unused: of_cpython.append(1) or 0)
-
-        def fork():
-            child = os.fork()
-            if child == 0:
-                ctypes.pythonapi.Py_AddPendingCall(pending, None)
-                namespace["X"] = 2
-                broken = handle.broken
-                for _ in range(1000):
-                    len(told)
-                by_itself = len(told)
-                depwatch.drain()
-                print(len(of_cpython), by_itself, broken, told == [os.getpid()], flush=True)
-                os._exit(0)
-            print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), handle.valid)
-
-        warnings.simplefilter("ignore", DeprecationWarning)  # CPython's, of forks beside threads
-        thread = threading.Thread(target=fork)
-        thread.start()
-        thread.join()
-        """)
+    printed = python(PROGRAMS / "child_of_a_thread.py")
     by_itself = int(HOST.pending_calls_after_fork_in_thread)
     assert printed == f"{by_itself} {by_itself} 1 True\n0 True\n"
 
 
 # --- multiprocessing -------------------------------------------------------------------------------------------------
 
-# A module, as children that are not forked import it. RATE is what is watched, in the parent and in each child.
-WORKERS = """
-import os
-import subprocess
-import sys
-import threading
-import warnings
-
-import pytest
-import depwatch
-
-RATE = 1
-TOLD = []
-
-
-def price(x):
-    return x * RATE
-
-
-def compiled():
-    recorder = depwatch.Recorder("price", 60000)
-    recorder.read_global(price, "RATE")
-    return recorder.commit(on_invalidate=TOLD.append)
-
-
-def work(number):
-    # Reads, commits and breaks, each process its own; True if all is right.
-    global RATE
-    RATE = 1
-    own = compiled()
-    good = own.valid
-    RATE = number + 2
-    good = good and own.broken == 1
-    depwatch.drain()
-    good = good and own in TOLD and price(1) == number + 2
-    RATE = 1
-    good = good and own.valid
-    own.release()
-    depwatch.drain()
-    return good, os.getpid()
-
-
-def put(queue, number):
-    queue.put(work(number))
-
-
-def die(number):
-    work(number)
-    raise SystemExit(number)
-"""
-MULTIPROCESSING = """
-import multiprocessing, os, sys
-from concurrent.futures import ProcessPoolExecutor
-import workers
-
-def use():
-    context = multiprocessing.get_context(METHOD)
-    handle = workers.compiled()
-    queue = context.SimpleQueue()
-    processes = [context.Process(target=workers.put, args=(queue, 3))]
-    for process in processes:
-        process.start()
-    answers = [queue.get() for _ in processes]
-    for process in processes:
-        process.join()
-    dying = context.Process(target=workers.die, args=(7,))
-    dying.start()
-    dying.join()
-    if sys.argv[2] == "main":
-        with context.Pool(2) as pool:
-            answers += pool.map(workers.work, range(6))
-    else:
-        with ProcessPoolExecutor(1, mp_context=context) as pool:
-            answers += pool.map(workers.work, range(4))
-    assert [process.exitcode for process in (*processes, dying)] == [0, 7]
-    assert all(good for good, _ in answers), answers
-    assert os.getpid() not in {process for _, process in answers}
-    assert handle.valid and workers.TOLD == []
-    workers.RATE = 5
-    assert handle.broken == 1
-    depwatch = sys.modules["depwatch"]
-    depwatch.drain()
-    assert workers.TOLD == [handle]
-
-if __name__ == "__main__":
-    import threading, warnings
-    METHOD = sys.argv[1]
-    if sys.argv[2] == "thread":
-        warnings.simplefilter("ignore", DeprecationWarning)  # CPython's, of forks beside threads
-        thread = threading.Thread(target=use)
-        thread.start()
-        thread.join()
-    else:
-        use()
-    print("used")
-"""
-
 
 @pytest.mark.parametrize(
     ("method", "where"), [("fork", "main"), ("fork", "thread"), ("forkserver", "main"), ("spawn", "thread")]
 )
-def test_processes_and_pools_compile_commit_and_break_for_themselves(tmp_path, method, where):
-    (tmp_path / "workers.py").write_text(WORKERS)
-    (tmp_path / "program.py").write_text(MULTIPROCESSING)
-    done = subprocess.run(
-        [sys.executable, "-X", "faulthandler", str(tmp_path / "program.py"), method, where],
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+def test_processes_and_pools_compile_commit_and_break_for_themselves(method, where):
+    done = start(PROGRAMS / "pools.py", method, where)
     assert (done.returncode, done.stdout, done.stderr) == (0, "used\n", "")

@@ -1,140 +1,40 @@
 """Watching: CPython's watcher slots are taken at the first use, objects are watched only while somebody needs them."""
 
 import operator
-import textwrap
 import types
+from pathlib import Path
 
 import pytest
 
 import depwatch
 from support import UNKNOWN, Counted, at_once, dependents, freeze, namespace, python
 
-KINDS = ("dict", "type", "function", "code")
-
-# Runs in a new interpreter: free() is how many slots of each kind are free, slots() what stats() says is taken.
-PREPARED = """
-    import importlib.util, sys
-    spec = importlib.util.spec_from_file_location("counting", sys.argv[1])
-    counting = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(counting)
-
-    def free():
-        counts = []
-        for kind in range(4):
-            counts.append(counting.take_slots(kind))
-            counting.give_slots(kind)
-        return counts
-
-    before = free()
-    import depwatch
-
-    def slots():
-        taken = depwatch.stats()
-        return [taken[kind + "_slots"] for kind in ("dict", "type", "function", "code")]
-
-    def check(*expected):
-        assert slots() == list(expected), (slots(), expected)
-        assert [a - b for a, b in zip(before, free())] == list(expected), (before, free())
-
-    class Plain:
-        attribute = 1
-
-    def function():
-        pass
-
-    recorder = depwatch.Recorder("one")
-"""
-
-
-def in_new_interpreter(counting, script):
-    return python(textwrap.dedent(PREPARED) + textwrap.dedent(script), counting.path)
+PROGRAMS = Path(__file__).with_name("programs")
 
 
 def test_import_takes_no_watcher_slot(counting):
-    in_new_interpreter(counting, "check(0, 0, 0, 0)\nassert depwatch.drain() == 0\ncheck(0, 0, 0, 0)")
+    python(PROGRAMS / "import_alone.py")
 
 
 def test_import_of_every_module_of_the_core_takes_no_watcher_slot(counting):
-    in_new_interpreter(
-        counting,
-        """
-        import pkgutil
-        for module in pkgutil.walk_packages(depwatch.__path__, "depwatch."):
-            if not {"__main__", "cli", "compare", "integrations"} & set(module.name.split(".")):
-                __import__(module.name)
-        check(0, 0, 0, 0)
-        """,
-    )
+    python(PROGRAMS / "import_of_every_module.py")
 
 
 def test_wrong_arguments_take_no_watcher_slot(counting):
-    in_new_interpreter(
-        counting,
-        """
-        for refused in (
-            lambda: recorder.read_global(1, "x"), lambda: recorder.read_attr(Plain(), "x"),
-            lambda: recorder.read_type_attr(int, "real"), lambda: recorder.depend_on(int),
-            lambda: depwatch.id_of(3), lambda: depwatch.subscribe(3, {}), lambda: depwatch.dependents({}),
-        ):
-            try:
-                refused()
-            except (TypeError, depwatch.Unwatchable):
-                pass
-        check(0, 0, 0, 0)
-        """,
-    )
+    python(PROGRAMS / "wrong_arguments.py")
 
 
 def test_a_slot_is_taken_at_the_first_use_of_its_kind_and_only_one_ever(counting):
-    in_new_interpreter(
-        counting,
-        """
-        namespaces = [{"X": i} for i in range(50)]
-        for one in namespaces:
-            recorder.read_global(one, "X")
-            check(1, 0, 0, 0)
-        recorder.read_type_attr(Plain, "attribute")
-        assert slots()[2:] == [0, 0]
-        recorder.read_function(function, "code", "defaults")
-        recorder.read_function(lambda: 1, "existence")
-        assert slots()[2:] == [1, 0]
-        recorder.depend_on(function.__code__)
-        recorder.depend_on(check.__code__)
-        assert slots()[2:] == [1, 1]
-        assert all(taken <= 1 for taken in slots())
-        check(*slots())
-        """,
-    )
+    python(PROGRAMS / "first_uses.py")
 
 
 def test_attributes_of_classes_need_dict_watchers_only(counting):
-    in_new_interpreter(counting, 'recorder.read_type_attr(Plain, "attribute")\ncheck(1, 0, 0, 0)')
+    python(PROGRAMS / "attribute.py")
 
 
-@pytest.mark.parametrize("kind", [0, 2, 3], ids=lambda kind: KINDS[kind])
+@pytest.mark.parametrize("kind", [0, 2, 3], ids=["dict", "function", "code"])
 def test_without_a_free_slot_unwatchable_says_what_the_limit_is_and_later_it_works(counting, kind):
-    read = {
-        0: 'recorder.read_global({"X": 1}, "X")',
-        2: 'recorder.read_function(function, "code")',
-        3: "recorder.depend_on(check.__code__)",
-    }[kind]
-    in_new_interpreter(
-        counting,
-        f"""
-        counting.take_slots({kind})
-        try:
-            {read}
-        except depwatch.Unwatchable as error:
-            assert "{KINDS[kind]} watcher slot" in str(error) and "8" in str(error), error
-        else:
-            raise AssertionError("not refused")
-        assert slots() == [0, 0, 0, 0]
-        assert depwatch.stats()["objects"] == 0 and depwatch.stats()["facets"] == 0
-        counting.give_slots({kind})
-        {read}
-        assert slots()[{kind}] == 1
-        """,
-    )
+    python(PROGRAMS / "no_free_slot.py", str(kind))
 
 
 # --- watched only while needed ---------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from structures.pure import Bitmaps, Sets
 from structures.workload import HOT_SHARES, distribution, draw
 from support import ROOT
 
-pytestmark = pytest.mark.usefixtures("few_objects")  # they collect garbage often
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("few_objects")]  # they collect garbage often
 BENCHMARKS = ROOT / "benchmarks"
 EXACT = {
     "depwatch": lambda facets, handles: Native("depwatch", facets, handles),

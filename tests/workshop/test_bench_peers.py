@@ -19,6 +19,8 @@ from wrong import PROGRAMS, RIGHT  # noqa: E402
 
 from systems import found  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 EACH_WRITE = [(kind, name) for kind, writes in WRITES.items() for name in writes]
 
 
@@ -46,7 +48,7 @@ def test_each_write_changes_one_thing(kind, name):
 
 
 @pytest.mark.parametrize(("kind", "name"), EACH_WRITE)
-def test_under_depwatch_all_dependents_are_dropped_by_what_they_depend_on_and_none_by_the_rest(kind, name):
+def test_under_depwatch_dependents_are_dropped_by_what_they_depend_on_alone(kind, name):
     for dependents in (1, 7):
         armed = Depwatch(World(kind, dependents))
         armed.arm()

@@ -10,6 +10,8 @@ import pytest
 
 from support import ROOT
 
+pytestmark = pytest.mark.slow
+
 FILES = {
     "README.md": "",
     "depwatch/__init__.py": "",

@@ -6,8 +6,9 @@ import re
 import subprocess
 import sys
 
+import depwatch
 from depwatch import _core
-from support import EXT_INCLUDES, compiler, ext_sources, generated_source
+from support import EXT, compiler, ext_sources, generated_source
 
 # struct PyModuleDef after its PyModuleDef_Base, which begins with an object header; see moduleobject.h.
 SLOTS_AFTER_BASE = ("m_name", "m_doc", "m_size", "m_methods")
@@ -38,7 +39,7 @@ def preprocessed_for_free_threading(source, folder):
     )
     command, flags = compiler()
     text = subprocess.run(
-        [*command, *flags, "-E", "-P", "-DPy_GIL_DISABLED=1", *EXT_INCLUDES, str(probe)],
+        [*command, *flags, "-E", "-P", "-DPy_GIL_DISABLED=1", f"-I{depwatch.get_include()}", f"-I{EXT}", str(probe)],
         check=True,
         capture_output=True,
         text=True,

@@ -16,6 +16,8 @@ sys.path.append(str(NOTEBOOKS))
 
 import pair  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 SOURCES = pair.NOTEBOOKS
 # They explain results measured on 3.13, with calls that the rest of the suite makes on each interpreter; .ci/run always
 # has 3.13. That pairs are in step is tested on all.

@@ -67,6 +67,7 @@ def write(tiny: Tiny, *packages: str, constraints: str = "") -> None:
     tiny.toml.write_text('constraints = "pins.txt"\n' + text, encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_a_program_with_packages_runs_in_an_environment_of_its_own_that_is_made_once(tiny: Tiny, uv: FakeUv) -> None:
     write(tiny, "thing==1.0")
     assert uv.run(tiny).stderr.splitlines()[-1] == f"{tiny.results}: 1 of 1 programs"
@@ -94,9 +95,8 @@ def test_a_program_with_packages_runs_in_an_environment_of_its_own_that_is_made_
     assert (len(uv.calls()), len(tiny.runs())) == (2, 18)
 
 
-def test_packages_that_cannot_be_installed_fail_the_program_and_leave_no_environment_to_be_used(
-    tiny: Tiny, uv: FakeUv
-) -> None:
+@pytest.mark.slow
+def test_packages_that_cannot_be_installed_leave_no_environment_to_be_used(tiny: Tiny, uv: FakeUv) -> None:
     write(tiny, "broken==1")
     for _ in range(2):
         done = uv.run(tiny)

@@ -16,6 +16,7 @@ if not os.path.exists({go!r}):
 """
 
 
+@pytest.mark.slow
 def test_the_results_have_each_program_with_its_times_and_no_path_of_this_machine(tiny: Tiny) -> None:
     tiny.write({"quiet-one": program("quiet-one", 1), "busy": program("busy", 7)})
     done = tiny.run()
@@ -47,6 +48,7 @@ def test_the_results_have_each_program_with_its_times_and_no_path_of_this_machin
     assert str(tiny.directory) not in text and sys.prefix not in text and str(ROOT) not in text
 
 
+@pytest.mark.slow
 def test_a_second_run_does_nothing_again_and_writes_the_same_results(tiny: Tiny) -> None:
     tiny.write({"quiet-one": program("quiet-one"), "busy": program("busy")})
     assert tiny.run().returncode == 0
@@ -64,6 +66,7 @@ def test_a_second_run_does_nothing_again_and_writes_the_same_results(tiny: Tiny)
     assert tiny.runs()[6:] == ["quiet-one", "quiet-one"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_run_that_was_stopped_in_the_middle_goes_on_there(tiny: Tiny, number: signal.Signals) -> None:
     go, here = tiny.directory / "go", tiny.directory / "here"
@@ -87,6 +90,7 @@ def test_a_run_that_was_stopped_in_the_middle_goes_on_there(tiny: Tiny, number: 
     assert [trace["title"] for trace in tiny.report()["traces"]] == ["quiet-one", "busy"]
 
 
+@pytest.mark.slow
 def test_a_program_that_fails_is_named_at_the_end_and_the_others_are_done(tiny: Tiny) -> None:
     tiny.write({"broken": "print('begun')\nraise ValueError('by design')", "quiet-one": program("quiet-one")})
     done = tiny.run()
@@ -112,6 +116,7 @@ def test_a_program_that_uses_too_much_cpu_is_ended_with_all_that_it_started(tiny
     assert alive.stat().st_size == size
 
 
+@pytest.mark.slow
 def test_only_some_programs_leave_the_results_of_the_others(tiny: Tiny) -> None:
     tiny.write({name: program(name) for name in ("quiet-one", "busy")})
     assert tiny.run("--only", "busy").returncode == 0

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from building import Building
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twins import twin as twin_of
 
@@ -93,7 +93,7 @@ def traces(draw: st.DrawFn, windows: bool = True) -> Building:
     return building
 
 
-@settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=2 * settings.default.max_examples)
 @given(building=traces(), hot_after=st.integers(1, 6), give_up_after=st.integers(1, 3))
 def test_the_engine_counts_as_its_naive_twin_does(building: Building, hot_after: int, give_up_after: int) -> None:
     with tempfile.TemporaryDirectory() as directory:

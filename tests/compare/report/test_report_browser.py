@@ -18,6 +18,7 @@ from pages.made import replay
 
 if executable() is None and os.environ.get("DEPWATCH_REQUIRE_BROWSER") != "1":
     pytest.skip(REMEDY, allow_module_level=True)  # in one sentence, for all of them
+pytestmark = pytest.mark.slow
 
 WIDTHS = (320, 768, 1280)
 A4 = 703  # CSS pixels between its margins

@@ -111,6 +111,7 @@ def test_the_same_replay_gives_the_same_bytes(reports: Any, data: dict[str, Any]
     assert reports.of(data) == reports.of(copy.deepcopy(data))
 
 
+@pytest.mark.slow
 def test_forty_programs_stay_below_five_megabytes(reports: Any) -> None:
     assert len(reports.of(replay(40)).encode()) < 5_000_000
 

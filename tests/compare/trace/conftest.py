@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from rows import parquet_rows
 
+from parent import depwatch
+
 HERE = Path(__file__).parent
 
 DRIVE = """
@@ -73,10 +75,14 @@ class Recorders:
         )
 
     def record(self, text: str, *arguments: str, input: str = "", **more: Any) -> Recorded:
+        """In a child of a warm process, but for options of the interpreter."""
         command = self.command(text, *arguments, **more)
-        done = subprocess.run(
-            command, input=input, cwd=self.directory, env=self.environment(), capture_output=True, text=True, timeout=60
-        )
+        how: dict[str, Any] = {"input": input, "cwd": self.directory}
+        if more.get("python"):
+            done = subprocess.run(command, env=self.environment(), capture_output=True, text=True, timeout=60, **how)
+        else:
+            program = {} if more.get("real") else {"program": DRIVE}
+            done = depwatch(*command[3:], environment=self.environment(), **program, **how)
         return self.recorded(done.returncode, done.stdout, done.stderr)
 
     def scalable(self, text: str) -> Path:

@@ -111,6 +111,7 @@ def test_an_overview_counts_what_happened_in_all_traces(folder: Path) -> None:
     }
 
 
+@pytest.mark.slow
 def test_both_engines_give_the_same_numbers(folder: Path) -> None:
     paths = find_traces([str(folder)])
     done: dict[Engine, list[str]] = {engine: [] for engine in Engine}
@@ -121,6 +122,7 @@ def test_both_engines_give_the_same_numbers(folder: Path) -> None:
         assert overview(tallies) == overview([tally(paths)])
 
 
+@pytest.mark.slow
 def test_a_cluster_of_our_own_does_not_mind_another(folder: Path, recwarn: pytest.WarningsRecorder) -> None:
     paths = find_traces([str(folder)])[:1]
     with socket.socket() as taken:
@@ -132,6 +134,7 @@ def test_a_cluster_of_our_own_does_not_mind_another(folder: Path, recwarn: pytes
     assert [str(warning.message) for warning in recwarn] == []
 
 
+@pytest.mark.slow
 def test_a_cluster_that_is_there_is_used(folder: Path) -> None:
     from distributed import LocalCluster
 
@@ -241,6 +244,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_sixteen_traces_of_500_000_rows_are_the_same_on_both_engines_within_4_gib(
     recorders: Any, tmp_path: Path
 ) -> None:

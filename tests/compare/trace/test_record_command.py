@@ -16,6 +16,7 @@ from depwatch.compare.trace.child import interpreter_options
 TICK = {"kind": "tick", "time": 1, "calls": 7}
 ROW = 'journal.row("tick", 1, calls=7)\n'
 END = 'journal.row("end", 2, calls=7, value=0)\n'
+OTHER_SIGNALS = ("SIGINT", "SIGSEGV", "SIGABRT", "SIGHUP", "SIGRTMIN")
 SAID = r"depwatch record: trace\.parquet: {rows} rows, [\d,]+ bytes, \d+\.\d s"
 
 
@@ -47,7 +48,9 @@ def test_an_exception_ends_it_as_it_would(recorders: Any) -> None:
     assert done.rows == [TICK]
 
 
-@pytest.mark.parametrize("name", ["SIGKILL", "SIGTERM", "SIGINT", "SIGSEGV", "SIGABRT", "SIGHUP", "SIGRTMIN"])
+@pytest.mark.parametrize(
+    "name", ["SIGKILL", "SIGTERM", *(pytest.param(name, marks=pytest.mark.slow) for name in OTHER_SIGNALS)]
+)
 def test_a_program_that_is_killed_is_recorded_up_to_there(recorders: Any, name: str) -> None:
     number = getattr(signal, name)
     default = "" if name == "SIGKILL" else f"signal.signal(signal.{name}, signal.SIG_DFL)"  # nohup may run the tests
@@ -223,6 +226,7 @@ def test_a_trace_that_was_there_is_replaced_only_by_a_whole_one(recorders: Any) 
     assert recorders.trace.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_full_disk_costs_the_trace_and_not_the_program(recorders: Any) -> None:
     text = """
         import random, resource, os
@@ -253,6 +257,7 @@ def test_damaged_entries_are_told(recorders: Any) -> None:
     assert program["damaged"] == {"dropped": 2, "out of order": 0}
 
 
+@pytest.mark.slow
 def test_many_segments_are_taken_while_the_program_runs(recorders: Any) -> None:
     text = """
         import os, time

@@ -42,6 +42,7 @@ def replay(folder: Path, *options: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
+@pytest.mark.slow
 def test_both_engines_write_the_same_bytes(folder: Path) -> None:
     written = []
     for engine in ("duckdb", "dask"):
@@ -57,6 +58,7 @@ def test_both_engines_write_the_same_bytes(folder: Path) -> None:
     assert not [name for name in os.listdir(folder.parent) if name.endswith(".parts")]
 
 
+@pytest.mark.slow
 def test_a_replay_that_was_killed_goes_on_and_writes_the_same(folder: Path) -> None:
     parts = folder.parent / "out.json.parts"
     assert replay(folder, "-o", "whole.json").returncode == 0
@@ -75,6 +77,7 @@ def test_a_replay_that_was_killed_goes_on_and_writes_the_same(folder: Path) -> N
     assert not parts.exists()
 
 
+@pytest.mark.slow
 def test_one_bad_trace_stops_a_fleet_in_one_line_before_anything_is_replayed(folder: Path) -> None:
     bad = folder / "1.parquet"
     bad.write_bytes(bad.read_bytes()[:-100])

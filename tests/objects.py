@@ -10,9 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import depwatch
-from support import ROOT, compiler
-
-EXT = ROOT / "ext"
+from support import EXT, ROOT, compiler, ext_sources
 
 
 @functools.cache
@@ -22,10 +20,10 @@ def core_objects(*flags):
     options = [*build_flags, "-std=gnu11", "-fPIC", "-g0", "-ffunction-sections", "-fdata-sections", *flags]
     options += [f"-I{EXT}", f"-I{depwatch.get_include()}"]
     contents = hashlib.sha256(repr((command, options)).encode())
-    for path in [*sorted(EXT.rglob("*.[ch]")), *sorted(Path(depwatch.get_include()).iterdir())]:
+    for path in [*ext_sources("*.[ch]"), *sorted(Path(depwatch.get_include()).iterdir())]:
         contents.update(path.read_bytes())
     folder = ROOT / "build" / "objects" / contents.hexdigest()[:16]
-    sources = sorted(EXT.rglob("*.c"))
+    sources = ext_sources("*.c")
 
     def object_of(source, folder):
         return folder / f"{source.parent.name}-{source.stem}.o"

@@ -1,0 +1,122 @@
+#include "facet/assigned_bases.h"
+
+#include "facet/bases.h"
+#include "facet/service.h"
+#include "watch/errors.h"
+
+#define MAX_DEPTH 20000 /* subclasses of subclasses: an assignment within another can leave them in a circle */
+
+static bool any_below(PyTypeObject *type, bool (*test)(PyTypeObject *), unsigned depth)
+{
+    PyObject *table = (PyObject *)type->tp_subclasses, *key, *weakref;
+    Py_ssize_t position = 0;
+    if (test(type) || depth > MAX_DEPTH)
+        return true;
+    while (!is_static(type) && table != NULL && PyDict_CheckExact(table) && PyDict_Next(table, &position, &key, &weakref)) {
+        PyObject *subclass = ((PyWeakReference *)weakref)->wr_object;
+        if (subclass != Py_None && any_below((PyTypeObject *)subclass, test, depth + 1))
+            return true;
+    }
+    return false;
+}
+
+bool any_of_family(PyTypeObject *type, bool (*test)(PyTypeObject *)) { return any_below(type, test, 0); }
+
+bool bases_run_python(PyTypeObject *type) { return any_of_family(type, has_own_mro); }
+
+#define MAX_ASSIGNMENTS 1024 /* that are not over, or were not taken yet */
+
+static Assignment assignments[MAX_ASSIGNMENTS];
+static uint32_t n_assignments;
+static bool too_many; /* once: from then on, classes are not watched */
+
+static Assignment *find_same(const Assignment *made)
+{
+    for (uint32_t i = 0; i < n_assignments; i++)
+        if (assignments[i].type == made->type && assignments[i].code == made->code &&
+            assignments[i].offset == made->offset && assignments[i].thread == made->thread)
+            return &assignments[i];
+    return NULL;
+}
+
+/* References are only ever added here: one dropped could be the last. */
+void bases_begin(PyTypeObject *type, PyObject *code, int offset, uint64_t thread)
+{
+    Assignment made = {.type = type, .code = code, .references = 1, .offset = offset, .thread = thread};
+    Assignment *same = find_same(&made);
+    if (same != NULL) {
+        same->references++;
+    } else if (n_assignments == MAX_ASSIGNMENTS) {
+        too_many = true;
+    } else {
+        Py_INCREF(type);
+        assignments[n_assignments++] = made;
+    }
+    service.unfinished = true; /* the drain lets it go, once it is over */
+    service_schedule();
+}
+
+static PyThreadState *find_thread(uint64_t id)
+{
+    PyThreadState *thread = PyInterpreterState_ThreadHead(PyInterpreterState_Get());
+    while (thread != NULL && thread->id != id)
+        thread = PyThreadState_Next(thread);
+    return thread;
+}
+
+/* Whether a frame of the thread is at the instruction that made it: this one, or one like it. */
+static bool is_over(const Assignment *made)
+{
+    PyThreadState *thread = find_thread(made->thread);
+    if (thread == NULL || made->code == NULL)
+        return thread == NULL;
+    bool found = false;
+    for (PyFrameObject *frame = PyThreadState_GetFrame(thread), *back; frame != NULL; frame = back) {
+        PyCodeObject *code = PyFrame_GetCode(frame);
+        found = found || ((PyObject *)code == made->code && PyFrame_GetLasti(frame) == made->offset);
+        Py_DECREF(code);
+        back = PyFrame_GetBack(frame);
+        Py_DECREF(frame);
+    }
+    return !found;
+}
+
+bool take_assigned_bases(Assignment *over)
+{
+    for (uint32_t i = n_assignments; i-- > 0;)
+        if (service.shutting_down || is_over(&assignments[i])) {
+            *over = assignments[i];
+            assignments[i] = assignments[--n_assignments];
+            for (uint32_t n = over->references; over->code != NULL && n > 1; n--)
+                Py_DECREF(over->code);
+            return true;
+        }
+    return false;
+}
+
+static const PyTypeObject *find_assigned(PyObject *mro)
+{
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(mro); i++)
+        for (uint32_t j = 0; j < n_assignments; j++)
+            if ((PyObject *)assignments[j].type == PyTuple_GET_ITEM(mro, i))
+                return assignments[j].type;
+    return NULL;
+}
+
+int refuse_assigned_bases(PyTypeObject *type)
+{
+    if (n_assignments == 0 && !too_many)
+        return 0;
+    for (Assignment over; take_assigned_bases(&over);) {
+        Py_XDECREF(over.code);
+        Py_DECREF(over.type);
+    }
+    const PyTypeObject *found = too_many ? type : type->tp_mro == NULL ? NULL : find_assigned(type->tp_mro);
+    if (found == NULL)
+        return 0;
+    PyErr_Format(Unwatchable_error,
+                 "%.200s: the bases of %.200s are being assigned, and the mro() of a subclass's metaclass may assign them again "
+                 "in the middle of it; read it when that is done",
+                 type->tp_name, found->tp_name);
+    return -1;
+}
