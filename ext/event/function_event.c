@@ -152,8 +152,10 @@ static NOT_INLINE void function_drops(const PyFunctionObject *function)
 int on_function_event(PyFunction_WatchEvent event, PyFunctionObject *function, PyObject *value)
 {
     /* Every function of the process comes here, and nearly always nobody is interested. */
+    if (event == PyFunction_EVENT_CREATE && service.function_interest == 0)
+        return 0;
     if (event == PyFunction_EVENT_CREATE)
-        return service.function_interest == 0 ? 0 : interesting_event(event, function, value);
+        return interesting_event(event, function, value);
     if (event == PyFunction_EVENT_DESTROY && kept_values.count != 0)
         function_drops(function);
     drop_begins(attribute_lost(event, function), 1);

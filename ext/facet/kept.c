@@ -59,7 +59,8 @@ static Kept *enter(PyObject *value)
         kept = fresh++;
     }
     *kept = (Kept){.value = value, .users = 1};
-    return address_map_insert(&kept_values, value, kept) ? kept : NULL; /* there is room: see kept_reserve */
+    address_map_put(&kept_values, value, kept); /* kept_reserve has made room for each item */
+    return kept;
 }
 
 Kept *keep(PyObject *value)

@@ -85,16 +85,22 @@ static inline bool address_map_reserve(AddressMap *map, uint32_t n)
     return true;
 }
 
-/* Safe points only, unless room was reserved: may allocate. False when out of memory; the map is then as it was. */
-static inline bool address_map_insert(AddressMap *map, const void *address, void *item)
+/* Where there is room for one more: allocates nothing. */
+static inline void address_map_put(AddressMap *map, const void *address, void *item)
 {
-    if (map->count >= (map->mask + 1) / 2 && !address_map_reserve(map, map->count + 1))
-        return false;
     uint32_t i = address_hash(address) & map->mask;
     while (map->slots[i].address != NULL)
         i = (i + 1) & map->mask;
     map->slots[i] = (AddressSlot){address, item};
     map->count++;
+}
+
+/* Safe points only: may allocate. False when out of memory; the map is then as it was. */
+static inline bool address_map_insert(AddressMap *map, const void *address, void *item)
+{
+    if (map->count >= (map->mask + 1) / 2 && !address_map_reserve(map, map->count + 1))
+        return false;
+    address_map_put(map, address, item);
     return true;
 }
 
