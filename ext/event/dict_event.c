@@ -8,6 +8,13 @@
 #include "facet/stored_keys.h"
 #include "watch/extra_dicts.h"
 
+/* The dict drops this value of the key's; NULL: none that is known. drop_ends() follows. */
+static inline void item_drop_begins(PyObject *before, const Object *object, PyObject *key)
+{
+    if (before != NULL && Py_REFCNT(before) <= MAX_REFERENCES_OF_LAST + 1)
+        drop_begins(before, references_of_last(object, key));
+}
+
 /* The key's provider stores another value: the one event that is to be trusted, as the write cannot fail any more. The
  * caller has said which value is dropped. */
 static int provider_event(Facet *facet, PyObject *value)
@@ -88,7 +95,8 @@ static void ambiguous_event(const Object *object, Change change, Py_hash_t hash)
             if (facet_at(facet)->dead)
                 continue;
             const Facet *known = facet_at(facet);
-            drop_begins(known->provider == object->id ? known->current : NULL, object->references); /* perhaps it is dropped */
+            /* Perhaps it is dropped. */
+            item_drop_begins(known->provider == object->id ? known->current : NULL, object, known->name);
             facet_awaits_clarity(facet_at(facet));
             give_up_event(facet, object->id, change, CAUSE_AMBIGUOUS);
             facet_awaits_clarity(facet_at(facet));
@@ -157,7 +165,7 @@ static NOT_INLINE int dict_event(Object *object, PyDict_WatchEvent event, PyObje
     }
     Change change = (Change)event;
     if (change == CHANGE_MODIFIED || change == CHANGE_DELETED)
-        drop_begins(value_dropped(object, change, key), object->references);
+        item_drop_begins(value_dropped(object, change, key), object, key);
     if (change == CHANGE_CLONED) {
         clone_event(object, key); /* the event's key is the dict that is copied */
         key = NULL;
@@ -178,7 +186,7 @@ static NOT_INLINE int dict_event(Object *object, PyDict_WatchEvent event, PyObje
 /* One facet relies on the key, and this dict provides it. */
 static NOT_INLINE int only_event(Facet *facet, const Object *object, PyObject *value)
 {
-    drop_begins(facet->current, object->references);
+    item_drop_begins(facet->current, object, facet->name);
     provider_event(facet, value);
     drop_ends();
     return 0;
@@ -218,7 +226,7 @@ int on_dict_event(PyDict_WatchEvent event, PyObject *dict, PyObject *key, PyObje
     if (!stays_broken(facet, value))
         return only_event(facet, object, value);
     if (kept_values.count != 0) {
-        drop_begins(facet->current, object->references);
+        item_drop_begins(facet->current, object, facet->name);
         drop_ends();
     }
     facet->changes++;

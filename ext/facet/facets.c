@@ -233,13 +233,6 @@ static bool know_only(KeySlot *slot)
     return true;
 }
 
-/* From 3.13 on, C.x = ... and del C.x refer to the old value while they run (type_setattro): tests/host pins it. */
-#if PY_VERSION_HEX >= 0x030d0000
-#define REFERENCES_IN_CLASS 2
-#else
-#define REFERENCES_IN_CLASS 1
-#endif
-
 int facet_link(uint32_t id, uint32_t index, PyObject *target)
 {
     Facet *facet = facet_at(id);
@@ -259,7 +252,7 @@ int facet_link(uint32_t id, uint32_t index, PyObject *target)
     }
     Object *at = object_at(object);
     if (facet->kind == FACET_ATTRIBUTE || (facet->kind == FACET_ANY && object_at(facet->owner)->kind == OBJECT_TYPE))
-        at->references = REFERENCES_IN_CLASS;
+        at->of_class = true;
     bool added = at->subclasses_table && facet->kind == FACET_MRO ? true /* found by the key: see subclasses_event */
                  : by_key(facet)                                  ? know_only(keys_add(&at->keys, facet->name, id))
                                                                   : dependents_add(&at->whole, id);

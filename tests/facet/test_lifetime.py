@@ -61,18 +61,6 @@ def test_a_namespace_with_everything_in_it_dies_and_takes_its_handle_with_it(log
 
 
 @without_automatic_drain
-def test_a_value_that_is_replaced_dies_in_that_store(log):
-    globals_ = namespace(X=Value(), Y=[Value()])
-    references = [weakref.ref(globals_["X"]), weakref.ref(globals_["Y"][0])]
-    handle = log.commit(freeze(globals_, "X", "Y"))
-    globals_["X"] = globals_["Y"] = None
-    assert [reference() for reference in references] == [None, None]
-    assert not handle.valid
-    depwatch.drain()
-    assert not handle.valid
-
-
-@without_automatic_drain
 def test_a_value_that_nobody_has_any_more_can_never_come_back_and_its_handle_retires(log):
     value = Value()
     globals_ = namespace(X=value, Y=0)
@@ -120,15 +108,6 @@ def test_a_value_that_comes_back_is_not_kept_alive_either(log):
     depwatch.drain()
     depwatch.drain()
     assert is_dead(reference)
-
-
-@without_automatic_drain
-def test_the_values_of_a_dict_that_is_cleared_die_at_once(log):
-    globals_ = namespace(X=Value(), Y=Value())
-    references = [weakref.ref(globals_["X"]), weakref.ref(globals_["Y"])]
-    log.commit(freeze(globals_, "X", "Y"))
-    globals_.clear()
-    assert [reference() for reference in references] == [None, None]
 
 
 @without_automatic_drain

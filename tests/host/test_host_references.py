@@ -113,6 +113,24 @@ def test_of_a_class_attribute_cpython_has_a_reference_too(host, source, metaclas
     assert [references for _, references in counted(host, source, {"C": C})] == [HOST.references_in_class]
 
 
+WITH_SETTER = ["__doc__", "__module__", "__abstractmethods__", "__annotations__", "__annotate__", "__type_params__"]
+STORED_AS = {"__annotations__": HOST.annotations_key, "__annotate__": "__annotate_func__"}
+
+
+@pytest.mark.parametrize("name", [name for name in WITH_SETTER if name in vars(type)])
+def test_of_what_type_stores_by_a_descriptor_the_class_has_the_only_reference(host, name):
+    values = {"__annotations__": dict, "__type_params__": lambda: (Value(),), "__annotate__": lambda: lambda format: {}}
+    C = type("C", (), {})
+    setattr(C, name, values.get(name, Value)())
+    names = host.c.type_dict(C)
+    host.watch(names)
+    host.c.set_probe(STORED_AS.get(name, name))
+    with host.recording() as log:
+        setattr(C, name, values.get(name, Value)())
+    told = [entry.references for entry in log if entry.key == STORED_AS.get(name, name)]
+    assert told[:1] == [1], list(names)
+
+
 @pytest.mark.parametrize("change", ["c.set_item(d, 'a', 1)", "d.pop('a')", "d.clear()"])
 def test_the_dict_of_a_class_that_is_changed_itself_has_the_only_reference(host, change):
     C = type("C", (), {"a": Value()})

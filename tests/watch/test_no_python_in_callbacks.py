@@ -287,7 +287,7 @@ def test_type_attributes_allocate_nothing(counting, log):
     recorder.read_type_attr(Derived, "x")
     handle = log.commit(recorder)
     (mapping,) = (each for each in gc.get_referents(Base) if type(each) is dict and "x" in each)
-    somebody_has_it = [OLD]  # beside this module: CPython itself may have one while it stores, see REFERENCES_IN_CLASS
+    somebody_has_it = [OLD]  # beside this module: CPython itself may have one while it stores, see references_of_last
     assert counting.store(mapping, "x", (NEW,)) == (0, 0)
     assert handle.broken == 1
     assert counting.store(mapping, "x", (OLD,)) == (0, 0)
