@@ -53,9 +53,9 @@ def set_lifecycle_callback(callback: LifecycleCallback | None) -> None:
 
     It is called in the drain, in the order of the events, like listeners; what it raises goes to sys.unraisablehook.
     Functions live as long as they would without it: one that has died by then is told as a DestroyedFunction in CREATED
-    and MODIFIED too, and what was assigned to it as UNKNOWN if that is gone. Only the code object of one that died waits
-    for the drain. (A listener in C hears at once, of the function itself.) To correlate, take id(function), or the id of
-    a DestroyedFunction, at CREATED: an id() may be reused, but only after the DESTROYED of the function that had it.
+    and MODIFIED too, and what was assigned to it as UNKNOWN if that is gone. Only the code object of one that died
+    waits for the drain. (A listener in C hears at once, of the function itself.) To correlate, take id(function), or
+    the id of a DestroyedFunction, at CREATED: an id() may be reused, but only after the DESTROYED of who had it.
     DESTROYED also comes for functions that were there before the callback.
 
     Assignments of the same object are events too. `f.__kwdefaults__["x"] = 1` changes a dict in place and is none: a

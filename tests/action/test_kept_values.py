@@ -62,7 +62,7 @@ class InDict:
         "with the dict": lambda it: it.__dict__.clear(),
         "by another key": lambda it: it.owner.__setitem__(type("Key", (str,), {})("X"), None),
         "moved to its place, then stored": lambda it: (it.put(it.owner.pop("X")), it.put(None)),
-        "beside an odd key": lambda it: (it.owner.update({5: it.owner.pop("X")}), it.put(it.owner.pop(5)), it.put(None)),
+        "beside an odd key": lambda it: (it.owner.update({5: it.owner.pop("X")}), it.put(it.owner.pop(5)), it.put(1)),
     }
 
 
@@ -190,11 +190,12 @@ PLACES = [InDict, InModule, InClass, InBase, InBuiltins, InDefaults, InKwdefault
 if sys.version_info[:2] != (3, 13):  # which refuses it
     PLACES.append(InInstance)
 WAYS = [(place, way) for place in PLACES for way in place.ways]
-# Where the value itself can be put back. (After clear() the dict has no "__builtins__" any more, on which this relies too.)
+# Where the value itself can be put back. (After clear() "__builtins__" is gone, too, on which a global relies.)
+FOR_GOOD = ("cleared", "another class", "by another key")
 HEALING = [
     (place, way)
     for place, way in WAYS
-    if not issubclass(place, InDefaults) and way not in ("cleared", "another class", "by another key") and "with" not in way
+    if not issubclass(place, InDefaults) and way not in FOR_GOOD and not way.startswith("with")
 ]
 
 

@@ -1,4 +1,4 @@
-"""Hot loops that drop values, for test_host_references.py: prints as JSON how many references these had in the callback."""
+"""Hot loops that drop values, for test_host_references.py: prints as JSON how many references these had."""
 
 import collections
 import json

@@ -1,7 +1,7 @@
 """Table C of facts/host-contract.md: how many references a value has while a callback is told that it goes.
 
-One, its container's: so the callback can tell whether the store drops the last one. A class attribute has two from 3.13 on,
-as CPython itself refers to the old value while it runs.
+One, its container's: so the callback can tell whether the store drops the last one. A class attribute has two from
+3.13 on, as CPython itself refers to the old value while it runs.
 """
 
 import builtins
@@ -162,7 +162,7 @@ def test_the_function_has_the_only_reference(host, before, source, event):
     names = module("def f(a=1, *, b=1): pass\ndef g(a=1, *, b=1): pass", V=Value)
     exec(before, names)
     told = counted(host, source, names, "F")
-    assert [each for each in told if each[0] not in ("CREATE", "DESTROY")] == [(event, 1)]  # of the source's own function
+    assert [each for each in told if each[0] not in ("CREATE", "DESTROY")] == [(event, 1)]  # those of the source's own
 
 
 def test_in_hot_loops_it_is_the_same_with_the_jit_or_without(fresh_process):

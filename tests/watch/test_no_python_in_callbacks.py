@@ -52,7 +52,9 @@ PYTHON_SYMBOLS = {
     "PyModule_GetDict": "reads a field",
     "PyModule_Type": "data",
     "PyInterpreterState_Get": "reads the interpreter of this thread",
+    "PyLazyImport_Type": "data",
     "PyType_HasFeature": "reads a field",
+    "PyUnstable_IsImmortal": "reads a field",
     "PyType_SUPPORTS_WEAKREFS": "reads a field",
     "PyType_IsSubtype": "walks the MRO",
 }  # fmt: skip

@@ -13,7 +13,7 @@ class Recorded:
     """A value that was read, to be compared with a later one.
 
     Exact ints, floats, strings and bytes are compared by type and bits, as depwatch does; other values by identity:
-    through a weak reference or, where the type has none (list, dict, tuple, ...) or where it would show (an array, which
+    through a weak reference or, where the type has none (list, dict, tuple, ...) or where it would show (an array, that
     is not resized then), by type and address.
 
     An address alone can lie: the value may have died and another one of its type been put there. It does not for a

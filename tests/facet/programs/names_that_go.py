@@ -1,5 +1,5 @@
-"""Prints how much depwatch's index grew while names came and went. In a process of its own: what is remembered of a name
-depends on the least limit of all handles ever."""
+"""Prints how much depwatch's index grew while names came and went. In a process of its own: what is remembered of a
+name depends on the least limit of all handles ever."""
 
 import sys
 import types
