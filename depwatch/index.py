@@ -56,7 +56,8 @@ def stats() -> dict[str, int]:
 
     events: changes that concerned a facet, once for each facet; what stays broken silently is not counted.
     conservative_breaks: breaks at an event that does not tell the new value; needless_breaks: of these, those that the
-    drain found to hold after all. Slots: 1 where depwatch has taken one of CPython's 8 watcher slots of that kind.
+    drain found to hold after all. errors_not_reported: what a listener raised at calls that followed one that was
+    reported. Slots: 1 where depwatch has taken one of CPython's 8 watcher slots of that kind.
     """
     _core.drain()
     return _core.counters()

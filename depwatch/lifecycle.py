@@ -51,7 +51,8 @@ def set_lifecycle_callback(callback: LifecycleCallback | None) -> None:
     MODIFIED       CODE, DEFAULTS, KWDEFAULTS  the function          as assigned; None where it was deleted
     DESTROYED      NOT_APPLICABLE              a DestroyedFunction   None
 
-    It is called in the drain, in the order of the events, like listeners; what it raises goes to sys.unraisablehook.
+    It is called in the drain, in the order of the events, like listeners; what it raises goes to
+    sys.unraisablehook (the first time, and again after a call that raised nothing).
     Functions live as long as they would without it: one that has died by then is told as a DestroyedFunction in CREATED
     and MODIFIED too, and what was assigned to it as UNKNOWN if that is gone. Only the code object of one that died
     waits for the drain. (A listener in C hears at once, of the function itself.) To correlate, take id(function), or

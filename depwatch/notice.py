@@ -43,8 +43,9 @@ def subscribe(listener: Listener, obj: object, *facets: str) -> Subscription:
     """Call listener(event) in the drain after every change of these facets of obj; without any, of every change.
 
     Facets are keys of a dict or module, attributes of a type (found along its MRO), or "code", "defaults",
-    "kwdefaults", "existence" of a function. What a listener raises goes to sys.unraisablehook; the others still run.
-    Raises Unwatchable; TypeError and ValueError for names that cannot be meant.
+    "kwdefaults", "existence" of a function. What a listener raises goes to sys.unraisablehook (the first time, and
+    again after a call of it that raised nothing); the others still run. Raises Unwatchable; TypeError and ValueError
+    for names that cannot be meant.
     """
     if not callable(listener):
         raise TypeError(f"the listener must be callable, not {brief(listener)}")

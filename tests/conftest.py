@@ -1,5 +1,6 @@
 """Fixtures: a log, C extensions that count and that watch too; a check after each test that it left nothing behind."""
 
+import os
 import signal
 import sys
 import weakref
@@ -14,6 +15,10 @@ from support import ROOT, Log, few_objects
 
 # What the benchmarks are made of is tested, too. At the end of the path: benchmarks/numba.py must not hide numba.
 sys.path.append(str(ROOT / "benchmarks"))
+
+# Tests start many processes: each would compile anew what is not kept as bytecode, as pytest would for its asserts.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # A shell that runs us in the background has it ignored, and all that we start would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -19,6 +19,11 @@ LIMIT = 60  # seconds; a child that takes longer is killed
 SERVE = "exec(__import__('forked').program(), globals())"
 
 
+def read_at_start(variables):
+    """Those that an interpreter reads when it starts: a child of one that is running would not notice them."""
+    return {name: value for name, value in variables.items() if name[:6] == "PYTHON" and name != "PYTHONPATH"}
+
+
 class Parent:
     """A process that has imported some modules and forks."""
 
@@ -32,6 +37,7 @@ class Parent:
         )
         self.files = tempfile.TemporaryDirectory(prefix="depwatch-tests-")
         self.environment = environment
+        self.read_at_start = read_at_start(os.environ | environment)
         atexit.register(self.end)
 
     def end(self):
@@ -52,13 +58,26 @@ class Parent:
             Path(stream).unlink(missing_ok=True)  # another child that has left a child may still write to the last
             Path(stream).write_text(text, encoding="utf-8")
         variables = {**os.environ, "PYTHONPATH": path_of_tests(), **self.environment, **(environment or {})}
+        variables = {name: value for name, value in variables.items() if value is not None}
+        if read_at_start(variables) != self.read_at_start:
+            command = ["-c", source] if path is None else [path]
+            command = ["-m", "depwatch"] if program is AS_MODULE else command
+            return subprocess.run(
+                [sys.executable, *command, *arguments],
+                cwd=cwd,
+                env=variables,
+                input=input,
+                capture_output=True,
+                text=True,
+                timeout=limit,
+            )
         request = {
             "source": source,
             "path": path,
             "arguments": arguments,
             "streams": streams,
             "folder": None if cwd is None else str(cwd),
-            "environment": {name: value for name, value in variables.items() if value is not None},
+            "environment": variables,
             "original": original,
         }
         self.process.stdin.write(repr(request).encode() + b"\n")

@@ -219,13 +219,14 @@ def python(program, *arguments, status=0, stderr=None, cold=False, **environment
     """Run a program (its text, or the path of its file) in a process of its own; what it printed.
 
     It must end with that status. stderr: what is expected there; by default nothing if the status is 0, else anything.
-    cold: in an interpreter that is started for it, as it is about that; else in a child of a warm one.
+    cold: in an interpreter that is started for it, as it is about that; else in a child of a warm one, unless it is to
+    have variables that an interpreter reads when it starts.
     """
     import parent
 
     if not isinstance(program, Path):
         program = textwrap.dedent(program)
-    run = start if cold or environment else parent.warm().run
+    run = start if cold else parent.warm().run
     done = run(program, *arguments, environment=environment)
     assert done.returncode == status, f"status {done.returncode}\n{done.stdout}\n{done.stderr}"
     if status == 0 or stderr is not None:

@@ -82,7 +82,7 @@ typedef struct depwatch_event {
     uint32_t facet;            /* ID: see facet_id */
     uint32_t object;           /* ID of the object that changes */
     depwatch_change change;
-    PyObject *key;             /* of a whole object: the key that the event is about; else NULL */
+    PyObject *key;             /* of a whole object: the key, or the part of a function, that the event is about; else NULL */
     PyObject *old_value;       /* NULL: missing or not told */
     PyObject *new_value;       /* NULL: missing or not told */
 } depwatch_event;

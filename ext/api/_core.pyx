@@ -65,6 +65,9 @@ cdef extern from *:
     void PyErr_WriteUnraisable(object)
     object PyType_GetDict(PyTypeObject*)
     object PyUnicode_FromObject(object)
+    PyObject* PyExc_Exception
+    bint PyErr_ExceptionMatches(PyObject*)
+    void PyErr_Clear()
     bint PyUnicode_CheckExact(object)
     void PyUnicode_InternInPlace(PyObject**)
     Py_ssize_t PyNumber_AsSsize_t(object, object) except? -1
@@ -93,6 +96,8 @@ def set_up(unwatchable, unstable, stale, released, unknown, event, destroyed_fun
     FUNCTION_EVENTS_BY_NUMBER = {int(each): each for each in function_events}
     FUNCTION_ATTRIBUTES_BY_NUMBER = {int(each): each for each in function_attributes}
     drain_callable = <PyObject*>drain
+    for part in (FACET_CODE, FACET_DEFAULTS, FACET_KWDEFAULTS):
+        names_of_parts[<size_t>part] = <PyObject*>KIND_NAMES[part]  # which keeps them
     if not queue_allocate():
         raise MemoryError()
     stored_keys_learn()
@@ -161,7 +166,7 @@ def counters():
         "dependencies": dependency_count, "events": service.events, "breaks": service.breaks,
         "restores": service.restores, "conservative_breaks": service.conservative,
         "needless_breaks": service.needless, "details_queued": queue.taken + queue.count, "details_dropped": queue.dropped,
-        "dict_slots": taken & 1, "type_slots": taken >> 1 & 1, "function_slots": taken >> 2 & 1,
+        "errors_not_reported": errors_not_reported, "dict_slots": taken & 1, "type_slots": taken >> 1 & 1, "function_slots": taken >> 2 & 1,
         "code_slots": taken >> 3 & 1,
     }
 

@@ -75,7 +75,7 @@ cdef int make_native_room(uint32_t n) except -1:
     cdef uint8_t* grown
     if wanted <= native_capacity:
         return 0
-    wanted = max(wanted, 2 * <uint64_t>native_capacity, 64)
+    wanted = max(wanted, 2 * <uint64_t>native_capacity, <uint64_t>64)
     if wanted >= NO_ID:
         raise MemoryError()
     grown = <uint8_t*>PyMem_Realloc(native_handles, wanted)

@@ -208,6 +208,9 @@ cdef extern from "event/queue.h":
 cdef extern from "facet/stored_keys.h":
     bint stored_keys_learn() except 0
 
+cdef extern from "event/telling.h":
+    PyObject* names_of_parts[]
+
 cdef extern from "watch/errors.h":
     PyObject* Unwatchable_error
     PyObject* Unstable_error

@@ -63,6 +63,7 @@ cdef class Subscription(Ours):
     cdef readonly object listener
     cdef list facets       # FacetReference, each once
     cdef bint cancelled
+    cdef bint raises       # its last call did
 
     cdef int enter(self, list facets) except -1:
         """All or, out of memory, none. facets becomes the subscription's."""

@@ -8,6 +8,8 @@
 #include "facet/stored_keys.h"
 #include "watch/extra_dicts.h"
 
+static inline bool drops_one(Change change) { return change == CHANGE_MODIFIED || change == CHANGE_DELETED; }
+
 /* The dict drops this value of the key's; NULL: none that is known. drop_ends() follows. */
 static inline void item_drop_begins(PyObject *before, const Object *object, PyObject *key)
 {
@@ -95,8 +97,8 @@ static void ambiguous_event(const Object *object, Change change, Py_hash_t hash)
             if (facet_at(facet)->dead)
                 continue;
             const Facet *known = facet_at(facet);
-            /* Perhaps it is dropped. */
-            item_drop_begins(known->provider == object->id ? known->current : NULL, object, known->name);
+            if (known->provider == object->id && drops_one(change))
+                item_drop_begins(known->current, object, known->name); /* perhaps */
             facet_awaits_clarity(facet_at(facet));
             give_up_event(facet, object->id, change, CAUSE_AMBIGUOUS);
             facet_awaits_clarity(facet_at(facet));
@@ -120,8 +122,8 @@ static bool names_one(Change change, PyObject *key)
 {
     if (compares_as_str(key))
         return true;
-    bool found = change == CHANGE_MODIFIED || change == CHANGE_DELETED; /* the dict keeps the key that it has */
-    return found && PyUnicode_Check(key) && has_slots_of_str(key) && str_hash(key) != -1;
+    /* A key that it finds: the dict keeps the one that it has. */
+    return drops_one(change) && PyUnicode_Check(key) && has_slots_of_str(key) && str_hash(key) != -1;
 }
 
 /* The value that the dict has under the key and is about to lose (borrowed). NULL: it has none, or nothing of ours is in its
@@ -164,7 +166,7 @@ static NOT_INLINE int dict_event(Object *object, PyDict_WatchEvent event, PyObje
         return 0;
     }
     Change change = (Change)event;
-    if (change == CHANGE_MODIFIED || change == CHANGE_DELETED)
+    if (drops_one(change))
         item_drop_begins(value_dropped(object, change, key), object, key);
     if (change == CHANGE_CLONED) {
         clone_event(object, key); /* the event's key is the dict that is copied */

@@ -3,27 +3,27 @@
 #include "event/event.h"
 #include "event/telling.h"
 
-/* The parts of a function that an event is about; ANY is concerned by all. */
-static bool concerns(PyFunction_WatchEvent event, FacetKind kind)
+/* The part of a function that an event is about; ANY: none, as of __qualname__, which only 3.15 reports. */
+static FacetKind part_of(PyFunction_WatchEvent event)
 {
     switch (event) {
     case PyFunction_EVENT_MODIFY_CODE:
-        return kind == FACET_CODE || kind == FACET_ANY;
+        return FACET_CODE;
     case PyFunction_EVENT_MODIFY_DEFAULTS:
-        return kind == FACET_DEFAULTS || kind == FACET_ANY;
+        return FACET_DEFAULTS;
     case PyFunction_EVENT_MODIFY_KWDEFAULTS:
-        return kind == FACET_KWDEFAULTS || kind == FACET_ANY;
+        return FACET_KWDEFAULTS;
     default:
-        return false; /* __qualname__, which only 3.15 reports, is no facet */
+        return FACET_ANY;
     }
 }
 
 /* What is assigned may be what is there already: CPython reports that too. */
-static bool is_there_already(const PyFunctionObject *function, PyFunction_WatchEvent event, const PyObject *value)
+static bool is_there_already(const PyFunctionObject *function, FacetKind part, const PyObject *value)
 {
-    return value == (event == PyFunction_EVENT_MODIFY_CODE       ? function->func_code
-                     : event == PyFunction_EVENT_MODIFY_DEFAULTS ? function->func_defaults
-                                                                 : function->func_kwdefaults);
+    return value == (part == FACET_CODE       ? function->func_code
+                     : part == FACET_DEFAULTS ? function->func_defaults
+                                              : function->func_kwdefaults);
 }
 
 static void awaits_kwdefaults(Facet *facet, const PyObject *assigned)
@@ -34,17 +34,18 @@ static void awaits_kwdefaults(Facet *facet, const PyObject *assigned)
 
 static NOT_INLINE int function_modified(uint32_t object, PyFunction_WatchEvent event, PyObject *value)
 {
-    if (is_there_already((PyFunctionObject *)object_at(object)->address, event, value))
+    FacetKind part = part_of(event);
+    if (part == FACET_ANY || is_there_already((PyFunctionObject *)object_at(object)->address, part, value))
         return 0;
     const PyObject *assigned = value;
     value = value == NULL ? Py_None : value; /* deleted defaults read as None */
     for (uint32_t id = object_at(object)->first_facet; id != NO_ID; id = facet_at(id)->next_of_owner) {
         Facet *facet = facet_at(id);
-        if (!concerns(event, facet->kind))
+        if (facet->kind != part && facet->kind != FACET_ANY)
             continue;
         if (facet->kind == FACET_ANY) {
-            whole_event(id, object, CHANGE_MODIFIED, NULL, value);
-            if (event == PyFunction_EVENT_MODIFY_KWDEFAULTS) {
+            whole_event(id, object, CHANGE_MODIFIED, names_of_parts[part], value);
+            if (part == FACET_KWDEFAULTS) {
                 awaits_kwdefaults(facet, assigned);
                 facet_becomes_unknown(id); /* the drain registers it with the new dict */
             }

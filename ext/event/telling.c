@@ -1,5 +1,7 @@
 #include "event/telling.h"
 
+PyObject *names_of_parts[FACET_KWDEFAULTS + 1];
+
 void tell_listeners(const Facet *facet, bool broke, uint32_t object, Change change, PyObject *before, PyObject *value)
 {
     bool subscribed = has_subscriptions(facet);
@@ -43,6 +45,8 @@ void whole_event(uint32_t id, uint32_t object, Change change, PyObject *key, PyO
     service.events++;
     facet->changes++;
     facet_retires(id, CAUSE_CHANGED);
+    if (object_at(facet->owner)->kind == OBJECT_FUNCTION && object != facet->owner)
+        key = names_of_parts[FACET_KWDEFAULTS]; /* the key of that dict is not one of the function's facets */
     if (has_native_listeners(facet))
         facet_listeners_hear(id, object, change, key, NULL, value);
     if (relied_on || has_subscriptions(facet)) {

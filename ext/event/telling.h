@@ -38,6 +38,9 @@ static ALWAYS_INLINE void tell(const Facet *facet, bool was_held, uint32_t objec
 /* A function was made of this code object. */
 void tell_created(const Facet *facet, uint32_t code, PyObject *function);
 
+/* "code", "defaults", "kwdefaults", by FacetKind: what an event of a function as a whole names. Borrowed. */
+extern PyObject *names_of_parts[FACET_KWDEFAULTS + 1];
+
 /* An event of an object as a whole. key: owned by the caller, NULL if it names none. */
 void whole_event(uint32_t facet, uint32_t object, Change change, PyObject *key, PyObject *value);
 

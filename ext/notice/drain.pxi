@@ -196,6 +196,7 @@ cdef class Hearer(Ours):
 
     cdef object callback
     cdef uint64_t switched_off  # how often the callback was set to None before
+    cdef bint raises            # its last call did
 
 
 def set_hearer(callback):
@@ -228,30 +229,43 @@ def get_hearer():
 # --- calls ------------------------------------------------------------------------------------------------------------
 
 
-cdef int call(callback, argument, bint unpacked) noexcept:
-    """What it raises goes to sys.unraisablehook, like an exception in a destructor. Needs no memory of ours."""
+cdef uint64_t errors_not_reported = 0
+
+
+cdef bint call(callback, argument, bint unpacked, bint reported) noexcept:
+    """Whether it raises. That goes to sys.unraisablehook, like an exception in a destructor; not if the one before it, of
+    the same listener, was reported: to print a traceback makes functions, each an event. Needs no memory of ours."""
+    global errors_not_reported
     cdef PyObject* result = (PyObject_Call(callback, argument, NULL) if unpacked
                              else PyObject_CallOneArg(callback, argument))
-    if result == NULL:
-        PyErr_WriteUnraisable(callback)
-    else:
+    if result != NULL:
         Py_DECREF_stolen(result)
-    return 0
+        return False
+    if reported and PyErr_ExceptionMatches(PyExc_Exception):
+        errors_not_reported += 1
+        PyErr_Clear()
+    else:
+        PyErr_WriteUnraisable(callback)
+    return True
 
 
 cdef int deliver(Notice notice) noexcept:
     """How many calls were made: whoever was cancelled or released in between is not called."""
     cdef Handle handle
+    cdef Subscription subscription
+    cdef Hearer hearer
     subject = notice.subject
     if type(subject) is Subscription:
-        if (<Subscription>subject).cancelled:
+        subscription = <Subscription>subject
+        if subscription.cancelled:
             return 0
-        call((<Subscription>subject).listener, notice.argument, False)
+        subscription.raises = call(subscription.listener, notice.argument, False, subscription.raises)
         return 1
     if type(subject) is Hearer:
-        if (<Hearer>subject).switched_off != times_switched_off:
+        hearer = <Hearer>subject
+        if hearer.switched_off != times_switched_off:
             return 0
-        call((<Hearer>subject).callback, notice.argument, True)
+        hearer.raises = call(hearer.callback, notice.argument, True, hearer.raises)
         return 1
     handle = subject
     if handle.was_released:
@@ -263,7 +277,7 @@ cdef int deliver(Notice notice) noexcept:
         count = 1
     if notice.callback is None:
         return count
-    call(notice.callback, handle, False)
+    call(notice.callback, handle, False, False)
     return count + 1
 
 

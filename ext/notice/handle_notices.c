@@ -24,6 +24,7 @@ int tell_handles(uint32_t id)
         if (state == HANDLE_GONE)
             handle_retire(handle);
     }
+    facet->breaks += facet->cause == CAUSE_CHANGED && facet->breaks != UINT16_MAX; /* others are counted when looked at */
     facet->cause = CAUSE_NONE;
     return 0;
 }

@@ -19,7 +19,7 @@ typedef struct NoticeMakers {
     /* These cannot fail: what they return says nothing. */
     uint64_t (*mark)(void);                           /* before a step that must tell all or nothing */
     int (*take_back)(uint64_t mark);                 /* what was entered since */
-    int (*gone)(uint32_t handle, bool released);     /* its edges are purged, and, if released, its ID is about to be free */
+    int (*gone)(uint32_t handle, int released);      /* its edges are purged, and, if released, its ID is about to be free */
     int (*died)(uint32_t facet);                     /* its object did, and all details of it are told */
     int (*freed)(uint32_t facet);                    /* its number is about to mean another one */
 } NoticeMakers;

@@ -110,6 +110,21 @@ def test_what_cannot_change_a_call_changes_nothing(log):
     assert (handle.valid, log.drained()) == (True, [])
 
 
+@without_automatic_drain
+def test_whoever_listens_to_a_function_is_told_which_part_changed(log):
+    function = make()
+    subscription = depwatch.subscribe(log.event, function)
+    for change in ("code", "defaults", "kwdefaults", "defaults deleted"):
+        CHANGES[change](function)
+    depwatch.drain()
+    function.__kwdefaults__["c"] = 8
+    depwatch.drain()
+    assert [(change, facet) for change, facet, *_ in log] == [
+        ("MODIFIED", part) for part in ("code", "defaults", "kwdefaults", "defaults", "kwdefaults")
+    ]
+    subscription.cancel()
+
+
 # --- the dict of kwdefaults ------------------------------------------------------------------------------------------
 
 
@@ -139,6 +154,24 @@ def test_a_change_inside_a_new_dict_of_kwdefaults_keeps_it_broken_or_retires(log
     assert handle.valid or handle.retired
 
 
+@pytest.mark.parametrize("whole", [False, True], ids=["kwdefaults", "the function"])
+def test_kwdefaults_that_keep_changing_in_place_are_given_up(log, whole):
+    function = make()
+
+    def compile_again():
+        recorder = depwatch.Recorder("r", unstable_after=3)
+        recorder.depend_on(function) if whole else recorder.read_function(function, "kwdefaults")
+        return log.commit(recorder)
+
+    for value in (3, 4, 5):
+        handle = compile_again()
+        function.__kwdefaults__["c"] = value
+        assert log.drained() == [("retired", "r")]
+        assert "unstable" not in handle.reason
+    with pytest.raises(depwatch.Unstable, match="it has broken 3 times, the limit is 3"):
+        compile_again()
+
+
 def test_old_kwdefaults_changed_while_away_and_put_back_stay_broken(log):
     function = make()
     old = function.__kwdefaults__
@@ -152,6 +185,24 @@ def test_old_kwdefaults_changed_while_away_and_put_back_stay_broken(log):
 
 
 @without_automatic_drain
+@pytest.mark.parametrize("whole", [False, True], ids=["kwdefaults", "the function"])
+def test_kwdefaults_that_keep_changing_in_place_are_given_up(log, whole):
+    function = make()
+
+    def compile_again():
+        recorder = depwatch.Recorder("r", unstable_after=3)
+        recorder.depend_on(function) if whole else recorder.read_function(function, "kwdefaults")
+        return log.commit(recorder)
+
+    for value in (3, 4, 5):
+        handle = compile_again()
+        function.__kwdefaults__["c"] = value
+        assert log.drained() == [("retired", "r")]
+        assert "unstable" not in handle.reason
+    with pytest.raises(depwatch.Unstable, match="it has broken 3 times, the limit is 3"):
+        compile_again()
+
+
 def test_old_kwdefaults_changed_before_any_drain_and_put_back_stay_broken(log):
     function = make()
     old = function.__kwdefaults__

@@ -1,12 +1,7 @@
 """The fuzzer in the suite, and the fuzzer itself: it reaches everything it is for, and it finds what is wrong."""
 
 import json
-import os
-import subprocess
-import sys
-import textwrap
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
@@ -14,7 +9,8 @@ from fuzz import labels, program, report
 from fuzz.routes import ROUTES
 from fuzz.world import HAS_LAZY_IMPORTS
 from host.versions import IS_DEBUG
-from support import ROOT
+from parent import Parent
+from support import start
 
 # Over 200,000 steps on the four release and two debug interpreters of CI, where a debug build takes five times as long.
 STEPS = 25_000 if IS_DEBUG else 40_000
@@ -29,43 +25,43 @@ USED = (
 )  # fmt: skip
 
 
-def environment():
-    """The fuzzer on the path, and hashes of str that are always the same."""
-    path = os.pathsep.join([str(ROOT / "tests"), str(ROOT), *filter(None, sys.path)])
-    return os.environ | {"PYTHONPATH": path, "PYTHONHASHSEED": "0", "COLUMNS": "100"}
+VARIABLES = {"PYTHONHASHSEED": "0", "COLUMNS": "100"}  # hashes of str are always the same
 
 
-def run(*arguments):
-    """Run this Python so."""
-    return subprocess.run(
-        [sys.executable, *arguments], capture_output=True, text=True, env=environment(), timeout=300, check=False
-    )
+@pytest.fixture(scope="module")
+def parent():
+    """A process that has imported the fuzzer."""
+    made = Parent("fuzz.__main__", **VARIABLES)
+    yield made
+    made.end()
 
 
-def campaign(steps, batches):
+CAMPAIGN = """
+import json, sys
+from fuzz import campaign
+steps, seed, batches = map(int, sys.argv[1:])
+campaign.CHUNK = min(campaign.CHUNK, batches * campaign.BATCH)
+for counts in campaign.run(steps, seed):
+    pass
+print(json.dumps(counts))
+"""
+
+
+def campaign(parent, steps, batches):
     """What a campaign of that many steps counts; a chunk has that many batches, or as many as it has."""
-    script = """
-        import json, sys
-        from fuzz import campaign
-        steps, seed, batches = map(int, sys.argv[1:])
-        campaign.CHUNK = min(campaign.CHUNK, batches * campaign.BATCH)
-        for counts in campaign.run(steps, seed):
-            pass
-        print(json.dumps(counts))
-    """
-    done = run("-c", textwrap.dedent(script), str(steps), str(SEED), str(batches))
+    done = parent.run(CAMPAIGN, str(steps), str(SEED), str(batches), limit=300)
     assert done.returncode == 0, done.stdout + done.stderr
     return Counter(json.loads(done.stdout))
 
 
-def test_a_few_random_programs_find_nothing_that_is_stale():
-    counts = campaign(FEW_STEPS, batches=1)
+def test_a_few_random_programs_find_nothing_that_is_stale(parent):
+    counts = campaign(parent, FEW_STEPS, batches=1)
     assert counts["steps"] >= FEW_STEPS
 
 
 @pytest.fixture(scope="module")
-def counts():
-    return campaign(STEPS, batches=1000)
+def counts(parent):
+    return campaign(parent, STEPS, batches=1000)
 
 
 @pytest.mark.slow
@@ -151,50 +147,15 @@ if IS_DEBUG:  # what is tested here is the fuzzer, not the interpreter, and each
 FEW = 6  # steps of a shrunk program
 
 
-# ./dev fuzz in children of one process that has imported everything: `sabotage` and the arguments come as lines, and
-# go back with its status and where it has written. The children are forked before anything has run.
-COMMANDS = """
-import json, os, signal, sys, tempfile
-import depwatch
-from fuzz.__main__ import main
-for line in sys.stdin:
-    sabotage, arguments = json.loads(line)
-    files = [tempfile.mkstemp(dir=sys.argv[1]) for _ in range(2)]
-    pid = os.fork()
-    if pid == 0:
-        for target, (file, _) in enumerate(files, 1):
-            os.dup2(file, target)
-        signal.alarm(300)
-        exec(sabotage)
-        main(arguments, prog_name="./dev fuzz")
-    for file, _ in files:
-        os.close(file)
-    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    print(json.dumps([status, *(path for _, path in files)]), flush=True)
-"""
-
-
-@pytest.fixture(scope="module")
-def fuzz(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("fuzz")
-    server = subprocess.Popen(
-        [sys.executable, "-c", COMMANDS, str(folder)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=environment(),
-    )
+@pytest.fixture
+def fuzz(parent):
+    """./dev fuzz, and what is sabotaged before."""
 
     def fuzz(sabotage, *arguments):
-        server.stdin.write(json.dumps([sabotage, arguments]) + "\n")
-        server.stdin.flush()
-        status, *files = json.loads(server.stdout.readline())
-        return subprocess.CompletedProcess(arguments, status, *(Path(file).read_text() for file in files))
+        program = f"import depwatch\n{sabotage}\nfrom fuzz.__main__ import main\nmain(prog_name='./dev fuzz')"
+        return parent.run(program, *arguments, limit=300)
 
-    yield fuzz
-    server.stdin.close()
-    assert server.wait(timeout=60) == 0
-    server.stdout.close()
+    return fuzz
 
 
 def steps_in(text):
@@ -224,9 +185,9 @@ def test_a_wrong_depwatch_is_found_and_shrunk_to_a_few_steps_that_fail_again(fuz
     assert fuzz("pass", "--program", again.split()[-1]).stdout == f"nothing is wrong after {len(steps)} steps\n"
 
 
-def test_the_steps_and_handles_of_one_program_are_told():
+def test_the_steps_and_handles_of_one_program_are_told(fuzz):
     compiling = next(number for number, route in enumerate(program.TABLE) if route and route.name == "compile a piece")
-    done = run("-m", "fuzz", "--program", bytes([compiling, 0, 0, 0]).hex(), "-v")
+    done = fuzz("pass", "--program", bytes([compiling, 0, 0, 0]).hex(), "-v")
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [
         "  1 compile a piece (0, 0, 0)",
@@ -252,6 +213,7 @@ def test_a_wrong_call_is_told_with_status_2(fuzz, arguments, problem):
 
 @pytest.mark.slow
 def test_the_same_seed_gives_the_same_counts():
-    first, second = (run("-m", "fuzz", "--steps", "1", "--seed", "3").stdout for _ in range(2))
+    program = "from fuzz.__main__ import main; main()"
+    first, second = (start(program, "--steps", "1", "--seed", "3", environment=VARIABLES).stdout for _ in range(2))
     assert first == second
     assert ": 1" in first.splitlines()[-1]

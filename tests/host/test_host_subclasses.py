@@ -188,3 +188,14 @@ def test_every_class_is_in_the_tables_of_all_its_bases():
     classes = {each for each in gc.get_objects() if issubclass(type(each), type)} | {int, type, BufferError, type(None)}
     assert classes <= found
     assert all(cls in type.__subclasses__(base) for cls in classes for base in cls.__bases__)
+
+
+def test_what_is_frozen_is_visited_like_any_other_object_from_3_13_3_on(host):
+    thing = [object()]
+    assert host.c.visited(thing)
+    gc.freeze()
+    try:
+        assert host.c.visited(thing) is HOST.visits_frozen
+    finally:
+        gc.unfreeze()
+    assert host.c.visited(thing)

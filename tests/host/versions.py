@@ -27,6 +27,7 @@ class Host:
     module_assignment_deletes_line: bool  # C.__module__ = x deletes __firstlineno__
     annotations_key: str  # what C.__annotations__ = x stores in the class's dict
     annotate_function: bool  # def and class with annotations also create an __annotate__ function
+    visits_frozen: bool  # PyUnstable_GC_VisitObjects, what gc.freeze() has put aside (gh-131740, in 3.13.3)
     class_may_leave_static_base: bool  # C.__bases__ = (list,) and back
     added_before_failure: bool  # ADDED is sent although the insertion then runs out of memory (gh-122208)
     split_table_readd_is_modified: bool  # a key that a split table had before is reported MODIFIED though absent
@@ -96,6 +97,7 @@ CPYTHON_3_12 = Host(
     module_assignment_deletes_line=False,
     annotations_key="__annotations__",
     annotate_function=False,
+    visits_frozen=False,
     class_may_leave_static_base=False,
     added_before_failure=True,
     split_table_readd_is_modified=True,
@@ -151,8 +153,9 @@ CPYTHON_3_13 = replace(
     pending_calls_after_fork_in_thread=False,
     pending_calls_are_traced=True,
 )
+CPYTHON_3_13_3 = replace(CPYTHON_3_13, visits_frozen=True)
 CPYTHON_3_14 = replace(
-    CPYTHON_3_13,
+    CPYTHON_3_13_3,
     free_slots=dict.fromkeys("DTFCX", ALL_SLOTS) | {"D": ALL_SLOTS[2:], "T": ALL_SLOTS[1:]},
     annotations_key="__annotations_cache__",
     annotate_function=True,
@@ -193,7 +196,7 @@ def host_of(version: tuple[int, ...]) -> Host:
             f"CPython {version[0]}.{version[1]} is not in the table of tests/host/versions.py: "
             "find out what it does (these tests, with the last row) and add what differs"
         )
-    return TABLE[tuple(version[:2])]
+    return CPYTHON_3_13_3 if (3, 13, 3) <= tuple(version[:3]) < (3, 14) else TABLE[tuple(version[:2])]
 
 
 if sysconfig.get_config_var("Py_GIL_DISABLED"):

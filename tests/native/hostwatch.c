@@ -482,6 +482,26 @@ static PyObject *without_memory(PyObject *self, PyObject *args)
     return type;
 }
 
+/* --- what the garbage collector visits -------------------------------------------------------------------------- */
+
+typedef struct Search {
+    PyObject *wanted;
+    bool found;
+} Search;
+
+static int look_at(PyObject *object, void *search)
+{
+    ((Search *)search)->found |= object == ((Search *)search)->wanted;
+    return 1;
+}
+
+static PyObject *visited(PyObject *self, PyObject *object)
+{
+    Search search = {object, false};
+    PyUnstable_GC_VisitObjects(look_at, &search);
+    return PyBool_FromLong(search.found);
+}
+
 static PyMethodDef methods[] = {
     {"add", add, METH_VARARGS},
     {"clear", clear, METH_VARARGS},
@@ -496,6 +516,7 @@ static PyMethodDef methods[] = {
     {"type_dict", type_dict, METH_O},
     {"dict_in_field", dict_in_field, METH_O},
     {"subclasses", subclasses, METH_O},
+    {"visited", visited, METH_O},
     {"assign_version_tag", assign_version_tag, METH_O},
     {"is_split", is_split, METH_O},
     {"comparison", comparison, METH_O},

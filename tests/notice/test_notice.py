@@ -11,7 +11,17 @@ import pytest
 
 import depwatch
 from depwatch import Change
-from support import UNKNOWN, freeze, freeze_attribute, here, namespace, seen_in, store_at_once, without_automatic_drain
+from support import (
+    UNKNOWN,
+    Counted,
+    freeze,
+    freeze_attribute,
+    here,
+    namespace,
+    seen_in,
+    store_at_once,
+    without_automatic_drain,
+)
 
 
 @pytest.fixture
@@ -120,6 +130,24 @@ def test_a_listener_that_raises_goes_to_the_unraisable_hook_and_the_others_still
     assert unraisable == [(LookupError, "listener of X")] * 2
     for subscription in subscriptions:
         subscription.cancel()
+
+
+@without_automatic_drain
+def test_a_listener_that_raises_again_and_again_is_reported_once_until_it_succeeds(log, unraisable):
+    globals_ = namespace(X=0)
+
+    def fails(event):
+        if event.new != 3:
+            raise LookupError(event.new)
+
+    subscription = depwatch.subscribe(fails, globals_, "X")
+    with Counted() as counted:
+        for value in range(1, 6):
+            globals_["X"] = value
+            assert depwatch.drain() == 1
+    assert unraisable == [(LookupError, "1"), (LookupError, "4")]
+    assert counted("errors_not_reported") == {"errors_not_reported": 2}
+    subscription.cancel()
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, GeneratorExit])

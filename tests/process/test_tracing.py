@@ -75,6 +75,7 @@ def test_coverage_measures_a_program_that_uses_depwatch_and_changes_nothing(tmp_
 # --- pytest ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_pytest_rewrites_asserts_in_a_module_whose_globals_are_watched_and_patched(tmp_path):
     shutil.copy(PROGRAMS / "rewritten.py", tmp_path / "test_rewritten.py")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", ".", "."]

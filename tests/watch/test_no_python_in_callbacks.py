@@ -18,6 +18,7 @@ PYTHON_SYMBOLS = {
     "PyCFunction_Type": "data",
     "PyDict_Type": "data",
     "PyFrozenDict_Type": "data",
+    "PyLazyImport_Type": "data",
     "PyBool_Type": "data",
     "PyBaseObject_Type": "data",
     "PyBytes_Type": "data",

@@ -142,7 +142,7 @@ def test_a_python_without_ensurepip_gets_pip_from_an_older_one(machine):
     machine.python("python3", answer="3.11.7 is too old")
     machine.python("python3.13", ensurepip=False, pip=False)
     assert machine.steps("compare") == [MAKING, "installing depwatch[compare]"]
-    assert re.fullmatch(r"-m pip install --target \S+/site-packages pip", machine.noted("installed")[0])
+    assert re.fullmatch(r"-m pip install --target \S+/(site|dist)-packages pip", machine.noted("installed")[0])
 
 
 def test_without_ensurepip_and_any_pip_the_remedy_is_told(machine):

@@ -6,6 +6,8 @@ import re
 import subprocess
 import sys
 
+import pytest
+
 import depwatch
 from depwatch import _core
 from support import EXT, compiler, ext_sources, generated_source
@@ -65,6 +67,7 @@ def test_compiled_for_a_free_threaded_build_it_says_that_it_uses_the_gil(tmp_pat
     assert names["used"] != names["not used"]
 
 
+@pytest.mark.slow
 def test_this_would_show_a_module_that_says_otherwise(tmp_path):
     (tmp_path / "without.pyx").write_text("# cython: language_level=3, freethreading_compatible=True\n")
     subprocess.run([sys.executable, "-m", "cython", "-3", str(tmp_path / "without.pyx")], check=True)

@@ -6,7 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import nbformat
 import pytest
 
 from support import ROOT
@@ -14,11 +13,9 @@ from support import ROOT
 NOTEBOOKS = ROOT / "notebooks"
 sys.path.append(str(NOTEBOOKS))
 
-import pair  # noqa: E402
-
 pytestmark = pytest.mark.slow
 
-SOURCES = pair.NOTEBOOKS
+SOURCES = sorted(NOTEBOOKS.glob("[0-9]_*.py"))
 # They explain results measured on 3.13, with calls that the rest of the suite makes on each interpreter; .ci/run always
 # has 3.13. That pairs are in step is tested on all.
 on_one_interpreter = pytest.mark.skipif(
@@ -51,6 +48,8 @@ class Executed:
 
     def printed(self, name):
         """What its cells print, and how many pictures they show."""
+        import nbformat  # takes half a second
+
         cells = nbformat.read(self.folder / f"{name}.ipynb", as_version=4).cells
         outputs = [output for cell in cells if cell.cell_type == "code" for output in cell.outputs]
         text = "".join(output.text for output in outputs if output.output_type == "stream")
@@ -89,6 +88,8 @@ def test_there_are_four_notebooks():
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
 def test_the_ipynb_is_what_the_py_says_and_has_no_outputs(source):
+    import pair
+
     committed = source.with_suffix(".ipynb").read_text()
     assert committed == pair.paired(source), "run ./dev python notebooks/pair.py"
     cells = json.loads(committed)["cells"]

@@ -137,6 +137,7 @@ def test_wrong_arguments_are_refused_without_any_extra(tmp_path):
         assert err.splitlines()[-1] == f"depwatch {call.split()[0]}: error: {problem}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("extra", ["compare", "report"])
 def test_an_extra_installs_all_that_its_commands_import(tmp_path, extra):
     (tmp_path / "program.py").write_text("def f(): return len('')\nfor i in range(99): f()\n")

@@ -105,7 +105,7 @@ def test_a_program_that_fails_is_named_at_the_end_and_the_others_are_done(tiny: 
 
 def test_a_program_that_uses_too_much_cpu_is_ended_with_all_that_it_started(tiny: Tiny) -> None:
     alive = tiny.directory / "alive"
-    child = f"while True:\n    open({str(alive)!r}, 'a').write('.')"
+    child = f"while True:\n    with open({str(alive)!r}, 'a') as file: file.write('.')"
     endless = f"import subprocess, sys\nprint('waiting', flush=True)\nsubprocess.run([sys.executable, '-c', {child!r}])"
     tiny.write({"endless": endless})
     done = tiny.run("--limit", "1.5")

@@ -10,7 +10,6 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
 from test_report_page import SECTIONS, everywhere
 
 from pages.browser import REMEDY, NoChromium, chromium, executable
@@ -18,6 +17,9 @@ from pages.made import replay
 
 if executable() is None and os.environ.get("DEPWATCH_REQUIRE_BROWSER") != "1":
     pytest.skip(REMEDY, allow_module_level=True)  # in one sentence, for all of them
+
+from playwright.sync_api import Browser, Page  # takes time
+
 pytestmark = pytest.mark.slow
 
 WIDTHS = (320, 768, 1280)

@@ -173,6 +173,7 @@ def test_what_is_no_file_is_refused_in_one_line(tmp_path: Path) -> None:
     assert refused("/dev/null") == "is no file; name a trace that `depwatch record` wrote"
 
 
+@pytest.mark.slow
 def test_damaged_bytes_anywhere_are_refused_in_one_line_or_harmless(tmp_path: Path, path: Path) -> None:
     """In a process of its own: that pyarrow survives it is part of the test."""
     script = f"""
