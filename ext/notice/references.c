@@ -18,8 +18,7 @@ static bool has_guards(const Facet *facet)
 bool is_lost(const Facet *facet)
 {
     PyObject *recorded = facet_recorded(facet);
-    return recorded == NULL ||
-           (facet->reference == REFERENCE_STRONG && Py_REFCNT(recorded) == 1 && !is_scalar(recorded));
+    return recorded == NULL || (facet->reference == REFERENCE_KEPT && Py_REFCNT(recorded) == 1); /* ours */
 }
 
 /* A weak reference to the recorded value died: nobody can restore it. If it is no longer the facet's own, nobody waits. */
@@ -38,13 +37,14 @@ static PyMethodDef value_died_method = {"value_died", value_died, METH_O, NULL};
 static void weaken_reference(uint32_t id, PyObject *garbage)
 {
     Facet *facet = facet_at(id);
-    if (facet->reference == REFERENCE_STRONG && PyType_SUPPORTS_WEAKREFS(Py_TYPE(facet->recorded))) {
-        PyObject *weakref = weakref_with_id(facet->recorded, &value_died_method, id);
+    PyObject *recorded = facet_recorded(facet);
+    if (facet->reference == REFERENCE_KEPT && PyType_SUPPORTS_WEAKREFS(Py_TYPE(recorded))) {
+        PyObject *weakref = weakref_with_id(recorded, &value_died_method, id);
         if (weakref == NULL) {
             PyErr_Clear(); /* kept strongly instead: correct, only longer */
             return;
         }
-        let_go(garbage, facet->recorded);
+        let_go(garbage, kept_leave((Kept *)facet->recorded));
         facet->recorded = weakref;
         facet->reference = REFERENCE_WEAK;
     }
@@ -53,16 +53,15 @@ static void weaken_reference(uint32_t id, PyObject *garbage)
 void give_up_waiting(uint32_t id, PyObject *garbage)
 {
     Facet *facet = facet_at(id);
+    uint8_t cause = facet->cause; /* an event retired them already: the drain tells of that */
     facet_retires(id, facet->dead ? CAUSE_DIED : CAUSE_LOST);
+    if (cause != CAUSE_NONE)
+        facet->cause = cause;
     let_go(garbage, facet_forget(facet));
 }
 
-/* Facets that are broken and own their old value: looked at again now and then, as nothing tells when the last other
- * reference to a value goes. */
-static struct {
-    Dependents facets;
-    uint32_t drains;
-} waiting;
+/* Facets that are broken and have a reference to their old value: looked at again when one of those was let go. */
+static Dependents waiting;
 
 void update_reference(uint32_t id, PyObject *garbage)
 {
@@ -70,39 +69,43 @@ void update_reference(uint32_t id, PyObject *garbage)
     if (facet->recorded != NULL && dependents_empty(&facet->handles) && !has_guards(facet) &&
         facet->readers == 0)
         let_go(garbage, facet_forget(facet));
-    if (facet->reference == REFERENCE_BORROWED) {
-        dependents_remove(&waiting.facets, id);
+    if (facet->reference == REFERENCE_BORROWED && !lost_its_value(facet)) {
+        dependents_remove(&waiting, id);
         return;
     }
     if (facet->holds && facet->current != NULL) {
-        let_go(garbage, facet->recorded);
+        let_go(garbage, facet_forget(facet));
         facet->recorded = facet->current; /* the provider keeps it again */
-        facet->reference = REFERENCE_BORROWED;
-        dependents_remove(&waiting.facets, id);
+        dependents_remove(&waiting, id);
     } else if (facet->dead || is_lost(facet)) {
         give_up_waiting(id, garbage);
-        dependents_remove(&waiting.facets, id);
+        dependents_remove(&waiting, id);
     } else {
         weaken_reference(id, garbage);
-        (void)dependents_add(&waiting.facets, id); /* out of memory: kept until it holds or is recorded anew */
+        (void)dependents_add(&waiting, id); /* out of memory: kept until it holds or is recorded anew */
     }
 }
 
-void sweep_waiting(PyObject *garbage)
+void let_go_of_lonely(PyObject *garbage)
+{
+    PyObject *owned[64];
+    for (uint32_t n = 64; n == 64;) {
+        n = kept_take_lonely(owned, 64);
+        for (uint32_t i = 0; i < n; i++)
+            let_go(garbage, owned[i]);
+    }
+}
+
+void touch_waiting(void)
 {
     uint32_t n;
-    if (dependents_empty(&waiting.facets) || ++waiting.drains < 1 + dependents_count(&waiting.facets) / 16)
+    if (!kept_any_lost)
         return;
-    waiting.drains = 0;
-    uint32_t *ids = dependents_copy(&waiting.facets, &n);
-    for (uint32_t i = 0; ids != NULL && i < n; i++) {
-        Facet *facet = facet_at(ids[i]);
-        if (facet->reference != REFERENCE_BORROWED && !is_lost(facet))
-            continue;
-        dependents_remove(&waiting.facets, ids[i]);
-        if (facet->reference != REFERENCE_BORROWED)
-            give_up_waiting(ids[i], garbage);
-        facet_touch(ids[i]);
-    }
+    kept_any_lost = false;
+    uint32_t *ids = dependents_copy(&waiting, &n);
+    kept_any_lost = ids == NULL; /* out of memory: next time */
+    for (uint32_t i = 0; ids != NULL && i < n; i++)
+        if (facet_recorded(facet_at(ids[i])) == NULL)
+            facet_touch(ids[i]);
     free(ids);
 }

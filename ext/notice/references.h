@@ -7,13 +7,15 @@
 
 #include "facet/facets.h"
 
-/* Nobody but depwatch has this value, so nobody can put it back; a scalar can come back as an equal one. */
+/* Nobody but depwatch has this value, so nobody can put it back; what dies unseen can come back as an equal one. */
 bool is_lost(const Facet *facet);
 /* Retires those that wait for the value, which goes to garbage. */
 void give_up_waiting(uint32_t facet, PyObject *garbage);
 /* After the drain has looked at the facet: its value is borrowed, kept weakly, kept, or given up. */
 void update_reference(uint32_t facet, PyObject *garbage);
-/* Now and then: gives up what only depwatch still has, as nothing tells when the last other reference to a value goes. */
-void sweep_waiting(PyObject *garbage);
+/* What only depwatch still has goes to garbage: nothing tells when the last other reference to a value goes. */
+void let_go_of_lonely(PyObject *garbage);
+/* Touches the facets whose recorded value was let go, here or inside CPython's callback. */
+void touch_waiting(void);
 
 #endif

@@ -108,9 +108,11 @@ int settle(PyObject *garbage, LookedAt *looked_at)
     service.settling++; /* what this touches, this looks at: no pending call for it */
     take_unfinished();
     let_assignments_go(garbage);
+    (void)kept_reserve(2 * kept_values.count);
     int result = take_details(garbage);
     if (result == 0) {
-        sweep_waiting(garbage);
+        let_go_of_lonely(garbage);
+        touch_waiting();
         result = settle_batch(looked_at, garbage);
     }
     for (uint32_t i = 0; i < looked_at->n && result < 0; i++)
@@ -137,8 +139,8 @@ void settle_end(LookedAt *looked_at)
     for (uint32_t i = 0; i < looked_at->n; i++) {
         uint32_t id = looked_at->facets[i];
         Facet *facet = facet_at(id);
-        if (!told || (facet->reference == REFERENCE_STRONG && is_lost(facet)))
-            facet_touch(id); /* lost: what was let go had the last other reference */
+        if (!told)
+            facet_touch(id);
         if (facet->dead && !facet->touched)
             notice_makers.died(id);
         facet->pins--;
@@ -159,7 +161,7 @@ void service_shut_down(PyObject *garbage)
     let_assignments_go(garbage);
     details_drop(garbage);
     for (uint32_t id = 0; id < facet_pool.used; id++)
-        if (facet_at(id)->reference != REFERENCE_BORROWED) /* no free item: those own nothing */
+        if (facet_at(id)->owner != NO_ID && facet_at(id)->reference != REFERENCE_BORROWED)
             give_up_waiting(id, garbage);
     let_go(garbage, drain_callable);
     drain_callable = NULL;
