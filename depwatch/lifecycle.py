@@ -33,11 +33,11 @@ class FunctionAttribute(enum.IntEnum):
 
 
 class DestroyedFunction(NamedTuple):
-    """What is left of a function that died."""
+    """What is left of a function that died, as of the moment of its death."""
 
     id: int  # what id(function) was; another object may have it by now
     qualname: str  # "" if it was gone first: from garbage in a cycle CPython may take it before the function dies
-    code: types.CodeType  # still told then: code.co_qualname
+    code: types.CodeType  # still told then: code.co_qualname. UNKNOWN if the queue had no room for its DESTROYED
 
 
 type LifecycleCallback = Callable[[FunctionEvent, Any, FunctionAttribute, Any], object]
@@ -53,10 +53,11 @@ def set_lifecycle_callback(callback: LifecycleCallback | None) -> None:
 
     It is called in the drain, in the order of the events, like listeners; what it raises goes to
     sys.unraisablehook (the first time, and again after a call that raised nothing).
-    The queue keeps a function that was created or modified alive until then, and the code object of one that died. Its
-    DESTROYED comes at the next drain if only the queue kept it. To correlate, take id(function) at CREATED: an id() may
-    be reused, but only after the DESTROYED of the function that had it. DESTROYED also comes for functions that were
-    there before the callback.
+    Functions live as long as they would without it: one that has died by then is told as a DestroyedFunction in CREATED
+    and MODIFIED too, and what was assigned to it as UNKNOWN if that is gone. Only the code object of one that died
+    waits for the drain. (A listener in C hears at once, of the function itself.) To correlate, take id(function), or
+    the id of a DestroyedFunction, at CREATED: an id() may be reused, but only after the DESTROYED of who had it.
+    DESTROYED also comes for functions that were there before the callback.
 
     Assignments of the same object are events too. `f.__kwdefaults__["x"] = 1` changes a dict in place and is none: a
     Recorder or subscribe() on "kwdefaults" sees it. Nor is `__qualname__`, which CPython 3.15 reports.

@@ -30,8 +30,8 @@ class Event(NamedTuple):
     change: Change
     object_id: int
     facet: str | None  # the key or attribute, or the part of the function; None: it names none
-    old: Any  # UNKNOWN where CPython does not tell
-    new: Any
+    old: Any  # UNKNOWN where CPython does not tell, and where the program dropped it before the drain
+    new: Any  # likewise
     filename: str | None  # of the Python frame that made the change
     lineno: int | None
 
@@ -55,7 +55,8 @@ def subscribe(listener: Listener, obj: object, *facets: str) -> Subscription:
 
 
 def subscribe_created(listener: Listener, code: object) -> Subscription:
-    """Call listener(event) in the drain for every new function of this code object; event.new is the function.
+    """Call listener(event) in the drain for every new function of this code object; event.new is the function, or
+    UNKNOWN if it has died since: nothing keeps it alive.
 
     Cost: a test for each function that the process creates. Raises TypeError, Unwatchable.
     """

@@ -52,6 +52,9 @@ class Recorder(_core.Assumptions):
     has no slower way to get at a value: reading never raises Unstable, and after 65535 breaks of a facet each further
     one retires the handle. Every read costs a few microseconds and watches the facet until the recorder is committed,
     closed or dropped.
+
+    The same value is the same object, or an exact int, float or str that is equal to the last bit: 0.0 and -0.0 differ,
+    and so do 1 and True.
     Source: V8, CompilationDependencies.
     """
 

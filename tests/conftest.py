@@ -108,6 +108,12 @@ def others():
 
 
 @pytest.fixture(scope="session")
+def rules():
+    """The self-check, on a CPython that hides events."""
+    return helpers.load("rules")
+
+
+@pytest.fixture(scope="session")
 def capi_user():
     """The module of capi_user.c: a native optimizer, in C."""
     return helpers.load("capi_user")

@@ -14,13 +14,14 @@ from support import NATIVE, ROOT, compiler
 
 OF_PROGRAMS = ("capi_user", "counting", "others")  # what programs of tests import, in other processes
 INCLUDE = Path(depwatch.get_include())
+EXT = ROOT / "ext"  # rules.c is made of what is in watch/
 
 
 def folder() -> Path:
     """Where all that is made of the present sources by this compiler is. Any change of them makes another folder."""
     command, flags = compiler()
     digest = hashlib.sha256(repr((sys.version, command, flags)).encode())
-    for path in sorted([*NATIVE.iterdir(), *INCLUDE.iterdir()]):
+    for path in sorted([*NATIVE.iterdir(), *INCLUDE.iterdir(), *(EXT / "watch").iterdir()]):
         digest.update(path.read_bytes())
     return ROOT / "build" / "helpers" / digest.hexdigest()[:16]
 
@@ -36,7 +37,7 @@ def compile_helper(name: str, built: Path) -> None:
         cython = [sys.executable, "-m", "cython", "-3", "-I", str(INCLUDE), "-o", str(source)]
         subprocess.run([*cython, str(NATIVE / f"{name}.pyx")], check=True)
     half = built.with_suffix(".half")
-    options = [*flags, f"-I{INCLUDE}", "-O1", "-g0", "-fPIC", "-shared"]
+    options = [*flags, f"-I{INCLUDE}", f"-I{EXT}", "-O1", "-g0", "-fPIC", "-shared"]
     subprocess.run([*command, *options, str(source), "-o", str(half)], check=True)
     half.rename(built)
 

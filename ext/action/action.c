@@ -25,7 +25,10 @@ void facet_becomes_missing(uint32_t id)
 
 void facet_loses_place(Facet *facet)
 {
+    bool held = facet->recorded != NULL && facet->holds;
     lose_value(facet);
+    if (held && facet->recorded == NULL) /* nothing could be kept: nobody can say any more that it is the same */
+        facet_flips(facet, false);
     facet->known = false;
     facet->provider = NO_ID;
     touch(facet);
@@ -40,7 +43,8 @@ void facet_becomes_unknown(uint32_t id)
     facet_loses_place(facet);
     if (!held)
         return;
-    facet_flips(facet, false);
+    if (facet->holds)
+        facet_flips(facet, false);
     facet->conservative = true;
     service.conservative++;
 }

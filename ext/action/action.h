@@ -44,18 +44,31 @@ static inline void facet_flips(Facet *facet, bool holds)
     touch(facet);
 }
 
-/* The provider lets go of the recorded value: from now on we keep it, or its address could come to mean another
- * object. At the end of the interpreter we keep nothing, and the facet can never hold again. */
+/* The provider is no longer known to keep the recorded value: from now on we do, or its address could come to mean
+ * another object. Where that may not be (it is dying, it is an array, the interpreter ends) the facet can never hold
+ * again. */
 static inline void keep_recorded(Facet *facet)
 {
-    if (facet->recorded == NULL || facet->reference != REFERENCE_BORROWED)
+    PyObject *value = facet->recorded;
+    if (value == NULL || facet->reference != REFERENCE_BORROWED)
         return;
-    if (service.shutting_down) {
-        facet->recorded = NULL;
+    if (dies_unseen(value) && !service.shutting_down) {
+        Py_INCREF(value);
+        facet->reference = REFERENCE_STRONG;
         return;
     }
-    Py_INCREF(facet->recorded);
-    facet->reference = REFERENCE_STRONG;
+    facet->recorded = (PyObject *)keep(value);
+    facet->reference = facet->recorded == NULL ? REFERENCE_BORROWED : REFERENCE_KEPT;
+}
+
+/* The provider, which stores it, keeps the recorded value again. */
+static inline void borrow_recorded(Facet *facet, PyObject *value)
+{
+    if (facet->reference != REFERENCE_KEPT || facet_recorded(facet) != value)
+        return;
+    kept_leave_alive((Kept *)facet->recorded);
+    facet->recorded = value;
+    facet->reference = REFERENCE_BORROWED;
 }
 
 /* The provider is about to hold value (borrowed). */
@@ -63,13 +76,13 @@ static ALWAYS_INLINE void becomes(Facet *facet, PyObject *value)
 {
     bool recorded = facet->recorded != NULL;
     keep_recorded(facet);
+    borrow_recorded(facet, value);
     facet->current = value;
     facet->known = true;
     cells_become(facet->cells, value);
     if (!recorded)
         return;
-    PyObject *assumed = facet_recorded(facet);
-    bool holds = assumed != NULL && same_value(assumed, value);
+    bool holds = is_recorded(facet, value);
     if (holds != facet->holds)
         facet_flips(facet, holds);
 }

@@ -105,6 +105,7 @@ def set_up(unwatchable, unstable, stale, released, unknown, event, destroyed_fun
         names_of_parts[<size_t>part] = <PyObject*>KIND_NAMES[part]  # which keeps them
     if not queue_allocate():
         raise MemoryError()
+    stored_keys_learn()
     watch_call(&event_callbacks)
     service.pending = service_pending
 

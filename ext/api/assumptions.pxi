@@ -242,7 +242,7 @@ cdef class Assumptions(Ours):
             made.given_name = facet_name(reference.id)
             if type(made) is JumpLabel:
                 (<JumpLabel>made).patch(address, target)
-            made.assumed = value[0]
+            made.assume(value[0])
         finally:
             self.take_back(reference.id)
         return made

@@ -228,7 +228,7 @@ cdef object guarded(object recorder, object given, CellReference made, uintptr_t
     made = recorder_passed(recorder).guarded(facet, made, address, target)
     if made is None:
         raise KeyError(f"{facet.describe()} is missing")
-    value[0] = new_reference(made.assumed)
+    value[0] = new_reference(made.assumed())
     return made
 
 

@@ -7,7 +7,7 @@ cdef class CellReference(Ours):
 
     cdef Cell* cell            # shared; NULL once released
     cdef str given_name
-    cdef object assumed        # of a guard
+    cdef object plain          # of a guard: what is assumed, if that dies unseen; a tuple of it
 
     def __dealloc__(self):
         self.release()
@@ -18,6 +18,20 @@ cdef class CellReference(Ours):
             cell_release(self.cell)
             self.cell = NULL
         return 0
+
+    cdef int assume(self, value) except -1:
+        """Lifetimes are the program's: only the facet knows a value that could be missed."""
+        if dies_unseen(<PyObject*>value):
+            self.plain = (value,)
+        return 0
+
+    cdef object assumed(self):
+        cdef PyObject* value = NULL
+        if self.plain is not None:
+            return self.plain[0]
+        if self.cell != NULL and self.cell.facet != NO_ID:
+            value = facet_recorded(facet_at(self.cell.facet))
+        return UNKNOWN if value == NULL else <object>value
 
     cdef Cell* live(self) except NULL:
         if self.cell == NULL:
@@ -74,8 +88,8 @@ cdef class GuardCell(CellReference):
 
     @property
     def value(self):
-        """What is assumed."""
-        return self.assumed
+        """What is assumed; depwatch.UNKNOWN once nobody has it any more, or relies on it."""
+        return self.assumed()
 
     @property
     def address(self):
@@ -123,8 +137,8 @@ cdef class JumpLabel(CellReference):
 
     @property
     def value(self):
-        """What is assumed."""
-        return self.assumed
+        """What is assumed; depwatch.UNKNOWN once nobody has it any more, or relies on it."""
+        return self.assumed()
 
     @property
     def holds(self):

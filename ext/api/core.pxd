@@ -126,6 +126,7 @@ cdef extern from "action/cells.h":
         CellWord word
         uint8_t guard
         uint8_t kind
+        uint32_t facet
     Cell* cell_use(uint32_t, CellKind) except NULL
     void cell_release(Cell*)
 
@@ -204,6 +205,9 @@ cdef extern from "event/queue.h":
     Queue queue
     bint queue_allocate() noexcept
 
+cdef extern from "facet/stored_keys.h":
+    bint stored_keys_learn() except 0
+
 cdef extern from "event/telling.h":
     PyObject* names_of_parts[]
 
@@ -247,10 +251,24 @@ cdef extern from "notice/settle.h":
     void settle_after_fork() noexcept
     void service_shut_down(Garbage*) noexcept
 
+cdef extern from "facet/facets.h":
+    bint facet_has_value(const Facet*) noexcept
+    PyObject* facet_recorded(const Facet*) noexcept
+
+cdef extern from "facet/kept.h":
+    ctypedef struct Kept:
+        pass
+    Kept* kept_first
+    bint dies_unseen(PyObject*) noexcept
+
+cdef extern from "notice/references.h":
+    int let_go_of_lonely(Garbage*) except -1
+    int touch_waiting() except -1
+
 cdef extern from "notice/makers.h":
     ctypedef struct NoticeMakers:
-        int (*detail)(const Detail*, PyObject*, PyObject*, int) except -1
-        int (*life)(const Detail*) except -1
+        int (*detail)(const Detail*, PyObject*, PyObject*, PyObject*, int) except -1
+        int (*life)(const Detail*, PyObject*, const Detail*, PyObject*) except -1
         int (*state)(uint32_t, HandleState, uint32_t, Cause) except -1
         int (*retired)(uint32_t) except -1
         uint64_t (*mark)() noexcept

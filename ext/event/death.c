@@ -30,11 +30,14 @@ static void end_facets(const Dependents *facets, uint32_t object)
 void object_dies(uint32_t id)
 {
     Object *object = object_at(id);
-    address_map_remove(&objects_by_address, object->address);
+    PyObject *address = object->address;
+    address_map_remove(&objects_by_address, address);
     object->address = NULL;
     for (uint32_t facet = object->first_facet; facet != NO_ID; facet = facet_at(facet)->next_of_owner)
         end_facet(facet, id);
     for (uint32_t i = 0; object->keys.slots != NULL && i <= object->keys.mask; i++)
         end_facets(&object->keys.slots[i].facets, id);
     end_facets(&object->whole, id);
+    if (object->kind == OBJECT_DICT)
+        drop_items(address); /* as when it is cleared */
 }

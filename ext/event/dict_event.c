@@ -5,10 +5,21 @@
 #include "event/telling.h"
 #include "event/type_event.h"
 #include "facet/bases.h"
+#include "facet/stored_keys.h"
 #include "watch/extra_dicts.h"
 
-/* The key's provider stores another value: the one event that is to be trusted, as the write cannot fail any more. */
-static NOT_INLINE int provider_event(Facet *facet, PyObject *value)
+static inline bool drops_one(Change change) { return change == CHANGE_MODIFIED || change == CHANGE_DELETED; }
+
+/* The dict drops this value of the key's; NULL: none that is known. drop_ends() follows. */
+static inline void item_drop_begins(PyObject *before, const Object *object, PyObject *key)
+{
+    if (before != NULL && Py_REFCNT(before) <= MAX_REFERENCES_OF_LAST + 1)
+        drop_begins(before, references_of_last(object, key));
+}
+
+/* The key's provider stores another value: the one event that is to be trusted, as the write cannot fail any more. The
+ * caller has said which value is dropped. */
+static int provider_event(Facet *facet, PyObject *value)
 {
     service.events++;
     facet->changes++; /* a look-up that is under way sees by this that it must look again */
@@ -33,7 +44,7 @@ static void chain_event(uint32_t id, const Object *object, Change change, PyObje
     facet_awaits(facet, removal ? AWAITS_NO_NAME : AWAITS_NAME, object->id);
     if (facet->provisional != PROVISIONAL_NOT)
         ; /* it has survived this event: see provisional_event */
-    else if (was_held && value != NULL && same_value(facet_recorded(facet), value))
+    else if (was_held && value != NULL && is_recorded(facet, value))
         facet_loses_place(facet); /* whether or not the write succeeds: the value is the same, only perhaps moved here */
     else if (was_held ? !(removal && provisional_after_removal(facet, object->address)) : facet->known)
         facet_becomes_unknown(id);
@@ -70,6 +81,7 @@ static void clear_event(const Object *object)
     for (uint32_t i = 0; object->keys.slots != NULL && i <= object->keys.mask; i++)
         FOR_EACH_DEPENDENT(facet, walk, &object->keys.slots[i].facets)
             chain_event(facet, object, CHANGE_CLEARED, NULL);
+    drop_items(object->address); /* after all facets have kept theirs: what the program does not have otherwise goes */
 }
 
 /* An event whose key may equal any name, or any of this hash. Nothing tells whether it did, now or when the change is
@@ -84,9 +96,13 @@ static void ambiguous_event(const Object *object, Change change, Py_hash_t hash)
         FOR_EACH_DEPENDENT(facet, walk, &slot->facets) {
             if (facet_at(facet)->dead)
                 continue;
+            const Facet *known = facet_at(facet);
+            if (known->provider == object->id && drops_one(change))
+                item_drop_begins(known->current, object, known->name); /* perhaps */
             facet_awaits_clarity(facet_at(facet));
             give_up_event(facet, object->id, change, CAUSE_AMBIGUOUS);
             facet_awaits_clarity(facet_at(facet));
+            drop_ends();
         }
     }
 }
@@ -106,8 +122,21 @@ static bool names_one(Change change, PyObject *key)
 {
     if (compares_as_str(key))
         return true;
-    bool found = change == CHANGE_MODIFIED || change == CHANGE_DELETED; /* the dict keeps the key that it has */
-    return found && PyUnicode_Check(key) && has_slots_of_str(key) && str_hash(key) != -1;
+    /* A key that it finds: the dict keeps the one that it has. */
+    return drops_one(change) && PyUnicode_Check(key) && has_slots_of_str(key) && str_hash(key) != -1;
+}
+
+/* The value that the dict has under the key and is about to lose (borrowed). NULL: it has none, or nothing of ours is in its
+ * way, or it takes Python to find it. */
+static PyObject *value_dropped(const Object *object, Change change, PyObject *key)
+{
+    const KeySlot *slot = names_one(change, key) ? keys_find(&object->keys, key) : NULL;
+    DependentsWalk walk;
+    if (slot != NULL)
+        FOR_EACH_DEPENDENT(facet, walk, &slot->facets)
+            if (facet_at(facet)->known && facet_at(facet)->provider == object->id)
+                return facet_at(facet)->current;
+    return kept_first == NULL ? NULL : stored_value(object->address, key);
 }
 
 static void key_event(const Object *object, Change change, PyObject *key, PyObject *value)
@@ -137,6 +166,8 @@ static NOT_INLINE int dict_event(Object *object, PyDict_WatchEvent event, PyObje
         return 0;
     }
     Change change = (Change)event;
+    if (drops_one(change))
+        item_drop_begins(value_dropped(object, change, key), object, key);
     if (change == CHANGE_CLONED) {
         clone_event(object, key); /* the event's key is the dict that is copied */
         key = NULL;
@@ -150,6 +181,16 @@ static NOT_INLINE int dict_event(Object *object, PyDict_WatchEvent event, PyObje
     DependentsWalk walk;
     FOR_EACH_DEPENDENT(facet, walk, &object->whole)
         whole_event(facet, object->id, change, key, value);
+    drop_ends();
+    return 0;
+}
+
+/* One facet relies on the key, and this dict provides it. */
+static NOT_INLINE int only_event(Facet *facet, const Object *object, PyObject *value)
+{
+    item_drop_begins(facet->current, object, facet->name);
+    provider_event(facet, value);
+    drop_ends();
     return 0;
 }
 
@@ -185,7 +226,11 @@ int on_dict_event(PyDict_WatchEvent event, PyObject *dict, PyObject *key, PyObje
     if (facet == NULL || event != PyDict_EVENT_MODIFIED || facet->provider != object->id)
         return dict_event(object, event, key, value);
     if (!stays_broken(facet, value))
-        return provider_event(facet, value);
+        return only_event(facet, object, value);
+    if (kept_values.count != 0) {
+        item_drop_begins(facet->current, object, facet->name);
+        drop_ends();
+    }
     facet->changes++;
     facet->current = value;
     return 0;

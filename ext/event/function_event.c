@@ -73,32 +73,32 @@ static NOT_INLINE int function_created(PyFunctionObject *function)
         return 0;
     for (uint32_t id = object_at(code)->first_facet; id != NO_ID; id = facet_at(id)->next_of_owner)
         if (facet_at(id)->kind == FACET_CREATED)
-            tell(facet_at(id), false, code, CHANGE_CREATED, NULL, (PyObject *)function);
+            tell_created(facet_at(id), code, (PyObject *)function);
     return 0;
 }
 
-/* What gh-91053 proposed to tell of every function. Of one that dies neither itself is kept, nor a name whose type is the
- * program's: both would come back to life, out of garbage that has been finalized. */
+/* What gh-91053 proposed to tell of every function. A name whose type is the program's is not kept of one that dies: it would
+ * come back to life, out of garbage that has been finalized. */
 static void tell_life(PyFunction_WatchEvent event, PyFunctionObject *function, PyObject *value)
 {
     PyObject *name = function->func_qualname;
     value = value == NULL ? Py_None : value; /* deleted defaults read as None */
     switch (event) {
     case PyFunction_EVENT_CREATE:
-        queue_life(CHANGE_CREATED, ATTRIBUTE_NOT_APPLICABLE, function, (PyObject *)function, value);
+        queue_life(CHANGE_CREATED, ATTRIBUTE_NOT_APPLICABLE, (PyObject *)function, NULL, Py_None);
         break;
     case PyFunction_EVENT_DESTROY:
         name = PyUnicode_CheckExact(name) ? name : NULL;
-        queue_life(CHANGE_DESTROYED, ATTRIBUTE_NOT_APPLICABLE, function, name, function->func_code);
+        queue_life(CHANGE_DESTROYED, ATTRIBUTE_NOT_APPLICABLE, (PyObject *)function, name, function->func_code);
         break;
     case PyFunction_EVENT_MODIFY_CODE:
-        queue_life(CHANGE_MODIFIED, ATTRIBUTE_CODE, function, (PyObject *)function, value);
+        queue_life(CHANGE_MODIFIED, ATTRIBUTE_CODE, (PyObject *)function, NULL, value);
         break;
     case PyFunction_EVENT_MODIFY_DEFAULTS:
-        queue_life(CHANGE_MODIFIED, ATTRIBUTE_DEFAULTS, function, (PyObject *)function, value);
+        queue_life(CHANGE_MODIFIED, ATTRIBUTE_DEFAULTS, (PyObject *)function, NULL, value);
         break;
     case PyFunction_EVENT_MODIFY_KWDEFAULTS:
-        queue_life(CHANGE_MODIFIED, ATTRIBUTE_KWDEFAULTS, function, (PyObject *)function, value);
+        queue_life(CHANGE_MODIFIED, ATTRIBUTE_KWDEFAULTS, (PyObject *)function, NULL, value);
         break;
     default:
         return; /* __qualname__, which only 3.15 reports, is not in the proposal */
@@ -131,14 +131,41 @@ static NOT_INLINE int interesting_event(PyFunction_WatchEvent event, PyFunctionO
     return function_changed_or_died(event, function, value);
 }
 
+/* What the function has now, and loses at this event; NULL: nothing, or not this event. */
+static PyObject *attribute_lost(PyFunction_WatchEvent event, const PyFunctionObject *function)
+{
+    return event == PyFunction_EVENT_MODIFY_CODE         ? function->func_code
+           : event == PyFunction_EVENT_MODIFY_DEFAULTS   ? function->func_defaults
+           : event == PyFunction_EVENT_MODIFY_KWDEFAULTS ? function->func_kwdefaults
+                                                         : NULL;
+}
+
+/* With it goes what it has. */
+static NOT_INLINE void function_drops(const PyFunctionObject *function)
+{
+    kept_dies(function);
+    drop_begins(function->func_code, 1);
+    drop_begins(function->func_defaults, 1);
+    drop_begins(function->func_kwdefaults, 1);
+    drop_ends();
+}
+
 int on_function_event(PyFunction_WatchEvent event, PyFunctionObject *function, PyObject *value)
 {
     /* Every function of the process comes here, and nearly always nobody is interested. */
-    if (service.function_interest != 0)
-        return interesting_event(event, function, value);
-    if (event == PyFunction_EVENT_CREATE)
+    if (event == PyFunction_EVENT_CREATE && service.function_interest == 0)
         return 0;
-    return function_changed_or_died(event, function, value);
+    if (event == PyFunction_EVENT_CREATE)
+        return interesting_event(event, function, value);
+    if (event == PyFunction_EVENT_DESTROY && kept_values.count != 0)
+        function_drops(function);
+    drop_begins(attribute_lost(event, function), 1);
+    if (service.function_interest != 0)
+        interesting_event(event, function, value);
+    else
+        function_changed_or_died(event, function, value);
+    drop_ends();
+    return 0;
 }
 
 /* --- code objects ----------------------------------------------------------------------------------------------- */

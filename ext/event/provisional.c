@@ -38,7 +38,7 @@ static bool ends_here(const Facet *facet, PyObject *dict, bool *holds)
         return true;
     if (look == LOOK_MISSING)
         return false;
-    *holds = same_value(facet_recorded(facet), value);
+    *holds = is_recorded(facet, value);
     return true;
 }
 
@@ -188,7 +188,7 @@ static bool survives(Facet *facet, PyDict_WatchEvent event, const PyObject *dict
         return true;
     if (event == PyDict_EVENT_DELETED)
         return provisional_after_removal(facet, dict);
-    return same_value(facet_recorded(facet), value);
+    return is_recorded(facet, value);
 }
 
 void provisional_event(PyDict_WatchEvent event, PyObject *dict, PyObject *key, PyObject *value)

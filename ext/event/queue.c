@@ -10,5 +10,5 @@ bool queue_allocate(void)
         return true;
     queue.details = calloc(QUEUE_CAPACITY, sizeof *queue.details);
     queue.limit = queue.details == NULL ? 0 : QUEUE_CAPACITY;
-    return queue.details != NULL;
+    return queue.details != NULL && kept_reserve(QUEUE_CAPACITY);
 }

@@ -1,5 +1,11 @@
 /* The queue of details: what an event was, for listeners and for explain(). Allocated once; when it is full, details
  * are dropped and counted. No action depends on it.
+ *
+ * It keeps nothing of the program alive beyond the store that drops its last reference. Old and new values are kept as
+ * kept.h describes: one that the program dropped before the drain is not told any more (UNKNOWN, or "an object that is
+ * gone"), whichever details have it. An array is never kept: a new one is told if it is still there, an old one is not.
+ * Keys are told if they are exact strs. Functions that are created or changed are told as what is left of them if they
+ * died meanwhile. Code objects stay until the drain: of the line that made a change, and of a function that died.
  */
 #ifndef DW_QUEUE_H
 #define DW_QUEUE_H
@@ -8,7 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "facet/service.h"
+#include "facet/facets.h"
 
 #define QUEUE_CAPACITY 8192u /* details, 48 bytes each; a power of two */
 
@@ -24,13 +30,19 @@ typedef enum FunctionAttribute {
 
 /* An event of a facet; or, where facet is NO_ID, of a function's life, for who hears of every function. */
 typedef struct Detail {
-    PyObject *key;         /* owned or NULL: the drain DECREFs (a destructor may run Python). Life: the function, or the
-                              qualified name of one that is dead (NULL: it has none any more) */
     union {
-        PyObject *old_value; /* owned or NULL: not told, or (broke) still what the facet has recorded */
+        PyObject *key;     /* owned or NULL; an exact str. Life: the qualified name of a function that is destroyed; or NULL:
+                              it has none any more */
+        Kept *function;    /* life: that was created or modified, known by its address; NULL: there was no room */
+    };
+    union {
+        PyObject *old_value; /* owned, or a Kept, or NULL: not told, or (broke) what the facet has recorded */
         void *address;       /* life: of the function, which may be dead */
     };
-    PyObject *new_value;   /* owned or NULL. Life: what was assigned, or the code object of the dead function */
+    union {
+        PyObject *new_value; /* owned, or a Kept, or NULL. Life: what was assigned, or the code object of the dead function */
+        uint32_t changes;    /* new_is_current: of the facet, with this one */
+    };
     union {
         PyObject *code;    /* owned or NULL: code object of the frame that made the change */
         PyObject *hearer;  /* life: owned, who heard of functions when it happened */
@@ -42,7 +54,10 @@ typedef struct Detail {
         uint32_t attribute; /* life: FunctionAttribute */
     };
     uint8_t change;        /* Change */
-    bool broke;            /* this event broke the facet */
+    bool broke : 1;        /* this event broke the facet */
+    bool old_is_kept : 1;
+    bool new_is_kept : 1;
+    bool new_is_current : 1; /* that of the facet, if no event came since */
 } Detail;
 
 _Static_assert(sizeof(Detail) == 48, "an entry for a life is no larger than one for a facet");
@@ -76,16 +91,33 @@ static inline Detail *queue_next(void)
     return NULL;
 }
 
-/* Called inside CPython's callback. Never with a value that is dying: a new reference would bring it back to life. */
-static inline void queue_detail(uint32_t facet, uint32_t object, Change change, bool broke, PyObject *key,
-                                PyObject *old_value, PyObject *new_value)
+/* As a detail has it, until queue_leave(). */
+static inline PyObject *queue_keep(PyObject *value, bool *is_kept)
+{
+    *is_kept = value != NULL && !dies_unseen(value);
+    if (!*is_kept)
+        return Py_XNewRef(value);
+    PyObject *kept = (PyObject *)keep(value);
+    *is_kept = kept != NULL;
+    return kept;
+}
+
+/* Called inside CPython's callback. Never with a value whose reference count is 0: a new reference would bring it back. */
+static inline Detail *queue_detail(uint32_t facet, uint32_t object, Change change, bool broke, PyObject *key,
+                                   PyObject *old_value, PyObject *new_value)
 {
     Detail *detail = queue_next();
     if (detail == NULL)
-        return;
-    detail->key = Py_XNewRef(key);
-    detail->old_value = Py_XNewRef(old_value);
-    detail->new_value = Py_XNewRef(new_value);
+        return NULL;
+    bool old_is_kept, new_is_kept;
+    detail->key = key != NULL && PyUnicode_CheckExact(key) ? Py_NewRef(key) : NULL;
+    detail->old_value = queue_keep(old_value, &old_is_kept);
+    detail->new_value = queue_keep(new_value, &new_is_kept);
+    detail->old_is_kept = old_is_kept;
+    detail->new_is_kept = new_is_kept;
+    detail->new_is_current = new_value != NULL && detail->new_value == NULL;
+    if (detail->new_is_current)
+        detail->changes = facet_at(facet)->changes;
     detail->code = NULL;
     detail->offset = -1;
     detail->facet = facet;
@@ -98,21 +130,38 @@ static inline void queue_detail(uint32_t facet, uint32_t object, Change change, 
         if (PyCode_Check(detail->code)) /* the frame at the bottom of a thread has none */
             detail->offset = PyUnstable_InterpreterFrame_GetLasti(frame);
     }
+    return detail;
 }
 
-/* The same for a function's life. key and value: see Detail. */
-static inline void queue_life(Change change, FunctionAttribute attribute, void *address, PyObject *key, PyObject *value)
+/* The same for a function's life. name and value: see Detail. */
+static inline void queue_life(Change change, FunctionAttribute attribute, PyObject *function, PyObject *name, PyObject *value)
 {
     Detail *detail = queue_next();
-    if (detail != NULL)
-        *detail = (Detail){.key = Py_XNewRef(key),
-                           .address = address,
-                           .new_value = Py_NewRef(value),
-                           .hearer = Py_NewRef(service.hearer),
-                           .facet = NO_ID,
-                           .attribute = attribute,
-                           .change = (uint8_t)change};
+    bool is_kept = false;
+    if (detail == NULL)
+        return;
+    value = change == CHANGE_DESTROYED ? Py_NewRef(value) : queue_keep(value, &is_kept);
+    *detail = (Detail){.address = function,
+                       .new_value = value,
+                       .new_is_kept = is_kept,
+                       .hearer = Py_NewRef(service.hearer),
+                       .facet = NO_ID,
+                       .attribute = attribute,
+                       .change = (uint8_t)change};
+    if (change == CHANGE_DESTROYED)
+        detail->key = Py_XNewRef(name);
+    else
+        detail->function = keep_address(function);
 }
+
+/* Safe points only. A new reference to what queue_keep() returned, or NULL: the value is gone. */
+static inline PyObject *queue_value(PyObject *owned, bool is_kept)
+{
+    return Py_XNewRef(is_kept ? ((Kept *)owned)->value : owned);
+}
+
+/* Safe points only. Returns the reference of queue_keep(), for the caller to DECREF, or NULL. */
+static inline PyObject *queue_leave(PyObject *owned, bool is_kept) { return is_kept ? kept_leave((Kept *)owned) : owned; }
 
 bool queue_allocate(void); /* at import; false when out of memory */
 

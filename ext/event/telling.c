@@ -14,6 +14,20 @@ void tell_listeners(const Facet *facet, bool broke, uint32_t object, Change chan
         service_schedule(); /* a break has done that */
 }
 
+void tell_created(const Facet *facet, uint32_t code, PyObject *function)
+{
+    if (has_native_listeners(facet))
+        facet_listeners_hear(facet->id, code, CHANGE_CREATED, NULL, NULL, function);
+    if (!has_subscriptions(facet))
+        return;
+    Detail *detail = queue_detail(facet->id, code, CHANGE_CREATED, false, NULL, NULL, NULL);
+    if (detail != NULL) {
+        detail->new_value = (PyObject *)keep_address(function);
+        detail->new_is_kept = detail->new_value != NULL;
+    }
+    service_schedule();
+}
+
 /* A dict of keyword defaults that the function had in between: neither in use nor waited for. */
 static bool is_other_dict(const Facet *facet, uint32_t object)
 {

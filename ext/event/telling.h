@@ -35,6 +35,9 @@ static ALWAYS_INLINE void tell(const Facet *facet, bool was_held, uint32_t objec
         queue_detail(facet->id, object, change, true, NULL, NULL, value); /* its name is the facet's */
 }
 
+/* A function was made of this code object. */
+void tell_created(const Facet *facet, uint32_t code, PyObject *function);
+
 /* "code", "defaults", "kwdefaults", by FacetKind: what an event of a function as a whole names. Borrowed. */
 extern PyObject *names_of_parts[FACET_KWDEFAULTS + 1];
 

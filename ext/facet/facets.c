@@ -85,7 +85,7 @@ static void map_remove(uint32_t id)
 
 uint32_t facet_new(FacetKind kind, uint32_t owner, uint32_t fallback, PyObject *name)
 {
-    uint32_t id = map_reserve() ? pool_take(&facet_pool) : NO_ID;
+    uint32_t id = map_reserve() && kept_reserve(facet_pool.live / 4) ? pool_take(&facet_pool) : NO_ID;
     if (id == NO_ID) {
         PyErr_NoMemory();
         return NO_ID;
@@ -142,7 +142,9 @@ void facet_unread(uint32_t id)
 
 PyObject *facet_forget(Facet *facet)
 {
-    PyObject *owned = facet->reference == REFERENCE_BORROWED ? NULL : facet->recorded;
+    PyObject *owned = facet->reference == REFERENCE_BORROWED || facet->recorded == NULL ? NULL
+                      : facet->reference == REFERENCE_KEPT                              ? kept_leave((Kept *)facet->recorded)
+                                                                                        : facet->recorded;
     facet->recorded = NULL;
     facet->reference = REFERENCE_BORROWED;
     facet->holds = !facet->dead;
@@ -171,6 +173,9 @@ static void facet_free(uint32_t id)
     leave_owner(id);
     service.function_interest -= facet->kind == FACET_CREATED;
     free(facet->links);
+    facet->links = NULL;
+    facet->name = NULL;
+    facet->owner = NO_ID; /* no facet: who has kept its number sees that */
     pool_give(&facet_pool, id);
     if (fallback != NO_ID)
         object_release(fallback);
@@ -183,14 +188,22 @@ void facet_free_mro_if_alone(uint32_t owner)
 {
     uint32_t first = object_at(owner)->first_facet;
     if (first != NO_ID && facet_at(first)->kind == FACET_MRO && facet_at(first)->next_of_owner == NO_ID &&
-        !facet_at(first)->touched)
+        !facet_at(first)->touched && facet_at(first)->pins == 0) /* a drain that looks at it frees it when it is done */
         facet_free(first);
+}
+
+static bool by_key(const Facet *facet)
+{
+    return facet->kind == FACET_KEY || facet->kind == FACET_GLOBAL || facet->kind == FACET_ATTRIBUTE;
 }
 
 bool facet_free_if_unused(uint32_t id)
 {
     Facet *facet = facet_at(id);
-    bool remembers = facet->breaks != 0 && !facet->dead; /* how often it broke: what makes it unstable */
+    /* How often it broke makes it unstable. A name that is gone is forgotten unless it was given up before: there is no end of
+     * names that come and go. */
+    bool is_gone = facet->known && facet->current == NULL && by_key(facet) && facet->breaks < service.unstable_after;
+    bool remembers = facet->breaks != 0 && !facet->dead && !is_gone;
     if (facet->touched || facet->pins + facet->readers + facet->listeners != 0 || facet->cells != NULL ||
         !dependents_empty(&facet->handles) || remembers)
         return false;
@@ -209,11 +222,6 @@ bool facet_free_if_unused(uint32_t id)
 }
 
 /* --- links: where events concern a facet -------------------------------------------------------------------------- */
-
-static bool by_key(const Facet *facet)
-{
-    return facet->kind == FACET_KEY || facet->kind == FACET_GLOBAL || facet->kind == FACET_ATTRIBUTE;
-}
 
 /* Lets the slot's short path know its facet. */
 static bool know_only(KeySlot *slot)
@@ -243,6 +251,8 @@ int facet_link(uint32_t id, uint32_t index, PyObject *target)
         facet->links = links;
     }
     Object *at = object_at(object);
+    if (facet->kind == FACET_ATTRIBUTE || (facet->kind == FACET_ANY && object_at(facet->owner)->kind == OBJECT_TYPE))
+        at->of_class = true;
     bool added = at->subclasses_table && facet->kind == FACET_MRO ? true /* found by the key: see subclasses_event */
                  : by_key(facet)                                  ? know_only(keys_add(&at->keys, facet->name, id))
                                                                   : dependents_add(&at->whole, id);

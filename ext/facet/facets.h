@@ -7,8 +7,8 @@
  * recorded is what the dependents assumed, current what the facet is now. While a facet holds, its provider (the dict,
  * the function) keeps the value alive and recorded is borrowed: depwatch keeps nothing of the program alive. Every way
  * to take the value away passes through an event before it happens; that event takes a reference, so that no other
- * object can appear at the same address and be mistaken for it. The drain turns that reference into a weak one where
- * the type allows it.
+ * object can appear at the same address and be mistaken for it, unless it is the last: then the value dies, and the facet
+ * can never hold again. The drain turns that reference into a weak one where the type allows it. See kept.h.
  */
 #ifndef DW_FACETS_H
 #define DW_FACETS_H
@@ -16,6 +16,7 @@
 #include <Python.h>
 #include <stdbool.h>
 
+#include "facet/kept.h"
 #include "facet/objects.h"
 #include "facet/service.h"
 #include "index/dependents.h"
@@ -61,7 +62,12 @@ typedef enum Awaits {
     AWAITS_CLARITY    /* nothing tells when the change is made: never looked at again; a new facet is, once this one is free */
 } Awaits;
 
-typedef enum Reference { REFERENCE_BORROWED, REFERENCE_STRONG, REFERENCE_WEAK } Reference;
+typedef enum Reference {
+    REFERENCE_BORROWED, /* from the provider: it is current */
+    REFERENCE_STRONG,   /* it dies unseen */
+    REFERENCE_KEPT,     /* recorded is a Kept */
+    REFERENCE_WEAK      /* recorded is a weak reference */
+} Reference;
 
 typedef struct Facet {
     /* What an event reads and writes: one cache line. */
@@ -82,7 +88,7 @@ typedef struct Facet {
     uint16_t breaks;        /* breaks that a drain has seen */
     uint32_t id;            /* its own */
     PyObject *current;      /* borrowed from the provider */
-    PyObject *recorded;     /* see reference; NULL: nothing is recorded */
+    PyObject *recorded;     /* see reference; NULL: nothing is recorded or, while it does not hold, that is gone */
     Dependents handles;
     struct Cell *cells;     /* owned list */
     /* The rest. */
@@ -151,11 +157,22 @@ static inline void facet_awaits_clarity(Facet *facet)
 /* What a facet's dependents assumed, or NULL when nothing is recorded or the value is gone. Borrowed. */
 static inline PyObject *facet_recorded(const Facet *facet)
 {
-    if (facet->reference != REFERENCE_WEAK || facet->recorded == NULL)
+    if (facet->reference <= REFERENCE_STRONG || facet->recorded == NULL)
         return facet->recorded;
+    if (facet->reference == REFERENCE_KEPT)
+        return ((Kept *)facet->recorded)->value;
     PyObject *object = ((PyWeakReference *)facet->recorded)->wr_object;
     return object == Py_None ? NULL : object;
 }
+
+static inline bool is_recorded(const Facet *facet, PyObject *value)
+{
+    PyObject *recorded = facet_recorded(facet);
+    return recorded != NULL && same_value(recorded, value);
+}
+
+/* It was broken by the end of its recorded value: nobody can restore that, and the drain retires those that rely on it. */
+static inline bool lost_its_value(const Facet *facet) { return facet->recorded == NULL && !facet->holds && !facet->dead; }
 
 /* Safe points only from here on. A new facet of that description, not looked up yet; NO_ID with an exception set. */
 uint32_t facet_new(FacetKind kind, uint32_t owner, uint32_t fallback, PyObject *name);

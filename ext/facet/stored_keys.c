@@ -1,6 +1,6 @@
 #include "facet/stored_keys.h"
 
-#include "facet/keys.h"
+#include "facet/values.h"
 #include "watch/errors.h"
 
 typedef struct StoredKey {
@@ -8,6 +8,11 @@ typedef struct StoredKey {
     PyObject *key; /* borrowed; NULL: deleted */
     PyObject *value;
 } StoredKey;
+
+typedef struct StoredStr {
+    PyObject *key; /* borrowed; NULL: deleted */
+    PyObject *value;
+} StoredStr;
 
 /* As in pycore_dict.h, of 3.12 to 3.15. */
 typedef struct Table {
@@ -28,6 +33,11 @@ static const StoredKey *keys_of(const Table *table)
     return (const StoredKey *)(table->indices + ((size_t)1 << table->log2_index_bytes));
 }
 
+static const StoredStr *strs_of(const Table *table)
+{
+    return (const StoredStr *)(table->indices + ((size_t)1 << table->log2_index_bytes));
+}
+
 PyObject *odd_key_of(PyObject *dict, Py_hash_t hash)
 {
     const Table *table = (const Table *)((PyDictObject *)dict)->ma_keys;
@@ -38,33 +48,81 @@ PyObject *odd_key_of(PyObject *dict, Py_hash_t hash)
     return NULL;
 }
 
+static bool table_known; /* see stored_keys_learn */
+
+/* Into the keys; below 0: nothing was ever there (NOTHING), or it was deleted. */
+#define NOTHING (-1)
+static Py_ssize_t index_at(const Table *table, size_t i)
+{
+    return table->log2_size < 8    ? ((const int8_t *)table->indices)[i]
+           : table->log2_size < 16 ? ((const int16_t *)table->indices)[i]
+           : table->log2_size < 32 ? ((const int32_t *)table->indices)[i]
+                                   : (Py_ssize_t)((const int64_t *)table->indices)[i];
+}
+
+static PyObject *scanned_value(PyObject *dict, PyObject *key)
+{
+    Py_ssize_t position = 0;
+    PyObject *stored, *value;
+    while (PyDict_Next(dict, &position, &stored, &value))
+        if (same_value(stored, key))
+            return value;
+    return NULL;
+}
+
+/* As CPython finds it, but for equality: it is decided without Python. */
+static PyObject *look_up(PyObject *dict, PyObject *key, Py_hash_t hash)
+{
+    const Table *table = (const Table *)((PyDictObject *)dict)->ma_keys;
+    size_t mask = ((size_t)1 << table->log2_size) - 1, perturb = (size_t)hash;
+    for (size_t i = perturb & mask;; perturb >>= 5, i = (i * 5 + perturb + 1) & mask) {
+        Py_ssize_t n = index_at(table, i);
+        if (n == NOTHING)
+            return NULL;
+        if (n >= 0 && table->kind == ANY_KEYS && keys_of(table)[n].hash == hash && same_value(keys_of(table)[n].key, key))
+            return keys_of(table)[n].value;
+        if (n >= 0 && table->kind != ANY_KEYS && same_value(strs_of(table)[n].key, key))
+            return strs_of(table)[n].value;
+    }
+}
+
+PyObject *stored_value(PyObject *dict, PyObject *key)
+{
+    Py_hash_t hash = hash_without_python(key);
+    if (!table_known || hash == ANY_HASH)
+        return NULL;
+    bool shares_keys = ((PyDictObject *)dict)->ma_values != NULL; /* 30 at most */
+    return shares_keys ? scanned_value(dict, key) : look_up(dict, key, hash);
+}
+
 /* Whether the table of {"name": None}, and of that with a number too, is what this file takes it for. */
-static bool table_is_known(PyObject *dict, PyObject *name, PyObject *number)
+static bool is_as_here(PyObject *dict, PyObject *name, PyObject *number)
 {
     if (PyDict_SetItem(dict, name, Py_None) < 0 || ((const Table *)((PyDictObject *)dict)->ma_keys)->kind == ANY_KEYS ||
-        PyDict_SetItem(dict, number, Py_None) < 0)
+        look_up(dict, name, PyObject_Hash(name)) != Py_None || PyDict_SetItem(dict, number, Py_True) < 0)
         return false;
     const Table *table = (const Table *)((PyDictObject *)dict)->ma_keys;
     const StoredKey *keys = keys_of(table);
     return table->kind == ANY_KEYS && table->entries == 2 && keys[0].key == name && keys[0].hash == PyObject_Hash(name) &&
-           keys[1].key == number && keys[1].hash == PyObject_Hash(number) && keys[1].value == Py_None;
+           keys[1].key == number && keys[1].hash == PyObject_Hash(number) && keys[1].value == Py_True &&
+           look_up(dict, number, PyObject_Hash(number)) == Py_True;
+}
+
+bool stored_keys_learn(void)
+{
+    PyObject *dict = PyDict_New(), *name = PyUnicode_FromString("name"), *number = PyLong_FromLong(123456);
+    table_known = dict != NULL && name != NULL && number != NULL && is_as_here(dict, name, number);
+    Py_XDECREF(number);
+    Py_XDECREF(name);
+    Py_XDECREF(dict);
+    return !PyErr_Occurred();
 }
 
 int check_stored_keys(void)
 {
-    static int known = -1;
-    if (known < 0) {
-        PyObject *dict = PyDict_New(), *name = PyUnicode_FromString("name"), *number = PyLong_FromLong(123456);
-        known = dict != NULL && name != NULL && number != NULL && table_is_known(dict, name, number);
-        if (PyErr_Occurred())
-            known = -1; /* out of memory */
-        Py_XDECREF(number);
-        Py_XDECREF(name);
-        Py_XDECREF(dict);
-    }
-    if (known == 0)
+    if (!table_known)
         PyErr_Format(Unwatchable_error, "names in dicts: this CPython (%s) keeps the keys of a dict in another way than the "
                                         "versions that depwatch knows; use one of those that docs/host-contract.md names",
                      Py_GetVersion());
-    return known == 1 ? 0 : -1;
+    return table_known ? 0 : -1;
 }

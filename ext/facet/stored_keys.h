@@ -10,11 +10,19 @@
 #include <Python.h>
 #include <stdbool.h>
 
-/* A key stored under this hash that may equal, now or later, a str that it is not (borrowed); NULL: there is none.
- * Also called inside CPython's callbacks. */
-PyObject *odd_key_of(PyObject *dict, Py_hash_t hash);
+/* --- also inside CPython's callbacks --------------------------------------------------------------------------------- */
 
-/* Safe points only. -1 with Unwatchable set where this CPython keeps its tables in another way. */
+/* A key stored under this hash that may equal, now or later, a str that it is not (borrowed); NULL: there is none. */
+PyObject *odd_key_of(PyObject *dict, Py_hash_t hash);
+/* What is stored under the key itself or, for an exact int, float or str, under one with the same bits (borrowed). NULL:
+ * nothing, or that takes Python to find out, as with a tuple. */
+PyObject *stored_value(PyObject *dict, PyObject *key);
+
+/* --- safe points only ------------------------------------------------------------------------------------------------ */
+
+/* At import: the check. False with an exception set when out of memory. */
+bool stored_keys_learn(void);
+/* -1 with Unwatchable set where this CPython keeps its tables in another way. */
 int check_stored_keys(void);
 
 #endif

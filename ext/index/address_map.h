@@ -59,32 +59,48 @@ static inline void address_map_remove(AddressMap *map, const void *address)
     map->count--;
 }
 
-/* Safe points only: may allocate. False when out of memory; the map is then as it was. */
-static inline bool address_map_insert(AddressMap *map, const void *address, void *item)
+/* Safe points only. Room for so many in all: inserting those allocates nothing. False when out of memory; the map is then as it was. */
+static inline bool address_map_reserve(AddressMap *map, uint32_t n)
 {
-    if (map->count >= (map->mask + 1) / 2) {
-        uint32_t size = map->mask == 0 ? 64 : 2 * (map->mask + 1);
-        AddressSlot *old = map->slots, *slots = calloc(size, sizeof *slots);
-        if (slots == NULL)
-            return false;
-        for (uint32_t i = 0; i <= map->mask; i++) {
-            if (old[i].address == NULL)
-                continue;
-            uint32_t j = address_hash(old[i].address) & (size - 1);
-            while (slots[j].address != NULL)
-                j = (j + 1) & (size - 1);
-            slots[j] = old[i];
-        }
-        if (old != address_map_nothing)
-            free(old);
-        map->slots = slots;
-        map->mask = size - 1;
+    uint32_t size = map->mask == 0 ? 64 : map->mask + 1;
+    while (size / 2 < n)
+        size *= 2;
+    if (size == map->mask + 1)
+        return true;
+    AddressSlot *old = map->slots, *slots = calloc(size, sizeof *slots);
+    if (slots == NULL)
+        return false;
+    for (uint32_t i = 0; i <= map->mask; i++) {
+        if (old[i].address == NULL)
+            continue;
+        uint32_t j = address_hash(old[i].address) & (size - 1);
+        while (slots[j].address != NULL)
+            j = (j + 1) & (size - 1);
+        slots[j] = old[i];
     }
+    if (old != address_map_nothing)
+        free(old);
+    map->slots = slots;
+    map->mask = size - 1;
+    return true;
+}
+
+/* Where there is room for one more: allocates nothing. */
+static inline void address_map_put(AddressMap *map, const void *address, void *item)
+{
     uint32_t i = address_hash(address) & map->mask;
     while (map->slots[i].address != NULL)
         i = (i + 1) & map->mask;
     map->slots[i] = (AddressSlot){address, item};
     map->count++;
+}
+
+/* Safe points only: may allocate. False when out of memory; the map is then as it was. */
+static inline bool address_map_insert(AddressMap *map, const void *address, void *item)
+{
+    if (map->count >= (map->mask + 1) / 2 && !address_map_reserve(map, map->count + 1))
+        return false;
+    address_map_put(map, address, item);
     return true;
 }
 

@@ -12,7 +12,7 @@
 static void count_break(uint32_t id)
 {
     Facet *facet = facet_at(id);
-    if (facet->recorded == NULL || facet->holds || facet->counted || facet->dead)
+    if (facet->holds || facet->counted || facet->dead || !facet_has_value(facet))
         return;
     facet->counted = true;
     facet->breaks += facet->breaks != UINT16_MAX;

@@ -7,42 +7,85 @@
 
 #define OWNED 4 /* references of one detail, at most */
 
-static void let_oldest_go(Garbage *garbage)
+/* Borrowed, or NULL: the value is gone, or was never told. */
+static PyObject *as_told(PyObject *value, bool is_kept) { return is_kept ? ((Kept *)value)->value : value; }
+
+static PyObject *old_value(const Detail *detail)
+{
+    if (detail->broke && detail->old_value == NULL)
+        return facet_recorded(facet_at(detail->facet));
+    return as_told(detail->old_value, detail->old_is_kept);
+}
+
+static PyObject *new_value(const Detail *detail)
+{
+    const Facet *facet = facet_at(detail->facet);
+    if (!detail->new_is_current)
+        return as_told(detail->new_value, detail->new_is_kept);
+    return facet->known && facet->changes == detail->changes ? facet->current : NULL;
+}
+
+/* The DESTROYED of a dead function, which waits behind what else is told of it; NULL: there was no room for it. */
+static const Detail *end_of(const Detail *life)
+{
+    for (uint32_t i = 0; i < queue.count; i++) {
+        const Detail *later = &queue.details[(queue.head + i) & (QUEUE_CAPACITY - 1)];
+        if (later->facet == NO_ID && later->address == life->address && later->change == CHANGE_DESTROYED)
+            return later;
+    }
+    return NULL;
+}
+
+static int tell_life(const Detail *detail)
+{
+    PyObject *function = detail->change == CHANGE_DESTROYED || detail->function == NULL ? NULL : detail->function->value;
+    return notice_makers.life(detail, function, function == NULL ? end_of(detail) : NULL,
+                              as_told(detail->new_value, detail->new_is_kept));
+}
+
+static int tell_detail(const Detail *detail)
+{
+    PyObject *filename = NULL;
+    int line = 0;
+    if (detail->code != NULL && PyCode_Check(detail->code)) {
+        filename = ((PyCodeObject *)detail->code)->co_filename;
+        line = PyCode_Addr2Line((PyCodeObject *)detail->code, detail->offset);
+    }
+    return notice_makers.detail(detail, old_value(detail), new_value(detail), filename, line);
+}
+
+/* What a detail has goes. */
+static void leave_detail(const Detail *detail, Garbage *garbage)
+{
+    bool is_life = detail->facet == NO_ID;
+    if (!is_life || detail->change == CHANGE_DESTROYED)
+        let_go(garbage, detail->key);
+    else if (detail->function != NULL)
+        let_go(garbage, kept_leave(detail->function));
+    if (!is_life && detail->old_value != NULL)
+        let_go(garbage, queue_leave(detail->old_value, detail->old_is_kept));
+    if (!detail->new_is_current && detail->new_value != NULL)
+        let_go(garbage, queue_leave(detail->new_value, detail->new_is_kept));
+    let_go(garbage, detail->code);
+}
+
+static void leave_oldest(Garbage *garbage)
 {
     const Detail detail = queue.details[queue.head];
     queue.head = (queue.head + 1) & (QUEUE_CAPACITY - 1);
     if (--queue.count == 0)
         queue.head = 0; /* the same few cache lines serve again */
-    let_go(garbage, detail.key);
-    let_go(garbage, detail.facet == NO_ID ? NULL : detail.old_value);
-    let_go(garbage, detail.new_value);
-    let_go(garbage, detail.code);
+    leave_detail(&detail, garbage);
 }
 
 /* Told first, taken then: out of memory, it stays in the queue. */
 static int take_detail(Garbage *garbage)
 {
     const Detail detail = queue.details[queue.head];
-    int result;
-    if (garbage_reserve(garbage, OWNED) < 0)
-        return -1;
-    if (detail.facet == NO_ID) {
-        result = notice_makers.life(&detail);
-    } else {
-        PyObject *old_value = detail.old_value, *filename = NULL;
-        int line = 0;
-        if (detail.broke && old_value == NULL)
-            old_value = facet_recorded(facet_at(detail.facet));
-        if (detail.code != NULL && PyCode_Check(detail.code)) {
-            filename = ((PyCodeObject *)detail.code)->co_filename;
-            line = PyCode_Addr2Line((PyCodeObject *)detail.code, detail.offset);
-        }
-        result = notice_makers.detail(&detail, old_value, filename, line);
-    }
-    if (result < 0)
+    if (garbage_reserve(garbage, OWNED) < 0 || (detail.facet == NO_ID ? tell_life(&detail) : tell_detail(&detail)) < 0)
         return -1;
     queue.taken++;
-    let_oldest_go(garbage);
+    leave_oldest(garbage);
     return 0;
 }
 
@@ -58,7 +101,7 @@ void details_drop(Garbage *garbage)
 {
     while (queue.count != 0) {
         garbage_make_room(garbage, OWNED);
-        let_oldest_go(garbage);
+        leave_oldest(garbage);
     }
 }
 

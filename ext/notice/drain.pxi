@@ -98,21 +98,29 @@ cdef object or_unknown(PyObject* value):
     return UNKNOWN if value == NULL else <object>value
 
 
-cdef int make_detail(const Detail* detail, PyObject* old_value, PyObject* filename, int line) except -1:
+cdef object words_of(PyObject* value, bint is_gone):
+    """None: it was not told."""
+    return words_of_value(<object>value) if value != NULL else GONE if is_gone else None
+
+
+cdef str GONE = "<an object that is gone>"
+
+
+cdef int make_detail(const Detail* detail, PyObject* old_value, PyObject* new_value, PyObject* filename, int line) except -1:
     cdef FacetNotes known = notes_of(detail.facet)
     cdef Py_ssize_t i
     if detail.broke:
         if known is None:
             known = make_notes(detail.facet)
-        before = None if old_value == NULL else words_of_value(<object>old_value)
-        after = None if detail.new_value == NULL else words_of_value(<object>detail.new_value)
+        has_value = facet_has_value(facet_at(detail.facet)) and detail.change == CHANGE_MODIFIED
+        before, after = words_of(old_value, has_value), words_of(new_value, has_value)
         known.broke = words_of_change(<Change>detail.change, NULL if before is None else <PyObject*>before,
                                       NULL if after is None else <PyObject*>after, filename, line)
     if known is None or known.n == 0:
         return 0
     event = tuple_of(EventType, (
         CHANGES_BY_NUMBER[detail.change], detail.object, part_of(facet_at(detail.facet), detail.key), or_unknown(old_value),
-        or_unknown(detail.new_value), None if filename == NULL else <object>filename, line if line > 0 else None))
+        or_unknown(new_value), None if filename == NULL else <object>filename, line if line > 0 else None))
     mark = mark_notices()
     try:
         for i in range(known.n):
@@ -123,17 +131,18 @@ cdef int make_detail(const Detail* detail, PyObject* old_value, PyObject* filena
     return 0
 
 
-cdef int make_life(const Detail* detail) except -1:
+cdef int make_life(const Detail* detail, PyObject* function, const Detail* end, PyObject* value) except -1:
     cdef Hearer hearer = <Hearer>detail.hearer
     if hearer.switched_off != times_switched_off:
         return 0
-    if detail.change == CHANGE_DESTROYED:
-        function = tuple_of(DestroyedFunctionType, (
-            PyLong_FromVoidPtr(detail.address), "" if detail.key == NULL else <object>detail.key, <object>detail.new_value))
-        value = None
+    if function == NULL:
+        about = tuple_of(DestroyedFunctionType, (
+            PyLong_FromVoidPtr(detail.address), "" if end == NULL or end.key == NULL else <object>end.key,
+            UNKNOWN if end == NULL else <object>end.new_value))
     else:
-        function, value = <object>detail.key, <object>detail.new_value
-    told = (FUNCTION_EVENTS_BY_NUMBER[detail.change], function, FUNCTION_ATTRIBUTES_BY_NUMBER[detail.attribute], value)
+        about = <object>function
+    new_value = None if detail.change == CHANGE_DESTROYED else or_unknown(value)
+    told = (FUNCTION_EVENTS_BY_NUMBER[detail.change], about, FUNCTION_ATTRIBUTES_BY_NUMBER[detail.attribute], new_value)
     return enter_notice(hearer, None, told)
 
 
@@ -211,7 +220,7 @@ def set_hearer(callback):
         hearer.callback, hearer.switched_off = callback, times_switched_off
     before = hear_functions(NULL if hearer is None else <PyObject*>hearer)
     if service_unsettled():
-        service_schedule()  # what waits for nobody must not keep its functions alive until the next event
+        service_schedule()  # what waits for nobody must not keep anything until the next event
     if before != NULL:
         Py_DECREF_stolen(before)
 
@@ -289,6 +298,18 @@ cdef int settle_all() except -1:
     return 0
 
 
+cdef int drop_lonely() except -1:
+    """What has been told was the last that had some values beside depwatch."""
+    cdef Garbage garbage = garbage_none()
+    if kept_first != NULL:
+        try:
+            let_go_of_lonely(&garbage)
+            touch_waiting()
+        finally:
+            garbage_drop(&garbage)
+    return 0
+
+
 cdef bint unsettled_now() noexcept:
     return service_unsettled() or first_notice is not None
 
@@ -307,8 +328,8 @@ def drain():
     after 8 that each caused the next, that waits for another event. Cost: about 100 ns if nothing happened.
 
     What a signal handler raises inside a listener is the listener's, like anything that it raises; elsewhere in a drain no
-    handler runs. Listeners can call 100 deep, however near the recursion limit the program is. Raises MemoryError when all that could be delivered is; what is left
-    is delivered by a later drain.
+    handler runs. Listeners can call 100 deep, however near the recursion limit the program is. Raises MemoryError when all
+    that could be delivered is; what is left is delivered by a later drain.
     """
     return drain_now()
 
@@ -331,6 +352,7 @@ cdef Py_ssize_t drain_now() except -1:
             notice = take_notice()
             count += deliver(notice)
             notice = None  # before the next one is taken: what it was about may die, and a destructor can drain
+        drop_lonely()
     finally:
         notice = None  # what dies now is for the next drain too
         drain_ends()

@@ -11,8 +11,9 @@
 #include "index/handles.h"
 
 typedef struct NoticeMakers {
-    int (*detail)(const Detail *detail, PyObject *old_value, PyObject *filename, int line); /* old_value: NULL: not told */
-    int (*life)(const Detail *detail);
+    /* Values are borrowed; NULL: not told, or gone. */
+    int (*detail)(const Detail *detail, PyObject *old_value, PyObject *new_value, PyObject *filename, int line);
+    int (*life)(const Detail *detail, PyObject *function, const Detail *end, PyObject *value); /* function: NULL: it is dead */
     int (*state)(uint32_t handle, HandleState state, uint32_t facet, Cause cause); /* it is now in this state */
     int (*retired)(uint32_t handle);                                             /* its edges are about to be purged */
     /* These cannot fail: what they return says nothing. */

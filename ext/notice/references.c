@@ -17,8 +17,7 @@ static bool has_guards(const Facet *facet)
 bool is_lost(const Facet *facet)
 {
     PyObject *recorded = facet_recorded(facet);
-    return recorded == NULL ||
-           (facet->reference == REFERENCE_STRONG && Py_REFCNT(recorded) == 1 && !is_scalar(recorded));
+    return recorded == NULL || (facet->reference == REFERENCE_KEPT && Py_REFCNT(recorded) == 1); /* ours */
 }
 
 /* A weak reference to the recorded value died: nobody can restore it. If it is no longer the facet's own, nobody waits. */
@@ -37,13 +36,14 @@ static PyMethodDef value_died_method = {"value_died", value_died, METH_O, NULL};
 static void weaken_reference(uint32_t id, Garbage *garbage)
 {
     Facet *facet = facet_at(id);
-    if (facet->reference == REFERENCE_STRONG && PyType_SUPPORTS_WEAKREFS(Py_TYPE(facet->recorded))) {
-        PyObject *weakref = weakref_with_id(facet->recorded, &value_died_method, id);
+    PyObject *recorded = facet_recorded(facet);
+    if (facet->reference == REFERENCE_KEPT && PyType_SUPPORTS_WEAKREFS(Py_TYPE(recorded))) {
+        PyObject *weakref = weakref_with_id(recorded, &value_died_method, id);
         if (weakref == NULL) {
-            PyErr_Clear(); /* kept strongly, until a later drain looks at it: see sweep_waiting */
+            PyErr_Clear(); /* kept instead, until nobody else has it */
             return;
         }
-        let_go(garbage, facet->recorded);
+        let_go(garbage, kept_leave((Kept *)facet->recorded));
         facet->recorded = weakref;
         facet->reference = REFERENCE_WEAK;
     }
@@ -52,16 +52,15 @@ static void weaken_reference(uint32_t id, Garbage *garbage)
 void give_up_waiting(uint32_t id, Garbage *garbage)
 {
     Facet *facet = facet_at(id);
+    uint8_t cause = facet->cause; /* an event retired them already: the drain tells of that */
     facet_retires(id, facet->dead ? CAUSE_DIED : CAUSE_LOST);
+    if (cause != CAUSE_NONE)
+        facet->cause = cause;
     let_go(garbage, facet_forget(facet));
 }
 
-/* Facets that are broken and own their old value: looked at again now and then, as nothing tells when the last other
- * reference to a value goes. */
-static struct {
-    Dependents facets;
-    uint32_t drains;
-} waiting;
+/* Facets that are broken and have a reference to their old value: looked at again when one of those was let go. */
+static Dependents waiting;
 
 int update_reference(uint32_t id, Garbage *garbage)
 {
@@ -71,19 +70,18 @@ int update_reference(uint32_t id, Garbage *garbage)
     if (facet->recorded != NULL && dependents_empty(&facet->handles) && !has_guards(facet) &&
         facet->readers == 0)
         let_go(garbage, facet_forget(facet));
-    if (facet->reference == REFERENCE_BORROWED) {
-        dependents_remove(&waiting.facets, id);
+    if (facet->reference == REFERENCE_BORROWED && !lost_its_value(facet)) {
+        dependents_remove(&waiting, id);
         return 0;
     }
     if (facet->holds && facet->current != NULL) {
-        let_go(garbage, facet->recorded);
+        let_go(garbage, facet_forget(facet));
         facet->recorded = facet->current; /* the provider keeps it again */
-        facet->reference = REFERENCE_BORROWED;
-        dependents_remove(&waiting.facets, id);
+        dependents_remove(&waiting, id);
     } else if (facet->dead || is_lost(facet)) {
         give_up_waiting(id, garbage);
-        dependents_remove(&waiting.facets, id);
-    } else if (dependents_add(&waiting.facets, id)) {
+        dependents_remove(&waiting, id);
+    } else if (dependents_add(&waiting, id)) {
         weaken_reference(id, garbage);
     } else {
         PyErr_NoMemory();
@@ -92,27 +90,38 @@ int update_reference(uint32_t id, Garbage *garbage)
     return 0;
 }
 
-int sweep_waiting(Garbage *garbage)
+int let_go_of_lonely(Garbage *garbage)
+{
+    PyObject *owned[64];
+    for (uint32_t n = 8, most = 8; n == most; most = 64) { /* mostly there is none: that needs no memory */
+        if (garbage_reserve(garbage, most) < 0) {
+            service.unfinished = true;
+            return -1;
+        }
+        n = kept_take_lonely(owned, most);
+        for (uint32_t i = 0; i < n; i++)
+            let_go(garbage, owned[i]);
+    }
+    return 0;
+}
+
+int touch_waiting(void)
 {
     uint32_t n;
-    if (dependents_empty(&waiting.facets) || ++waiting.drains < 1 + dependents_count(&waiting.facets) / 16)
+    if (!kept_any_lost || dependents_empty(&waiting)) {
+        kept_any_lost = false;
         return 0;
-    uint32_t *ids = dependents_copy(&waiting.facets, &n);
-    if (ids == NULL || garbage_reserve(garbage, n) < 0) {
-        free(ids);
+    }
+    uint32_t *ids = dependents_copy(&waiting, &n);
+    if (ids == NULL) {
+        service.unfinished = true;
         PyErr_NoMemory();
         return -1;
     }
-    waiting.drains = 0;
-    for (uint32_t i = 0; i < n; i++) {
-        Facet *facet = facet_at(ids[i]);
-        if (facet->reference != REFERENCE_BORROWED && !is_lost(facet))
-            continue;
-        dependents_remove(&waiting.facets, ids[i]);
-        if (facet->reference != REFERENCE_BORROWED)
-            give_up_waiting(ids[i], garbage);
-        facet_touch(ids[i]);
-    }
+    kept_any_lost = false;
+    for (uint32_t i = 0; i < n; i++)
+        if (facet_recorded(facet_at(ids[i])) == NULL)
+            facet_touch(ids[i]);
     free(ids);
     return 0;
 }

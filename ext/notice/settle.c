@@ -111,7 +111,9 @@ int settle(Garbage *garbage, LookedAt *looked_at)
     own_batches++;
     service.settling++; /* what this touches, this looks at: no pending call for it */
     take_unfinished();
-    int result = let_assignments_go(garbage) < 0 || take_details(garbage) < 0 || sweep_waiting(garbage) < 0
+    (void)kept_reserve(2 * kept_values.count); /* or what breaks next does not heal */
+    int result = let_assignments_go(garbage) < 0 || take_details(garbage) < 0 || let_go_of_lonely(garbage) < 0 ||
+                         touch_waiting() < 0
                      ? -1
                      : settle_batch(looked_at, garbage);
     for (uint32_t i = 0; i < looked_at->n && result < 0; i++)
@@ -138,8 +140,8 @@ void settle_end(LookedAt *looked_at)
     for (uint32_t i = 0; i < looked_at->n; i++) {
         uint32_t id = looked_at->facets[i];
         Facet *facet = facet_at(id);
-        if (!told || (facet->reference == REFERENCE_STRONG && is_lost(facet)))
-            facet_touch(id); /* lost: what was let go had the last other reference */
+        if (!told)
+            facet_touch(id);
         if (facet->dead && !facet->touched)
             notice_makers.died(id);
         facet->pins--;
@@ -165,7 +167,7 @@ void service_shut_down(Garbage *garbage)
     details_drop(garbage);
     for (uint32_t id = 0; id < facet_pool.used; id++) {
         garbage_make_room(garbage, 1);
-        if (facet_at(id)->reference != REFERENCE_BORROWED) /* no free item: those own nothing */
+        if (facet_at(id)->owner != NO_ID && facet_at(id)->reference != REFERENCE_BORROWED)
             give_up_waiting(id, garbage);
     }
 }

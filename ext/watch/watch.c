@@ -1,6 +1,7 @@
 #include "watch/watch.h"
 
 #include "watch/errors.h"
+#include "watch/self_check.h"
 
 const WatchCallbacks *watch_callbacks;
 
@@ -40,7 +41,8 @@ int watch_dict(PyObject *dict)
                         "use a later 3.13, or keep the value in a module or a class");
         return -1;
     }
-    if (dict_slot < 0 && slot_taken(&dict_slot, PyDict_AddWatcher(watch_callbacks->dict), "dict") < 0)
+    if (dict_slot < 0 &&
+        (self_check_dicts() < 0 || slot_taken(&dict_slot, PyDict_AddWatcher(watch_callbacks->dict), "dict") < 0))
         return -1;
     return PyDict_Watch(dict_slot, dict) < 0 ? refused("dict", dict) : 0;
 }
@@ -66,12 +68,20 @@ void unwatch_type(PyTypeObject *type)
 
 int watch_functions(void)
 {
-    return function_slot >= 0 ? 0 : slot_taken(&function_slot, PyFunction_AddWatcher(watch_callbacks->function), "function");
+    if (function_slot >= 0)
+        return 0;
+    if (self_check_functions() < 0)
+        return -1;
+    return slot_taken(&function_slot, PyFunction_AddWatcher(watch_callbacks->function), "function");
 }
 
 int watch_codes(void)
 {
-    return code_slot >= 0 ? 0 : slot_taken(&code_slot, PyCode_AddWatcher(watch_callbacks->code), "code");
+    if (code_slot >= 0)
+        return 0;
+    if (self_check_codes() < 0)
+        return -1;
+    return slot_taken(&code_slot, PyCode_AddWatcher(watch_callbacks->code), "code");
 }
 
 unsigned watch_slots_taken(void)

@@ -1,5 +1,7 @@
 """Functions and code objects: code, defaults, kwdefaults, existence, and functions that are made of a code object."""
 
+import weakref
+
 import pytest
 
 import depwatch
@@ -152,24 +154,6 @@ def test_a_change_inside_a_new_dict_of_kwdefaults_keeps_it_broken_or_retires(log
     assert handle.valid or handle.retired
 
 
-@pytest.mark.parametrize("whole", [False, True], ids=["kwdefaults", "the function"])
-def test_kwdefaults_that_keep_changing_in_place_are_given_up(log, whole):
-    function = make()
-
-    def compile_again():
-        recorder = depwatch.Recorder("r", unstable_after=3)
-        recorder.depend_on(function) if whole else recorder.read_function(function, "kwdefaults")
-        return log.commit(recorder)
-
-    for value in (3, 4, 5):
-        handle = compile_again()
-        function.__kwdefaults__["c"] = value
-        assert log.drained() == [("retired", "r")]
-        assert "unstable" not in handle.reason
-    with pytest.raises(depwatch.Unstable, match="it has broken 3 times, the limit is 3"):
-        compile_again()
-
-
 def test_old_kwdefaults_changed_while_away_and_put_back_stay_broken(log):
     function = make()
     old = function.__kwdefaults__
@@ -242,8 +226,9 @@ def test_a_listener_is_told_of_each_part_with_old_and_new_value(log):
         ("MODIFIED", "defaults", (1,), (7,)),
         ("MODIFIED", "defaults", (7,), None),
     ]
+    before = function.__kwdefaults__
     function.__kwdefaults__ = new = {"c": 5}
-    assert log.drained() == [("MODIFIED", "kwdefaults", {"c": 2}, new)]
+    assert log.drained() == [("MODIFIED", "kwdefaults", before, new)]
     subscription.cancel()
     function.__defaults__ = ()
     assert log.drained() == []
@@ -337,11 +322,12 @@ def test_every_new_function_of_a_code_object_is_told(log):
     assert log.drained() == []
 
 
-def test_a_function_that_dies_before_the_drain_is_still_told_and_dies_afterwards(log):
+@without_automatic_drain
+def test_a_function_that_dies_before_the_drain_is_told_without_itself(log):
     subscription = depwatch.subscribe_created(log.event, code_of(make))
-    make()
-    ((change, _, _, function),) = log.drained()
-    assert (change, function(1)) == ("CREATED", 4)
+    reference = weakref.ref(make())
+    assert reference() is None
+    assert log.drained() == [("CREATED", "created", UNKNOWN, UNKNOWN)]
     subscription.cancel()
 
 

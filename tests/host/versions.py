@@ -19,6 +19,7 @@ class Host:
     function_events: list[str]
     free_slots: dict[str, tuple[int, ...]]  # in a fresh process: D dict, T type, F function, C code, X context
     type_event_before_write: bool  # for ordinary attributes
+    references_in_class: int  # to a class attribute that nobody else has, while the callback is told that it goes
     type_events_of_a_class: int | None  # then silence for ever; None: no limit
     type_event_for_name_and_metaclass: bool  # on 3.13+ nothing reports __name__=, __qualname__= and C.__class__=
     type_event_at_dealloc: bool  # beside the one for clearing it
@@ -88,6 +89,7 @@ CPYTHON_3_12 = Host(
     function_events=FIVE_FUNCTION_EVENTS,
     free_slots=dict.fromkeys("DTFC", ALL_SLOTS),
     type_event_before_write=False,
+    references_in_class=1,
     type_events_of_a_class=None,
     type_event_for_name_and_metaclass=True,
     type_event_at_dealloc=False,
@@ -128,6 +130,7 @@ CPYTHON_3_13 = replace(
     CPYTHON_3_12,
     free_slots=dict.fromkeys("DTFC", ALL_SLOTS) | {"D": ALL_SLOTS[2:]},
     type_event_before_write=True,
+    references_in_class=2,
     type_events_of_a_class=1000,
     type_event_for_name_and_metaclass=False,
     failed_delete_sends_type_event=True,

@@ -22,6 +22,7 @@ class Entry(NamedTuple):
     code: types.CodeType
     offset: int
     line: int
+    references: int  # to what is there during the callback
 
     def short(self):
         """(event, key, new value, what is there during the callback); without what such an event never has."""

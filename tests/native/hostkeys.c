@@ -9,7 +9,9 @@ _Static_assert(sizeof(Py_ssize_t) == 8 && offsetof(PyDictKeysObject, dk_log2_siz
                    offsetof(PyDictKeysObject, dk_usable) == 16 && offsetof(PyDictKeysObject, dk_nentries) == 24 &&
                    offsetof(PyDictKeysObject, dk_indices) == 32 && DICT_KEYS_GENERAL == 0 &&
                    sizeof(PyDictKeyEntry) == 24 && offsetof(PyDictKeyEntry, me_hash) == 0 &&
-                   offsetof(PyDictKeyEntry, me_key) == 8,
+                   offsetof(PyDictKeyEntry, me_key) == 8 && offsetof(PyDictKeyEntry, me_value) == 16 &&
+                   sizeof(PyDictUnicodeEntry) == 16 && offsetof(PyDictUnicodeEntry, me_key) == 0 &&
+                   offsetof(PyDictUnicodeEntry, me_value) == 8 && DKIX_EMPTY == -1 && DKIX_DUMMY < -1,
                "the table of a dict is as stored_keys.c says");
 
 /* stored(dict): [(hash, key), ...], or None if its table has exact strs only. */

@@ -17,6 +17,7 @@ typedef struct Entry {
     PyObject *before; /* owned or NULL; what is there while the callback runs */
     Py_ssize_t used;  /* dicts: number of keys while the callback runs */
     unsigned moved;   /* bit i: the MRO of the i-th kept type is another one */
+    Py_ssize_t references; /* to what is there while the callback runs: the log's own come after; 0: nothing is there */
     PyObject *code;   /* owned or NULL: of the running frame */
     int offset;       /* bytes into that code, -1 without one */
 } Entry;
@@ -41,7 +42,8 @@ static struct _PyInterpreterFrame *current_frame(void)
 
 /* --- the callbacks ---------------------------------------------------------------------------------------------- */
 
-static void log_event(char kind, int event, void *object, PyObject *key, PyObject *value, PyObject *before)
+static void log_references(char kind, int event, void *object, PyObject *key, PyObject *value, PyObject *before,
+                           Py_ssize_t references)
 {
     if (is_finalizing())
         late[(int)kind]++;
@@ -52,7 +54,8 @@ static void log_event(char kind, int event, void *object, PyObject *key, PyObjec
         return;
     }
     Entry *entry = &entries[n_entries++];
-    *entry = (Entry){kind, event, object, Py_XNewRef(key), Py_XNewRef(value), Py_XNewRef(before), .offset = -1};
+    *entry = (Entry){kind, event, object, Py_XNewRef(key), Py_XNewRef(value), Py_XNewRef(before),
+                     .references = references, .offset = -1};
     if (kind == 'D')
         entry->used = ((PyDictObject *)object)->ma_used;
     for (int i = 0; i < n_kept; i++)
@@ -63,6 +66,11 @@ static void log_event(char kind, int event, void *object, PyObject *key, PyObjec
         if (PyCode_Check(entry->code))
             entry->offset = PyUnstable_InterpreterFrame_GetLasti(frame);
     }
+}
+
+static void log_event(char kind, int event, void *object, PyObject *key, PyObject *value, PyObject *before)
+{
+    log_references(kind, event, object, key, value, before, before == NULL ? 0 : Py_REFCNT(before));
 }
 
 /* Of keys whose comparison runs no Python: str, its plain subclasses, int. */
@@ -78,7 +86,9 @@ static PyObject *peek(PyObject *dict, PyObject *key)
 static int on_dict(PyDict_WatchEvent event, PyObject *dict, PyObject *key, PyObject *value)
 {
     bool has_key = event == PyDict_EVENT_ADDED || event == PyDict_EVENT_MODIFIED || event == PyDict_EVENT_DELETED;
-    log_event('D', event, dict, key, value, has_key && recording ? peek(dict, key) : NULL);
+    PyObject *before = has_key && recording ? peek(dict, key) : NULL;
+    PyObject *counted = has_key || !recording ? before : peek(dict, probe); /* not kept: the dict may be dying */
+    log_references('D', event, dict, key, value, before, counted == NULL ? 0 : Py_REFCNT(counted));
     return 0;
 }
 
@@ -239,9 +249,9 @@ static PyObject *take(PyObject *self, PyObject *unused)
         Entry *entry = &entries[i];
         bool has_code = entry->offset >= 0;
         int line = has_code ? PyCode_Addr2Line((PyCodeObject *)entry->code, entry->offset) : -1;
-        PyObject *tuple = Py_BuildValue("CsKOOOnIOii", entry->kind, event_name(entry), (unsigned long long)entry->object,
+        PyObject *tuple = Py_BuildValue("CsKOOOnIOiin", entry->kind, event_name(entry), (unsigned long long)entry->object,
                                         OR_NULL(entry->key), OR_NULL(entry->value), OR_NULL(entry->before), entry->used,
-                                        entry->moved, OR_NULL(entry->code), entry->offset, line);
+                                        entry->moved, OR_NULL(entry->code), entry->offset, line, entry->references);
         if (tuple == NULL)
             Py_CLEAR(list);
         else

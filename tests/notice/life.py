@@ -25,18 +25,19 @@ class Life(list):
     def hear(self, event, function, attribute, new_value):
         if not self.is_own(function):
             return
+        name = function.qualname if type(function) is DestroyedFunction else function.__qualname__
         if event is FunctionEvent.MODIFIED:
-            self.append((event.name, function.__qualname__, attribute.name, new_value))
+            self.append((event.name, name, attribute.name, new_value))
             return
         assert (attribute, new_value) == (FunctionAttribute.NOT_APPLICABLE, None)
-        self.append((event.name, function.qualname if type(function) is DestroyedFunction else function.__qualname__))
+        self.append((event.name, name))
 
     def whole(self, event, function, attribute, new_value):
         if self.is_own(function):
             self.append((event, function, attribute, new_value))
 
     def told(self):
-        """Everything up to now, with what drains cause: functions that only the queue kept."""
+        """Everything up to now, with what drains cause."""
         while depwatch.drain():
             pass
         entries = list(self)

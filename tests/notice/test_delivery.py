@@ -33,6 +33,8 @@ def test_the_death_of_an_object_ends_its_listeners_though_the_queue_is_full(log)
     crowd, spaces = namespace(Z=0), [namespace(X=1)]
     full = depwatch.subscribe(lambda event: None, crowd, "Z")
     subscription = depwatch.subscribe(log.event, spaces[0], "X")
+    gc.collect()  # what earlier tests left
+    depwatch.drain()
     before = depwatch.stats()
     store_at_once(crowd, "Z", *range(9000))
     spaces.clear()

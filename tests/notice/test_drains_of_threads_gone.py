@@ -96,7 +96,9 @@ own, zed = commit(names, "X"), commit(names, "Z")
 subscription = depwatch.subscribe(event, names, "Z")
 
 def drains():
+    value = names["X"]
     del names["X"]
+    del value  # now depwatch alone has it, until a drain
     names["Z"] = 2
     depwatch.drain()
 """

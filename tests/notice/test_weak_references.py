@@ -85,3 +85,18 @@ def test_a_refused_look_up_keeps_no_dict():
     depwatch.drain()
     gc.collect()
     assert gone() is None
+
+
+def test_our_callback_does_nothing_when_the_program_calls_it():
+    value = Value()
+    globals_, owner = namespace(X=value), type("Owner", (), {"x": 1})
+    handles = [freeze(globals_, "X").commit(), freeze_attribute(owner, "x").commit()]
+    globals_["X"] = 1
+    depwatch.drain()
+    for ours in (weakref.getweakrefs(value)[-1], weakref.getweakrefs(owner)[-1]):
+        for argument in (None, weakref.ref(Value), weakref.ref(owner)):
+            ours.__callback__(argument)
+    depwatch.drain()
+    depwatch._core.check_index()
+    globals_["X"] = value
+    assert [handle.valid for handle in handles] == [True, True]

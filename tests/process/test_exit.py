@@ -12,7 +12,8 @@ PROGRAMS = Path(__file__).with_name("programs")
 def test_finalizers_at_exit_still_run_once_and_everything_goes_quietly():
     printed = python(PROGRAMS / "finalizers.py")
     destroyed = ("attribute", "default", "global", "replaced")
-    assert sorted(printed.splitlines()) == [f"destroyed {name}" for name in destroyed]
+    told = "<Handle 0 'exit', retired>"  # by the drain at the end: what was replaced is gone
+    assert sorted(printed.splitlines()) == [told, *(f"destroyed {name}" for name in destroyed)]
 
 
 def test_changes_by_finalizers_during_exit_are_survived():

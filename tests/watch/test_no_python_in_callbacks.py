@@ -47,12 +47,16 @@ PYTHON_SYMBOLS = {
     "Py_IncRef": "takes a reference",
     "_Py_INCREF_IncRefTotal": "counts references on debug builds",
     "_Py_IncRefTotal_DO_NOT_USE_THIS": "counts references on debug builds",
+    "_Py_DECREF_DecRefTotal": "counts references on debug builds",
     "_Py_NegativeRefcount": "ends the process on debug builds",
     "PyType_GetFlags": "reads a field",
     "PyModule_GetDict": "reads a field",
     "PyModule_Type": "data",
     "PyInterpreterState_Get": "reads the interpreter of this thread",
+    "PyLazyImport_Type": "data",
     "PyType_HasFeature": "reads a field",
+    "PyUnstable_IsImmortal": "reads a field",
+    "PyType_SUPPORTS_WEAKREFS": "reads a field",
     "PyType_IsSubtype": "walks the MRO",
 }  # fmt: skip
 OTHER_SYMBOLS = {
@@ -61,6 +65,7 @@ OTHER_SYMBOLS = {
     "memcpy",
     "memmove",
     "strcmp",
+    "strncmp",
     "__assert_fail",
     "__stack_chk_fail",
     "_GLOBAL_OFFSET_TABLE_",
@@ -285,10 +290,11 @@ def test_type_attributes_allocate_nothing(counting, log):
     recorder.read_type_attr(Derived, "x")
     handle = log.commit(recorder)
     (mapping,) = (each for each in gc.get_referents(Base) if type(each) is dict and "x" in each)
+    somebody_has_it = [OLD]  # beside this module: CPython itself may have one while it stores, see references_of_last
     assert counting.store(mapping, "x", (NEW,)) == (0, 0)
     assert handle.broken == 1
     assert counting.store(mapping, "x", (OLD,)) == (0, 0)
-    assert (handle.valid, log.drained()) == (True, [])
+    assert (handle.valid, log.drained(), somebody_has_it) == (True, [], [OLD])
 
 
 @without_automatic_drain
@@ -335,6 +341,6 @@ def test_the_life_of_functions_is_queued_and_dropped_without_allocation(counting
     assert [told.count(each) for each in ("CREATED", "MODIFIED", "DESTROYED")] == [100, 200, 200]
     with Counted() as counted:
         assert live(many, 10_000) == (100 * alone[0], 0, 0)
-        # Beside what was modified and cleared: 1808 functions were not queued, and neither was their end.
-        assert counted("details_dropped") == {"details_dropped": 20_000 + 100 + 1808 + 1808}
+        # Each function dies before the next is made: the queue keeps none. It has room for 8192 of all that.
+        assert counted("details_dropped") == {"details_dropped": 2 * 10_000 + 20_000 + 100 - 8192}
     depwatch.set_lifecycle_callback(None)

@@ -486,6 +486,15 @@ def dead():
     return functions_dead()
 
 
+cdef extern from "tap/value.h":
+    bint shows_weakrefs_ "shows_weakrefs"(object)
+
+
+def shows_weakrefs(value):
+    """Whether a weak reference to the value would show: it is an array, or the like."""
+    return shows_weakrefs_(value)
+
+
 cdef extern from *:
     """
     static PyObject *interruption; /* owned or NULL: what a signal handler of the program raised in a callback of ours */

@@ -4,6 +4,8 @@ import struct
 import weakref
 from typing import Any, Final
 
+from . import _tap
+
 _LONG: Final = 64  # bytes of a value that is worth keeping as it is
 
 
@@ -11,7 +13,8 @@ class Recorded:
     """A value that was read, to be compared with a later one.
 
     Exact ints, floats, strings and bytes are compared by type and bits, as depwatch does; other values by identity:
-    through a weak reference or, where the type has none (list, dict, tuple, ...), by type and address.
+    through a weak reference or, where the type has none (list, dict, tuple, ...) or where it would show (an array, that
+    is not resized then), by type and address.
 
     An address alone can lie: the value may have died and another one of its type been put there. It does not for a
     facet that has held since it was recorded, because the place that was read owns the value. So only a change that
@@ -25,7 +28,7 @@ class Recorded:
         self._what: object = _bits(value)
         if self._what is None:
             try:
-                self._what = weakref.ref(value)
+                self._what = id(value) if _tap.shows_weakrefs(value) else weakref.ref(value)
             except TypeError:
                 self._what = id(value)
 

@@ -365,6 +365,7 @@ void on_object_event(void *data, const void *told)
 {
     Object *object = data;
     const depwatch_event *event = told;
+    facets_dropped_by = event->change == DEPWATCH_ADDED || event->change == DEPWATCH_CLONED ? NULL : object;
     if (event->change == DEPWATCH_DESTROYED) {
         die(object);
     } else if (event->key == NULL) {
@@ -378,6 +379,7 @@ void on_object_event(void *data, const void *told)
             touched = change_facets(&place->facets, object, event->change, event->new_value, NULL);
         write_event(object, touched == NULL ? &object->others : place, event->change, event->new_value, touched);
     }
+    facets_dropped_by = NULL;
 }
 
 /* The facets of this class, after its MRO was replaced. only_others: leaving out those that are as they were. */
@@ -437,7 +439,9 @@ void on_function_event(void *data, const void *told)
     Facet *touched = NULL;
     /* The dict of keyword defaults that changes in place stays the same object, and is not what it was. */
     PyObject *value = event->key == NULL && event->change == DEPWATCH_MODIFIED ? event->new_value : NULL;
+    facets_dropped_by = event->key == NULL ? part->object : NULL; /* else the dict of keyword defaults stays */
     if (place != NULL)
         touched = change_facets(&place->facets, part->object, DEPWATCH_MODIFIED, value, NULL);
+    facets_dropped_by = NULL;
     write_event(part->object, touched == NULL ? &part->object->others : place, event->change, value, touched);
 }

@@ -252,14 +252,47 @@ int32_t facet_number(Facet *facet)
     return facet->number_now;
 }
 
+const Object *facets_dropped_by;
+
+static bool is_in(PyObject *dict, const PyObject *value)
+{
+    Py_ssize_t position = 0;
+    PyObject *each;
+    while (PyDict_Next(dict, &position, NULL, &each))
+        if (each == value)
+            return true;
+    return false;
+}
+
+/* Whether the event drops the last reference to the value that the facet has, whose address may then come to mean another
+ * one. depwatch is told first, and keeps a value that handles wait for unless it dies; so two references, the container's
+ * and, to an attribute of a class, CPython's own, are the program's last. */
+static bool may_die(const Facet *facet)
+{
+    const Object *by = facets_dropped_by;
+    PyObject *value = (PyObject *)(uintptr_t)facet->now.bits;
+    if (by == NULL)
+        return false;
+    bool is_there = true;
+    if (by->kind == OBJECT_FUNCTION) {
+        const PyFunctionObject *function = (PyFunctionObject *)by->address;
+        is_there = value == function->func_code || value == function->func_defaults || value == function->func_kwdefaults;
+    } else {
+        is_there = is_in(by->address, value);
+    }
+    return !is_there || Py_REFCNT(value) <= 2;
+}
+
 /* Another value comes in its place. */
 static void leave_value(Facet *facet)
 {
     if (!facet->now.by_address || facet->number_now == UNNUMBERED)
         return;
-    for (uint32_t i = facet->n_known; i-- > 0;)
-        if (facet->known[i].number == facet->number_now && facet->known[i].weakref == NULL && !facet->known[i].relied_on)
+    for (uint32_t i = facet->n_known; i-- > 0;) {
+        const Known *known = &facet->known[i];
+        if (known->number == facet->number_now && known->weakref == NULL && (!known->relied_on || may_die(facet)))
             forget_known(facet, i);
+    }
 }
 
 bool facet_becomes(Facet *facet, PyObject *provider, PyObject *value)
@@ -297,7 +330,8 @@ int32_t facet_sees(Facet *facet, PyObject *value, bool relied_on)
     Known *known = find_known(facet, &facet->now);
     if (known == NULL || !known->identity.by_address)
         return number;
-    if (known->weakref == NULL && PyType_SUPPORTS_WEAKREFS(Py_TYPE(value))) {
+    bool is_array = shows_weakrefs(value); /* depwatch keeps none: nobody can wait for it */
+    if (known->weakref == NULL && !is_array && PyType_SUPPORTS_WEAKREFS(Py_TYPE(value))) {
         PyObject *weakref = PyWeakref_NewRef(value, NULL);
         if (weakref == NULL)
             PyErr_Clear();
@@ -308,7 +342,7 @@ int32_t facet_sees(Facet *facet, PyObject *value, bool relied_on)
             list_add(&tap.garbage, weakref);
     }
     if (known != NULL)
-        known->relied_on |= relied_on;
+        known->relied_on |= relied_on && !is_array;
     return number;
 }
 

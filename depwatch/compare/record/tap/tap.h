@@ -150,6 +150,7 @@ void function_depends(Function *function, Facet **facets, uint32_t n_facets, Obj
 void function_forget(Function *function);         /* it depends on nothing */
 
 /* What the facet is about to be: true if that is what it was. Runs no Python. */
+extern const Object *facets_dropped_by; /* whose event it is that takes values away; NULL: it takes none */
 bool facet_becomes(Facet *facet, PyObject *provider, PyObject *value);
 bool facet_becomes_nothing(Facet *facet, int32_t number); /* MISSING or UNKNOWN */
 int32_t facet_number(Facet *facet);                       /* of its value now */

@@ -6,6 +6,8 @@
 
 #include "tap.h"
 
+#include <string.h>
+
 #if PY_VERSION_HEX < 0x030e0000
 #define is_immortal(object) _Py_IsImmortal(object)
 #else
@@ -43,6 +45,18 @@ static inline Identity identity_of(PyObject *value)
         identity.by_address = !is_immortal(value);
     }
     return identity;
+}
+
+/* Arrays and tensors refuse to be resized, or swapped, with a weak reference to them: as depwatch, no more is kept of these. */
+static inline bool shows_weakrefs(PyObject *value)
+{
+    PyTypeObject *type = Py_TYPE(value);
+    if (type->tp_as_buffer != NULL && type->tp_as_buffer->bf_getbuffer != NULL)
+        return true;
+    for (; type != NULL; type = type->tp_base)
+        if (strncmp(type->tp_name, "torch._C.", 9) == 0)
+            return true;
+    return false;
 }
 
 static inline bool identities_are_same(const Identity *a, const Identity *b)
