@@ -93,14 +93,16 @@ int update_reference(uint32_t id, Garbage *garbage)
 int let_go_of_lonely(Garbage *garbage)
 {
     PyObject *owned[64];
-    for (uint32_t n = 8, most = 8; n == most; most = 64) { /* mostly there is none: that needs no memory */
-        if (garbage_reserve(garbage, most) < 0) {
+    uint32_t room = 8; /* mostly there is none, which needs no memory */
+    while (room != 0) {
+        if (garbage_reserve(garbage, room) < 0) {
             service.unfinished = true;
             return -1;
         }
-        n = kept_take_lonely(owned, most);
+        uint32_t n = kept_take_lonely(owned, room);
         for (uint32_t i = 0; i < n; i++)
             let_go(garbage, owned[i]);
+        room = n == room ? 64 : 0;
     }
     return 0;
 }

@@ -70,6 +70,22 @@ def a_value_without_weak_references_is_waited_for(stage):
 
 
 @scenario
+def many_values_are_lost_at_once(stage):
+    names = [f"NAME{number}" for number in range(150)]
+    globals_ = namespace(**{name: [name] for name in names})
+    kept = list(globals_.values())
+    for name in names[:100]:
+        stage.commit(freeze(globals_, name, name=name), lambda: False)
+    globals_.update(dict.fromkeys(names))
+    yield depwatch.drain
+    kept.clear()
+    globals_["X"] = 1
+    stage.commit(freeze(globals_, "X", name="X"), lambda: globals_["X"] == 1)
+    globals_["X"] = 2
+    yield depwatch.drain
+
+
+@scenario
 def many_facets_break_at_once(stage):
     names = [f"NAME{number}" for number in range(150)]
     globals_ = namespace(**dict.fromkeys(names, 1))
