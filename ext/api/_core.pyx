@@ -124,7 +124,6 @@ def shut_down():
             drain_now()  # what the first could not tell
     finally:  # what memory is too short for is not delivered any more
         service_shut_down(&garbage)
-        garbage_drop(&garbage)
         end_entries()
         first, first_notice, last_notice = first_notice, None, None
         drop_chain(first)
@@ -134,7 +133,8 @@ def shut_down():
                 holders[i] = None
         for j in range(notes.mask + 1):
             if notes.slots[j].address != NULL:
-                discard(<FacetNotes>notes.slots[j].item)  # which lets its listeners go
+                (<FacetNotes>notes.slots[j].item).end()
+        garbage_drop(&garbage)
         drop_discarded()
 
 

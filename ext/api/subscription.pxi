@@ -11,11 +11,17 @@ cdef class FacetNotes(Discardable):
 
     cdef list subscriptions       # the first n, in the order in which they came, then None
     cdef Py_ssize_t n
-    cdef list ended               # what they were when the object died: let go when no state is in the making any more
+    cdef list ended               # what they were: let go when no state is in the making any more
     cdef str broke                # the change that broke it last, in words: no value is kept alive for it
 
     cdef int let_go(self) noexcept:
         self.ended = None
+        return 0
+
+    cdef int end(self) noexcept:
+        """Nobody listens any more."""
+        self.ended, self.subscriptions, self.n = self.subscriptions, None, 0
+        discard(self)
         return 0
 
     cdef int reserve(self) except -1:
@@ -81,9 +87,7 @@ cdef int facet_died(uint32_t facet) noexcept:
     if found is not None and found.n != 0:
         for i in range(found.n):
             (<Subscription>found.subscriptions[i]).leave(facet)
-        found.ended, found.subscriptions = found.subscriptions, None
-        found.n = 0
-        discard(found)
+        found.end()
     return 0
 
 

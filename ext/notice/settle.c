@@ -162,8 +162,10 @@ void service_shut_down(Garbage *garbage)
     let_go(garbage, drain_callable);
     drain_callable = NULL;
     let_go(garbage, hear_functions(NULL));
-    while (let_assignments_go(garbage) < 0)
+    while (let_assignments_go(garbage) < 0) {
+        PyErr_Clear();
         garbage_make_room(garbage, 2);
+    }
     details_drop(garbage);
     for (uint32_t id = 0; id < facet_pool.used; id++) {
         garbage_make_room(garbage, 1);

@@ -18,7 +18,7 @@ typedef struct LookedAt {
     uint32_t n, capacity;
 } LookedAt;
 
-/* Tells what happened, in that order, through notice_makers. Values that are let go go to garbage:
+/* Tells what happened, in that order, through notice_makers. What is let go goes to garbage:
  * dropping it may run destructors. Every facet that was looked at is added to looked_at and stays until settle_end. -1 with
  * an exception set: what is left comes next time. */
 int settle(Garbage *garbage, LookedAt *looked_at);

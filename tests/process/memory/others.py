@@ -6,10 +6,12 @@ A pattern is of a whole site: see sites.Site.
 import re
 
 REASONS = {
-    r".*: PyErr_(SetString|Format|SetObject|WarnEx|WarnFormat) #\d+": "makes another exception than MemoryError: one that is "
-    "tested elsewhere, or Cython's of an index or a type, which our code never gets to",
-    r"(__Pyx_|__pyx__|__pyx_Common|__pyx_pymod_|__Pyx__)\w*: \w+ #\d+": "Cython's own helper: a way that our code never takes",
-    r".*: PyObject_Format #\d+": "Cython's way for a value in an f-string that is no exact str and no exact int: ours are",
+    r".*: PyErr_(SetString|Format|SetObject|WarnEx|WarnFormat) #\d+": (
+        "makes another exception than MemoryError: one that is tested elsewhere, or Cython's of an index or a type, "
+        "which our code never gets to"
+    ),
+    r"(__Pyx_|__pyx__|__pyx_Common|__pyx_pymod_)\w*: \w+ #\d+": "Cython's own helper: a way that our code never takes",
+    r".*: PyObject_Format #\d+": "for a value in an f-string that is no exact str and no exact int: ours are",
     r"call_entry: PyObject_Vectorcall #0": "calls what the program gave",
     r"facet_list_set: malloc #0": "for one handle that relies on more than 100,000 facets",
     r"graph_(reserve|remove|union): \w+ #0": "a whole graph at once, for benchmarks and tests; depwatch makes none",
@@ -18,8 +20,10 @@ REASONS = {
 
 # Faults of others when an allocation fails there.
 FAULTS = {
-    "__Pyx_PyDict_SetDefault: PyDict_SetDefaultRef #0": "CPython 3.13.0's PyDict_SetDefaultRef counts an item that it had "
-    "no memory to insert, and crashes when that dict grows: here when the first module that Cython made is imported",
+    "__Pyx_PyDict_SetDefault: PyDict_SetDefaultRef #0": (
+        "CPython 3.13.0's PyDict_SetDefaultRef counts an item that it had no memory to insert, and crashes when that "
+        "dict grows: here when the first module that Cython made is imported"
+    ),
 }
 
 

@@ -19,9 +19,9 @@ PYTHON_NULL, PYTHON_MINUS_ONE, C_NULL, C_MINUS_ONE = range(4)
 FAILS = {
     PYTHON_NULL: """
         PyBytes_FromString PyBytes_FromStringAndSize PyCMethod_New PyCapsule_New PyCode_NewEmpty PyDict_Copy PyDict_Keys
-        PyDict_New PyErr_Format PyErr_NewException PyErr_SetObject PyErr_SetString PyEval_GetBuiltins PyFloat_FromDouble PyFrame_New PyFunction_New
-        PyImport_AddModuleRef
-        PyImport_GetModule PyImport_ImportModule PyImport_ImportModuleLevelObject PyList_AsTuple PyList_New
+        PyDict_New PyErr_Format PyErr_NewException PyErr_SetObject PyErr_SetString PyEval_GetBuiltins PyFloat_FromDouble
+        PyFrame_New PyFunction_New PyImport_AddModuleRef PyImport_GetModule PyImport_ImportModule
+        PyImport_ImportModuleLevelObject PyList_AsTuple PyList_New
         PyLong_FromLong PyLong_FromLongLong PyLong_FromSize_t PyLong_FromSsize_t PyLong_FromUnsignedLong
         PyLong_FromUnsignedLongLong PyLong_FromVoidPtr PyMem_Calloc PyMem_Malloc PyMem_Realloc PyMethod_New
         PyModule_New PyModule_NewObject PyNumber_Add PyNumber_InPlaceAdd PyNumber_InPlaceMultiply PyNumber_Long
