@@ -52,6 +52,16 @@ def a_guard_cell_is_made(stage):
 
 
 @scenario
+def a_guard_cell_of_a_number_is_made(stage):
+    globals_ = namespace(X=1)
+    recorder = depwatch.Recorder("guard")
+    cell = yield lambda: recorder.guard_cell(seen_in(globals_), "X")
+    stage.commit(recorder)
+    globals_["X"] = 2
+    assert (cell.holds, cell.value) == (False, 1)
+
+
+@scenario
 def a_jump_label_is_made(stage):
     globals_ = namespace(X=stage.value())
     address = stage.c.emit(False)
