@@ -52,10 +52,10 @@ static void weaken_reference(uint32_t id, Garbage *garbage)
 void give_up_waiting(uint32_t id, Garbage *garbage)
 {
     Facet *facet = facet_at(id);
-    uint8_t cause = facet->cause; /* an event retired them already: the drain tells of that */
+    uint8_t cause = facet->cause;
     facet_retires(id, facet->dead ? CAUSE_DIED : CAUSE_LOST);
-    if (cause != CAUSE_NONE)
-        facet->cause = cause;
+    if (cause != CAUSE_NONE && cause != CAUSE_UNSTABLE)
+        facet->cause = cause; /* an event has retired them all before */
     let_go(garbage, facet_forget(facet));
 }
 

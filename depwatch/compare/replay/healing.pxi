@@ -242,15 +242,9 @@ cdef void let_go(Engine e, uint32_t f, uint32_t serial) noexcept nogil:
 cdef void value_lost(Engine e, uint32_t f) noexcept nogil:
     """What the handle waits for can never come back, so it waits no more."""
     cdef Function* function = &e.functions[f]
-    if function.state != COLD:
-        return
-    if not function.retired:
+    if function.state == COLD and not function.retired:
         function.retired = True
         function.made += 1  # its edges are purged
-    elif function.bereft and not function.told:
-        # The value that died is an object that the handle relied on, too; but first another one was put in its place.
-        function.bereft, function.told, function.cold = False, True, 0
-        e.counts.dropped += 1
 
 
 cdef void bereave(Engine e, uint32_t f, uint32_t facet, uint32_t o) noexcept nogil:

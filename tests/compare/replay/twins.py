@@ -231,14 +231,9 @@ class Healing(Model):
         self.drain()
 
     def value_lost(self, function: Function) -> None:
-        if function.state != COLD or not function.handle:
-            return
-        if not function.handle.retired:
+        if function.state == COLD and function.handle and not function.handle.retired:
             function.handle.retired = True
             function.handle.loads |= function.handle.facets  # purged
-        elif function.bereft and not function.told:
-            function.bereft, function.told, function.cold = False, True, 0  # first its value was replaced
-            self.counts["dropped"] += 1
 
     def object_gone(self, number: int) -> None:
         self.dead.add(number)
