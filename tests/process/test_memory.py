@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif(
 
 TRIALS = Path(__file__).parent / "memory" / "trials.py"
 QUICK = [
-    *("a_global_is_read", "one_is_committed", "a_guard_cell_is_made", "a_listener_subscribes"),
+    *("a_global_is_read", "an_attribute_of_a_class_is_read", "one_is_committed", "a_listener_subscribes"),
     *("a_global_breaks", "a_class_changes", "listeners_hear_events"),
 ]
 
