@@ -9,10 +9,12 @@
 #include "notice/look.h"
 #include "notice/references.h"
 
+/* Once a break: also of what changed in place, and has no other value. */
 static void count_break(uint32_t id)
 {
     Facet *facet = facet_at(id);
-    if (facet->holds || facet->counted || facet->dead || !facet_has_value(facet))
+    bool broke = facet->cause == CAUSE_CHANGED || (facet_has_value(facet) && !facet->holds);
+    if (!broke || facet->counted || facet->dead || !is_relied_on(facet))
         return;
     facet->counted = true;
     facet->breaks += facet->breaks != UINT16_MAX;

@@ -14,6 +14,11 @@ static bool has_guards(const Facet *facet)
     return false;
 }
 
+bool is_relied_on(const Facet *facet)
+{
+    return !dependents_empty(&facet->handles) || facet->readers != 0 || has_guards(facet);
+}
+
 bool is_lost(const Facet *facet)
 {
     PyObject *recorded = facet_recorded(facet);
@@ -53,10 +58,13 @@ void give_up_waiting(uint32_t id, Garbage *garbage)
 {
     Facet *facet = facet_at(id);
     uint8_t cause = facet->cause;
+    bool counted = facet->counted;
     facet_retires(id, facet->dead ? CAUSE_DIED : CAUSE_LOST);
-    if (cause != CAUSE_NONE && cause != CAUSE_UNSTABLE)
-        facet->cause = cause; /* an event has retired them all before */
     let_go(garbage, facet_forget(facet));
+    if (cause != CAUSE_NONE && cause != CAUSE_UNSTABLE) {
+        facet->cause = cause; /* an event has retired them all before */
+        facet->counted = counted;
+    }
 }
 
 /* Facets that are broken and have a reference to their old value: looked at again when one of those was let go. */
@@ -67,8 +75,7 @@ int update_reference(uint32_t id, Garbage *garbage)
     Facet *facet = facet_at(id);
     if (garbage_reserve(garbage, 2) < 0)
         return -1;
-    if (facet->recorded != NULL && dependents_empty(&facet->handles) && !has_guards(facet) &&
-        facet->readers == 0)
+    if (facet->recorded != NULL && !is_relied_on(facet))
         let_go(garbage, facet_forget(facet));
     if (facet->reference == REFERENCE_BORROWED && !lost_its_value(facet)) {
         dependents_remove(&waiting, id);

@@ -8,6 +8,8 @@
 #include "facet/facets.h"
 #include "notice/garbage.h"
 
+/* Whether a handle, a recorder or a guard waits for the value that is recorded. */
+bool is_relied_on(const Facet *facet);
 /* Nobody but depwatch has this value, so nobody can put it back; what dies unseen can come back as an equal one. */
 bool is_lost(const Facet *facet);
 /* Retires those that wait for the value, which goes to garbage: one item. */
