@@ -78,6 +78,7 @@ _core.set_up(
     changes=Change,
     function_events=FunctionEvent,
     function_attributes=FunctionAttribute,
+    off=os.environ.get("DEPWATCH") == "0",
 )
 _C_API = _core.c_api(native)  # for depwatch_import() of depwatch.h
 Sequence.register(Handles)

@@ -47,6 +47,7 @@ REASONS = {name: CAUSE_WORDS[cause].decode() for name, cause in CAUSES.items()} 
 RETIRED = BYTE_RETIRED
 cdef array.array IDS = array.array("I"), ADDRESSES = array.array("Q")
 
+cdef str SWITCHED_OFF = "depwatch is switched off (DEPWATCH=0 in the environment): nothing is watched"
 cdef object UNKNOWN, StaleError, ReleasedError  # these are set by set_up
 cdef type EventType, DestroyedFunctionType
 cdef dict CHANGES_BY_NUMBER, FUNCTION_EVENTS_BY_NUMBER, FUNCTION_ATTRIBUTES_BY_NUMBER
@@ -87,14 +88,16 @@ cdef extern from *:
 
 
 def set_up(unwatchable, unstable, stale, released, unknown, event, destroyed_function, changes, function_events,
-           function_attributes):
+           function_attributes, bint off):
     """Give the core the errors that it raises, the value that stands for "not told", and what listeners are told with:
-    two classes of tuples, and three enums."""
+    two classes of tuples, and three enums. off: nothing is watched, and no handle is ever valid."""
+    global switched_off
     global Unwatchable_error, Unstable_error, StaleError, ReleasedError, drain_callable, UNKNOWN, EventType
     global DestroyedFunctionType, CHANGES_BY_NUMBER, FUNCTION_EVENTS_BY_NUMBER, FUNCTION_ATTRIBUTES_BY_NUMBER
     for owned in (unwatchable, unstable, drain):
         Py_INCREF(owned)  # the first two for the life of the process: callbacks outlive every module
     Unwatchable_error, Unstable_error = <PyObject*>unwatchable, <PyObject*>unstable
+    switched_off = off
     StaleError, ReleasedError, UNKNOWN = stale, released, unknown
     EventType, DestroyedFunctionType = event, destroyed_function
     CHANGES_BY_NUMBER = {int(each): each for each in changes}
@@ -108,6 +111,11 @@ def set_up(unwatchable, unstable, stale, released, unknown, event, destroyed_fun
     stored_keys_learn()
     watch_call(&event_callbacks)
     service.pending = service_pending
+
+
+def is_switched_off():
+    """Whether DEPWATCH=0 was in the environment at import."""
+    return switched_off
 
 
 def shut_down():

@@ -6,7 +6,8 @@
 cdef class FacetReference(Ours):
     """A facet. It stays watched, and its number its own, as long as this object lives."""
 
-    cdef readonly uint32_t id  # NO_ID until facet() has found it
+    cdef readonly uint32_t id  # NO_ID until facet() has found it, and while depwatch is switched off
+    cdef tuple seen            # switched off: (owner, name, words, (value,) or ()); the facet was for one look
 
     def __cinit__(self):
         self.id = NO_ID
@@ -30,35 +31,61 @@ cdef class FacetReference(Ours):
     @property
     def owner(self):
         """The object, or None once it is dead."""
-        cdef PyObject* owner = object_at(facet_given(self).owner).address
+        cdef PyObject* owner
+        if self.seen is not None:
+            return self.seen[0]
+        owner = object_at(facet_given(self).owner).address
         return None if owner == NULL else <object>owner
 
     def value(self):
         """(value now,), looked up if it is not known; () if it is missing."""
-        cdef Facet* facet = facet_given(self)
+        cdef Facet* facet
+        if self.seen is not None:
+            return self.seen[3]
+        facet = facet_given(self)
         if not facet.known:
             facet_look(self.id)
         return () if facet.current == NULL else (<object>facet.current,)
 
+    cdef int look_once(self, owner, name) except -1:
+        """Nothing would tell if the owner died: so the facet goes in the same step, before anything else runs."""
+        cdef Facet* facet = facet_at(self.id)
+        value = (None,) if not facet_has_value(facet) else () if facet.current == NULL else (<object>facet.current,)
+        self.seen = (owner, name, words_of_facet(self.id), value)
+        facet.pins -= 1
+        facet_free_if_unused(self.id)
+        self.id = NO_ID
+        return 0
+
     def describe(self):
         """What of which object, in words."""
+        if self.seen is not None:
+            return self.seen[2]
         facet_given(self)
         return words_of_facet(self.id)
 
 
 cdef Facet* facet_given(FacetReference reference) except NULL:
+    if reference.seen is not None:
+        raise (<object>Unwatchable_error)(f"{reference.seen[2]}: {SWITCHED_OFF}")
     if reference.id == NO_ID:
         raise TypeError("a FacetReference that was made by hand: facet() makes them")
     return facet_at(reference.id)
 
 
-cdef object facet_name(uint32_t facet):
-    cdef PyObject* name = facet_at(facet).name
+cdef object facet_name(FacetReference reference):
+    cdef PyObject* name
+    if reference.seen is not None:
+        return reference.seen[1]
+    name = facet_at(reference.id).name
     return None if name == NULL else <object>name
 
 
-cdef Cell* cell_of(FacetReference reference, CellKind kind) except NULL:
-    """A cell of the facet, with one user more. A guard cell is of the value that is recorded now. Raises Unwatchable."""
+cdef Cell* cell_of(FacetReference reference, CellKind kind) except? NULL:
+    """A cell of the facet, with one user more. A guard cell is of the value that is recorded now. Switched off: a cell of no
+    facet; NULL if the value does not fit. Raises Unwatchable."""
+    if reference.seen is not None:
+        return cell_of_nothing(kind, <PyObject*>reference.seen[3][0]) if reference.seen[3] else NULL
     if not facet_given(reference).known:
         facet_look(reference.id)
     refuse_lazy_import(reference.id)
@@ -71,6 +98,8 @@ def facet(str kind, owner, str name=None, fallback=None):
     reference = <FacetReference>FacetReference.__new__(FacetReference)
     reference.id = facet_get(KINDS_BY_NAME[kind], <PyObject*>owner, NULL if fallback is None else <PyObject*>fallback,
                              NULL if name is None else <PyObject*>name)
+    if switched_off:
+        reference.look_once(owner, name)
     return reference
 
 
@@ -167,6 +196,9 @@ cdef class Assumptions(Ours):
         cdef uint32_t generation = 0
         cdef uint64_t generations
         cdef PyObject* value
+        if reference.seen is not None:
+            self.open_and_settled()
+            return reference.seen[3]
         facet_given(reference)
         self.open_and_settled()
         generations = service.generations  # reading can run Python, and that can read here too
@@ -190,7 +222,8 @@ cdef class Assumptions(Ours):
 
     def forget(self, FacetReference reference):
         """Take back the last assumption about this facet; not simply the last one, as a drain may have come between."""
-        facet_given(reference)
+        if reference.seen is None:
+            facet_given(reference)
         self.take_back(reference.id)
 
     cdef int take_back(self, uint32_t facet) noexcept:
@@ -211,9 +244,9 @@ cdef class Assumptions(Ours):
         cell = <ValueCell>ValueCell.__new__(ValueCell)
         cell.cell = cell_of(reference, CELL_KINDS[kind])  # a look can run Python
         self.check_open()  # cell goes again
-        if not cell.cell.guard:
+        if cell.cell == NULL or not (cell.cell.guard or switched_off):
             return None
-        cell.given_name = facet_name(reference.id)
+        cell.given_name = facet_name(reference)
         self.cells.append(cell)
         return cell
 
@@ -239,7 +272,7 @@ cdef class Assumptions(Ours):
             return None
         try:
             made.cell = cell_of(reference, CELL_GUARD)
-            made.given_name = facet_name(reference.id)
+            made.given_name = facet_name(reference)
             if type(made) is JumpLabel:
                 (<JumpLabel>made).patch(address, target)
             made.assume(value[0])

@@ -128,6 +128,7 @@ cdef extern from "action/cells.h":
         uint8_t kind
         uint32_t facet
     Cell* cell_use(uint32_t, CellKind) except NULL
+    Cell* cell_of_nothing(CellKind, PyObject*) except? NULL
     void cell_release(Cell*)
 
 cdef extern from "facet/facets.h":
@@ -225,6 +226,9 @@ cdef extern from "watch/watch.h":
     int watch_functions() except -1
     unsigned watch_slots_taken() noexcept
 
+cdef extern from "watch/switch.h":
+    bint switched_off
+
 cdef extern from "notice/details.h":
     PyObject* hear_functions(PyObject* hearer) noexcept
 
@@ -253,6 +257,7 @@ cdef extern from "notice/settle.h":
 
 cdef extern from "facet/facets.h":
     bint facet_has_value(const Facet*) noexcept
+    bint facet_free_if_unused(uint32_t) noexcept
     PyObject* facet_recorded(const Facet*) noexcept
 
 cdef extern from "facet/kept.h":

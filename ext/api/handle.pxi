@@ -99,7 +99,7 @@ cdef class Handle(Holder):
     @property
     def reason(self):
         """Why it was retired, or None."""
-        return self.why_retired
+        return SWITCHED_OFF if switched_off and self.why_retired is None else self.why_retired
 
     @property
     def artifact(self):

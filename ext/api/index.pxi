@@ -143,7 +143,7 @@ def explanation(Handle handle not None):
             if facet.recorded != NULL and not facet.holds:
                 known = notes_of(facets[i])
                 broken.append((words_of_facet(facets[i]), None if known is None else known.broke))
-        return handle_byte(number)[0], handle.why_retired, ends[1], broken
+        return handle_byte(number)[0], handle.reason, ends[1], broken
     finally:
         free(facets)
 

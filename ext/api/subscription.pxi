@@ -140,6 +140,8 @@ cdef class Subscription(Ours):
 def subscribe_to(listener, list facets):
     """Call listener(event) in the drain for every event of these facets, from now on."""
     cdef list once = []
+    if switched_off:
+        facets = []
     for reference in facets:
         if not any_same(once, reference):
             once.append(reference)

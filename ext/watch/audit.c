@@ -3,6 +3,7 @@
 #include <stdbool.h>
 
 #include "watch/errors.h"
+#include "watch/switch.h"
 #include "watch/text.h"
 #include "watch/watch.h"
 
@@ -59,7 +60,7 @@ static int add_hook(void)
 int audit_assignments(const char *what)
 {
     static bool answers;
-    if (answers)
+    if (answers || switched_off)
         return 0;
     int heard = add_hook();
     if (heard == 1)
