@@ -65,7 +65,7 @@ for value in (1.5, 2.5, 1.5):
 recorder = depwatch.Recorder("many")
 handles = recorder.commit_many(array("Q", [0, 0, 0]), array("I"))
 assert [handles[i].valid for i in range(2)] == [False, False]
-assert depwatch.invalidate([price, Shape, globals()], "by hand") == set()
+assert not depwatch.invalidate([price, Shape, globals()], "by hand")
 subscription = depwatch.subscribe(hear, globals(), "RATE")
 depwatch.set_lifecycle_callback(hear)
 RATE = 3.5
