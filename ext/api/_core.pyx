@@ -186,7 +186,7 @@ def counters():
         "dependencies": dependency_count, "events": service.events, "breaks": service.breaks,
         "restores": service.restores, "conservative_breaks": service.conservative,
         "needless_breaks": service.needless, "details_queued": queue.taken + queue.count, "details_dropped": queue.dropped,
-        "errors_not_reported": errors_not_reported, "dict_slots": taken & 1, "type_slots": taken >> 1 & 1, "function_slots": taken >> 2 & 1,
+        "identity_breaks": service.identity_breaks, "errors_not_reported": errors_not_reported, "dict_slots": taken & 1, "type_slots": taken >> 1 & 1, "function_slots": taken >> 2 & 1,
         "code_slots": taken >> 3 & 1,
     }
 

@@ -114,6 +114,7 @@ cdef class Assumptions(Ours):
     cdef uint32_t capacity
     cdef uint64_t generations    # of the service, before the earliest read
     cdef unsigned unstable_after # breaks
+    cdef bint identity           # an equal value is another one
     cdef bint begun              # by __init__
     cdef bint closed
     cdef str given_name
@@ -124,13 +125,13 @@ cdef class Assumptions(Ours):
         self.cells = []
         self.given_name = "?"
 
-    def begin(self, str name, unsigned unstable_after):
+    def begin(self, str name, unsigned unstable_after, bint identity):
         """Once, by __init__."""
         if self.begun:
             raise TypeError(f"recorder {self.given_name!r} was initialised before: make a new one")
         self.begun = True
         self.given_name = name
-        self.unstable_after = unstable_after
+        self.unstable_after, self.identity = unstable_after, identity
         self.closed = False
 
     def __dealloc__(self):
@@ -202,7 +203,7 @@ cdef class Assumptions(Ours):
         facet_given(reference)
         self.open_and_settled()
         generations = service.generations  # reading can run Python, and that can read here too
-        value = facet_read(reference.id, self.unstable_after, &generation)
+        value = facet_read(reference.id, self.unstable_after, self.identity, &generation)
         if value == NULL:
             return ()
         try:

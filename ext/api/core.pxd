@@ -161,7 +161,7 @@ cdef extern from "api/read.h":
     # NO_ID: an exception is set
     uint32_t facet_get(FacetKind, PyObject* owner, PyObject* fallback, PyObject* name) except? 0x7fffffff
     int refuse_lazy_import(uint32_t) except -1
-    PyObject* facet_read(uint32_t, unsigned unstable_after, uint32_t* generation) except? NULL
+    PyObject* facet_read(uint32_t, unsigned unstable_after, bint identity, uint32_t* generation) except? NULL
 
 cdef extern from "api/commit.h":
     ctypedef struct Assumption:
@@ -185,7 +185,7 @@ cdef extern from "facet/service.h":
         bint shutting_down
         int (*pending)(void*) noexcept
         PyObject* hearer
-        uint64_t generations, events, breaks, restores, conservative, needless
+        uint64_t generations, events, breaks, restores, conservative, needless, identity_breaks
     Service service
     void service_schedule() noexcept
 
@@ -258,6 +258,7 @@ cdef extern from "notice/settle.h":
 cdef extern from "facet/facets.h":
     bint facet_has_value(const Facet*) noexcept
     bint facet_free_if_unused(uint32_t) noexcept
+    void facet_touch_if_idle(uint32_t) noexcept
     PyObject* facet_recorded(const Facet*) noexcept
 
 cdef extern from "facet/kept.h":

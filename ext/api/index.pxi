@@ -142,10 +142,22 @@ def explanation(Handle handle not None):
             facet = facet_at(facets[i])
             if facet.recorded != NULL and not facet.holds:
                 known = notes_of(facets[i])
-                broken.append((words_of_facet(facets[i]), None if known is None else known.broke))
+                broken.append((words_of_facet(facets[i]), None if known is None else known.last_break()))
         return handle_byte(number)[0], handle.reason, ends[1], broken
     finally:
         free(facets)
+
+
+def forget_breaks(owner, str name=None):
+    """Forget how often the facets of this object broke; of this key, attribute or part, if a name is given. Raises Unwatchable."""
+    cdef array.array facets = array.clone(IDS, 0, False)
+    cdef Facet* facet
+    concerned(owner, name, facets)
+    for i in range(len(facets)):
+        facet = facet_at(facets.data.as_uints[i])
+        if name is None or facet.kind != FACET_ANY:
+            facet.breaks = 0
+            facet_touch_if_idle(facets.data.as_uints[i])
 
 
 def check_index():

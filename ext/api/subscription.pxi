@@ -12,7 +12,8 @@ cdef class FacetNotes(Discardable):
     cdef list subscriptions       # the first n, in the order in which they came, then None
     cdef Py_ssize_t n
     cdef list ended               # what they were: let go when no state is in the making any more
-    cdef str broke                # the change that broke it last, in words: no value is kept alive for it
+    cdef str broke, broke_before  # the last two changes that broke it, in words: no value is kept alive for them
+    cdef uint32_t repeats         # how often in a row one of these was the last one again
 
     cdef int let_go(self) noexcept:
         self.ended = None
@@ -23,6 +24,15 @@ cdef class FacetNotes(Discardable):
         self.ended, self.subscriptions, self.n = self.subscriptions, None, 0
         discard(self)
         return 0
+
+    cdef int breaks_by(self, str change) noexcept:
+        self.repeats = self.repeats + 1 if change == self.broke or change == self.broke_before else 0
+        self.broke_before, self.broke = self.broke, change
+        return 0
+
+    cdef str last_break(self):
+        """In words; None: its details were dropped."""
+        return self.broke if self.broke is None or self.repeats < 2 else f"{self.broke}; it goes to and fro"
 
     cdef int reserve(self) except -1:
         """For one subscription more."""

@@ -63,7 +63,7 @@ cdef int make_state(uint32_t handle, HandleState state, uint32_t facet, Cause ca
         return 0
     if state == HANDLE_GONE:  # its callback is called when it is purged, like that of one which was retired by hand
         known = notes_of(facet)
-        broke = None if known is None else known.broke
+        broke = None if known is None else known.last_break()
         return holder.give_reason(handle, words_of_cause(facet, cause, NULL if broke is None else <PyObject*>broke))
     callback = holder.on_resume if state == HANDLE_VALID else holder.on_invalidate
     return 0 if callback is None else enter_notice(holder.handle_of(handle), callback, None, state)
@@ -114,8 +114,8 @@ cdef int make_detail(const Detail* detail, PyObject* old_value, PyObject* new_va
             known = make_notes(detail.facet)
         has_value = facet_has_value(facet_at(detail.facet)) and detail.change == CHANGE_MODIFIED
         before, after = words_of(old_value, has_value), words_of(new_value, has_value)
-        known.broke = words_of_change(<Change>detail.change, NULL if before is None else <PyObject*>before,
-                                      NULL if after is None else <PyObject*>after, filename, line)
+        known.breaks_by(words_of_change(<Change>detail.change, NULL if before is None else <PyObject*>before,
+                                        NULL if after is None else <PyObject*>after, filename, line))
     if known is None or known.n == 0:
         return 0
     event = tuple_of(EventType, (
