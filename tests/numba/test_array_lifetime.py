@@ -26,8 +26,8 @@ def test_an_array_is_resized_although_it_was_stored_or_replaced(interest, refche
     space = namespace(BUFFER=array)
     kept = kept_by(space, interest)
     space["BUFFER"] = 1
-    if not refcheck or sys.version_info < (3, 14):  # NumPy counts references, of which 3.14 borrows some
-        array.resize(8, refcheck=refcheck)
+    refcheck = refcheck and sys.version_info < (3, 14)  # NumPy counts references, of which 3.14 borrows some
+    array.resize(8, refcheck=refcheck)
     depwatch.drain()
     assert weakref.getweakrefcount(array) == 0
     array.resize((16,), refcheck=False)

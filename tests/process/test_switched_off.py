@@ -28,6 +28,8 @@ def test_any_other_value_leaves_it_on(value):
 
 def test_switched_off_numba_is_plain_numba():
     program = """
+        import warnings
+        warnings.simplefilter("ignore", ResourceWarning)  # numba's, on debug builds
         import numba
         from depwatch.integrations.numba import njit, watch
         RATE = 2
