@@ -103,7 +103,7 @@ static inline PyObject *queue_keep(PyObject *value, bool *is_kept)
 }
 
 /* Called inside CPython's callback. Never with a value whose reference count is 0: a new reference would bring it back. */
-static inline Detail *queue_detail(uint32_t facet, uint32_t object, Change change, bool broke, PyObject *key,
+static ALWAYS_INLINE Detail *queue_detail(uint32_t facet, uint32_t object, Change change, bool broke, PyObject *key,
                                    PyObject *old_value, PyObject *new_value)
 {
     Detail *detail = queue_next();
