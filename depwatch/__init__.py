@@ -19,7 +19,7 @@ from depwatch import _core, native
 from depwatch._core import Entry, GuardCell, Handle, Handles, JumpLabel, Subscription, ValueCell, drain
 from depwatch.entry import install
 from depwatch.errors import DepwatchError, Released, Stale, Unstable, Unwatchable
-from depwatch.index import dependents, id_of, invalidate, stats
+from depwatch.index import dependents, forget_breaks, id_of, invalidate, stats
 from depwatch.lifecycle import (
     DestroyedFunction,
     FunctionAttribute,
@@ -56,6 +56,7 @@ __all__ = [
     "dependents",
     "drain",
     "explain",
+    "forget_breaks",
     "get_include",
     "get_lifecycle_callback",
     "id_of",
@@ -78,6 +79,7 @@ _core.set_up(
     changes=Change,
     function_events=FunctionEvent,
     function_attributes=FunctionAttribute,
+    off=os.environ.get("DEPWATCH") == "0",
 )
 _C_API = _core.c_api(native)  # for depwatch_import() of depwatch.h
 Sequence.register(Handles)

@@ -32,7 +32,8 @@ def install(function: types.FunctionType, optimized: Callable[..., Any], handle:
     Cost: a look-up and two loads a call, and on CPython 3.13+, for good, what specialised calls of the function saved:
     docs/install.md has the numbers. There is one entry for each function: ValueError if another one is installed whose
     handle is not retired. Raises Unwatchable where CPython would pass the entry by, on 3.13+ after a look at each
-    class of the process; Stale if the handle is retired, or is by that; Released; TypeError.
+    class of the process; Stale if the handle is retired, or is by that; Released; TypeError. With DEPWATCH=0 the
+    function is left as it is.
     """
     if not is_a(function, types.FunctionType):
         raise naming.refused(
@@ -44,6 +45,8 @@ def install(function: types.FunctionType, optimized: Callable[..., Any], handle:
         raise ValueError(f"optimized is {brief(function)} itself: every call would call itself again; pass other code")
     if type(handle) is not Handle:
         raise TypeError(f"{brief(handle)} is no Handle; Recorder.commit() makes one")
+    if _core.is_switched_off():
+        return _core.entry_not_installed(function, handle, _core.facet("existence", function))
     if handle.retired:
         raise _refusal("retired", function, handle)
     _core.remove_retired_entry(function)

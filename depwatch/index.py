@@ -51,12 +51,25 @@ def invalidate(objects: Iterable[Any], reason: str) -> BitMap:
     return BitMap(_core.retire_dependents(given, reason))
 
 
+def forget_breaks(obj: Any, facet: str | None = None) -> None:
+    """Let this facet of obj be relied on again, however often it broke; every facet of obj, without facet.
+
+    A second chance for long-lived processes: a test session changes everything once, and then it stays. Facets as for
+    subscribe(). Handles that gave the facet up stay retired. Raises as dependents().
+    """
+    if facet is not None:
+        check_part(obj, facet)
+    _core.drain()
+    _core.forget_breaks(obj, facet)
+
+
 def stats() -> dict[str, int]:
     """Counters of the service: what is watched now, and what has happened since the process started.
 
     events: changes that concerned a facet, once for each facet; what stays broken silently is not counted.
     conservative_breaks: breaks at an event that does not tell the new value; needless_breaks: of these, those that the
-    drain found to hold after all. errors_not_reported: what a listener raised at calls that followed one that was
+    drain found to hold after all. identity_breaks: by an equal value, of what a Recorder(identity=True) has
+    read. errors_not_reported: what a listener raised at calls that followed one that was
     reported. Slots: 1 where depwatch has taken one of CPython's 8 watcher slots of that kind.
     """
     _core.drain()

@@ -54,19 +54,21 @@ class Recorder(_core.Assumptions):
     closed or dropped.
 
     The same value is the same object, or an exact int, float or str that is equal to the last bit: 0.0 and -0.0 differ,
-    and so do 1 and True.
+    and so do 1 and True. identity=True, for an optimizer that folds `is`: an equal value that is another object is
+    another value. A facet has one bit, so this is then so for all who rely on that value of it; stats() counts these
+    breaks ("identity_breaks"), which are needless to the others.
     Source: V8, CompilationDependencies.
     """
 
     __slots__ = ()
 
-    def __init__(self, name: str, unstable_after: int | None = 6) -> None:
+    def __init__(self, name: str, unstable_after: int | None = 6, *, identity: bool = False) -> None:
         if not is_a(name, str):
             raise TypeError(f"the name must be a str, not {brief(name)}")
         limit = NEVER if unstable_after is None else _exact_int("unstable_after", unstable_after)
         if unstable_after is not None and not 1 <= limit <= MAX_UNSTABLE_AFTER:
             raise ValueError(f"unstable_after is {limit}; it must be from 1 to {MAX_UNSTABLE_AFTER} breaks")
-        self.begin(str.__str__(name), limit)
+        self.begin(str.__str__(name), limit, identity is True)
 
     @contextmanager
     def _assuming(self, facet: FacetReference | None) -> Iterator[tuple[Any, ...]]:

@@ -3,6 +3,8 @@
 import os
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 
+from depwatch import _core
+
 from .arguments import Commands, add_program_command, file, program
 from .extras import need
 
@@ -44,6 +46,8 @@ def _record(arguments: Namespace) -> None:
     from depwatch.compare.trace.child import end_as
     from depwatch.compare.trace.supervise import record
 
+    if _core.is_switched_off():
+        raise SystemExit("depwatch record: depwatch is switched off (DEPWATCH=0), so nothing would be seen; unset it")
     recorded = program(arguments)
     if recorded is None:
         parser: ArgumentParser = arguments.parser

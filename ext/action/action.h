@@ -72,8 +72,11 @@ static ALWAYS_INLINE void becomes(Facet *facet, PyObject *value)
     if (!recorded)
         return;
     bool holds = is_recorded(facet, value);
-    if (holds != facet->holds)
-        facet_flips(facet, holds);
+    if (holds == facet->holds)
+        return;
+    if (facet->identity && !holds && facet_recorded(facet) != NULL && same_value(facet_recorded(facet), value))
+        service.identity_breaks++;
+    facet_flips(facet, holds);
 }
 
 static inline void facet_becomes(uint32_t id, PyObject *value) { becomes(facet_at(id), value); }

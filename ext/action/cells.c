@@ -4,6 +4,20 @@
 
 #include "facet/facets.h"
 
+Cell *cell_of_nothing(CellKind kind, PyObject *value)
+{
+    Cell *cell = malloc(sizeof *cell);
+    if (cell == NULL)
+        return (Cell *)PyErr_NoMemory();
+    *cell = (Cell){.kind = (uint8_t)kind, .facet = NO_ID, .users = 1};
+    if (kind != CELL_GUARD && !cell_store(cell, value)) {
+        free(cell);
+        return NULL;
+    }
+    cell->word.i64 = 0;
+    return cell;
+}
+
 Cell *cell_use(uint32_t id, CellKind kind)
 {
     Facet *facet = facet_at(id);

@@ -67,6 +67,8 @@ static inline bool cell_store(Cell *cell, PyObject *value)
 /* Safe points only. The cell of that kind of this facet, with one user added; NULL with an exception set. A value cell
  * starts with its guard at 0 where the value does not fit. A guard cell is made for the value recorded now. */
 Cell *cell_use(uint32_t facet, CellKind kind);
+/* A cell of no facet, whose guard stays 0. NULL with an exception set; or without, if the value does not fit. */
+Cell *cell_of_nothing(CellKind kind, PyObject *value);
 void cell_release(Cell *cell);
 
 #endif

@@ -42,23 +42,26 @@ static CodePage *page_of(uintptr_t address)
     return NULL;
 }
 
-/* What is mapped there: false if nothing, or what cannot be read. */
-static bool find_mapping(uintptr_t page, char permissions[5], ino_t *file)
+typedef enum Found { FOUND_NOTHING, FOUND_CODE, FOUND_UNREADABLE } Found;
+
+/* What is mapped there; unreadable, with errno set, if that cannot be told. */
+static Found find_mapping(uintptr_t page, char permissions[5], ino_t *file)
 {
     FILE *maps = fopen("/proc/self/maps", "re");
     char line[512];
-    bool found = false;
-    while (maps != NULL && !found && fgets(line, sizeof line, maps) != NULL) {
+    Found found = FOUND_NOTHING;
+    if (maps == NULL)
+        return FOUND_UNREADABLE;
+    while (found == FOUND_NOTHING && fgets(line, sizeof line, maps) != NULL) {
         uintptr_t start, end;
         unsigned long inode;
         if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %4s %*s %*s %lu", &start, &end, permissions, &inode) == 4 &&
             start <= page && page < end) {
             *file = inode;
-            found = true;
+            found = FOUND_CODE;
         }
     }
-    if (maps != NULL)
-        fclose(maps);
+    fclose(maps);
     return found;
 }
 
@@ -107,13 +110,27 @@ static bool reserve_page(void)
     return true;
 }
 
+/* The exception that errno calls for. */
+static void refused_by_system(const char *format, uintptr_t page)
+{
+    if (errno == ENOMEM)
+        PyErr_NoMemory();
+    else
+        PyErr_Format(Unwatchable_error, format, (void *)page, strerror(errno));
+}
+
 /* Checks the page of that code, and changes nothing: sets *page to the one that is mapped twice, or to NULL where that is to be
  * done, with what permissions it has. False with an exception set. */
 static bool check_page(uintptr_t address, CodePage **page, char permissions[5])
 {
     uintptr_t start = address & ~(PAGE - 1);
     ino_t file;
-    if (!find_mapping(start, permissions, &file) || permissions[0] != 'r' || permissions[2] != 'x') {
+    Found found = find_mapping(start, permissions, &file);
+    if (found == FOUND_UNREADABLE) {
+        refused_by_system("what is at %p cannot be told, as /proc/self/maps cannot be read (%s); use a guard cell", start);
+        return false;
+    }
+    if (found == FOUND_NOTHING || permissions[0] != 'r' || permissions[2] != 'x') {
         PyErr_Format(PyExc_ValueError, "there is no executable code at %p: pass the address of a label that is linked",
                      (void *)address);
         return false;
@@ -144,9 +161,8 @@ static CodePage *make_page(uintptr_t address, const char permissions[5])
     if (known == NULL && !reserve_page())
         return (CodePage *)PyErr_NoMemory();
     if (!map_twice(&page, permissions)) {
-        PyErr_Format(Unwatchable_error,
-                     "the code page at %p cannot be mapped a second time (%s): this system forbids it; use a guard cell",
-                     (void *)page.page, strerror(errno));
+        refused_by_system("the code page at %p cannot be mapped a second time (%s): this system forbids it; use a guard cell",
+                          page.page);
         return NULL;
     }
     if (known == NULL)
@@ -249,9 +265,10 @@ void labels_after_fork(void)
         CodePage *page = &code.pages[i];
         char *before = page->alias, permissions[5];
         ino_t file;
-        if (!find_mapping(page->page, permissions, &file) || file != page->file)
+        Found found = find_mapping(page->page, permissions, &file);
+        if (found == FOUND_NOTHING || (found == FOUND_CODE && file != page->file))
             continue; /* that code is gone */
-        if (!map_twice(page, permissions))
+        if (found == FOUND_UNREADABLE || !map_twice(page, permissions))
             Py_FatalError("depwatch: the code that has jump labels cannot be copied after a fork");
         for (Label *label = page->labels; label != NULL; label = label->next_of_page) {
             label->alias = (uint64_t *)(page->alias + ((char *)label->alias - before));

@@ -10,10 +10,12 @@ ext/action.
 cimport cython
 
 from cpython cimport array
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Realloc
 from cpython.object cimport PyObject_Hash, PyTypeObject
 from cpython.ref cimport Py_DECREF, Py_INCREF
+from cpython.slice cimport PySlice_GetIndicesEx
 
 from core cimport *
 
@@ -36,6 +38,7 @@ FUNCTION_ATTRIBUTES = {
     "CODE": ATTRIBUTE_CODE, "GLOBALS": ATTRIBUTE_GLOBALS, "DEFAULTS": ATTRIBUTE_DEFAULTS,
     "KWDEFAULTS": ATTRIBUTE_KWDEFAULTS, "CLOSURE": ATTRIBUTE_CLOSURE, "NOT_APPLICABLE": ATTRIBUTE_NOT_APPLICABLE,
 }
+cdef dict KINDS_BY_NAME = KINDS
 cdef dict KIND_NAMES = {kind: name for name, kind in KINDS.items()}
 cdef dict CELL_KINDS = {"object": CELL_OBJECT, "f64": CELL_F64, "i64": CELL_I64}
 cdef dict CELL_KIND_NAMES = {kind: name for name, kind in CELL_KINDS.items()}
@@ -44,6 +47,7 @@ REASONS = {name: CAUSE_WORDS[cause].decode() for name, cause in CAUSES.items()} 
 RETIRED = BYTE_RETIRED
 cdef array.array IDS = array.array("I"), ADDRESSES = array.array("Q")
 
+cdef str SWITCHED_OFF = "depwatch is switched off (DEPWATCH=0 in the environment): nothing is watched"
 cdef object UNKNOWN, StaleError, ReleasedError  # these are set by set_up
 cdef type EventType, DestroyedFunctionType
 cdef dict CHANGES_BY_NUMBER, FUNCTION_EVENTS_BY_NUMBER, FUNCTION_ATTRIBUTES_BY_NUMBER
@@ -63,6 +67,7 @@ cdef extern from *:
     object tuple_of(object, tuple)
     void Py_DECREF_stolen(PyObject*)
     void PyErr_WriteUnraisable(object)
+    void Py_SET_SIZE(object, Py_ssize_t)
     object PyType_GetDict(PyTypeObject*)
     object PyUnicode_FromObject(object)
     PyObject* PyExc_Exception
@@ -70,6 +75,7 @@ cdef extern from *:
     void PyErr_Clear()
     bint PyUnicode_CheckExact(object)
     void PyUnicode_InternInPlace(PyObject**)
+    int PyUnicode_CHECK_INTERNED(object)
     Py_ssize_t PyNumber_AsSsize_t(object, object) except? -1
     object PyLong_FromVoidPtr(void*)
     bint PyModule_Check(object)
@@ -82,14 +88,16 @@ cdef extern from *:
 
 
 def set_up(unwatchable, unstable, stale, released, unknown, event, destroyed_function, changes, function_events,
-           function_attributes):
+           function_attributes, bint off):
     """Give the core the errors that it raises, the value that stands for "not told", and what listeners are told with:
-    two classes of tuples, and three enums."""
+    two classes of tuples, and three enums. off: nothing is watched, and no handle is ever valid."""
+    global switched_off
     global Unwatchable_error, Unstable_error, StaleError, ReleasedError, drain_callable, UNKNOWN, EventType
     global DestroyedFunctionType, CHANGES_BY_NUMBER, FUNCTION_EVENTS_BY_NUMBER, FUNCTION_ATTRIBUTES_BY_NUMBER
     for owned in (unwatchable, unstable, drain):
         Py_INCREF(owned)  # the first two for the life of the process: callbacks outlive every module
     Unwatchable_error, Unstable_error = <PyObject*>unwatchable, <PyObject*>unstable
+    switched_off = off
     StaleError, ReleasedError, UNKNOWN = stale, released, unknown
     EventType, DestroyedFunctionType = event, destroyed_function
     CHANGES_BY_NUMBER = {int(each): each for each in changes}
@@ -105,25 +113,37 @@ def set_up(unwatchable, unstable, stale, released, unknown, event, destroyed_fun
     service.pending = service_pending
 
 
+def is_switched_off():
+    """Whether DEPWATCH=0 was in the environment at import."""
+    return switched_off
+
+
 def shut_down():
     """The interpreter ends: deliver what happened and then nothing more. From now on queue, schedule and keep nothing of the
     program; bytes and guards go on working until the process ends."""
     global first_notice, last_notice
-    drain_now()
-    set_hearer(None)
-    garbage = []
-    service_shut_down(garbage)
-    end_entries()
-    first, first_notice, last_notice = first_notice, None, None
-    drop_chain(first)
-    for i in range(len(holders)):
-        if holders[i] is not None:
-            discard(holders[i])
-            holders[i] = None
-    for j in range(notes.mask + 1):
-        if notes.slots[j].address != NULL:
-            discard(<FacetNotes>notes.slots[j].item)  # which lets its listeners go
-    drop_discarded()
+    cdef Garbage garbage = garbage_none()
+    cdef Py_ssize_t i
+    cdef uint32_t j
+    try:
+        try:
+            drain_now()
+        except MemoryError:
+            drain_now()  # what the first could not tell
+    finally:  # what memory is too short for is not delivered any more
+        service_shut_down(&garbage)
+        end_entries()
+        first, first_notice, last_notice = first_notice, None, None
+        drop_chain(first)
+        for i in range(len(holders)):
+            if holders[i] is not None:
+                discard(holders[i])
+                holders[i] = None
+        for j in range(notes.mask + 1):
+            if notes.slots[j].address != NULL:
+                (<FacetNotes>notes.slots[j].item).end()
+        garbage_drop(&garbage)
+        drop_discarded()
 
 
 def after_fork():
@@ -160,13 +180,13 @@ def use_avx2(bint use):
 
 
 def counters():
-    taken = watch_slots_taken()
+    cdef unsigned taken = watch_slots_taken()
     return {
         "objects": object_pool.live, "facets": facet_pool.live, "handles": handle_pool.live,
         "dependencies": dependency_count, "events": service.events, "breaks": service.breaks,
         "restores": service.restores, "conservative_breaks": service.conservative,
         "needless_breaks": service.needless, "details_queued": queue.taken + queue.count, "details_dropped": queue.dropped,
-        "errors_not_reported": errors_not_reported, "dict_slots": taken & 1, "type_slots": taken >> 1 & 1, "function_slots": taken >> 2 & 1,
+        "identity_breaks": service.identity_breaks, "errors_not_reported": errors_not_reported, "dict_slots": taken & 1, "type_slots": taken >> 1 & 1, "function_slots": taken >> 2 & 1,
         "code_slots": taken >> 3 & 1,
     }
 

@@ -6,7 +6,8 @@
 cdef class FacetReference(Ours):
     """A facet. It stays watched, and its number its own, as long as this object lives."""
 
-    cdef readonly uint32_t id  # NO_ID until facet() has found it
+    cdef readonly uint32_t id  # NO_ID until facet() has found it, and while depwatch is switched off
+    cdef tuple seen            # switched off: (owner, name, words, (value,) or ()); the facet was for one look
 
     def __cinit__(self):
         self.id = NO_ID
@@ -30,35 +31,61 @@ cdef class FacetReference(Ours):
     @property
     def owner(self):
         """The object, or None once it is dead."""
-        cdef PyObject* owner = object_at(facet_given(self).owner).address
+        cdef PyObject* owner
+        if self.seen is not None:
+            return self.seen[0]
+        owner = object_at(facet_given(self).owner).address
         return None if owner == NULL else <object>owner
 
     def value(self):
         """(value now,), looked up if it is not known; () if it is missing."""
-        cdef Facet* facet = facet_given(self)
+        cdef Facet* facet
+        if self.seen is not None:
+            return self.seen[3]
+        facet = facet_given(self)
         if not facet.known:
             facet_look(self.id)
         return () if facet.current == NULL else (<object>facet.current,)
 
+    cdef int look_once(self, owner, name) except -1:
+        """Nothing would tell if the owner died: so the facet goes in the same step, before anything else runs."""
+        cdef Facet* facet = facet_at(self.id)
+        value = (None,) if not facet_has_value(facet) else () if facet.current == NULL else (<object>facet.current,)
+        self.seen = (owner, name, words_of_facet(self.id), value)
+        facet.pins -= 1
+        facet_free_if_unused(self.id)
+        self.id = NO_ID
+        return 0
+
     def describe(self):
         """What of which object, in words."""
+        if self.seen is not None:
+            return self.seen[2]
         facet_given(self)
         return words_of_facet(self.id)
 
 
 cdef Facet* facet_given(FacetReference reference) except NULL:
+    if reference.seen is not None:
+        raise (<object>Unwatchable_error)(f"{reference.seen[2]}: {SWITCHED_OFF}")
     if reference.id == NO_ID:
         raise TypeError("a FacetReference that was made by hand: facet() makes them")
     return facet_at(reference.id)
 
 
-cdef object facet_name(uint32_t facet):
-    cdef PyObject* name = facet_at(facet).name
+cdef object facet_name(FacetReference reference):
+    cdef PyObject* name
+    if reference.seen is not None:
+        return reference.seen[1]
+    name = facet_at(reference.id).name
     return None if name == NULL else <object>name
 
 
-cdef Cell* cell_of(FacetReference reference, CellKind kind) except NULL:
-    """A cell of the facet, with one user more. A guard cell is of the value that is recorded now. Raises Unwatchable."""
+cdef Cell* cell_of(FacetReference reference, CellKind kind) except? NULL:
+    """A cell of the facet, with one user more. A guard cell is of the value that is recorded now. Switched off: a cell of no
+    facet; NULL if the value does not fit. Raises Unwatchable."""
+    if reference.seen is not None:
+        return cell_of_nothing(kind, <PyObject*>reference.seen[3][0]) if reference.seen[3] else NULL
     if not facet_given(reference).known:
         facet_look(reference.id)
     refuse_lazy_import(reference.id)
@@ -69,8 +96,10 @@ def facet(str kind, owner, str name=None, fallback=None):
     """That facet of owner, watched from now on until nobody needs it. Raises Unwatchable."""
     name = None if name is None else interned(name)
     reference = <FacetReference>FacetReference.__new__(FacetReference)
-    reference.id = facet_get(KINDS[kind], <PyObject*>owner, NULL if fallback is None else <PyObject*>fallback,
+    reference.id = facet_get(KINDS_BY_NAME[kind], <PyObject*>owner, NULL if fallback is None else <PyObject*>fallback,
                              NULL if name is None else <PyObject*>name)
+    if switched_off:
+        reference.look_once(owner, name)
     return reference
 
 
@@ -85,6 +114,7 @@ cdef class Assumptions(Ours):
     cdef uint32_t capacity
     cdef uint64_t generations    # of the service, before the earliest read
     cdef unsigned unstable_after # breaks
+    cdef bint identity           # an equal value is another one
     cdef bint begun              # by __init__
     cdef bint closed
     cdef str given_name
@@ -95,19 +125,20 @@ cdef class Assumptions(Ours):
         self.cells = []
         self.given_name = "?"
 
-    def begin(self, str name, unsigned unstable_after):
+    def begin(self, str name, unsigned unstable_after, bint identity):
         """Once, by __init__."""
         if self.begun:
             raise TypeError(f"recorder {self.given_name!r} was initialised before: make a new one")
         self.begun = True
         self.given_name = name
-        self.unstable_after = unstable_after
+        self.unstable_after, self.identity = unstable_after, identity
         self.closed = False
 
     def __dealloc__(self):
         self.let_go()
 
     cdef int let_go(self) noexcept:
+        cdef uint32_t i
         for i in range(self.count):
             facet_unread(self.items[i].facet)
         self.count = self.capacity = 0
@@ -146,9 +177,10 @@ cdef class Assumptions(Ours):
 
     cdef int reserve(self) except -1:
         cdef Assumption* items
+        cdef uint32_t capacity
         if self.count < self.capacity:
             return 0
-        capacity = max(16, 2 * self.capacity)
+        capacity = 16 if self.capacity == 0 else 2 * self.capacity
         items = <Assumption*>PyMem_Realloc(self.items, capacity * sizeof(Assumption))
         if items == NULL:
             raise MemoryError()
@@ -156,16 +188,22 @@ cdef class Assumptions(Ours):
         self.capacity = capacity
         return 0
 
-    cpdef tuple read_facet(self, FacetReference reference):
+    def read_facet(self, FacetReference reference):
         """Drain, read the facet and record its value: (value,), or () if it is missing. Raises Unstable, Unwatchable,
         Released."""
+        return self.record(reference)
+
+    cdef tuple record(self, FacetReference reference):
         cdef uint32_t generation = 0
         cdef uint64_t generations
         cdef PyObject* value
+        if reference.seen is not None:
+            self.open_and_settled()
+            return reference.seen[3]
         facet_given(reference)
         self.open_and_settled()
         generations = service.generations  # reading can run Python, and that can read here too
-        value = facet_read(reference.id, self.unstable_after, &generation)
+        value = facet_read(reference.id, self.unstable_after, self.identity, &generation)
         if value == NULL:
             return ()
         try:
@@ -183,16 +221,23 @@ cdef class Assumptions(Ours):
         self.count += 1
         return owned
 
-    cpdef forget(self, FacetReference reference):
+    def forget(self, FacetReference reference):
         """Take back the last assumption about this facet; not simply the last one, as a drain may have come between."""
-        facet_given(reference)
-        for i in range(self.count, 0, -1):
-            if self.items[i - 1].facet == reference.id:
+        if reference.seen is None:
+            facet_given(reference)
+        self.take_back(reference.id)
+
+    cdef int take_back(self, uint32_t facet) noexcept:
+        """Needs no memory, not even to look for a method of the same name in a subclass."""
+        cdef uint32_t i = self.count
+        while i > 0:
+            i -= 1
+            if self.items[i].facet == facet:
                 self.count -= 1
-                for j in range(i - 1, self.count):
-                    self.items[j] = self.items[j + 1]
-                facet_unread(reference.id)
-                return
+                memmove(&self.items[i], &self.items[i + 1], (self.count - i) * sizeof(Assumption))
+                facet_unread(facet)
+                break
+        return 0
 
     def new_value_cell(self, FacetReference reference, str kind):
         """A value cell of the facet, for the handle; None if the value now does not fit."""
@@ -200,9 +245,9 @@ cdef class Assumptions(Ours):
         cell = <ValueCell>ValueCell.__new__(ValueCell)
         cell.cell = cell_of(reference, CELL_KINDS[kind])  # a look can run Python
         self.check_open()  # cell goes again
-        if not cell.cell.guard:
+        if cell.cell == NULL or not (cell.cell.guard or switched_off):
             return None
-        cell.given_name = facet_name(reference.id)
+        cell.given_name = facet_name(reference)
         self.cells.append(cell)
         return cell
 
@@ -223,17 +268,17 @@ cdef class Assumptions(Ours):
 
     cdef CellReference guarded(self, FacetReference reference, CellReference made, uintptr_t address, uintptr_t target):
         """made, with a cell or label of the value now; None if it is missing. The facet is no assumption."""
-        value = self.read_facet(reference)
+        value = self.record(reference)
         if not value:
             return None
         try:
             made.cell = cell_of(reference, CELL_GUARD)
-            made.given_name = facet_name(reference.id)
+            made.given_name = facet_name(reference)
             if type(made) is JumpLabel:
                 (<JumpLabel>made).patch(address, target)
             made.assume(value[0])
         finally:
-            self.forget(reference)
+            self.take_back(reference.id)
         return made
 
     cdef object stale(self, uint32_t witness):
@@ -263,21 +308,35 @@ cdef class Assumptions(Ours):
         self.let_go()
         return handle
 
-    def commit_many_at_once(self, const uint64_t[::1] offsets, const uint32_t[::1] reads, artifacts, on_invalidate, on_resume,
-                            on_retire):
+    def commit_many_at_once(self, offsets, reads, artifacts, on_invalidate, on_resume, on_retire):
         """The Handles, the i-th of what was read as number reads[offsets[i]] to reads[offsets[i + 1] - 1], in one step. Raises
-        Stale; ValueError for offsets or numbers out of range.
+        Stale; ValueError for offsets or numbers out of range. offsets: a buffer of uint64; reads: of uint32.
         """
+        cdef Py_buffer offsets_given, reads_given
+        PyObject_GetBuffer(offsets, &offsets_given, PyBUF_SIMPLE)
+        try:
+            PyObject_GetBuffer(reads, &reads_given, PyBUF_SIMPLE)
+            try:
+                return self.commit_pieces(&offsets_given, &reads_given, artifacts, on_invalidate, on_resume, on_retire)
+            finally:
+                PyBuffer_Release(&reads_given)
+        finally:
+            PyBuffer_Release(&offsets_given)
+
+    cdef Handles commit_pieces(self, const Py_buffer* offsets_given, const Py_buffer* reads_given, artifacts, on_invalidate,
+                               on_resume, on_retire):
+        cdef const uint64_t* offsets = <const uint64_t*>offsets_given.buf
+        cdef const uint32_t* reads = <const uint32_t*>reads_given.buf
         cdef uint32_t witness = NO_ID
         cdef Py_ssize_t i, n
         self.open_and_settled()
-        n = check_offsets(offsets, reads, self.count)
+        n = check_offsets(offsets, offsets_given.len // 8, reads, reads_given.len // 4, self.count)
         handles = <Handles>Handles.__new__(Handles)
         handles.reserve(<uint32_t>n)
         points, cells = patch_points(self.cells, <uint32_t>n), []
         make_room(n)
-        if n and not handles_commit(self.items, self.generations, <uint32_t>n, &offsets[0], &reads[0] if len(reads) else NULL,
-                                    self.limit(), handles.numbers, &witness):
+        if n and not handles_commit(self.items, self.generations, <uint32_t>n, offsets, reads, self.limit(), handles.numbers,
+                                    &witness):
             raise self.stale(witness)
         handles.take(<uint32_t>n, self.given_name, artifacts, on_invalidate, on_resume, on_retire, points)
         for i in range(n):
@@ -299,16 +358,16 @@ cdef class Assumptions(Ours):
             self.drop()
 
 
-cdef Py_ssize_t check_offsets(const uint64_t[::1] offsets, const uint32_t[::1] reads, uint32_t n_read) except -1:
+cdef Py_ssize_t check_offsets(const uint64_t* offsets, Py_ssize_t n_offsets, const uint32_t* reads, Py_ssize_t n_reads,
+                              uint32_t n_read) except -1:
     """How many handles these make: offsets cut reads into as many pieces."""
     cdef Py_ssize_t i
-    total = len(reads)
-    if len(offsets) == 0 or len(offsets) > NO_ID or offsets[0] != 0 or offsets[len(offsets) - 1] != <size_t>total:
-        raise ValueError(f"offsets must go from 0 to the number of reads, which is {total}: one more than there are handles")
-    for i in range(1, len(offsets)):
+    if n_offsets == 0 or n_offsets > NO_ID or offsets[0] != 0 or offsets[n_offsets - 1] != <size_t>n_reads:
+        raise ValueError(f"offsets must go from 0 to the number of reads, which is {n_reads}: one more than there are handles")
+    for i in range(1, n_offsets):
         if offsets[i] < offsets[i - 1]:
             raise ValueError(f"offsets[{i}] is {offsets[i]}, less than the one before ({offsets[i - 1]}): they must ascend")
-    for i in range(total):
+    for i in range(n_reads):
         if reads[i] >= n_read:
             raise ValueError(f"reads[{i}] is {reads[i]}; this recorder has read {n_read} facets, from number 0 on")
-    return len(offsets) - 1
+    return n_offsets - 1

@@ -33,8 +33,10 @@ cdef class HandleListening(Ours):
 
 
 cdef FacetReference facet_passed(object facet):
-    if type(facet) is not FacetReference or (<FacetReference>facet).id == NO_ID:
+    if type(facet) is not FacetReference:
         raise TypeError(f"{type(facet).__name__} object where a facet is expected: pass what facet_of_...() returned")
+    if (<FacetReference>facet).seen is None:
+        facet_given(facet)
     return <FacetReference>facet
 
 
@@ -114,7 +116,8 @@ cdef object capi_facet_of_object(object whole):
 
 
 cdef uint32_t capi_facet_id(object facet) except? 0x7fffffff:
-    return facet_passed(facet).id
+    facet_given(facet_passed(facet))
+    return (<FacetReference>facet).id
 
 
 cdef object capi_recorder_new(const char* name, uint32_t unstable_after):
@@ -123,7 +126,7 @@ cdef object capi_recorder_new(const char* name, uint32_t unstable_after):
 
 cdef int capi_read(object recorder, object facet, PyObject** value) except -1:
     value[0] = NULL
-    found = recorder_passed(recorder).read_facet(facet_passed(facet))
+    found = recorder_passed(recorder).record(facet_passed(facet))
     if not found:
         return 0
     value[0] = new_reference(found[0])
@@ -202,6 +205,8 @@ cdef int capi_handle_release(uint32_t handle) except -1:
 
 cdef FacetReference facet_with_cells(object given):
     cdef FacetReference facet = facet_passed(given)
+    if facet.seen is not None:
+        return facet
     if facet_at(facet.id).kind not in (FACET_KEY, FACET_GLOBAL, FACET_ATTRIBUTE):
         raise ValueError(f"{facet.describe()} has no cells: only keys, globals and attributes have")
     return facet
@@ -215,8 +220,8 @@ cdef object capi_value_cell(object given, depwatch_cell_kind kind):
     drain_now()
     cell = <ValueCell>ValueCell.__new__(ValueCell)
     cell.cell = cell_of(facet, <CellKind><int>kind)
-    cell.given_name = facet_name(facet.id)
-    if not cell.cell.guard:
+    cell.given_name = facet_name(facet)
+    if cell.cell == NULL or not (cell.cell.guard or switched_off):
         raise TypeError(f"{facet.describe()} is missing, or does not fit a cell of kind {<int>kind}")
     return cell
 
@@ -253,6 +258,7 @@ cdef object capi_listen(object facet, depwatch_listener listener, void* data):
     cdef Listening listening = <Listening>Listening.__new__(Listening)
     check_listener(listener)
     listening.facet = facet_passed(facet)
+    facet_given(listening.facet)
     listening.listener.call.of_facet = listener
     listening.listener.data = data
     listening.listener.facet = listening.facet.id

@@ -168,7 +168,8 @@ cdef PatchPoints patch_points(list cells, uint32_t users):
 
 
 cdef int release_cells(list cells) noexcept:
+    cdef Py_ssize_t i
     if cells is not None:
-        for cell in cells:
-            (<CellReference>cell).release()
+        for i in range(len(cells)):
+            (<CellReference>cells[i]).release()
     return 0

@@ -128,6 +128,7 @@ cdef extern from "action/cells.h":
         uint8_t kind
         uint32_t facet
     Cell* cell_use(uint32_t, CellKind) except NULL
+    Cell* cell_of_nothing(CellKind, PyObject*) except? NULL
     void cell_release(Cell*)
 
 cdef extern from "facet/facets.h":
@@ -160,7 +161,7 @@ cdef extern from "api/read.h":
     # NO_ID: an exception is set
     uint32_t facet_get(FacetKind, PyObject* owner, PyObject* fallback, PyObject* name) except? 0x7fffffff
     int refuse_lazy_import(uint32_t) except -1
-    PyObject* facet_read(uint32_t, unsigned unstable_after, uint32_t* generation) except? NULL
+    PyObject* facet_read(uint32_t, unsigned unstable_after, bint identity, uint32_t* generation) except? NULL
 
 cdef extern from "api/commit.h":
     ctypedef struct Assumption:
@@ -184,7 +185,7 @@ cdef extern from "facet/service.h":
         bint shutting_down
         int (*pending)(void*) noexcept
         PyObject* hearer
-        uint64_t generations, events, breaks, restores, conservative, needless
+        uint64_t generations, events, breaks, restores, conservative, needless, identity_breaks
     Service service
     void service_schedule() noexcept
 
@@ -225,6 +226,9 @@ cdef extern from "watch/watch.h":
     int watch_functions() except -1
     unsigned watch_slots_taken() noexcept
 
+cdef extern from "watch/switch.h":
+    bint switched_off
+
 cdef extern from "notice/details.h":
     PyObject* hear_functions(PyObject* hearer) noexcept
 
@@ -236,17 +240,25 @@ cdef extern from "notice/drain_control.h":
     void drain_ends() noexcept
     void drain_after_fork() noexcept
 
+cdef extern from "notice/garbage.h":
+    ctypedef struct Garbage:
+        pass
+    Garbage garbage_none() noexcept
+    void garbage_drop(Garbage*) noexcept
+
 cdef extern from "notice/settle.h":
     ctypedef struct LookedAt:
         uint32_t* facets
         uint32_t n, capacity
-    int settle(object garbage, LookedAt*) except -1
+    int settle(Garbage*, LookedAt*) except -1
     void settle_end(LookedAt*) noexcept
     void settle_after_fork() noexcept
-    void service_shut_down(object garbage) noexcept
+    void service_shut_down(Garbage*) noexcept
 
 cdef extern from "facet/facets.h":
     bint facet_has_value(const Facet*) noexcept
+    bint facet_free_if_unused(uint32_t) noexcept
+    void facet_touch_if_idle(uint32_t) noexcept
     PyObject* facet_recorded(const Facet*) noexcept
 
 cdef extern from "facet/kept.h":
@@ -256,8 +268,8 @@ cdef extern from "facet/kept.h":
     bint dies_unseen(PyObject*) noexcept
 
 cdef extern from "notice/references.h":
-    void let_go_of_lonely(object garbage) noexcept
-    void touch_waiting() noexcept
+    int let_go_of_lonely(Garbage*) except -1
+    int touch_waiting() except -1
 
 cdef extern from "notice/makers.h":
     ctypedef struct NoticeMakers:
@@ -281,6 +293,7 @@ cdef extern from "notice/words.h":
 
 cdef extern from "<string.h>":
     void* memset(void*, int, size_t) noexcept nogil
+    void* memmove(void*, const void*, size_t) noexcept nogil
 
 cdef extern from "action/listeners.h":
     const uint32_t DEPWATCH_API_VERSION

@@ -119,6 +119,14 @@ def install_entry(function, optimized, Handle handle not None, Handle guard not 
     return entry
 
 
+def entry_not_installed(function, Handle handle not None, FacetReference existence not None):
+    """The Entry of a function that goes on running its own code, as depwatch is switched off."""
+    cdef Entry entry = <Entry>Entry.__new__(Entry)
+    entry.function_name = exact(<object>(<PyFunctionObject*>function).func_qualname)
+    entry.existence, entry.of_code, entry.of_function = existence, handle, handle
+    return entry
+
+
 cdef dict entries_with(Handle handle, Entry entry):
     """A copy of its entries with one more."""
     cdef dict entries = {} if handle.entries is None else handle.entries.copy()

@@ -39,6 +39,10 @@ cdef class Holder(Discardable):
         """Whether something is to be done when it is retired: a callback, or entries to be removed."""
         return True
 
+    cdef int reserve_reasons(self) except -1:
+        """Giving reasons to any of its handles cannot fail then."""
+        return 0
+
     cdef int give_reason(self, uint32_t number, str reason) except -1:
         return 0
 
@@ -95,7 +99,7 @@ cdef class Handle(Holder):
     @property
     def reason(self):
         """Why it was retired, or None."""
-        return self.why_retired
+        return SWITCHED_OFF if switched_off and self.why_retired is None else self.why_retired
 
     @property
     def artifact(self):
@@ -178,7 +182,8 @@ cdef class Handle(Holder):
 
 cdef int remove_entries(Handle handle) noexcept:
     """Nobody looks at the byte any more: another handle may get it."""
-    entries, handle.entries = handle.entries, None
+    cdef dict entries = handle.entries
+    handle.entries = None
     if entries is not None:
         for entry in entries:
             (<Entry>entry).take_out()

@@ -18,6 +18,7 @@ cdef class Handles(Holder):
     cdef uint8_t* asked       # owned; by index: whether there is one in made, which the collector may have cleared
 
     def __dealloc__(self):
+        cdef uint32_t i
         # Holders keeps those that may still run: all are retired, and nobody can ask any more for one never asked for.
         if not self.was_released:
             for i in range(self.n):
@@ -48,6 +49,7 @@ cdef class Handles(Holder):
     @property
     def ids(self):
         """The handle IDs now, ascending, an array of uint32."""
+        cdef uint32_t i
         cdef array.array ids = array.clone(IDS, self.n, False)
         for i in range(self.n):
             ids.data.as_uints[i] = self.numbers[i]
@@ -55,7 +57,7 @@ cdef class Handles(Holder):
 
     def __getitem__(self, index):
         if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(self.n))]
+            return self.piece(index)
         i = PyNumber_AsSsize_t(index, IndexError)
         if i < 0:
             i += self.n
@@ -65,6 +67,15 @@ cdef class Handles(Holder):
         handle.artifact  # asked for now, and once: it may be a sequence of the program's
         return handle
 
+    cdef list piece(self, piece):
+        cdef Py_ssize_t start, stop, step, length, i
+        cdef list found
+        PySlice_GetIndicesEx(piece, self.n, &start, &stop, &step, &length)
+        found = nones(length)
+        for i in range(length):
+            found[i] = self[start + i * step]
+        return found
+
     cdef Handle handle_at(self, uint32_t index):
         """The Handle of that index, entered in the same step: the number has one owner."""
         cdef Handle handle
@@ -72,7 +83,7 @@ cdef class Handles(Holder):
             return <Handle>self.made[index]
         self.check_live()
         if self.made is None:
-            self.made = [None] * self.n
+            self.made = nones(self.n)
         handle = <Handle>Handle.__new__(Handle)
         name = f"{self.given_name}[{index}]"
         handle.take(self.numbers[index], name, self.artifacts, self.on_invalidate, self.on_resume, self.on_retire, self.points)
@@ -89,6 +100,7 @@ cdef class Handles(Holder):
 
     cdef int release_others(self) noexcept:
         """Those that nobody has asked for. Idempotent."""
+        cdef uint32_t i
         if not self.was_released:
             self.was_released = True
             for i in range(self.n):
@@ -105,6 +117,7 @@ cdef class Handles(Holder):
     @property
     def broken_addresses(self):
         """Handle.broken_address of each, an array of uint64. Raises Released."""
+        cdef uint32_t i
         self.check_live()
         cdef array.array found = array.clone(ADDRESSES, self.n, False)
         for i in range(self.n):
@@ -117,8 +130,10 @@ cdef class Handles(Holder):
         Raises TypeError unless reason is a str; Released.
         """
         cdef Handle handle
+        cdef uint32_t i, number
         reason = check_reason(reason)
         self.check_live()
+        self.reserve_reasons()
         for i in range(self.n):
             number = self.numbers[i]
             handle = <Handle>self.made[i] if self.asked[i] else None
@@ -131,6 +146,7 @@ cdef class Handles(Holder):
 
         Raises Released the second time.
         """
+        cdef uint32_t i
         self.check_live()
         self.release_others()
         for i in range(self.n):
@@ -139,7 +155,7 @@ cdef class Handles(Holder):
         drop_discarded()
 
     cdef uint32_t index_of(self, uint32_t number) noexcept:
-        cdef uint32_t low = 0, high = self.n
+        cdef uint32_t low = 0, middle, high = self.n
         while low + 1 < high:
             middle = (low + high) >> 1
             if self.numbers[middle] <= number:
@@ -154,15 +170,23 @@ cdef class Handles(Holder):
     cdef bint tells_end(self, uint32_t number) noexcept:
         if self.on_retire is not None:
             return True
-        index = self.index_of(number)
+        cdef uint32_t index = self.index_of(number)
         return self.asked[index] and (<Handle>self.made[index]).entries is not None
 
+    cdef int reserve_reasons(self) except -1:
+        if self.reasons is None:
+            self.reasons = nones(self.n)
+        return 0
+
     cdef int give_reason(self, uint32_t number, str reason) except -1:
-        index = self.index_of(number)
+        cdef uint32_t index = self.index_of(number)
         if self.asked[index]:
             (<Handle>self.made[index]).why_retired = reason
             return 0
-        if self.reasons is None:
-            self.reasons = [None] * self.n
+        self.reserve_reasons()
         self.reasons[index] = reason
         return 0
+
+
+cdef list nones(Py_ssize_t n):
+    return [None] * n

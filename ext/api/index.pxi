@@ -11,7 +11,7 @@ cdef int collect(const Dependents* facets, array.array into) except -1:
 
 cdef int concerned_by_dict(PyObject* dict, PyObject* name, array.array into) except -1:
     """The facets that an event of this dict concerns; of this key, if a name is given."""
-    cdef uint32_t id = object_find(dict)
+    cdef uint32_t i, id = object_find(dict)
     cdef Object* object
     cdef KeySlot* slot
     if id == NO_ID:
@@ -31,6 +31,7 @@ cdef int concerned_by_dict(PyObject* dict, PyObject* name, array.array into) exc
 cdef int parts_concerned(PyObject* owner, str part, array.array into) except -1:
     """The facets that are parts of this object; only this part and the whole, if one is given."""
     cdef uint32_t id = object_find(owner)
+    cdef uint8_t kind
     id = NO_ID if id == NO_ID else object_at(id).first_facet
     while id != NO_ID:
         kind = facet_at(id).kind
@@ -92,15 +93,22 @@ def retire_dependents(list objects, reason):
     cdef array.array facets = array.clone(IDS, 0, False), retired
     cdef DependentsWalk walk
     cdef Holder holder
-    cdef size_t most = 0, n = 0
-    cdef uint32_t number
+    cdef Py_ssize_t i, most = 0, n = 0
+    cdef uint32_t j, number
     reason = check_reason(reason)
     for owner in objects:
         concerned(owner, None, facets)
     for i in range(len(facets)):
-        most += dependents_count(&facet_at(facets.data.as_uints[i]).handles)
-    retired = array.clone(IDS, <Py_ssize_t>most, False)
-    for i in range(len(facets)):
+        dependents_walk(&walk, &facet_at(facets.data.as_uints[i]).handles)
+        while dependents_next(&walk):
+            for j in range(walk.count):
+                if handle_byte(walk.ids[j])[0] != BYTE_RETIRED:
+                    most += 1  # once for each facet
+                    holder = holder_of(walk.ids[j])
+                    if holder is not None:
+                        holder.reserve_reasons()
+    retired = array.clone(IDS, most, False)
+    for i in range(len(facets)):  # from here on nothing can fail
         dependents_walk(&walk, &facet_at(facets.data.as_uints[i]).handles)
         while dependents_next(&walk):
             for j in range(walk.count):
@@ -113,7 +121,7 @@ def retire_dependents(list objects, reason):
                 handle_retire(number)
                 retired.data.as_uints[n] = number
                 n += 1
-    array.resize(retired, <Py_ssize_t>n)
+    Py_SET_SIZE(retired, n)  # array.resize() may need memory
     return retired
 
 
@@ -124,6 +132,7 @@ def explanation(Handle handle not None):
     cdef uint32_t number = handle.live()
     cdef FacetNotes known
     cdef Facet* facet
+    cdef uint64_t i
     facets = handles_facets(&number, 1, ends)
     if facets == NULL:
         raise MemoryError()
@@ -133,10 +142,22 @@ def explanation(Handle handle not None):
             facet = facet_at(facets[i])
             if facet.recorded != NULL and not facet.holds:
                 known = notes_of(facets[i])
-                broken.append((words_of_facet(facets[i]), None if known is None else known.broke))
-        return handle_byte(number)[0], handle.why_retired, ends[1], broken
+                broken.append((words_of_facet(facets[i]), None if known is None else known.last_break()))
+        return handle_byte(number)[0], handle.reason, ends[1], broken
     finally:
         free(facets)
+
+
+def forget_breaks(owner, str name=None):
+    """Forget how often the facets of this object broke; of this key, attribute or part, if a name is given. Raises Unwatchable."""
+    cdef array.array facets = array.clone(IDS, 0, False)
+    cdef Facet* facet
+    concerned(owner, name, facets)
+    for i in range(len(facets)):
+        facet = facet_at(facets.data.as_uints[i])
+        if name is None or facet.kind != FACET_ANY:
+            facet.breaks = 0
+            facet_touch_if_idle(facets.data.as_uints[i])
 
 
 def check_index():

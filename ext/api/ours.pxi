@@ -66,6 +66,8 @@ cdef str interned(str text):
     PyUnicode_InternInPlace(&word)
     result = <object>word
     Py_DECREF_stolen(word)
+    if not PyUnicode_CHECK_INTERNED(result):
+        raise MemoryError()  # which CPython has cleared
     return result
 
 

@@ -8,16 +8,20 @@
 #include "watch/watch.h"
 
 /* Returns what was recorded before, an owned reference or NULL: dropping it may run Python. */
-static PyObject *record(uint32_t id)
+static PyObject *record(uint32_t id, bool identity)
 {
     Facet *facet = facet_at(id);
-    if (facet->recorded != NULL && facet->holds)
+    bool same = facet->recorded != NULL && facet->holds;
+    if (same && (!identity || facet_recorded(facet) == facet->current)) {
+        facet->identity |= identity;
         return NULL;
-    /* Another value than the one that these handles wait for: their code is of no use any more. */
-    facet_retires(id, CAUSE_SUPERSEDED);
+    }
+    if (!same) /* another value than the one that these handles wait for: their code is of no use any more */
+        facet_retires(id, CAUSE_SUPERSEDED);
     PyObject *old = facet_forget(facet);
     facet->recorded = facet->current;
     facet->holds = true;
+    facet->identity = identity;
     return old;
 }
 
@@ -32,7 +36,7 @@ int refuse_lazy_import(uint32_t id)
     return -1;
 }
 
-PyObject *facet_read(uint32_t id, unsigned unstable_after, uint32_t *generation)
+PyObject *facet_read(uint32_t id, unsigned unstable_after, bool identity, uint32_t *generation)
 {
     Facet *facet = facet_at(id);
     if (!facet->known && facet_look(id) < 0)
@@ -58,7 +62,7 @@ PyObject *facet_read(uint32_t id, unsigned unstable_after, uint32_t *generation)
         return NULL;
     if (refuse_lazy_import(id) < 0)
         return NULL;
-    PyObject *old = facet_has_value(facet) ? record(id) : NULL;
+    PyObject *old = facet_has_value(facet) ? record(id, identity) : NULL;
     PyObject *value = Py_NewRef(facet_has_value(facet) ? facet->current : Py_None);
     *generation = facet->generation;
     facet->readers++;
@@ -71,10 +75,10 @@ PyObject *facet_read(uint32_t id, unsigned unstable_after, uint32_t *generation)
 /* The MRO facet of a type lives as long as the type has another facet: it tells them when the MRO changes. */
 static int need_mro_facet(uint32_t type)
 {
-    if (facet_lookup(FACET_MRO, type, NO_ID, NULL) != NO_ID)
-        return 0;
-    uint32_t id = facet_new(FACET_MRO, type, NO_ID, NULL);
-    return id == NO_ID ? -1 : facet_look(id);
+    uint32_t id = facet_lookup(FACET_MRO, type, NO_ID, NULL);
+    if (id == NO_ID)
+        id = facet_new(FACET_MRO, type, NO_ID, NULL);
+    return id == NO_ID ? -1 : facet_at(id)->known ? 0 : facet_look(id);
 }
 
 uint32_t facet_get(FacetKind kind, PyObject *owner, PyObject *fallback, PyObject *name)

@@ -10,8 +10,8 @@
 uint32_t facet_get(FacetKind kind, PyObject *owner, PyObject *fallback, PyObject *name);
 /* The facet's value now (a new reference), recorded as what the reader assumes: *generation names the recording, and
  * the facet has one reader more (facet_unread takes it back). NULL without an exception: it is missing. NULL with one:
- * Unstable, Unwatchable. */
-PyObject *facet_read(uint32_t id, unsigned unstable_after, uint32_t *generation);
+ * Unstable, Unwatchable. identity: from now on, and as long as that is recorded, an equal value is another one. */
+PyObject *facet_read(uint32_t id, unsigned unstable_after, bool identity, uint32_t *generation);
 /* -1 with Unwatchable set while the facet's value stands for an import that is not made yet. */
 int refuse_lazy_import(uint32_t id);
 

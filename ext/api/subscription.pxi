@@ -7,13 +7,58 @@ notes.slots = address_map_nothing
 @cython.final
 @cython.auto_pickle(False)
 cdef class FacetNotes(Discardable):
-    """Goes with the facet."""
+    """Goes with the facet. Taking a subscription out needs no memory: del of a list's item may."""
 
-    cdef list subscriptions
-    cdef str broke  # the change that broke it last, in words: no value is kept alive for it
+    cdef list subscriptions       # the first n, in the order in which they came, then None
+    cdef Py_ssize_t n
+    cdef list ended               # what they were: let go when no state is in the making any more
+    cdef str broke, broke_before  # the last two changes that broke it, in words: no value is kept alive for them
+    cdef uint32_t repeats         # how often in a row one of these was the last one again
 
     cdef int let_go(self) noexcept:
-        self.subscriptions = None
+        self.ended = None
+        return 0
+
+    cdef int end(self) noexcept:
+        """Nobody listens any more."""
+        self.ended, self.subscriptions, self.n = self.subscriptions, None, 0
+        discard(self)
+        return 0
+
+    cdef int breaks_by(self, str change) noexcept:
+        self.repeats = self.repeats + 1 if change == self.broke or change == self.broke_before else 0
+        self.broke_before, self.broke = self.broke, change
+        return 0
+
+    cdef str last_break(self):
+        """In words; None: its details were dropped."""
+        return self.broke if self.broke is None or self.repeats < 2 else f"{self.broke}; it goes to and fro"
+
+    cdef int reserve(self) except -1:
+        """For one subscription more."""
+        if self.subscriptions is None:
+            self.subscriptions = [None]
+        elif len(self.subscriptions) == self.n:
+            self.subscriptions.append(None)
+        return 0
+
+    cdef int put(self, subscription) noexcept:
+        self.subscriptions[self.n] = subscription
+        self.n += 1
+        return 0
+
+    cdef int take_out(self, subscription) noexcept:
+        cdef Py_ssize_t i
+        for i in range(self.n):
+            if self.subscriptions[i] is subscription:
+                break
+        else:
+            return 0
+        self.n -= 1
+        while i < self.n:
+            self.subscriptions[i] = self.subscriptions[i + 1]
+            i += 1
+        self.subscriptions[i] = None
         return 0
 
 
@@ -47,11 +92,12 @@ cdef int facet_freed(uint32_t facet) noexcept:
 
 cdef int facet_died(uint32_t facet) noexcept:
     """With its object: nothing is left to listen to."""
-    found = notes_of(facet)
-    if found is not None and found.subscriptions is not None:
-        for subscription in found.subscriptions:
-            (<Subscription>subscription).leave(facet)
-        discard(found)
+    cdef FacetNotes found = notes_of(facet)
+    cdef Py_ssize_t i
+    if found is not None and found.n != 0:
+        for i in range(found.n):
+            (<Subscription>found.subscriptions[i]).leave(facet)
+        found.end()
     return 0
 
 
@@ -61,59 +107,51 @@ cdef class Subscription(Ours):
     """One listener's interest in some facets. Lasts until cancel() or until their objects die."""
 
     cdef readonly object listener
-    cdef list facets       # FacetReference, each once
+    cdef list facets       # FacetReference, each once: the first n, then None
+    cdef Py_ssize_t n
     cdef bint cancelled
     cdef bint raises       # its last call did
 
     cdef int enter(self, list facets) except -1:
         """All or, out of memory, none. facets becomes the subscription's."""
-        cdef FacetNotes found
+        cdef uint32_t id
         cdef Py_ssize_t i
-        self.facets = facets
+        for i in range(len(facets)):
+            make_notes((<FacetReference>facets[i]).id).reserve()
         for i in range(len(facets)):
             id = (<FacetReference>facets[i]).id
-            try:
-                found = make_notes(id)
-                if found.subscriptions is None:
-                    found.subscriptions = []
-                found.subscriptions.append(self)
-            except MemoryError:
-                while len(facets) > i:
-                    del facets[len(facets) - 1]
-                self.cancel()
-                raise
+            notes_of(id).put(self)
             facet_at(id).listeners += 1
+        self.facets, self.n = facets, len(facets)
         return 0
 
     cdef int leave(self, uint32_t facet) noexcept:
         """Stop listening to one of its facets. Does not take itself out of the notes."""
-        for i in range(len(self.facets)):
+        cdef Py_ssize_t i
+        for i in range(self.n):
             if (<FacetReference>self.facets[i]).id == facet:
                 facet_at(facet).listeners -= 1
-                del self.facets[i]
+                self.n -= 1
+                self.facets[i] = self.facets[self.n]
+                self.facets[self.n] = None
                 return 0
         return 0
 
     def cancel(self):
         """Stop listening; what is not yet delivered is not delivered any more. Idempotent."""
+        cdef uint32_t id
         self.cancelled = True
-        while self.facets:
-            id = (<FacetReference>self.facets[len(self.facets) - 1]).id
-            take_out(notes_of(id).subscriptions, self)
+        while self.n > 0:
+            id = (<FacetReference>self.facets[self.n - 1]).id
+            notes_of(id).take_out(self)
             self.leave(id)
-
-
-cdef int take_out(list subscriptions, subscription) noexcept:
-    for i in range(0 if subscriptions is None else len(subscriptions)):
-        if subscriptions[i] is subscription:
-            del subscriptions[i]
-            return 0
-    return 0
 
 
 def subscribe_to(listener, list facets):
     """Call listener(event) in the drain for every event of these facets, from now on."""
     cdef list once = []
+    if switched_off:
+        facets = []
     for reference in facets:
         if not any_same(once, reference):
             once.append(reference)

@@ -64,19 +64,38 @@ static PyThreadState *find_thread(uint64_t id)
     return thread;
 }
 
-/* Whether a frame of the thread is at the instruction that made it: this one, or one like it. */
+static bool runs_python(PyThreadState *thread)
+{
+#if PY_VERSION_HEX >= 0x030d0000
+    struct _PyInterpreterFrame *frame = thread->current_frame;
+#else
+    struct _PyInterpreterFrame *frame = thread->cframe->current_frame;
+#endif
+    PyObject *code = frame == NULL ? NULL : PyUnstable_InterpreterFrame_GetCode(frame);
+    bool runs = code != NULL && PyCode_Check(code); /* the frame at the bottom of a thread has none */
+    Py_XDECREF(code);
+    return runs;
+}
+
+/* Whether a frame of the thread is at the instruction that made it: this one, or one like it. Without memory to look, it is
+ * not over. */
 static bool is_over(const Assignment *made)
 {
     PyThreadState *thread = find_thread(made->thread);
     if (thread == NULL || made->code == NULL)
         return thread == NULL;
-    bool found = false;
-    for (PyFrameObject *frame = PyThreadState_GetFrame(thread), *back; frame != NULL; frame = back) {
+    PyFrameObject *frame = PyThreadState_GetFrame(thread), *back;
+    bool found = frame == NULL && runs_python(thread); /* CPython has cleared the MemoryError */
+    for (; frame != NULL; frame = back) {
         PyCodeObject *code = PyFrame_GetCode(frame);
         found = found || ((PyObject *)code == made->code && PyFrame_GetLasti(frame) == made->offset);
         Py_DECREF(code);
         back = PyFrame_GetBack(frame);
         Py_DECREF(frame);
+        if (back == NULL && PyErr_Occurred()) {
+            PyErr_Clear();
+            found = true;
+        }
     }
     return !found;
 }

@@ -8,11 +8,13 @@
 
 PyObject *table_of_object;
 
-/* New reference to the table of base, or NULL without an exception when it has none that shows type. */
-static PyObject *table_in_field(PyTypeObject *base, PyObject *key)
+/* 1 and a new reference to the table of base; 0: it has none that shows type; -1: MemoryError is set. So do those below. */
+static int table_in_field(PyTypeObject *base, PyObject *key, PyObject **table)
 {
-    PyObject *table = (PyObject *)base->tp_subclasses;
-    return table != NULL && PyDict_CheckExact(table) && PyDict_Contains(table, key) == 1 ? Py_NewRef(table) : NULL;
+    PyObject *found = (PyObject *)base->tp_subclasses;
+    int shows = found != NULL && PyDict_CheckExact(found) ? PyDict_Contains(found, key) : 0;
+    *table = shows == 1 ? Py_NewRef(found) : NULL;
+    return shows;
 }
 
 static PyObject *test_class(const char *name, PyObject *base)
@@ -20,15 +22,24 @@ static PyObject *test_class(const char *name, PyObject *base)
     return PyObject_CallFunction((PyObject *)&PyType_Type, "s(O){}", name, base);
 }
 
+/* What went wrong while CPython was tried out: -1 if that was memory, else 0, which is the answer. */
+static int clear_refusal(void)
+{
+    if (PyErr_Occurred() && PyErr_ExceptionMatches(PyExc_MemoryError))
+        return -1;
+    PyErr_Clear();
+    return 0;
+}
+
 /* Whether a new subclass of base, made for this, appears in dict: a dict of the program may look like a table. */
-static bool is_table_of(PyObject *dict, PyTypeObject *base)
+static int is_table_of(PyObject *dict, PyTypeObject *base)
 {
     PyObject *subclass = test_class("depwatch_self_check", (PyObject *)base);
     PyObject *key = subclass == NULL ? NULL : PyLong_FromVoidPtr(subclass);
-    bool is_table = key != NULL && PyDict_Contains(dict, key) == 1;
+    int is_table = key == NULL ? -1 : PyDict_Contains(dict, key);
     Py_XDECREF(key);
     Py_XDECREF(subclass);
-    return is_table;
+    return is_table < 0 ? clear_refusal() : is_table;
 }
 
 typedef struct TableSearch {
@@ -52,27 +63,44 @@ static int search_dict(PyObject *dict, void *data)
     return 1;
 }
 
+static int find_table(PyTypeObject *base, const TableSearch *search, PyObject *tables, PyObject **table)
+{
+    PyUnstable_GC_VisitObjects(search_dict, (void *)search);
+    if (PyErr_Occurred())
+        return -1; /* no room for a candidate */
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(search->candidates); i++) {
+        PyObject *dict = PyList_GET_ITEM(search->candidates, i);
+        int is_table = is_table_of(dict, base);
+        if (is_table == 0)
+            continue;
+        if (is_table < 0 || PyDict_SetItem(tables, (PyObject *)base, dict) < 0)
+            return -1;
+        *table = Py_NewRef(dict);
+        return 1;
+    }
+    return 0;
+}
+
 /* Static types keep their table out of reach. It is a dict that has the subclass's own weak reference, so the garbage
  * collector knows it: found by a look at every object, once for each static base. Not through the module gc, which is the
  * program's to replace. */
-static PyObject *table_of_static(PyTypeObject *base, PyTypeObject *type, PyObject *key)
+static int table_of_static(PyTypeObject *base, PyTypeObject *type, PyObject *key, PyObject **table)
 {
     static PyObject *tables; /* static base -> its table */
+    *table = NULL;
     if (tables == NULL && (tables = PyDict_New()) == NULL)
-        return NULL;
+        return -1;
     PyObject *known = PyDict_GetItemWithError(tables, (PyObject *)base);
-    if (known != NULL && PyDict_Contains(known, key) == 1)
-        return Py_NewRef(known);
-    PyObject *reference = PyWeakref_NewRef((PyObject *)type, NULL), *candidates = PyList_New(0), *found = NULL;
-    if (reference != NULL && candidates != NULL)
-        PyUnstable_GC_VisitObjects(search_dict, &(TableSearch){reference, type, candidates});
-    for (Py_ssize_t i = 0; candidates != NULL && found == NULL && i < PyList_GET_SIZE(candidates); i++) {
-        PyObject *dict = PyList_GET_ITEM(candidates, i);
-        if (is_table_of(dict, base) && PyDict_SetItem(tables, (PyObject *)base, dict) == 0)
-            found = Py_NewRef(dict);
+    if (known != NULL && PyDict_Contains(known, key) == 1) {
+        *table = Py_NewRef(known);
+        return 1;
     }
-    if (found != NULL && base == &PyBaseObject_Type)
-        table_of_object = found; /* kept by tables */
+    PyObject *reference = PyWeakref_NewRef((PyObject *)type, NULL), *candidates = PyList_New(0);
+    int found = reference == NULL || candidates == NULL
+                    ? -1
+                    : find_table(base, &(TableSearch){reference, type, candidates}, tables, table);
+    if (found == 1 && base == &PyBaseObject_Type)
+        table_of_object = *table; /* kept by tables */
     Py_XDECREF(candidates);
     Py_XDECREF(reference);
     return found;
@@ -108,25 +136,24 @@ static int rely_on_type_watcher(PyTypeObject *type)
 
 static int link_base(uint32_t facet, uint32_t *n_links, PyTypeObject *base, PyTypeObject *type)
 {
-    PyObject *key = PyLong_FromVoidPtr(type);
+    PyObject *key = PyLong_FromVoidPtr(type), *table = NULL;
     if (key == NULL)
         return -1;
-    PyObject *table = !is_static(base) ? table_in_field(base, key)
-                      : may_leave(base) ? table_of_static(base, type, key)
-                                        : NULL;
+    int found = !is_static(base)  ? table_in_field(base, key, &table)
+                : may_leave(base) ? table_of_static(base, type, key, &table)
+                                  : 0;
     Py_DECREF(key);
-    PyErr_Clear(); /* a failed search counts as not found */
-    int result = 0;
-    if (table != NULL) {
+    int result = found < 0 ? -1 : 0;
+    if (found > 0) {
         result = link_table(facet, n_links, table);
         Py_DECREF(table);
-    } else if (!is_static(base)) {
+    } else if (found == 0 && !is_static(base)) {
         PyErr_Format(Unwatchable_error,
                      "the bases of %.200s are being assigned right now: it is in no table of subclasses of %.200s; read "
                      "it when that is done",
                      type->tp_name, base->tp_name);
         result = -1;
-    } else if (may_leave(base)) {
+    } else if (found == 0 && may_leave(base)) {
         result = rely_on_type_watcher(type);
     }
     return result;
@@ -134,25 +161,32 @@ static int link_base(uint32_t facet, uint32_t *n_links, PyTypeObject *base, PyTy
 
 /* --- the check on classes of our own --------------------------------------------------------------------------- */
 
-/* Whether `Q.__bases__ = (H,)` takes Q out of P's table after Q's MRO was replaced. */
-static bool tables_answer(void)
+/* Whether `q.__bases__ = (h,)` takes q, a subclass of p, out of p's table after q's MRO was replaced. */
+static int leaves_table(PyTypeObject *p, PyObject *h, PyObject *q)
+{
+    PyObject *key = PyLong_FromVoidPtr(q), *bases = PyTuple_Pack(1, h), *table = NULL;
+    int answer = key == NULL || bases == NULL ? -1 : table_in_field(p, key, &table);
+    if (answer == 1)
+        answer = PyObject_SetAttrString(q, "__bases__", bases) < 0 ? -1 : !PyDict_Contains(table, key);
+    Py_XDECREF(table);
+    Py_XDECREF(bases);
+    Py_XDECREF(key);
+    return answer;
+}
+
+/* Whether the tables tell, found out once. */
+static int tables_answer(void)
 {
     static int answer = -1;
     if (answer >= 0)
         return answer;
-    answer = 0;
-    PyObject *p = test_class("P", (PyObject *)&PyBaseObject_Type), *h = test_class("H", (PyObject *)&PyBaseObject_Type);
-    PyObject *q = p == NULL ? NULL : test_class("Q", p), *key = q == NULL ? NULL : PyLong_FromVoidPtr(q);
-    PyObject *table = key == NULL ? NULL : table_in_field((PyTypeObject *)p, key);
-    PyObject *bases = h == NULL ? NULL : PyTuple_Pack(1, h);
-    if (table != NULL && bases != NULL && PyObject_SetAttrString(q, "__bases__", bases) == 0)
-        answer = PyDict_Contains(table, key) == 0;
-    PyErr_Clear();
-    Py_XDECREF(bases);
-    Py_XDECREF(table);
-    Py_XDECREF(key);
-    Py_XDECREF(q);
+    PyObject *p = test_class("P", (PyObject *)&PyBaseObject_Type), *q = p == NULL ? NULL : test_class("Q", p);
+    PyObject *h = q == NULL ? NULL : test_class("H", (PyObject *)&PyBaseObject_Type);
+    answer = h == NULL ? -1 : leaves_table((PyTypeObject *)p, h, q);
+    if (answer < 0)
+        answer = clear_refusal();
     Py_XDECREF(h);
+    Py_XDECREF(q);
     Py_XDECREF(p);
     return answer;
 }
@@ -212,10 +246,12 @@ int look_bases(uint32_t id)
         Py_DECREF(type);
         return -1;
     }
-    if (!tables_answer()) {
+    int answer = tables_answer();
+    if (answer == 0)
         PyErr_Format(Unwatchable_error, "attributes of %.200s: this CPython (%s) does not show a change of bases in "
                                         "tp_subclasses, and depwatch knows no other way to see it at once",
                      type->tp_name, Py_GetVersion());
+    if (answer <= 0) {
         Py_DECREF(type);
         return -1;
     }

@@ -148,7 +148,7 @@ PyObject *facet_forget(Facet *facet)
     facet->recorded = NULL;
     facet->reference = REFERENCE_BORROWED;
     facet->holds = !facet->dead;
-    facet->counted = facet->conservative = false;
+    facet->counted = facet->conservative = facet->identity = false;
     return owned;
 }
 

@@ -81,7 +81,8 @@ typedef struct Facet {
     bool known;             /* current is what the facet is (NULL: it is missing) */
     bool holds;             /* false: the recorded value is not there now */
     bool touched;           /* on the service's list */
-    bool counted;           /* the present break is in breaks */
+    bool counted : 1;       /* the present break is in breaks */
+    bool identity : 1;      /* a reader of what is recorded asked for that very object: an equal one is another value */
     bool conservative;      /* the present break came from an event that does not tell the value */
     bool dead;              /* its object died */
     bool heard;             /* handles of it have a listener: see handle_listeners.h */
@@ -168,7 +169,7 @@ static inline PyObject *facet_recorded(const Facet *facet)
 static inline bool is_recorded(const Facet *facet, PyObject *value)
 {
     PyObject *recorded = facet_recorded(facet);
-    return recorded != NULL && same_value(recorded, value);
+    return recorded != NULL && (recorded == value || (!facet->identity && same_value(recorded, value)));
 }
 
 /* It was broken by the end of its recorded value: nobody can restore that, and the drain retires those that rely on it. */

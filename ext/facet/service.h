@@ -38,6 +38,7 @@ typedef struct Service {
     uint64_t restores;         /* facets that hold again */
     uint64_t conservative;     /* breaks at an event that does not tell the new value */
     uint64_t needless;         /* of these, found to hold by the drain */
+    uint64_t identity_breaks;  /* by a value that is equal to the recorded one, which was asked for by identity */
 } Service;
 
 extern Service service;

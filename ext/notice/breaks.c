@@ -9,10 +9,12 @@
 #include "notice/look.h"
 #include "notice/references.h"
 
+/* Once a break: also of what changed in place, and has no other value. */
 static void count_break(uint32_t id)
 {
     Facet *facet = facet_at(id);
-    if (facet->holds || facet->counted || facet->dead || !facet_has_value(facet))
+    bool broke = facet->cause == CAUSE_CHANGED || (facet_has_value(facet) && !facet->holds);
+    if (!broke || facet->counted || facet->dead || !is_relied_on(facet))
         return;
     facet->counted = true;
     facet->breaks += facet->breaks != UINT16_MAX;
@@ -58,7 +60,7 @@ void take_unfinished(void)
     service.unfinished = false;
 }
 
-int look_again(uint32_t id, PyObject *garbage)
+int look_again(uint32_t id, Garbage *garbage)
 {
     Facet *facet = facet_at(id);
     if (facet->dead && facet->kept) {
@@ -77,10 +79,13 @@ int look_again(uint32_t id, PyObject *garbage)
     }
     bool lost = !facet->known && !facet->dead;
     if (lost && !unclear && facet->awaits[0] != AWAITS_NOTHING) {
-        facet->touched = dependents_add(&unfinished, id); /* it counts as touched, so that it stays */
-        service.unfinished |= facet->touched;
-        if (facet->touched)
-            return 0;
+        if (!dependents_add(&unfinished, id)) {
+            PyErr_NoMemory();
+            return -1;
+        }
+        facet->touched = true; /* counts as touched, so that it stays */
+        service.unfinished = true;
+        return 0;
     }
     if (facet->provisional != PROVISIONAL_NOT) {
         provisional_settled(facet);
@@ -89,6 +94,5 @@ int look_again(uint32_t id, PyObject *garbage)
     }
     count_break(id);
     give_up_unstable(id);
-    update_reference(id, garbage);
-    return 0;
+    return update_reference(id, garbage);
 }

@@ -5,6 +5,8 @@
 #include "notice/garbage.h"
 #include "notice/makers.h"
 
+#define OWNED 4 /* references of one detail, at most */
+
 /* Borrowed, or NULL: the value is gone, or was never told. */
 static PyObject *as_told(PyObject *value, bool is_kept) { return is_kept ? ((Kept *)value)->value : value; }
 
@@ -53,7 +55,7 @@ static int tell_detail(const Detail *detail)
 }
 
 /* What a detail has goes. */
-static void leave_detail(const Detail *detail, PyObject *garbage)
+static void leave_detail(const Detail *detail, Garbage *garbage)
 {
     bool is_life = detail->facet == NO_ID;
     if (!is_life || detail->change == CHANGE_DESTROYED)
@@ -67,21 +69,27 @@ static void leave_detail(const Detail *detail, PyObject *garbage)
     let_go(garbage, detail->code);
 }
 
-/* Told first, taken then: out of memory, it stays in the queue. */
-static int take_detail(PyObject *garbage)
+static void leave_oldest(Garbage *garbage)
 {
     const Detail detail = queue.details[queue.head];
-    if ((detail.facet == NO_ID ? tell_life(&detail) : tell_detail(&detail)) < 0)
-        return -1;
     queue.head = (queue.head + 1) & (QUEUE_CAPACITY - 1);
-    queue.taken++;
     if (--queue.count == 0)
         queue.head = 0; /* the same few cache lines serve again */
     leave_detail(&detail, garbage);
+}
+
+/* Told first, taken then: out of memory, it stays in the queue. */
+static int take_detail(Garbage *garbage)
+{
+    const Detail detail = queue.details[queue.head];
+    if (garbage_reserve(garbage, OWNED) < 0 || (detail.facet == NO_ID ? tell_life(&detail) : tell_detail(&detail)) < 0)
+        return -1;
+    queue.taken++;
+    leave_oldest(garbage);
     return 0;
 }
 
-int take_details(PyObject *garbage)
+int take_details(Garbage *garbage)
 {
     while (queue.count != 0)
         if (take_detail(garbage) < 0)
@@ -89,10 +97,12 @@ int take_details(PyObject *garbage)
     return 0;
 }
 
-void details_drop(PyObject *garbage)
+void details_drop(Garbage *garbage)
 {
-    for (; queue.count != 0; queue.count--, queue.head = (queue.head + 1) & (QUEUE_CAPACITY - 1))
-        leave_detail(&queue.details[queue.head], garbage);
+    while (queue.count != 0) {
+        garbage_make_room(garbage, OWNED);
+        leave_oldest(garbage);
+    }
 }
 
 PyObject *hear_functions(PyObject *hearer)

@@ -4,11 +4,13 @@
 
 #include <Python.h>
 
+#include "notice/garbage.h"
+
 /* Tells all that is queued, and takes it off. Runs no Python, so nothing is added meanwhile. -1 with MemoryError set: what is
  * left stays queued. */
-int take_details(PyObject *garbage);
-/* All go to garbage, untold. */
-void details_drop(PyObject *garbage);
+int take_details(Garbage *garbage);
+/* All go to garbage, untold; dropped at once where memory is short, as no state is in the making. */
+void details_drop(Garbage *garbage);
 /* Who hears of every function from now on (NULL: nobody). Returns who did, for the caller to DECREF, or NULL. */
 PyObject *hear_functions(PyObject *hearer);
 

@@ -63,7 +63,7 @@ cdef int make_state(uint32_t handle, HandleState state, uint32_t facet, Cause ca
         return 0
     if state == HANDLE_GONE:  # its callback is called when it is purged, like that of one which was retired by hand
         known = notes_of(facet)
-        broke = None if known is None else known.broke
+        broke = None if known is None else known.last_break()
         return holder.give_reason(handle, words_of_cause(facet, cause, NULL if broke is None else <PyObject*>broke))
     callback = holder.on_resume if state == HANDLE_VALID else holder.on_invalidate
     return 0 if callback is None else enter_notice(holder.handle_of(handle), callback, None, state)
@@ -108,22 +108,23 @@ cdef str GONE = "<an object that is gone>"
 
 cdef int make_detail(const Detail* detail, PyObject* old_value, PyObject* new_value, PyObject* filename, int line) except -1:
     cdef FacetNotes known = notes_of(detail.facet)
+    cdef Py_ssize_t i
     if detail.broke:
         if known is None:
             known = make_notes(detail.facet)
         has_value = facet_has_value(facet_at(detail.facet)) and detail.change == CHANGE_MODIFIED
         before, after = words_of(old_value, has_value), words_of(new_value, has_value)
-        known.broke = words_of_change(<Change>detail.change, NULL if before is None else <PyObject*>before,
-                                      NULL if after is None else <PyObject*>after, filename, line)
-    if known is None or not known.subscriptions:
+        known.breaks_by(words_of_change(<Change>detail.change, NULL if before is None else <PyObject*>before,
+                                        NULL if after is None else <PyObject*>after, filename, line))
+    if known is None or known.n == 0:
         return 0
     event = tuple_of(EventType, (
         CHANGES_BY_NUMBER[detail.change], detail.object, part_of(facet_at(detail.facet), detail.key), or_unknown(old_value),
         or_unknown(new_value), None if filename == NULL else <object>filename, line if line > 0 else None))
     mark = mark_notices()
     try:
-        for subscription in known.subscriptions:
-            enter_notice(subscription, None, event)
+        for i in range(known.n):
+            enter_notice(known.subscriptions[i], None, event)
     except MemoryError:
         take_back_notices(mark)
         raise
@@ -167,8 +168,11 @@ cdef int take_back_notices(uint64_t mark) noexcept:
 
 cdef int drop_chain(Notice first) noexcept:
     """One after the other: a chain that is dropped as a whole could be too deep for the C stack."""
+    cdef Notice next
     while first is not None:
-        first, first.next = first.next, None
+        next = first.next
+        first.next = None
+        first = next
     return 0
 
 
@@ -252,6 +256,7 @@ cdef bint call(callback, argument, bint unpacked, bint reported) noexcept:
 cdef int deliver(Notice notice) noexcept:
     """How many calls were made: whoever was cancelled or released in between is not called."""
     cdef Handle handle
+    cdef int count = 0
     cdef Subscription subscription
     cdef Hearer hearer
     subject = notice.subject
@@ -270,7 +275,6 @@ cdef int deliver(Notice notice) noexcept:
     handle = subject
     if handle.was_released:
         return 0
-    count = 0
     if notice.state == HANDLE_GONE and handle.entries is not None:
         remove_entries(handle)
         drop_discarded()
@@ -284,11 +288,11 @@ cdef int deliver(Notice notice) noexcept:
 cdef int settle_all() except -1:
     """Settles, and drops what is let go: destructors run when no state is in the making any more."""
     cdef LookedAt looked_at = LookedAt(NULL, 0, 0)
-    garbage = []
+    cdef Garbage garbage = garbage_none()
     try:
-        settle(garbage, &looked_at)
+        settle(&garbage, &looked_at)
     finally:
-        garbage.clear()
+        garbage_drop(&garbage)
         settle_end(&looked_at)
         drop_discarded()
     return 0
@@ -296,11 +300,13 @@ cdef int settle_all() except -1:
 
 cdef int drop_lonely() except -1:
     """What has been told was the last that had some values beside depwatch."""
+    cdef Garbage garbage = garbage_none()
     if kept_first != NULL:
-        garbage = []
-        let_go_of_lonely(garbage)
-        touch_waiting()
-        garbage.clear()
+        try:
+            let_go_of_lonely(&garbage)
+            touch_waiting()
+        finally:
+            garbage_drop(&garbage)
     return 0
 
 
@@ -322,17 +328,19 @@ def drain():
     after 8 that each caused the next, that waits for another event. Cost: about 100 ns if nothing happened.
 
     What a signal handler raises inside a listener is the listener's, like anything that it raises; elsewhere in a drain no
-    handler runs. Listeners can call 100 deep, however near the recursion limit the program is. Raises MemoryError when all that could be delivered is; what is left
-    is delivered by a later drain.
+    handler runs. Listeners can call 100 deep, however near the recursion limit the program is. Raises MemoryError when all
+    that could be delivered is; what is left is delivered by a later drain.
     """
     return drain_now()
 
 
 cdef Py_ssize_t drain_now() except -1:
     cdef Notice notice
+    cdef Py_ssize_t count = 0
+    cdef uint64_t last
     if not unsettled_now():
         return 0
-    count, error = 0, None
+    error = None
     drain_begins()
     try:
         try:

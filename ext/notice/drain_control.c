@@ -56,8 +56,9 @@ int service_pending(void *Py_UNUSED(unused))
     uint64_t before = queue.taken + queue.count;
     int room = give_room();
     PyObject *result = drain_callable == NULL ? NULL : PyObject_CallNoArgs(drain_callable);
+    bool no_memory = result == NULL && PyErr_ExceptionMatches(PyExc_MemoryError);
     take_room(room);
-    if (result == NULL && PyErr_ExceptionMatches(PyExc_MemoryError))
+    if (no_memory)
         PyErr_WriteUnraisable(drain_callable);
     else if (result == NULL && PyErr_Occurred())
         raised = -1; /* by a signal handler: the program gets it, as if we had not been there */
@@ -65,7 +66,7 @@ int service_pending(void *Py_UNUSED(unused))
     service.scheduled = false; /* only now: events during the drain did not ask for another one */
     if (!service_has_news())
         rounds = 0;
-    else if (queue.taken + queue.count == before || ++rounds < MAX_ROUNDS)
+    else if ((queue.taken + queue.count == before && !no_memory) || ++rounds < MAX_ROUNDS)
         service_schedule();
     return raised;
 }

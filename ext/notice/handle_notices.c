@@ -24,7 +24,8 @@ int tell_handles(uint32_t id)
         if (state == HANDLE_GONE)
             handle_retire(handle);
     }
-    facet->breaks += facet->cause == CAUSE_CHANGED && facet->breaks != UINT16_MAX; /* others are counted when looked at */
+    if (facet->cause == CAUSE_CHANGED && facet->holds)
+        facet->counted = false; /* it changed in place, and counts anew the next time */
     facet->cause = CAUSE_NONE;
     return 0;
 }

@@ -123,9 +123,7 @@ static int look_along_chain(uint32_t id)
         Chain chain;
         if (chain_of(facet, &chain) < 0)
             return -1;
-        int again = 0;
-        if (chain.n > 0)
-            again = walk_chain(id, &chain, &value, &provider);
+        int again = chain.n == 0 ? 0 : walk_chain(id, &chain, &value, &provider);
         if (again == 0 && value == NULL) {
             facet_becomes_missing(id);
         } else if (again == 0) {
@@ -150,9 +148,11 @@ static int look_whole_type(uint32_t id, PyObject *type)
         if (chain.watched[i])
             result = facet_link(id, n_links++, chain.dicts[i]);
     chain_clear(&chain);
+    if (result < 0)
+        return -1;
     facet_unlink_after(id, n_links);
     facet_at(id)->known = true;
-    return result;
+    return 0;
 }
 
 static int look_function(uint32_t id)
@@ -234,8 +234,8 @@ static int look(uint32_t id)
 
 static bool is_missing_yet(Awaits what, uint32_t dict, PyObject *name)
 {
-    PyObject *address = object_at(dict)->address;
-    if (what == AWAITS_NOTHING || address == NULL)
+    PyObject *address = what == AWAITS_NOTHING ? NULL : object_at(dict)->address; /* of nothing, dict says nothing */
+    if (address == NULL)
         return false;
     int has_name = PyDict_Contains(address, name);
     if (has_name < 0)

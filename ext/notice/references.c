@@ -4,7 +4,6 @@
 
 #include "action/action.h"
 #include "facet/values.h"
-#include "notice/garbage.h"
 #include "watch/weakrefs.h"
 
 static bool has_guards(const Facet *facet)
@@ -13,6 +12,11 @@ static bool has_guards(const Facet *facet)
         if (cell->kind == CELL_GUARD)
             return true;
     return false;
+}
+
+bool is_relied_on(const Facet *facet)
+{
+    return !dependents_empty(&facet->handles) || facet->readers != 0 || has_guards(facet);
 }
 
 bool is_lost(const Facet *facet)
@@ -34,14 +38,14 @@ static PyObject *value_died(PyObject *facet_id, PyObject *weakref)
 static PyMethodDef value_died_method = {"value_died", value_died, METH_O, NULL};
 
 /* While a facet is broken, its old value is kept only as long as somebody could restore it. */
-static void weaken_reference(uint32_t id, PyObject *garbage)
+static void weaken_reference(uint32_t id, Garbage *garbage)
 {
     Facet *facet = facet_at(id);
     PyObject *recorded = facet_recorded(facet);
     if (facet->reference == REFERENCE_KEPT && PyType_SUPPORTS_WEAKREFS(Py_TYPE(recorded))) {
         PyObject *weakref = weakref_with_id(recorded, &value_died_method, id);
         if (weakref == NULL) {
-            PyErr_Clear(); /* kept strongly instead: correct, only longer */
+            PyErr_Clear(); /* kept instead, until nobody else has it */
             return;
         }
         let_go(garbage, kept_leave((Kept *)facet->recorded));
@@ -50,28 +54,32 @@ static void weaken_reference(uint32_t id, PyObject *garbage)
     }
 }
 
-void give_up_waiting(uint32_t id, PyObject *garbage)
+void give_up_waiting(uint32_t id, Garbage *garbage)
 {
     Facet *facet = facet_at(id);
     uint8_t cause = facet->cause;
+    bool counted = facet->counted;
     facet_retires(id, facet->dead ? CAUSE_DIED : CAUSE_LOST);
-    if (cause != CAUSE_NONE && cause != CAUSE_UNSTABLE)
-        facet->cause = cause; /* an event has retired them all before */
     let_go(garbage, facet_forget(facet));
+    if (cause != CAUSE_NONE && cause != CAUSE_UNSTABLE) {
+        facet->cause = cause; /* an event has retired them all before */
+        facet->counted = counted;
+    }
 }
 
 /* Facets that are broken and have a reference to their old value: looked at again when one of those was let go. */
 static Dependents waiting;
 
-void update_reference(uint32_t id, PyObject *garbage)
+int update_reference(uint32_t id, Garbage *garbage)
 {
     Facet *facet = facet_at(id);
-    if (facet->recorded != NULL && dependents_empty(&facet->handles) && !has_guards(facet) &&
-        facet->readers == 0)
+    if (garbage_reserve(garbage, 2) < 0)
+        return -1;
+    if (facet->recorded != NULL && !is_relied_on(facet))
         let_go(garbage, facet_forget(facet));
     if (facet->reference == REFERENCE_BORROWED && !lost_its_value(facet)) {
         dependents_remove(&waiting, id);
-        return;
+        return 0;
     }
     if (facet->holds && facet->current != NULL) {
         let_go(garbage, facet_forget(facet));
@@ -80,32 +88,49 @@ void update_reference(uint32_t id, PyObject *garbage)
     } else if (facet->dead || is_lost(facet)) {
         give_up_waiting(id, garbage);
         dependents_remove(&waiting, id);
-    } else {
+    } else if (dependents_add(&waiting, id)) {
         weaken_reference(id, garbage);
-        (void)dependents_add(&waiting, id); /* out of memory: kept until it holds or is recorded anew */
+    } else {
+        PyErr_NoMemory();
+        return -1;
     }
+    return 0;
 }
 
-void let_go_of_lonely(PyObject *garbage)
+int let_go_of_lonely(Garbage *garbage)
 {
     PyObject *owned[64];
-    for (uint32_t n = 64; n == 64;) {
-        n = kept_take_lonely(owned, 64);
+    uint32_t room = 8; /* mostly there is none, which needs no memory */
+    while (room != 0) {
+        if (garbage_reserve(garbage, room) < 0) {
+            service.unfinished = true;
+            return -1;
+        }
+        uint32_t n = kept_take_lonely(owned, room);
         for (uint32_t i = 0; i < n; i++)
             let_go(garbage, owned[i]);
+        room = n == room ? 64 : 0;
     }
+    return 0;
 }
 
-void touch_waiting(void)
+int touch_waiting(void)
 {
     uint32_t n;
-    if (!kept_any_lost)
-        return;
-    kept_any_lost = false;
+    if (!kept_any_lost || dependents_empty(&waiting)) {
+        kept_any_lost = false;
+        return 0;
+    }
     uint32_t *ids = dependents_copy(&waiting, &n);
-    kept_any_lost = ids == NULL; /* out of memory: next time */
-    for (uint32_t i = 0; ids != NULL && i < n; i++)
+    if (ids == NULL) {
+        service.unfinished = true;
+        PyErr_NoMemory();
+        return -1;
+    }
+    kept_any_lost = false;
+    for (uint32_t i = 0; i < n; i++)
         if (facet_recorded(facet_at(ids[i])) == NULL)
             facet_touch(ids[i]);
     free(ids);
+    return 0;
 }

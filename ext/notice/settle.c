@@ -65,7 +65,7 @@ static int tell_batch(const LookedAt *batch)
 }
 
 /* A look can run Python: what events that queued is told before anything that it is about is freed. */
-static int settle_batch(LookedAt *batch, PyObject *garbage)
+static int settle_batch(LookedAt *batch, Garbage *garbage)
 {
     while (service.first_touched != NO_ID || service.first_retired != NO_ID) {
         while (service.first_touched != NO_ID) {
@@ -89,32 +89,33 @@ static void unwatch_extra_dicts(void)
             unwatch_dict(dict);
 }
 
-static void let_assignments_go(PyObject *garbage)
+static int let_assignments_go(Garbage *garbage)
 {
-    for (Assignment over; take_assigned_bases(&over);) {
+    for (Assignment over; garbage_reserve(garbage, 2) == 0;) {
+        if (!take_assigned_bases(&over))
+            return 0;
         let_go(garbage, over.code);
         let_go(garbage, (PyObject *)over.type);
     }
+    service.unfinished = true;
+    return -1;
 }
 
 /* Batches between settle() and settle_end(): destructors run there, and another thread may fork. */
 static uint32_t batches;
 static _Thread_local uint32_t own_batches; /* of these, those of this thread */
 
-int settle(PyObject *garbage, LookedAt *looked_at)
+int settle(Garbage *garbage, LookedAt *looked_at)
 {
     batches++;
     own_batches++;
     service.settling++; /* what this touches, this looks at: no pending call for it */
     take_unfinished();
-    let_assignments_go(garbage);
-    (void)kept_reserve(2 * kept_values.count);
-    int result = take_details(garbage);
-    if (result == 0) {
-        let_go_of_lonely(garbage);
-        touch_waiting();
-        result = settle_batch(looked_at, garbage);
-    }
+    (void)kept_reserve(2 * kept_values.count); /* or what breaks next does not heal */
+    int result = let_assignments_go(garbage) < 0 || take_details(garbage) < 0 || let_go_of_lonely(garbage) < 0 ||
+                         touch_waiting() < 0
+                     ? -1
+                     : settle_batch(looked_at, garbage);
     for (uint32_t i = 0; i < looked_at->n && result < 0; i++)
         facet_touch(looked_at->facets[i]); /* nothing is lost: the next drain goes on */
     if (extra_dicts_needed == 0)
@@ -153,16 +154,22 @@ void settle_end(LookedAt *looked_at)
     own_batches--;
 }
 
-void service_shut_down(PyObject *garbage)
+void service_shut_down(Garbage *garbage)
 {
     service.shutting_down = true;
     queue.limit = 0;
-    let_go(garbage, hear_functions(NULL));
-    let_assignments_go(garbage);
-    details_drop(garbage);
-    for (uint32_t id = 0; id < facet_pool.used; id++)
-        if (facet_at(id)->owner != NO_ID && facet_at(id)->reference != REFERENCE_BORROWED)
-            give_up_waiting(id, garbage);
+    garbage_make_room(garbage, 2);
     let_go(garbage, drain_callable);
     drain_callable = NULL;
+    let_go(garbage, hear_functions(NULL));
+    while (let_assignments_go(garbage) < 0) {
+        PyErr_Clear();
+        garbage_make_room(garbage, 2);
+    }
+    details_drop(garbage);
+    for (uint32_t id = 0; id < facet_pool.used; id++) {
+        garbage_make_room(garbage, 1);
+        if (facet_at(id)->owner != NO_ID && facet_at(id)->reference != REFERENCE_BORROWED)
+            give_up_waiting(id, garbage);
+    }
 }

@@ -11,21 +11,23 @@
 #include <Python.h>
 #include <stdint.h>
 
+#include "notice/garbage.h"
+
 typedef struct LookedAt {
     uint32_t *facets; /* owned, each pinned: looking at one can run Python, and that another drain */
     uint32_t n, capacity;
 } LookedAt;
 
-/* Tells what happened, in that order, through notice_makers. Values that are let go are appended to garbage (a list):
+/* Tells what happened, in that order, through notice_makers. What is let go goes to garbage:
  * dropping it may run destructors. Every facet that was looked at is added to looked_at and stays until settle_end. -1 with
  * an exception set: what is left comes next time. */
-int settle(PyObject *garbage, LookedAt *looked_at);
+int settle(Garbage *garbage, LookedAt *looked_at);
 /* After garbage was dropped: frees those facets that nobody needs, and that nothing queued is about. */
 void settle_end(LookedAt *looked_at);
 /* In the child of a fork: what drains of other threads were at is for its next drain. */
 void settle_after_fork(void);
 /* The interpreter ends: from now on nothing is queued, scheduled or kept, and what depwatch owns of the program goes to
- * garbage (a list). Bytes and guards go on working until the process ends. */
-void service_shut_down(PyObject *garbage);
+ * garbage, or is dropped at once where memory is short. Bytes and guards go on working until the process ends. */
+void service_shut_down(Garbage *garbage);
 
 #endif

@@ -3,6 +3,7 @@
 #include <stdbool.h>
 
 #include "watch/errors.h"
+#include "watch/switch.h"
 #include "watch/text.h"
 #include "watch/watch.h"
 
@@ -23,35 +24,50 @@ static int on_audit_event(const char *event, PyObject *arguments, void *Py_UNUSE
     return 0;
 }
 
-/* Whether object.name = value is heard of, whatever comes of it. */
-static bool is_heard(PyObject *object, const char *name, PyObject *value)
+/* Whether object.name = value is heard of, whatever comes of it. -1 with MemoryError set. */
+static int is_heard(PyObject *object, const char *name, PyObject *value)
 {
     uint64_t before = assignments;
-    if (object != NULL && PyObject_SetAttrString(object, name, value) < 0)
-        PyErr_Clear();
+    if (PyObject_SetAttrString(object, name, value) < 0 && PyErr_ExceptionMatches(PyExc_MemoryError))
+        return -1;
+    PyErr_Clear();
     return assignments != before;
 }
 
-static bool both_are_heard(void)
+static int both_are_heard(void)
 {
     PyObject *module = PyModule_New("depwatch_self_check");
-    PyObject *type = PyObject_CallFunction((PyObject *)&PyType_Type, "s(){}", "depwatch_self_check");
-    bool heard = is_heard(module, "__class__", (PyObject *)&PyModule_Type) && is_heard(type, "__bases__", Py_None);
+    PyObject *type = module == NULL ? NULL : PyObject_CallFunction((PyObject *)&PyType_Type, "s(){}", "depwatch_self_check");
+    int heard = type == NULL ? -1 : is_heard(module, "__class__", (PyObject *)&PyModule_Type);
+    if (heard == 1)
+        heard = is_heard(type, "__bases__", Py_None);
     Py_XDECREF(type);
     Py_XDECREF(module);
     return heard;
 }
 
-int audit_assignments(const char *what)
+/* Once, as a hook cannot be taken back. 0: another hook has refused it. */
+static int add_hook(void)
 {
     static bool added;
     if (added)
-        return 0;
+        return 1;
     audited = PyInterpreterState_Get();
-    if (PySys_AddAuditHook(on_audit_event, NULL) == 0 && both_are_heard()) {
-        added = true;
+    added = PySys_AddAuditHook(on_audit_event, NULL) == 0;
+    return added ? 1 : PyErr_ExceptionMatches(PyExc_MemoryError) ? -1 : 0;
+}
+
+int audit_assignments(const char *what)
+{
+    static bool answers;
+    if (answers || switched_off)
         return 0;
-    }
+    int heard = add_hook();
+    if (heard == 1)
+        heard = both_are_heard();
+    answers = heard == 1;
+    if (heard != 0)
+        return answers ? 0 : -1;
     PyErr_Clear();
     PyErr_Format(Unwatchable_error,
                  "%s: an audit hook of this process refuses others, and without one of its own depwatch cannot see "

@@ -2,6 +2,9 @@
 
 #include "watch/errors.h"
 #include "watch/self_check.h"
+#include "watch/switch.h"
+
+bool switched_off;
 
 const WatchCallbacks *watch_callbacks;
 
@@ -35,6 +38,8 @@ static int refused(const char *kind, PyObject *object)
 
 int watch_dict(PyObject *dict)
 {
+    if (switched_off)
+        return 0;
     if (misses_events(dict)) {
         PyErr_SetString(Unwatchable_error,
                         "the __dict__ of an instance: CPython 3.13.0 reports no store through the object (gh-125608); "
@@ -49,12 +54,14 @@ int watch_dict(PyObject *dict)
 
 void unwatch_dict(PyObject *dict)
 {
-    if (PyDict_Unwatch(dict_slot, dict) < 0)
+    if (!switched_off && PyDict_Unwatch(dict_slot, dict) < 0)
         PyErr_Clear();
 }
 
 int watch_type(PyTypeObject *type)
 {
+    if (switched_off)
+        return 0;
     if (type_slot < 0 && slot_taken(&type_slot, PyType_AddWatcher(watch_callbacks->type), "type") < 0)
         return -1;
     return PyType_Watch(type_slot, (PyObject *)type) < 0 ? refused("type", (PyObject *)type) : 0;
@@ -62,13 +69,13 @@ int watch_type(PyTypeObject *type)
 
 void unwatch_type(PyTypeObject *type)
 {
-    if (PyType_Unwatch(type_slot, (PyObject *)type) < 0)
+    if (!switched_off && PyType_Unwatch(type_slot, (PyObject *)type) < 0)
         PyErr_Clear();
 }
 
 int watch_functions(void)
 {
-    if (function_slot >= 0)
+    if (function_slot >= 0 || switched_off)
         return 0;
     if (self_check_functions() < 0)
         return -1;
@@ -77,7 +84,7 @@ int watch_functions(void)
 
 int watch_codes(void)
 {
-    if (code_slot >= 0)
+    if (code_slot >= 0 || switched_off)
         return 0;
     if (self_check_codes() < 0)
         return -1;

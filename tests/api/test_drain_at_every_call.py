@@ -117,6 +117,7 @@ OPERATIONS = {
     ],
     "drain": told_of_own,
     "explain": lambda world: re.sub(r"handle \d+", "handle", depwatch.explain(world.handle)),
+    "forget_breaks": lambda world: depwatch.forget_breaks(world.globals),
     "id_of": lambda world: depwatch.id_of(world.cls) == depwatch.id_of(world.cls),
     "install": install,
     "invalidate": invalidate,

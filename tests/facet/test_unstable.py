@@ -60,6 +60,50 @@ def test_reading_what_was_given_up_raises_unstable_with_limit_and_remedy(log):
     assert (handle.valid, log.drained()) == (True, [])
 
 
+@pytest.mark.parametrize("to_and_fro", [True, False])
+def test_what_goes_to_and_fro_is_called_so_from_the_third_time_on(log, to_and_fro):
+    globals_ = namespace(X="old")
+    handle = log.commit(freeze(globals_, "X"))
+    seen = []
+    for i in range(6):
+        globals_["X"] = "new" if to_and_fro else i
+        seen.append(depwatch.explain(handle).endswith("; it goes to and fro"))
+        globals_["X"] = "old"
+        depwatch.drain()
+    assert seen == [to_and_fro and i >= 2 for i in range(6)]
+    assert "broke too often to build on" in handle.reason
+
+
+def test_forgotten_breaks_give_a_facet_a_second_chance(log):
+    globals_ = namespace(X="old", Y="old")
+    for name in ("X", "Y"):
+        log.commit(freeze(globals_, name, unstable_after=2))
+        for value in ("new", "old") * 2:
+            globals_[name] = value
+            depwatch.drain()
+        with pytest.raises(depwatch.Unstable):
+            freeze(globals_, name, unstable_after=2)
+    depwatch.forget_breaks(globals_, "X")
+    handle = log.commit(freeze(globals_, "X", name="again", unstable_after=2))
+    with pytest.raises(depwatch.Unstable):
+        freeze(globals_, "Y", unstable_after=2)
+    depwatch.forget_breaks(globals_)
+    other = log.commit(freeze(globals_, "Y", name="other", unstable_after=2))
+    log.clear()
+    for value in ("new", "old", "new"):
+        globals_["X"] = value
+        depwatch.drain()
+    assert log == [("invalidated", "again"), ("resumed", "again"), ("retired", "again")]
+    assert (handle.retired, other.valid) == (True, True)
+
+
+def test_breaks_of_what_cannot_be_watched_cannot_be_forgotten():
+    with pytest.raises(depwatch.Unwatchable):
+        depwatch.forget_breaks(5)
+    with pytest.raises(ValueError, match="no part 'X'"):
+        depwatch.forget_breaks(test_each_recorder_has_its_own_limit_on_the_same_facet, "X")
+
+
 def test_each_recorder_has_its_own_limit_on_the_same_facet(log):
     globals_ = namespace(X="old")
     handles = {

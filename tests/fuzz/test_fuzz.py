@@ -110,7 +110,8 @@ SABOTAGE = {
     **(
         {
             "labels are always up": (
-                "from fuzz import checks; checks.is_up = lambda cell: True",
+                "from fuzz import checks; is_up = checks.is_up; "
+                "checks.is_up = lambda cell: hasattr(cell, 'target') or is_up(cell)",
                 "wrong: the code of the label of ",
             )
         }

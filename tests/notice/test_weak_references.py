@@ -38,7 +38,7 @@ def test_a_callback_of_the_program_may_let_go_of_all_that_waited_for_the_value()
 
 @without_automatic_drain
 def test_a_callback_of_the_program_may_give_the_number_of_a_dying_class_away():
-    for i in range(20):
+    for i in range(4):
         made = []
         cls = type("Class", (), {"attribute": 1})
         handle = freeze_attribute(cls, "attribute").commit()

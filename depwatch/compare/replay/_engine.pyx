@@ -104,6 +104,7 @@ cdef struct Facet:  # healing
     uint8_t holds
     uint8_t counted
     uint8_t mends  # the next drain finds that it holds again
+    uint8_t inside  # what was recorded has changed in place since the last drain
     uint8_t touched
     uint8_t is_dead
     uint8_t told  # the break was counted

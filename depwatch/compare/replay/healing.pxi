@@ -37,7 +37,7 @@ cdef void becomes(Engine e, uint32_t c, uint32_t v) noexcept nogil:
     if not facet.is_recorded or facet.is_dead:
         return
     if e.value_inside[v]:
-        changes_inside(e, v)
+        changes_inside(e, v, c)
     elif facet.recorded != e.value_number[v]:
         facet.mends = False
         if facet.holds:
@@ -50,11 +50,15 @@ cdef void becomes(Engine e, uint32_t c, uint32_t v) noexcept nogil:
             touch_facet(e, id)
 
 
-cdef void changes_inside(Engine e, uint32_t v) noexcept nogil:
+cdef void changes_inside(Engine e, uint32_t v, uint32_t c) noexcept nogil:
     """What was recorded is still there, and is of no use any more."""
-    cdef uint32_t id = e.value_facet[v], i
-    for i in range(prune(e, id)):
+    cdef uint32_t id = e.value_facet[v], n = prune(e, id), i
+    for i in range(n):
         e.functions[e.dependents[id].edges[i].function].broken += 1  # for good
+    if n != 0:
+        e.facets[id].inside = True
+        e.facets[id].change = c
+        touch_facet(e, id)
     retire_dependents(e, id)
     if e.facets[id].holds:
         e.facets[id].recorded = e.current[id]
@@ -139,13 +143,17 @@ cdef void look_again(Engine e, uint32_t id) noexcept nogil:
     if facet.mends:
         mend(e, id)  # it stays on the list: it is touched
     facet.touched = False
-    if facet.is_recorded and not facet.holds and not facet.counted and not facet.is_dead:
-        facet.counted = facet.told = True
+    if facet.is_recorded and (facet.inside or not facet.holds) and not facet.counted and not facet.is_dead:
+        facet.counted = True
+        facet.told |= not facet.holds
         facet.breaks += 1
         log_break(e, id)
     elif facet.is_recorded and facet.holds and facet.told:
         facet.told = False
         e.restores[id] += 1
+    if facet.inside:
+        facet.inside = False
+        facet.counted = not facet.holds  # in place: it counts anew the next time
     if is_unstable(e, id):
         retire_dependents(e, id)
 
@@ -242,15 +250,9 @@ cdef void let_go(Engine e, uint32_t f, uint32_t serial) noexcept nogil:
 cdef void value_lost(Engine e, uint32_t f) noexcept nogil:
     """What the handle waits for can never come back, so it waits no more."""
     cdef Function* function = &e.functions[f]
-    if function.state != COLD:
-        return
-    if not function.retired:
+    if function.state == COLD and not function.retired:
         function.retired = True
         function.made += 1  # its edges are purged
-    elif function.bereft and not function.told:
-        # The value that died is an object that the handle relied on, too; but first another one was put in its place.
-        function.bereft, function.told, function.cold = False, True, 0
-        e.counts.dropped += 1
 
 
 cdef void bereave(Engine e, uint32_t f, uint32_t facet, uint32_t o) noexcept nogil:

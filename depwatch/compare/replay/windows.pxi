@@ -339,7 +339,7 @@ cdef bint step(Engine e, uint32_t c, uint32_t first, uint32_t last) noexcept nog
         e.parts[i].was_valid = e.functions[e.parts[i].function].state == VALID
     if e.mechanism == HEALING:
         if e.value_inside[value]:
-            changes_inside(e, value)
+            changes_inside(e, value, c)
         else:
             break_facet(e, e.value_facet[value], c)
         drain(e)

@@ -18,6 +18,7 @@ except ImportError as error:
 
 from numba.core import sigutils
 
+from depwatch import _core
 from depwatch.integrations.numba.cells import kind_for
 from depwatch.integrations.numba.compiling import compile_as_numba_does, watch_dispatcher
 from depwatch.integrations.numba.finding import check_written
@@ -69,9 +70,12 @@ def njit(signature_or_function: Any = None, /, *, policy: Policy = None, keep: i
     keep: how many versions of the function, compiled under what is not so now, are kept for when it is so again.
 
     Raises Unwatchable, with the reason, for what cannot be kept right: now for what can be seen now, or at the first
-    call. Cost: a few milliseconds for each compilation; about a nanosecond a call.
+    call. With DEPWATCH=0 in the environment this is numba.njit.
+    Cost: a few milliseconds for each compilation; about a nanosecond a call.
     """
     _check(policy, keep)
+    if _core.is_switched_off():
+        return numba.njit(signature_or_function, **options)
     if options.pop("cache", False):
         raise cached("a watched function")
     signatures: list[Any] | None = None
@@ -117,6 +121,8 @@ def watch[Dispatcher](dispatcher: Dispatcher, *, policy: Policy = None, keep: in
     """
     _check(policy, keep)
     function = function_of(dispatcher)
+    if _core.is_switched_off():
+        return dispatcher
     if function is None:
         _watch(dispatcher, policy, keep)
     else:

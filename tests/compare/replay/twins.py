@@ -107,6 +107,7 @@ class Healing(Model):
         self.breaks: Counter[int] = Counter()
         self.restores: Counter[int] = Counter()
         self.told_facets: set[int] = set()
+        self.inside: set[int] = set()
         self.dead_facets: set[int] = set()
         super().__init__(policy, rows)
 
@@ -149,6 +150,8 @@ class Healing(Model):
             self.mends.add(facet)
 
     def changes_inside(self, value: Value) -> None:
+        if self.waiting(value.facet):
+            self.inside.add(value.facet)
         for function in self.waiting(value.facet):
             self.retire(function)
         if value.facet not in self.broken:
@@ -182,13 +185,18 @@ class Healing(Model):
         for facet in list(self.mends):
             self.mend(facet)
         for facet in self.recorded:
-            if facet in self.broken and facet not in self.counted and facet not in self.dead_facets:
+            broke = facet in self.broken or facet in self.inside
+            if broke and facet not in self.counted and facet not in self.dead_facets:
                 self.counted.add(facet)
-                self.told_facets.add(facet)
                 self.breaks[facet] += 1
+                if facet in self.broken:
+                    self.told_facets.add(facet)
             elif facet not in self.broken and facet in self.told_facets:
                 self.told_facets.discard(facet)
                 self.restores[facet] += 1
+            if facet in self.inside and facet not in self.broken:
+                self.counted.discard(facet)  # in place: it counts anew the next time
+            self.inside.discard(facet)
             if self.policy.give_up_after is not None and self.breaks[facet] >= self.policy.give_up_after:
                 for function in self.waiting(facet):
                     self.retire(function)
@@ -231,14 +239,9 @@ class Healing(Model):
         self.drain()
 
     def value_lost(self, function: Function) -> None:
-        if function.state != COLD or not function.handle:
-            return
-        if not function.handle.retired:
+        if function.state == COLD and function.handle and not function.handle.retired:
             function.handle.retired = True
             function.handle.loads |= function.handle.facets  # purged
-        elif function.bereft and not function.told:
-            function.bereft, function.told, function.cold = False, True, 0  # first its value was replaced
-            self.counts["dropped"] += 1
 
     def object_gone(self, number: int) -> None:
         self.dead.add(number)

@@ -1,0 +1,11 @@
+"""Public operations, and all kinds of drains, each in a situation of its own: see trials.py."""
+
+ALL = []
+
+
+def scenario(generator):
+    ALL.append(generator)
+    return generator
+
+
+from scenarios import asking, committing, draining, ending, hearing, native, patching, reading  # noqa: E402, F401
