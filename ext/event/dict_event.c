@@ -195,6 +195,14 @@ static inline bool stays_broken(const Facet *facet, PyObject *value)
     return recorded != NULL && surely_differ(recorded, value);
 }
 
+/* Out of the way of what others have, too. */
+static NOT_INLINE void drop_current(const Facet *facet, const Object *object)
+{
+    if (kept_first != NULL)
+        item_drop_begins(facet->current, object, facet->name);
+    drop_ends();
+}
+
 int on_dict_event(PyDict_WatchEvent event, PyObject *dict, PyObject *key, PyObject *value)
 {
     Object *object = object_of(dict);
@@ -219,10 +227,8 @@ int on_dict_event(PyDict_WatchEvent event, PyObject *dict, PyObject *key, PyObje
         return dict_event(object, event, key, value);
     if (!stays_broken(facet, value))
         return provider_event(facet, object, value);
-    if (kept_first != NULL) {
-        item_drop_begins(facet->current, object, facet->name);
-        drop_ends();
-    }
+    if (Py_REFCNT(facet->current) <= MAX_REFERENCES_OF_LAST + 1)
+        drop_current(facet, object);
     facet->changes++;
     facet->current = value;
     return 0;
