@@ -32,9 +32,10 @@ class Installed:
         return valid and all(each.holds(step) for each in self.assumptions)
 
     def note(self) -> None:
+        guard = self.entry._guard  # goes if the dict of keyword defaults has changed in place
         if self.handle.released or self.handle.retired or any(each.superseded() for each in self.assumptions):
             self.may_go = True
-        elif self.entry.installed and self.entry._guard.retired:  # the dict of keyword defaults has changed in place
+        elif guard.reason is not None or (self.entry.installed and guard.retired):
             self.may_go = True
 
 

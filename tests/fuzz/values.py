@@ -6,6 +6,8 @@ import types
 import weakref
 from typing import Any
 
+import depwatch
+
 
 class Value:
     """Can be referred to weakly."""
@@ -21,15 +23,18 @@ class Mark:
 
 
 class Bare:
-    """Cannot be referred to weakly: known by its mark. Its destructor runs Python wherever the last reference goes."""
+    """Cannot be referred to weakly: known by its mark. Its destructor runs Python wherever the last reference goes, and
+    drains there if it acts."""
 
-    __slots__ = ("mark",)
+    __slots__ = ("acts", "mark")
 
-    def __init__(self) -> None:
-        self.mark = Mark()
+    def __init__(self, acts: bool = False) -> None:
+        self.mark, self.acts = Mark(), acts
 
     def __del__(self) -> None:
         self.mark.alive = False
+        if self.acts:
+            depwatch.drain()
 
 
 class Scalar:
@@ -111,15 +116,26 @@ LONG_LIVED = [Value(), Value(), Bare(), 1.5, -0.0, 0.0, float("nan"), 7, 10**30,
               functools.partial(len)]  # fmt: skip
 
 
+_acting: set[weakref.ref[Value]] = set()  # weak references that drain when their value dies
+
+
+def _value_died(reference: weakref.ref[Value]) -> None:
+    _acting.discard(reference)
+    depwatch.drain()
+
+
 def make(number: int) -> Any:
     """A value by a number below 256: some come again and again, most are new."""
     if number < 40:
         return LONG_LIVED[number % len(LONG_LIVED)]
     fresh = number % 6
     if fresh < 2:
-        return Value()
+        value = Value()
+        if number & 16:
+            _acting.add(weakref.ref(value, _value_died))
+        return value
     if fresh == 2:
-        return Bare()
+        return Bare(acts=bool(number & 16))
     if fresh == 3:
         return number + 0.25
     if fresh == 4:
