@@ -61,22 +61,11 @@ static inline void keep_recorded(Facet *facet)
     facet->reference = facet->recorded == NULL ? REFERENCE_BORROWED : REFERENCE_KEPT;
 }
 
-/* The provider, which stores it, keeps the recorded value again. */
-static inline void borrow_recorded(Facet *facet, PyObject *value)
-{
-    if (facet->reference != REFERENCE_KEPT || facet_recorded(facet) != value)
-        return;
-    kept_leave_alive((Kept *)facet->recorded);
-    facet->recorded = value;
-    facet->reference = REFERENCE_BORROWED;
-}
-
 /* The provider is about to hold value (borrowed). */
 static ALWAYS_INLINE void becomes(Facet *facet, PyObject *value)
 {
     bool recorded = facet->recorded != NULL;
     keep_recorded(facet);
-    borrow_recorded(facet, value);
     facet->current = value;
     facet->known = true;
     cells_become(facet->cells, value);

@@ -17,16 +17,17 @@ static inline void item_drop_begins(PyObject *before, const Object *object, PyOb
         drop_begins(before, references_of_last(object, key));
 }
 
-/* The key's provider stores another value: the one event that is to be trusted, as the write cannot fail any more. The
- * caller has said which value is dropped. */
-static int provider_event(Facet *facet, PyObject *value)
+/* The key's provider stores another value: the one event that is to be trusted, as the write cannot fail any more. */
+static NOT_INLINE int provider_event(Facet *facet, const Object *object, PyObject *value)
 {
     service.events++;
     facet->changes++; /* a look-up that is under way sees by this that it must look again */
     PyObject *before = facet->current;
     bool was_held = held(facet);
+    item_drop_begins(before, object, facet->name);
     becomes(facet, value);
-    tell(facet, was_held, facet->provider, CHANGE_MODIFIED, before, value);
+    tell(facet, was_held, object->id, CHANGE_MODIFIED, before, value);
+    drop_ends();
     return 0;
 }
 
@@ -54,7 +55,7 @@ static void chain_event(uint32_t id, const Object *object, Change change, PyObje
 static inline void named_event(uint32_t id, const Object *object, Change change, PyObject *value)
 {
     if (change == CHANGE_MODIFIED && facet_at(id)->provider == object->id)
-        provider_event(facet_at(id), value);
+        provider_event(facet_at(id), object, value);
     else
         chain_event(id, object, change, value);
 }
@@ -185,15 +186,6 @@ static NOT_INLINE int dict_event(Object *object, PyDict_WatchEvent event, PyObje
     return 0;
 }
 
-/* One facet relies on the key, and this dict provides it. */
-static NOT_INLINE int only_event(Facet *facet, const Object *object, PyObject *value)
-{
-    item_drop_begins(facet->current, object, facet->name);
-    provider_event(facet, value);
-    drop_ends();
-    return 0;
-}
-
 /* It is broken, stays so, and nobody wants to hear of it. */
 static inline bool stays_broken(const Facet *facet, PyObject *value)
 {
@@ -201,6 +193,14 @@ static inline bool stays_broken(const Facet *facet, PyObject *value)
         return false;
     PyObject *recorded = facet_recorded(facet);
     return recorded != NULL && surely_differ(recorded, value);
+}
+
+/* Out of the way of what others have, too. */
+static NOT_INLINE void drop_current(const Facet *facet, const Object *object)
+{
+    if (kept_first != NULL)
+        item_drop_begins(facet->current, object, facet->name);
+    drop_ends();
 }
 
 int on_dict_event(PyDict_WatchEvent event, PyObject *dict, PyObject *key, PyObject *value)
@@ -226,11 +226,9 @@ int on_dict_event(PyDict_WatchEvent event, PyObject *dict, PyObject *key, PyObje
     if (facet == NULL || event != PyDict_EVENT_MODIFIED || facet->provider != object->id)
         return dict_event(object, event, key, value);
     if (!stays_broken(facet, value))
-        return only_event(facet, object, value);
-    if (kept_values.count != 0) {
-        item_drop_begins(facet->current, object, facet->name);
-        drop_ends();
-    }
+        return provider_event(facet, object, value);
+    if (Py_REFCNT(facet->current) <= MAX_REFERENCES_OF_LAST + 1)
+        drop_current(facet, object);
     facet->changes++;
     facet->current = value;
     return 0;

@@ -102,28 +102,30 @@ static inline PyObject *queue_keep(PyObject *value, bool *is_kept)
     return kept;
 }
 
-/* Called inside CPython's callback. Never with a value whose reference count is 0: a new reference would bring it back. */
-static inline Detail *queue_detail(uint32_t facet, uint32_t object, Change change, bool broke, PyObject *key,
-                                   PyObject *old_value, PyObject *new_value)
+/* Called inside CPython's callback. Never with a value whose reference count is 0: a new reference would bring it back.
+ * is_current: the new value, which is the facet's from now on, is told if the drain finds it there. */
+static ALWAYS_INLINE Detail *queue_about(uint32_t facet, uint32_t object, Change change, bool broke, PyObject *key,
+                                         PyObject *old_value, PyObject *new_value, bool is_current)
 {
     Detail *detail = queue_next();
     if (detail == NULL)
         return NULL;
     bool old_is_kept, new_is_kept;
-    detail->key = key != NULL && PyUnicode_CheckExact(key) ? Py_NewRef(key) : NULL;
-    detail->old_value = queue_keep(old_value, &old_is_kept);
-    detail->new_value = queue_keep(new_value, &new_is_kept);
-    detail->old_is_kept = old_is_kept;
-    detail->new_is_kept = new_is_kept;
-    detail->new_is_current = new_value != NULL && detail->new_value == NULL;
-    if (detail->new_is_current)
+    PyObject *old = queue_keep(old_value, &old_is_kept), *new = queue_keep(is_current ? NULL : new_value, &new_is_kept);
+    is_current |= new_value != NULL && new == NULL;
+    *detail = (Detail){.key = key != NULL && PyUnicode_CheckExact(key) ? Py_NewRef(key) : NULL,
+                       .old_value = old,
+                       .new_value = new,
+                       .offset = -1,
+                       .facet = facet,
+                       .object = object,
+                       .change = (uint8_t)change,
+                       .broke = broke,
+                       .old_is_kept = old_is_kept,
+                       .new_is_kept = new_is_kept,
+                       .new_is_current = is_current};
+    if (is_current)
         detail->changes = facet_at(facet)->changes;
-    detail->code = NULL;
-    detail->offset = -1;
-    detail->facet = facet;
-    detail->object = object;
-    detail->change = (uint8_t)change;
-    detail->broke = broke;
     struct _PyInterpreterFrame *frame = current_frame();
     if (frame != NULL) {
         detail->code = PyUnstable_InterpreterFrame_GetCode(frame); /* a new reference */
@@ -131,6 +133,19 @@ static inline Detail *queue_detail(uint32_t facet, uint32_t object, Change chang
             detail->offset = PyUnstable_InterpreterFrame_GetLasti(frame);
     }
     return detail;
+}
+
+static inline Detail *queue_detail(uint32_t facet, uint32_t object, Change change, bool broke, PyObject *key,
+                                   PyObject *old_value, PyObject *new_value)
+{
+    return queue_about(facet, object, change, broke, key, old_value, new_value, false);
+}
+
+/* A facet broke, and nobody listens: its name is its own, and the old value what it has recorded. */
+static ALWAYS_INLINE void queue_break(const Facet *facet, uint32_t object, Change change, PyObject *value)
+{
+    bool is_current = value != NULL && facet->known && facet->current == value && !dies_unseen(value);
+    (void)queue_about(facet->id, object, change, true, NULL, NULL, value, is_current);
 }
 
 /* The same for a function's life. name and value: see Detail. */

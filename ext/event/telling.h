@@ -31,8 +31,8 @@ static ALWAYS_INLINE void tell(const Facet *facet, bool was_held, uint32_t objec
     bool broke = was_held && !facet->holds;
     if (facet->listeners != 0)
         tell_listeners(facet, broke, object, change, before, value);
-    else if (broke) /* before is the recorded value, which the facet keeps from now on: see take_detail */
-        queue_detail(facet->id, object, change, true, NULL, NULL, value); /* its name is the facet's */
+    else if (broke)
+        queue_break(facet, object, change, value);
 }
 
 /* A function was made of this code object. */

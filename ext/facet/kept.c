@@ -32,54 +32,50 @@ bool kept_reserve(uint32_t n)
     return true;
 }
 
-bool is_never_kept(PyObject *value)
+/* Arrays and other owners of memory (a memoryview, an mmap) go by who else has them: ndarray.resize refuses with a reference or a
+ * weak reference too many, a bytearray is not resized while a memoryview of it lives, torch.utils.swap_tensors refuses
+ * with a weak reference. Nothing is ever kept of these. */
+static bool is_never_kept(PyObject *value)
 {
     PyTypeObject *type = Py_TYPE(value);
     if (type->tp_as_buffer != NULL && type->tp_as_buffer->bf_getbuffer != NULL)
         return PyType_SUPPORTS_WEAKREFS(type); /* bytes, bytearray and numpy's scalars do not */
     for (; type != NULL; type = type->tp_base)
-        if (strncmp(type->tp_name, "torch._C.", 9) == 0)
+        if (type->tp_name[0] == 't' && strncmp(type->tp_name, "torch._C.", 9) == 0)
             return true;
     return false;
 }
 
 static Kept *enter(PyObject *value)
 {
-    Kept *kept = kept_of(value);
-    if (kept != NULL) {
-        kept->users++;
-        return kept;
-    }
-    if (kept_free == NULL && fresh == fresh_end)
-        return NULL;
-    if (kept_free != NULL) {
-        kept = kept_free;
+    Kept *kept = kept_free;
+    if (kept != NULL)
         kept_free = kept->next;
-    } else {
+    else if (fresh != fresh_end)
         kept = fresh++;
-    }
+    else
+        return NULL;
     *kept = (Kept){.value = value, .users = 1};
     address_map_put(&kept_values, value, kept); /* kept_reserve has made room for each item */
     return kept;
 }
 
-Kept *keep(PyObject *value)
+Kept *keep_anew(PyObject *value)
 {
-    if (value == kept_dying || service.shutting_down || is_never_kept(value))
-        return NULL;
-    Kept *kept = enter(value);
-    if (kept != NULL && kept->link == NULL) {
-        Py_INCREF(value);
-        kept->next = kept_first;
-        kept->link = &kept_first;
-        if (kept_first != NULL)
-            kept_first->link = &kept->next;
-        kept_first = kept;
-    }
+    Kept *kept = service.shutting_down || is_never_kept(value) ? NULL : enter(value);
+    if (kept != NULL)
+        kept_refer(kept);
     return kept;
 }
 
-Kept *keep_address(PyObject *function) { return service.shutting_down ? NULL : enter(function); }
+Kept *keep_address(PyObject *function)
+{
+    Kept *kept = kept_of(function);
+    if (kept == NULL)
+        return service.shutting_down ? NULL : enter(function);
+    kept->users++;
+    return kept;
+}
 
 /* The reference leaves the list and is the caller's; NULL: there was none. */
 static PyObject *take_reference(Kept *kept)
@@ -124,8 +120,6 @@ static void drop_not_last(PyObject *owned)
 #endif
     Py_SET_REFCNT(owned, Py_REFCNT(owned) - 1);
 }
-
-void kept_leave_alive(Kept *kept) { drop_not_last(kept_leave(kept)); /* the caller has one, or the container */ }
 
 void kept_let_go(Kept *kept)
 {

@@ -42,11 +42,6 @@ extern bool kept_any_lost;     /* one was let go since the drain has looked at t
 /* Whether a reference to it shows nowhere: there is no destructor, nor a weak reference to be called. */
 static inline bool dies_unseen(PyObject *value) { return is_scalar(value) || is_immortal(value); }
 
-/* Arrays and other owners of memory (a memoryview, an mmap) go by who else has them: ndarray.resize refuses with a reference or a
- * weak reference too many, a bytearray is not resized while a memoryview of it lives, torch.utils.swap_tensors refuses
- * with a weak reference. Nothing is ever kept of these. */
-bool is_never_kept(PyObject *value);
-
 static inline Kept *kept_of(const void *value)
 {
     return kept_values.count == 0 ? NULL : address_map_find(&kept_values, value);
@@ -54,12 +49,34 @@ static inline Kept *kept_of(const void *value)
 
 /* --- inside CPython's callbacks, and at safe points ------------------------------------------------------------------ */
 
+Kept *keep_anew(PyObject *value);
+
+static inline void kept_refer(Kept *kept)
+{
+    Py_INCREF(kept->value);
+    kept->next = kept_first;
+    kept->link = &kept_first;
+    if (kept_first != NULL)
+        kept_first->link = &kept->next;
+    kept_first = kept;
+}
+
 /* For one user more; NULL: it is not to be kept, or there is no room. The caller has seen that it does not die unseen. */
-Kept *keep(PyObject *value);
+static inline Kept *keep(PyObject *value)
+{
+    Kept *kept = kept_of(value);
+    if (value == kept_dying)
+        return NULL;
+    if (kept == NULL)
+        return keep_anew(value);
+    kept->users++;
+    if (kept->link == NULL)
+        kept_refer(kept);
+    return kept;
+}
+
 /* The same of a function whose DESTROY is reported: without a reference. */
 Kept *keep_address(PyObject *function);
-/* One user less of a value that the caller has a reference to, or has just seen in a container. */
-void kept_leave_alive(Kept *kept);
 /* A value that somebody else has a reference to, which goes next. */
 void kept_let_go(Kept *kept);
 /* A function dies. */
