@@ -322,10 +322,12 @@ static PyObject *arm(PyObject *self, PyObject *go_on)
     Py_RETURN_NONE;
 }
 
+/* Whether it was armed. */
 static PyObject *disarm(PyObject *self, PyObject *unused)
 {
+    bool was = armed;
     armed = false;
-    Py_RETURN_NONE;
+    return PyBool_FromLong(was);
 }
 
 /* [(site, is an allocation, failed), ...] since choose(). */
