@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -49,6 +50,21 @@ def read(tool, *arguments):
     return subprocess.run([tool, *map(str, arguments)], check=True, capture_output=True, text=True).stdout
 
 
-def symbols(path):
-    """{symbol: kind} as nm tells them: U is undefined, a small letter is local."""
-    return {line.split()[0]: line.split()[1] for line in read("nm", "-P", path).splitlines()}
+@functools.cache
+def symbols_of(*paths):
+    """{path: {symbol: kind}} as nm tells them: U is undefined, a small letter is local. At least two paths."""
+    found = {}
+    for line in read("nm", "-P", *paths).splitlines():
+        if line.endswith(".o:"):
+            of_one = found[Path(line[:-1])] = {}
+        elif line:
+            name, kind, *_ = line.split()
+            of_one[name] = kind
+    return found
+
+
+@functools.cache
+def relocations_of(*paths):
+    """{path: lines} as readelf -r tells them. At least two paths."""
+    files = re.split(r"^File: ", read("readelf", "-rW", *paths), flags=re.MULTILINE)[1:]
+    return {Path(path): lines for path, *lines in map(str.splitlines, files)}

@@ -423,7 +423,7 @@ def test_threads_that_install_and_release_at_the_same_time_leave_nothing_install
     def work():
         start.wait()
         sys.setprofile(lambda *_: time.sleep(0))  # another thread goes on at each call and return
-        for i in range(100):
+        for i in range(40):
             handle = depwatch.Recorder("of a thread").commit()
             try:
                 depwatch.install(functions[i % 3], optimized, handle)

@@ -439,6 +439,7 @@ def test_numbers_and_texts_have_no_destructor_and_come_back_though_nobody_had_th
         assert handle.valid
 
 
+@pytest.mark.slow
 def test_values_beyond_the_room_for_them_are_let_go_and_nothing_is_wrong():
     python("""
         import depwatch

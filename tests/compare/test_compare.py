@@ -200,6 +200,7 @@ def test_if_all_defaults_pass_their_limits_nothing_was_compared(
     assert not output.exists()
 
 
+@pytest.mark.slow
 def test_a_default_that_fails_is_named_and_the_others_are_compared(
     small: Defaults, capsys: pytest.CaptureFixture[str]
 ) -> None:

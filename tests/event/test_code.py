@@ -134,7 +134,9 @@ def short_lived(n):
 
 
 @pytest.mark.parametrize("watching", [
-    "nothing", "functions", "a dying function", "code", "creation of another code", "many functions",
+    pytest.param("nothing", marks=pytest.mark.slow), "functions", "a dying function",
+    pytest.param("code", marks=pytest.mark.slow), "creation of another code",
+    pytest.param("many functions", marks=pytest.mark.slow),
 ])  # fmt: skip
 @without_automatic_drain
 def test_short_lived_functions_cost_no_event_and_no_place_in_the_queue(log, watching):

@@ -163,12 +163,8 @@ def steps_in(text):
     return [line for line in text.splitlines() if line.startswith("  ") and line.split()[0].isdigit()]
 
 
-QUICKEST = "a cell of floats is frozen"
-
-
-@pytest.mark.parametrize(
-    "sabotage", [name if name == QUICKEST else pytest.param(name, marks=pytest.mark.slow) for name in SABOTAGE]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("sabotage", SABOTAGE)
 def test_a_wrong_depwatch_is_found_and_shrunk_to_a_few_steps_that_fail_again(fuzz, sabotage):
     code, trouble = SABOTAGE[sabotage]
     found = fuzz(code, "--steps", "1", "--seed", "2")

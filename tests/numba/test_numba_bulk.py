@@ -45,7 +45,7 @@ def test_data_of_any_kind_that_has_no_cell(before, after):
     assert program.stats("f") == [(2, 1, 0)]
 
 
-@pytest.mark.parametrize("policy", ["bulk", None])
+@pytest.mark.parametrize("policy", ["bulk", pytest.param(None, marks=pytest.mark.slow)])
 def test_a_changed_callee_concerns_all_transitive_callers_and_nobody_else(policy, compilations):  # noqa: F811
     program = Program(
         """

@@ -40,7 +40,7 @@ BODIES = {
 }
 
 
-@pytest.mark.parametrize("options", ["", ", inline='always'"])
+@pytest.mark.parametrize("options", ["", pytest.param(", inline='always'", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
 def test_overloads(body, options):
     program = Program(OVERLOADED.format(body=body, options=options))
@@ -239,38 +239,33 @@ def test_decorators_whose_code_cannot_be_taken_back(name, arguments):
         getattr(watched, name)(*arguments)
 
 
-@numba.cfunc("int64(int64)")
-def callback(x):
-    return x
-
-
-@numba.vectorize(["int64(int64)"])
 def doubled(x):
     return 2 * x
 
 
-@numba.guvectorize(["(int64[:],int64[:])"], "(n)->(n)")
 def copied(x, out):
     for i in range(len(x)):
         out[i] = x[i]
 
 
-@jitclass([("a", numba.int64)])
 class Jitted:
     def __init__(self, a):
         self.a = a
 
 
-@numba.stencil
-def mean(a):
-    return a[-1] + a[1]
+def jitted():
+    return jitclass([("a", numba.int64)])(Jitted)
 
 
-@pytest.mark.parametrize("thing, why", [
-    (callback, "C callback"), (doubled, "@vectorize"), (copied, "@guvectorize"), (Jitted, "jitclass"),
-    (mean, "stencil"),
+@pytest.mark.parametrize("make, why", [
+    (lambda: numba.cfunc("int64(int64)")(doubled), "C callback"),
+    (lambda: numba.vectorize(["int64(int64)"])(doubled), "@vectorize"),
+    (lambda: numba.guvectorize(["(int64[:],int64[:])"], "(n)->(n)")(copied), "@guvectorize"),
+    (jitted, "jitclass"),
+    (lambda: numba.stencil(lambda a: a[-1] + a[1]), "stencil"),
 ])  # fmt: skip
-def test_watched_code_cannot_use_them_either_and_neither_can_they_be_watched(thing, why):
+def test_watched_code_cannot_use_them_either_and_neither_can_they_be_watched(make, why):
+    thing = make()
     with pytest.raises(Unwatchable, match=f"{why}.*use @njit"):
         watched.watch(thing)
     with pytest.raises(Unwatchable, match=rf"global 'thing' of f is .*{why}.*call a function made by @njit instead"):
@@ -280,7 +275,7 @@ def test_watched_code_cannot_use_them_either_and_neither_can_they_be_watched(thi
 def test_an_instance_of_a_jitclass_as_an_argument():
     program = Program("@njit\ndef f(x): return x.a")
     with pytest.raises(Unwatchable, match=r"f uses an instance of .*Jitted.*its methods are compiled into"):
-        program.f(Jitted(1))
+        program.f(jitted()(1))
 
 
 @pytest.mark.filterwarnings("ignore:First-class function type")
@@ -309,7 +304,7 @@ MUTABLE = {
     "a read-only view of one": np.broadcast_to(np.arange(3), (2, 3)),
     "one in a tuple": (1, np.arange(3)),
     "a list": [1, 2],
-    "a typed list": List([1, 2]),
+    "a typed list": lambda: List([1, 2]),  # made where it is used: that compiles much
     "a dict": {"a": 1},
     "a bytearray": bytearray(b"ab"),
     "an array of the standard library": array.array("d", [1.0]),
@@ -319,6 +314,7 @@ MUTABLE = {
 
 @pytest.mark.parametrize("value", MUTABLE.values(), ids=MUTABLE)
 def test_data_that_can_change_in_place_is_refused_when_the_function_is_decorated(value):
+    value = value() if callable(value) else value
     with pytest.raises(Unwatchable, match=r"global 'A' of f .*pass it as an argument"):
         Program("@njit\ndef f(i): return A[i]", A=value)
     with pytest.raises(Unwatchable, match=r"variable 'a' around make.<locals>.f .*pass it as an argument"):

@@ -6,7 +6,7 @@ import types
 import pytest
 
 import depwatch
-from objects import EXT, core_objects, read, symbols
+from objects import EXT, core_objects, relocations_of, symbols_of
 from support import UNKNOWN, Counted, freeze, namespace, seen_in, without_automatic_drain
 
 # What object code that runs inside a callback may refer to, and why it does no harm there.
@@ -86,14 +86,15 @@ def name_of_section(section):
 def references(objects):
     """By function or variable (statics as file:name): the names that it refers to."""
     found = {}
+    relocations, symbols = relocations_of(*objects), symbols_of(*objects)
     for path in objects:
-        defined = symbols(path)
+        defined = symbols[path]
 
         def full(name, path=path, defined=defined):
             return f"{path.stem}:{name}" if defined.get(name, "U").islower() and defined.get(name) not in "wv" else name
 
         holder = None
-        for line in read("readelf", "-rW", path).splitlines():
+        for line in relocations[path]:
             if heading := re.match(r"Relocation section '\.rela(\.\S+)'", line):
                 holder = full(name_of_section(heading.group(1)))
                 found.setdefault(holder, set())
@@ -120,7 +121,7 @@ def reached(found, starts):
 def test_callbacks_reach_nothing_that_runs_python_or_allocates(flags):
     objects = core_objects(*flags).values()
     found = references(objects)
-    defined = {name for path in objects for name, kind in symbols(path).items() if kind != "U"}
+    defined = {name for of_one in symbols_of(*objects).values() for name, kind in of_one.items() if kind != "U"}
     starts = [name for name in found if name.split(":")[-1] in CALLBACKS]
     assert {name.split(":")[-1] for name in starts} == set(CALLBACKS)
     starts += [name for name in found if name.endswith(":change_bits_avx2")]  # chosen when the library is loaded

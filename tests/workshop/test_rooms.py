@@ -2,7 +2,7 @@
 
 import re
 
-from objects import EXT, core_objects, symbols
+from objects import EXT, core_objects, symbols_of
 
 ROOMS = ("api", "notice", "event", "action", "facet", "index", "watch")
 
@@ -29,16 +29,17 @@ def test_no_include_runs_back():
 
 def test_no_call_runs_back():
     objects = core_objects("-O2")
+    symbols = symbols_of(*objects.values())
     where = {
         name: source.parent.name
         for source, path in objects.items()
-        for name, kind in symbols(path).items()
+        for name, kind in symbols[path].items()
         if kind.isupper() and kind not in "UVW"
     }
     calls = {
         (source.parent.name, where[name], name)
         for source, path in objects.items()
-        for name, kind in symbols(path).items()
+        for name, kind in symbols[path].items()
         if kind == "U" and name in where
     }
     assert ("event", "action", "facet_becomes_unknown") in calls

@@ -103,6 +103,7 @@ def test_a_program_that_fails_is_named_at_the_end_and_the_others_are_done(tiny: 
     assert tiny.runs() == ["quiet-one"] * 2
 
 
+@pytest.mark.slow
 def test_a_program_that_uses_too_much_cpu_is_ended_with_all_that_it_started(tiny: Tiny) -> None:
     alive = tiny.directory / "alive"
     child = f"while True:\n    with open({str(alive)!r}, 'a') as file: file.write('.')"

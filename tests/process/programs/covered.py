@@ -15,7 +15,7 @@ def price(x):
 
 
 def on_invalidate(handle):
-    LOG.append(depwatch.explain(handle).rsplit(":", 1)[-1])
+    LOG.append(depwatch.explain(handle).rsplit(":", 1)[-1].partition(";")[0])
 
 
 def on_resume(handle):
