@@ -226,5 +226,5 @@ def test_a_recorded_value_whose_destructor_rebinds_its_name_makes_nothing_stale(
     handle = log.commit(recorder)
     globals_["X"] = "stored"  # the old value dies here, when the store is made
     assert (handle.valid, cell.value, globals_["X"]) == (False, "from the destructor", "from the destructor")
-    assert log.drained() == [("retired", "r")]
+    assert log.drained() == [("invalidated", "r"), ("retired", "r")]
     assert handle.retired

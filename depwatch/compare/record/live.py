@@ -155,7 +155,7 @@ class Live:
                 facet.distrust()
         if function.dropped:
             return
-        if any(facet.owner.dead for facet, _ in recorded):  # whatever else has changed before the same drain
+        if any(facet.owner.dead for facet, _ in recorded) and " died" in reason:
             function.bereft = True
             if (code := function.code()) is not None:
                 _tap.look(code)

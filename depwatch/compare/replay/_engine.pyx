@@ -86,6 +86,7 @@ cdef struct Function:
     uint32_t n_patchable
     uint32_t n_deopted  # places in its handle that leave the code
     uint32_t place  # in `alive`
+    int64_t bereft_at  # the event at which it was
     uint8_t state
     uint8_t bereft  # an object died that its handle depends on: a new one is made at the next call, which is no change
     uint8_t marked  # revalidation: at its next call
@@ -100,6 +101,7 @@ cdef struct Facet:  # healing
     int64_t since  # the time at which it held again
     uint32_t breaks
     uint32_t change  # that broke it
+    int64_t broke_at  # the event
     uint8_t is_recorded
     uint8_t holds
     uint8_t counted

@@ -57,7 +57,7 @@ cdef void changes_inside(Engine e, uint32_t v, uint32_t c) noexcept nogil:
         e.functions[e.dependents[id].edges[i].function].broken += 1  # for good
     if n != 0:
         e.facets[id].inside = True
-        e.facets[id].change = c
+        e.facets[id].change, e.facets[id].broke_at = c, e.event
         touch_facet(e, id)
     retire_dependents(e, id)
     if e.facets[id].holds:
@@ -72,7 +72,7 @@ cdef void break_facet(Engine e, uint32_t id, uint32_t c) noexcept nogil:
         facet.is_recorded = False  # nobody needs it: it was forgotten
         return
     facet.holds = False
-    facet.change = c
+    facet.change, facet.broke_at = c, e.event
     touch_facet(e, id)
     for i in range(n):
         edge = &e.dependents[id].edges[i]
@@ -155,7 +155,18 @@ cdef void look_again(Engine e, uint32_t id) noexcept nogil:
         facet.inside = False
         facet.counted = not facet.holds  # in place: it counts anew the next time
     if is_unstable(e, id):
-        retire_dependents(e, id)
+        give_up(e, id)
+
+
+cdef void give_up(Engine e, uint32_t id) noexcept nogil:
+    """Those that were broken by this before an object of theirs died are dropped by this, not bereft."""
+    cdef uint32_t i
+    cdef Function* function
+    for i in range(prune(e, id)):
+        function = &e.functions[e.dependents[id].edges[i].function]
+        if function.bereft and not function.told and not e.facets[id].holds and e.facets[id].broke_at < function.bereft_at:
+            function.bereft = False
+    retire_dependents(e, id)
 
 
 cdef void log_break(Engine e, uint32_t id) noexcept nogil:
@@ -212,6 +223,7 @@ cdef void heal(Engine e, uint32_t f) noexcept nogil:
     function.broken = function.cold = 0
     function.retired = function.told = False
     function.bereft = not is_whole(e, s)
+    function.bereft_at = -1
     function.state, function.was_hot = VALID, True
     e.stamp += 1
     for d in range(e.set_start[s], e.set_start[s + 1]):
@@ -250,9 +262,15 @@ cdef void let_go(Engine e, uint32_t f, uint32_t serial) noexcept nogil:
 cdef void value_lost(Engine e, uint32_t f) noexcept nogil:
     """What the handle waits for can never come back, so it waits no more."""
     cdef Function* function = &e.functions[f]
-    if function.state == COLD and not function.retired:
+    if function.state != COLD:
+        return
+    if not function.retired:
         function.retired = True
         function.made += 1  # its edges are purged
+    elif function.bereft and not function.told:
+        # The value that died is an object that the handle relied on, too; but first another one was put in its place.
+        function.bereft, function.told, function.cold = False, True, 0
+        e.counts.dropped += 1
 
 
 cdef void bereave(Engine e, uint32_t f, uint32_t facet, uint32_t o) noexcept nogil:
@@ -260,5 +278,5 @@ cdef void bereave(Engine e, uint32_t f, uint32_t facet, uint32_t o) noexcept nog
     cdef Function* function = &e.functions[f]
     e.facets[facet].is_dead = True
     function.retired = True
-    function.bereft = not function.told
+    function.bereft, function.bereft_at = not function.told, e.event
     stop(e, f)

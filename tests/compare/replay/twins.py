@@ -108,6 +108,9 @@ class Healing(Model):
         self.restores: Counter[int] = Counter()
         self.told_facets: set[int] = set()
         self.inside: set[int] = set()
+        self.moment = 0  # counts changes and deaths
+        self.broke_at: dict[int, int] = {}  # a facet
+        self.bereft_at: dict[int, int] = {}  # a function, by its id()
         self.dead_facets: set[int] = set()
         super().__init__(policy, rows)
 
@@ -131,6 +134,7 @@ class Healing(Model):
             function.state = VALID if valid else COLD
 
     def fire(self, change: Change) -> None:
+        self.moment += 1
         for value in change.values:
             self.becomes(value, change.in_place)
 
@@ -152,6 +156,7 @@ class Healing(Model):
     def changes_inside(self, value: Value) -> None:
         if self.waiting(value.facet):
             self.inside.add(value.facet)
+            self.broke_at[value.facet] = self.moment
         for function in self.waiting(value.facet):
             self.retire(function)
         if value.facet not in self.broken:
@@ -163,6 +168,7 @@ class Healing(Model):
             del self.recorded[facet]
             return
         self.broken.add(facet)
+        self.broke_at[facet] = self.moment
         for function in functions:
             self.update(function)
 
@@ -199,6 +205,9 @@ class Healing(Model):
             self.inside.discard(facet)
             if self.policy.give_up_after is not None and self.breaks[facet] >= self.policy.give_up_after:
                 for function in self.waiting(facet):
+                    first = self.broke_at.get(facet, -1) < self.bereft_at.get(id(function), -1)
+                    if function.bereft and not function.told and facet in self.broken and first:
+                        function.bereft = False  # dropped by this; an object of its died later
                     self.retire(function)
         for function in self.functions.values():
             if function.state == VALID and function.told:
@@ -215,6 +224,7 @@ class Healing(Model):
         self.counts["hot_functions"] += function.state == WARMING
         self.counts["recompiled"] += function.told
         function.told, function.bereft = False, not self.is_whole(function)
+        self.bereft_at[id(function)] = -1
         function.handle = None
         missing: set[int] = set()
         kept = []
@@ -239,11 +249,17 @@ class Healing(Model):
         self.drain()
 
     def value_lost(self, function: Function) -> None:
-        if function.state == COLD and function.handle and not function.handle.retired:
+        if function.state != COLD or not function.handle:
+            return
+        if not function.handle.retired:
             function.handle.retired = True
             function.handle.loads |= function.handle.facets  # purged
+        elif function.bereft and not function.told:
+            function.bereft, function.told, function.cold = False, True, 0  # first its value was replaced
+            self.counts["dropped"] += 1
 
     def object_gone(self, number: int) -> None:
+        self.moment += 1
         self.dead.add(number)
         for function in self.functions.values():
             if function.state not in (VALID, COLD) or function.handle is None:
@@ -252,6 +268,7 @@ class Healing(Model):
             self.dead_facets |= dead
             if dead:
                 function.bereft = not function.told
+                self.bereft_at[id(function)] = self.moment
                 self.retire(function)
 
     def window(self, change: Change) -> None:
