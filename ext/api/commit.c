@@ -6,6 +6,7 @@
 #include "facet/facets.h"
 #include "facet/service.h"
 #include "index/handles.h"
+#include "watch/switch.h"
 
 #define AHEAD 16 /* facets that are fetched early */
 
@@ -47,13 +48,24 @@ static uint32_t *facets_of(const Assumption *assumptions, uint32_t *n)
     return facets;
 }
 
+/* Switched off, it is retired from the start, and nobody is told. */
+static uint32_t new_handle(uint16_t unstable_after)
+{
+    uint32_t id = handle_new(unstable_after);
+    if (switched_off && id != NO_ID) {
+        *handle_byte(id) = BYTE_RETIRED;
+        handle_at(id)->told = HANDLE_GONE;
+    }
+    return id;
+}
+
 uint32_t handle_commit(const Assumption *assumptions, uint32_t n, uint16_t unstable_after, uint32_t *witness)
 {
     for (*witness = 0; *witness < n; ++*witness)
         if (is_stale(&assumptions[*witness]))
             return NO_ID;
     uint32_t *facets = facets_of(assumptions, &n), added = 0;
-    uint32_t id = facets == NULL ? NO_ID : handle_new(unstable_after);
+    uint32_t id = facets == NULL ? NO_ID : new_handle(unstable_after);
     if (id == NO_ID || !facet_list_set(&handle_at(id)->facets, facets, n))
         goto no_memory;
     for (; added < n; added++)
@@ -107,7 +119,7 @@ static uint32_t read_of(const Assumption *assumptions, uint64_t n, const uint32_
 static bool new_handles(uint32_t *handles, uint32_t n, uint16_t unstable_after)
 {
     for (uint32_t i = 0; i < n; i++)
-        if ((handles[i] = handle_new(unstable_after)) == NO_ID) {
+        if ((handles[i] = new_handle(unstable_after)) == NO_ID) {
             while (i > 0)
                 handle_free(handles[--i]);
             return false;

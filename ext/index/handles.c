@@ -1,7 +1,5 @@
 #include "index/handles.h"
 
-#include "watch/switch.h"
-
 Pool handle_pool = POOL_OF(Handle);
 uint8_t *handle_bytes[BYTE_CHUNKS];
 uint64_t dependency_count;
@@ -22,8 +20,8 @@ uint32_t handle_new(uint16_t unstable_after)
         pool_give(&handle_pool, id);
         return NO_ID;
     }
-    *handle_byte(id) = switched_off ? BYTE_RETIRED : 0;
-    *handle_at(id) = (Handle){.unstable_after = unstable_after, .told = handle_state(id), .next_retired = NO_ID};
+    *handle_byte(id) = 0;
+    *handle_at(id) = (Handle){.unstable_after = unstable_after, .told = HANDLE_VALID, .next_retired = NO_ID};
     return id;
 }
 

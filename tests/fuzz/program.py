@@ -99,7 +99,11 @@ class Machine:
         self.budget = 2
         conservative = _core.counters()["conservative_breaks"]
         needless = self.counts["fired needlessly"]
-        route.change(self, x, y, z)
+        values.may_act = True
+        try:
+            route.change(self, x, y, z)
+        finally:
+            values.may_act = False
         self.counts["steps"] += 1
         self.counts[f"route: {route.name}"] += 1
         for_drain = route.name == "drain"  # has checked already

@@ -9,6 +9,9 @@ from typing import Any
 import depwatch
 
 
+may_act = False  # while a route changes the world, and not while that is looked at
+
+
 class Value:
     """Can be referred to weakly."""
 
@@ -33,7 +36,7 @@ class Bare:
 
     def __del__(self) -> None:
         self.mark.alive = False
-        if self.acts:
+        if self.acts and may_act:
             depwatch.drain()
 
 
@@ -121,7 +124,8 @@ _acting: set[weakref.ref[Value]] = set()  # weak references that drain when thei
 
 def _value_died(reference: weakref.ref[Value]) -> None:
     _acting.discard(reference)
-    depwatch.drain()
+    if may_act:
+        depwatch.drain()
 
 
 def make(number: int) -> Any:
