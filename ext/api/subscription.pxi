@@ -151,7 +151,7 @@ def subscribe_to(listener, list facets):
     """Call listener(event) in the drain for every event of these facets, from now on."""
     cdef list once = []
     if switched_off:
-        facets = []
+        facets = once  # none
     for reference in facets:
         if not any_same(once, reference):
             once.append(reference)

@@ -8,7 +8,6 @@ from typing import Any
 
 import depwatch
 
-
 may_act = False  # while a route changes the world, and not while that is looked at
 
 
