@@ -18,8 +18,8 @@ from depwatch import _core
 from process.memory import others, sites
 from support import path_of_tests
 
-# shortage.c writes x86-64 machine code and reads ELF: for other machines it cannot be compiled. What it shows is about C
-# that is the same on all, and CI, which runs on x86-64 Linux, skips none of it.
+# shortage.c writes x86-64 machine code and reads ELF: for other machines it cannot be compiled. What it shows is about
+# C that is the same on all, and CI, which runs on x86-64 Linux, skips none of it.
 pytestmark = pytest.mark.skipif(
     (sys.platform, platform.machine()) != ("linux", "x86_64"), reason="the helper in C knows x86-64 Linux"
 )

@@ -7,7 +7,7 @@ import pytest
 
 import depwatch
 from objects import EXT, core_objects, relocations_of, symbols_of
-from support import UNKNOWN, Counted, freeze, namespace, seen_in, without_automatic_drain
+from support import UNKNOWN, Counted, freeze, namespace, python, seen_in, without_automatic_drain
 
 # What object code that runs inside a callback may refer to, and why it does no harm there.
 PYTHON_SYMBOLS = {
@@ -322,32 +322,40 @@ def test_function_parts_allocate_no_more_than_unwatched(counting, log):
 
 @without_automatic_drain
 def test_the_life_of_functions_is_queued_and_dropped_without_allocation(counting):
-    code, globals_, told = (lambda: 1).__code__, {}, []
+    """In a process of its own, as functions of others come and go, too."""
+    python("""
+        import gc, types
+        import counting, depwatch
+        from support import without_automatic_drain
 
-    def functions():
-        return {i: types.FunctionType(code, globals_) for i in range(100)}
+        @without_automatic_drain
+        def all_of_it():
+            gc.disable()
+            code, globals_, told = (lambda: 1).__code__, {}, []
+            functions = lambda: {i: types.FunctionType(code, globals_) for i in range(100)}
 
-    def live(together, times):
-        return (
-            counting.make_functions(code, globals_, times)[0],
-            counting.set_defaults(together[0], ((1,), (2,)) * times)[0],
-            counting.clear(together)[0],
-        )
+            def live(together, times):
+                return (
+                    counting.make_functions(code, globals_, times)[0],
+                    counting.set_defaults(together[0], ((1,), (2,)) * times)[0],
+                    counting.clear(together)[0],
+                )
 
-    alone = live(functions(), 100)
-    assert alone[1:] == (0, 0)
-    few, many = [functions() for _ in range(3)], functions()
-    depwatch.set_lifecycle_callback(lambda event, *rest: told.append(event.name))
-    try:
-        # What the interpreter does for itself meanwhile, and functions of others that die, can only add to it.
-        assert min(live(each, 100) for each in few) == alone
-        while depwatch.drain():
-            pass
-        assert told.count("MODIFIED") == 600
-        assert told.count("CREATED") >= 300 and told.count("DESTROYED") >= 600
-        with Counted() as counted:
-            assert live(many, 10_000)[0] == 100 * alone[0]
+            alone = live(functions(), 100)
+            assert alone[1:] == (0, 0), alone
+            few, many = functions(), functions()
+            depwatch.set_lifecycle_callback(lambda event, *rest: told.append(event.name))
+            made = live(few, 100)
+            assert made == alone, (made, alone)
+            while depwatch.drain():
+                pass
+            counts = [told.count(each) for each in ("CREATED", "MODIFIED", "DESTROYED")]
+            assert counts == [100, 200, 200], counts
+            before = depwatch.stats()["details_dropped"]
+            made = live(many, 10_000)
+            assert made == (100 * alone[0], 0, 0), made
             # Each function dies before the next is made: the queue keeps none. It has room for 8192 of all that.
-            assert counted("details_dropped")["details_dropped"] >= 2 * 10_000 + 20_000 + 100 - 8192
-    finally:
-        depwatch.set_lifecycle_callback(None)
+            assert depwatch.stats()["details_dropped"] - before == 2 * 10_000 + 20_000 + 100 - 8192
+
+        all_of_it()
+    """)
