@@ -1,5 +1,11 @@
 #include "action/action.h"
 
+void count_identity_break(const Facet *facet, PyObject *value)
+{
+    PyObject *recorded = facet_recorded(facet);
+    service.identity_breaks += recorded != NULL && same_value(recorded, value);
+}
+
 static void lose_value(Facet *facet)
 {
     keep_recorded(facet);

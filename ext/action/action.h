@@ -61,8 +61,11 @@ static inline void keep_recorded(Facet *facet)
     facet->reference = facet->recorded == NULL ? REFERENCE_BORROWED : REFERENCE_KEPT;
 }
 
-/* The provider is about to hold value (borrowed). */
-static ALWAYS_INLINE void becomes(Facet *facet, PyObject *value)
+/* It breaks although an equal value is stored. */
+void count_identity_break(const Facet *facet, PyObject *value);
+
+/* The provider is about to hold value (borrowed). Returns whether that broke the facet. */
+static ALWAYS_INLINE bool becomes(Facet *facet, PyObject *value)
 {
     bool recorded = facet->recorded != NULL;
     keep_recorded(facet);
@@ -70,16 +73,17 @@ static ALWAYS_INLINE void becomes(Facet *facet, PyObject *value)
     facet->known = true;
     cells_become(facet->cells, value);
     if (!recorded)
-        return;
+        return false;
     bool holds = is_recorded(facet, value);
     if (holds == facet->holds)
-        return;
-    if (facet->identity && !holds && facet_recorded(facet) != NULL && same_value(facet_recorded(facet), value))
-        service.identity_breaks++;
+        return false;
+    if (UNLIKELY(facet->identity) && !holds)
+        count_identity_break(facet, value);
     facet_flips(facet, holds);
+    return !holds;
 }
 
-static inline void facet_becomes(uint32_t id, PyObject *value) { becomes(facet_at(id), value); }
+static inline void facet_becomes(uint32_t id, PyObject *value) { (void)becomes(facet_at(id), value); }
 
 void facet_becomes_missing(uint32_t id);                /* nobody provides it now: seen by the drain */
 void facet_becomes_unknown(uint32_t id);                /* it may have changed: broken until the drain has looked */

@@ -13,7 +13,7 @@ static inline bool drops_one(Change change) { return change == CHANGE_MODIFIED |
 /* The dict drops this value of the key's; NULL: none that is known. drop_ends() follows. */
 static inline void item_drop_begins(PyObject *before, const Object *object, PyObject *key)
 {
-    if (before != NULL && Py_REFCNT(before) <= MAX_REFERENCES_OF_LAST + 1)
+    if (before != NULL && UNLIKELY(Py_REFCNT(before) <= MAX_REFERENCES_OF_LAST + 1))
         drop_begins(before, references_of_last(object, key));
 }
 
@@ -23,10 +23,9 @@ static NOT_INLINE int provider_event(Facet *facet, const Object *object, PyObjec
     service.events++;
     facet->changes++; /* a look-up that is under way sees by this that it must look again */
     PyObject *before = facet->current;
-    bool was_held = held(facet);
     item_drop_begins(before, object, facet->name);
-    becomes(facet, value);
-    tell(facet, was_held, object->id, CHANGE_MODIFIED, before, value);
+    bool broke = becomes(facet, value);
+    tell(facet, broke, object->id, CHANGE_MODIFIED, before, value);
     drop_ends();
     return 0;
 }
@@ -49,7 +48,7 @@ static void chain_event(uint32_t id, const Object *object, Change change, PyObje
         facet_loses_place(facet); /* whether or not the write succeeds: the value is the same, only perhaps moved here */
     else if (was_held ? !(removal && provisional_after_removal(facet, object->address)) : facet->known)
         facet_becomes_unknown(id);
-    tell(facet, was_held, object->id, change, before, value);
+    tell(facet, was_held && !facet->holds, object->id, change, before, value);
 }
 
 static inline void named_event(uint32_t id, const Object *object, Change change, PyObject *value)
@@ -195,24 +194,20 @@ static inline bool stays_broken(const Facet *facet, PyObject *value)
     return recorded != NULL && surely_differ(recorded, value);
 }
 
-/* Out of the way of what others have, too. */
-static NOT_INLINE void drop_current(const Facet *facet, const Object *object)
+/* The value that it drops may be one that we keep. */
+static NOT_INLINE int stays_broken_and_drops(Facet *facet, const Object *object, PyObject *value)
 {
     if (kept_first != NULL)
         item_drop_begins(facet->current, object, facet->name);
     drop_ends();
+    facet->changes++;
+    facet->current = value;
+    return 0;
 }
 
-int on_dict_event(PyDict_WatchEvent event, PyObject *dict, PyObject *key, PyObject *value)
+/* Nothing here but the ends is a call: an event that concerns nobody saves no registers. */
+static ALWAYS_INLINE int object_event(Object *object, PyDict_WatchEvent event, PyObject *key, PyObject *value)
 {
-    Object *object = object_of(dict);
-    if ((extra_dicts_needed | extra_dicts) != 0)
-        provisional_event(event, dict, key, value);
-    if (object == NULL) {
-        if (extra_dicts != 0 && event == PyDict_EVENT_DELETED)
-            subclasses_event(key); /* see on_bases */
-        return 0;
-    }
     if (event > PyDict_EVENT_DELETED || !dependents_empty(&object->whole) || !PyUnicode_CheckExact(key) ||
         str_hash(key) == -1)
         return dict_event(object, event, key, value);
@@ -227,9 +222,30 @@ int on_dict_event(PyDict_WatchEvent event, PyObject *dict, PyObject *key, PyObje
         return dict_event(object, event, key, value);
     if (!stays_broken(facet, value))
         return provider_event(facet, object, value);
-    if (Py_REFCNT(facet->current) <= MAX_REFERENCES_OF_LAST + 1)
-        drop_current(facet, object);
+    if (UNLIKELY(Py_REFCNT(facet->current) <= MAX_REFERENCES_OF_LAST + 1))
+        return stays_broken_and_drops(facet, object, value);
     facet->changes++;
     facet->current = value;
     return 0;
+}
+
+static NOT_INLINE int event_beside_extra_dicts(PyDict_WatchEvent event, PyObject *dict, PyObject *key, PyObject *value)
+{
+    provisional_event(event, dict, key, value);
+    Object *object = object_of(dict);
+    if (object != NULL)
+        return object_event(object, event, key, value);
+    if (extra_dicts != 0 && event == PyDict_EVENT_DELETED)
+        subclasses_event(key); /* see on_bases */
+    return 0;
+}
+
+int on_dict_event(PyDict_WatchEvent event, PyObject *dict, PyObject *key, PyObject *value)
+{
+    if (UNLIKELY((extra_dicts_needed | extra_dicts) != 0))
+        return event_beside_extra_dicts(event, dict, key, value);
+    Object *object = object_of(dict);
+    if (object == NULL)
+        return 0;
+    return object_event(object, event, key, value);
 }

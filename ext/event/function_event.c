@@ -61,7 +61,7 @@ static NOT_INLINE int function_modified(uint32_t object, PyFunction_WatchEvent e
             facet_becomes_unknown(id); /* another dict of defaults: the drain watches its contents too */
         else
             facet_becomes(id, value);
-        tell(facet, was_held, object, CHANGE_MODIFIED, before, value);
+        tell(facet, was_held && !facet->holds, object, CHANGE_MODIFIED, before, value);
     }
     return 0;
 }

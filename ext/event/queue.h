@@ -28,6 +28,9 @@ typedef enum FunctionAttribute {
     ATTRIBUTE_NOT_APPLICABLE
 } FunctionAttribute;
 
+/* How a detail has a value. */
+typedef enum Has { HAS_REFERENCE, HAS_KEPT, HAS_CURRENT /* that of the facet, if no event came since */ } Has;
+
 /* An event of a facet; or, where facet is NO_ID, of a function's life, for who hears of every function. */
 typedef struct Detail {
     union {
@@ -41,7 +44,7 @@ typedef struct Detail {
     };
     union {
         PyObject *new_value; /* owned, or a Kept, or NULL. Life: what was assigned, or the code object of the dead function */
-        uint32_t changes;    /* new_is_current: of the facet, with this one */
+        uint32_t changes;    /* HAS_CURRENT: of the facet, with this one */
     };
     union {
         PyObject *code;    /* owned or NULL: code object of the frame that made the change */
@@ -54,10 +57,9 @@ typedef struct Detail {
         uint32_t attribute; /* life: FunctionAttribute */
     };
     uint8_t change;        /* Change */
-    bool broke : 1;        /* this event broke the facet */
-    bool old_is_kept : 1;
-    bool new_is_kept : 1;
-    bool new_is_current : 1; /* that of the facet, if no event came since */
+    bool broke;            /* this event broke the facet */
+    uint8_t old;           /* Has: how the old value is had */
+    uint8_t new;           /* Has: the new one */
 } Detail;
 
 _Static_assert(sizeof(Detail) == 48, "an entry for a life is no larger than one for a facet");
@@ -92,73 +94,95 @@ static inline Detail *queue_next(void)
 }
 
 /* As a detail has it, until queue_leave(). */
-static inline PyObject *queue_keep(PyObject *value, bool *is_kept)
+static inline PyObject *queue_keep(PyObject *value, uint8_t *has)
 {
-    *is_kept = value != NULL && !dies_unseen(value);
-    if (!*is_kept)
+    *has = HAS_REFERENCE;
+    if (value == NULL || dies_unseen(value))
         return Py_XNewRef(value);
     PyObject *kept = (PyObject *)keep(value);
-    *is_kept = kept != NULL;
+    if (kept != NULL)
+        *has = HAS_KEPT;
     return kept;
 }
 
-/* Called inside CPython's callback. Never with a value whose reference count is 0: a new reference would bring it back.
- * is_current: the new value, which is the facet's from now on, is told if the drain finds it there. */
-static ALWAYS_INLINE Detail *queue_about(uint32_t facet, uint32_t object, Change change, bool broke, PyObject *key,
-                                         PyObject *old_value, PyObject *new_value, bool is_current)
+/* Where the program is now. */
+static inline void queue_line(Detail *detail)
+{
+    struct _PyInterpreterFrame *frame = current_frame();
+    detail->code = NULL;
+    detail->offset = -1;
+    if (frame == NULL)
+        return;
+    detail->code = PyUnstable_InterpreterFrame_GetCode(frame); /* a new reference */
+    if (PyCode_Check(detail->code)) /* the frame at the bottom of a thread has none */
+        detail->offset = PyUnstable_InterpreterFrame_GetLasti(frame);
+}
+
+/* The new value of a facet that keeps nothing alive: it is told if the drain still finds it there. */
+static inline void queue_current(Detail *detail, const Facet *facet)
+{
+    detail->new = HAS_CURRENT;
+    detail->changes = facet->changes;
+}
+
+/* Called inside CPython's callback. Never with a value whose reference count is 0: a new reference would bring it back. */
+static inline Detail *queue_detail(uint32_t facet, uint32_t object, Change change, bool broke, PyObject *key,
+                                   PyObject *old_value, PyObject *new_value)
 {
     Detail *detail = queue_next();
     if (detail == NULL)
         return NULL;
-    bool old_is_kept, new_is_kept;
-    PyObject *old = queue_keep(old_value, &old_is_kept), *new = queue_keep(is_current ? NULL : new_value, &new_is_kept);
-    is_current |= new_value != NULL && new == NULL;
-    *detail = (Detail){.key = key != NULL && PyUnicode_CheckExact(key) ? Py_NewRef(key) : NULL,
-                       .old_value = old,
-                       .new_value = new,
-                       .offset = -1,
-                       .facet = facet,
-                       .object = object,
-                       .change = (uint8_t)change,
-                       .broke = broke,
-                       .old_is_kept = old_is_kept,
-                       .new_is_kept = new_is_kept,
-                       .new_is_current = is_current};
-    if (is_current)
-        detail->changes = facet_at(facet)->changes;
-    struct _PyInterpreterFrame *frame = current_frame();
-    if (frame != NULL) {
-        detail->code = PyUnstable_InterpreterFrame_GetCode(frame); /* a new reference */
-        if (PyCode_Check(detail->code)) /* the frame at the bottom of a thread has none */
-            detail->offset = PyUnstable_InterpreterFrame_GetLasti(frame);
-    }
+    detail->key = key != NULL && PyUnicode_CheckExact(key) ? Py_NewRef(key) : NULL;
+    detail->old_value = queue_keep(old_value, &detail->old);
+    detail->new_value = queue_keep(new_value, &detail->new);
+    if (new_value != NULL && detail->new_value == NULL)
+        queue_current(detail, facet_at(facet));
+    detail->facet = facet;
+    detail->object = object;
+    detail->change = (uint8_t)change;
+    detail->broke = broke;
+    queue_line(detail);
     return detail;
 }
 
-static inline Detail *queue_detail(uint32_t facet, uint32_t object, Change change, bool broke, PyObject *key,
-                                   PyObject *old_value, PyObject *new_value)
-{
-    return queue_about(facet, object, change, broke, key, old_value, new_value, false);
-}
-
-/* A facet broke, and nobody listens: its name is its own, and the old value what it has recorded. */
+/* A facet broke, and nobody listens: its name is its own, the old value is what it has recorded, and the new one what it
+ * is now. */
 static ALWAYS_INLINE void queue_break(const Facet *facet, uint32_t object, Change change, PyObject *value)
 {
-    bool is_current = value != NULL && facet->known && facet->current == value && !dies_unseen(value);
-    (void)queue_about(facet->id, object, change, true, NULL, NULL, value, is_current);
+    Detail *detail = queue_next();
+    if (detail == NULL)
+        return;
+    detail->key = NULL;
+    detail->old_value = NULL;
+    detail->old = HAS_REFERENCE;
+    if (value == NULL || dies_unseen(value)) {
+        detail->new_value = Py_XNewRef(value);
+        detail->new = HAS_REFERENCE;
+    } else if (facet->known && facet->current == value) {
+        queue_current(detail, facet);
+    } else {
+        detail->new_value = queue_keep(value, &detail->new);
+        if (detail->new_value == NULL)
+            queue_current(detail, facet);
+    }
+    detail->facet = facet->id;
+    detail->object = object;
+    detail->change = (uint8_t)change;
+    detail->broke = true;
+    queue_line(detail);
 }
 
 /* The same for a function's life. name and value: see Detail. */
 static inline void queue_life(Change change, FunctionAttribute attribute, PyObject *function, PyObject *name, PyObject *value)
 {
     Detail *detail = queue_next();
-    bool is_kept = false;
+    uint8_t has = HAS_REFERENCE;
     if (detail == NULL)
         return;
-    value = change == CHANGE_DESTROYED ? Py_NewRef(value) : queue_keep(value, &is_kept);
+    value = change == CHANGE_DESTROYED ? Py_NewRef(value) : queue_keep(value, &has);
     *detail = (Detail){.address = function,
                        .new_value = value,
-                       .new_is_kept = is_kept,
+                       .new = has,
                        .hearer = Py_NewRef(service.hearer),
                        .facet = NO_ID,
                        .attribute = attribute,
@@ -169,14 +193,8 @@ static inline void queue_life(Change change, FunctionAttribute attribute, PyObje
         detail->function = keep_address(function);
 }
 
-/* Safe points only. A new reference to what queue_keep() returned, or NULL: the value is gone. */
-static inline PyObject *queue_value(PyObject *owned, bool is_kept)
-{
-    return Py_XNewRef(is_kept ? ((Kept *)owned)->value : owned);
-}
-
 /* Safe points only. Returns the reference of queue_keep(), for the caller to DECREF, or NULL. */
-static inline PyObject *queue_leave(PyObject *owned, bool is_kept) { return is_kept ? kept_leave((Kept *)owned) : owned; }
+static inline PyObject *queue_leave(PyObject *owned, Has has) { return has == HAS_KEPT ? kept_leave((Kept *)owned) : owned; }
 
 bool queue_allocate(void); /* at import; false when out of memory */
 

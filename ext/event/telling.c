@@ -23,7 +23,7 @@ void tell_created(const Facet *facet, uint32_t code, PyObject *function)
     Detail *detail = queue_detail(facet->id, code, CHANGE_CREATED, false, NULL, NULL, NULL);
     if (detail != NULL) {
         detail->new_value = (PyObject *)keep_address(function);
-        detail->new_is_kept = detail->new_value != NULL;
+        detail->new = detail->new_value == NULL ? HAS_REFERENCE : HAS_KEPT;
     }
     service_schedule();
 }
@@ -65,5 +65,5 @@ void give_up_event(uint32_t id, uint32_t object, Change change, Cause cause)
     service.events++;
     facet->changes++;
     facet_retires(id, cause);
-    tell(facet, was_held, object, change, before, NULL);
+    tell(facet, was_held && !facet->holds, object, change, before, NULL);
 }

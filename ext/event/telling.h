@@ -25,11 +25,10 @@ void tell_listeners(const Facet *facet, bool broke, uint32_t object, Change chan
 
 /* Tells listeners in C, at once. Queues the details where somebody wants them: a subscription, or explain() because the
  * facet just broke. */
-static ALWAYS_INLINE void tell(const Facet *facet, bool was_held, uint32_t object, Change change, PyObject *before,
+static ALWAYS_INLINE void tell(const Facet *facet, bool broke, uint32_t object, Change change, PyObject *before,
                                PyObject *value)
 {
-    bool broke = was_held && !facet->holds;
-    if (facet->listeners != 0)
+    if (UNLIKELY(facet->listeners != 0))
         tell_listeners(facet, broke, object, change, before, value);
     else if (broke)
         queue_break(facet, object, change, value);

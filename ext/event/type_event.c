@@ -30,7 +30,7 @@ static void mro_event(Facet *facet, const Object *type, const PyTypeObject *chan
     if (facet->kind != FACET_ATTRIBUTE || !was_held || !provisional_after_mro(facet, changing))
         facet_becomes_unknown(facet->id); /* ANY and MRO too: the drain registers them along the new MRO */
     if (facet->kind != FACET_ANY)
-        tell(facet, was_held, type->id, CHANGE_MRO, before, NULL);
+        tell(facet, was_held && !facet->holds, type->id, CHANGE_MRO, before, NULL);
 }
 
 void check_mros(const Object *object)

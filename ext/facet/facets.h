@@ -158,11 +158,12 @@ static inline void facet_awaits_clarity(Facet *facet)
 /* What a facet's dependents assumed, or NULL when nothing is recorded or the value is gone. Borrowed. */
 static inline PyObject *facet_recorded(const Facet *facet)
 {
-    if (facet->reference <= REFERENCE_STRONG || facet->recorded == NULL)
-        return facet->recorded;
-    if (facet->reference == REFERENCE_KEPT)
-        return ((Kept *)facet->recorded)->value;
-    PyObject *object = ((PyWeakReference *)facet->recorded)->wr_object;
+    PyObject *recorded = facet->recorded;
+    if (facet->reference <= REFERENCE_STRONG || recorded == NULL)
+        return recorded;
+    if (!UNLIKELY(facet->reference == REFERENCE_WEAK))
+        return ((Kept *)recorded)->value;
+    PyObject *object = ((PyWeakReference *)recorded)->wr_object;
     return object == Py_None ? NULL : object;
 }
 

@@ -8,20 +8,20 @@
 #define OWNED 4 /* references of one detail, at most */
 
 /* Borrowed, or NULL: the value is gone, or was never told. */
-static PyObject *as_told(PyObject *value, bool is_kept) { return is_kept ? ((Kept *)value)->value : value; }
+static PyObject *as_told(PyObject *value, Has has) { return has == HAS_KEPT ? ((Kept *)value)->value : value; }
 
 static PyObject *old_value(const Detail *detail)
 {
     if (detail->broke && detail->old_value == NULL)
         return facet_recorded(facet_at(detail->facet));
-    return as_told(detail->old_value, detail->old_is_kept);
+    return as_told(detail->old_value, detail->old);
 }
 
 static PyObject *new_value(const Detail *detail)
 {
     const Facet *facet = facet_at(detail->facet);
-    if (!detail->new_is_current)
-        return as_told(detail->new_value, detail->new_is_kept);
+    if (detail->new != HAS_CURRENT)
+        return as_told(detail->new_value, detail->new);
     return facet->known && facet->changes == detail->changes ? facet->current : NULL;
 }
 
@@ -40,7 +40,7 @@ static int tell_life(const Detail *detail)
 {
     PyObject *function = detail->change == CHANGE_DESTROYED || detail->function == NULL ? NULL : detail->function->value;
     return notice_makers.life(detail, function, function == NULL ? end_of(detail) : NULL,
-                              as_told(detail->new_value, detail->new_is_kept));
+                              as_told(detail->new_value, detail->new));
 }
 
 static int tell_detail(const Detail *detail)
@@ -63,9 +63,9 @@ static void leave_detail(const Detail *detail, Garbage *garbage)
     else if (detail->function != NULL)
         let_go(garbage, kept_leave(detail->function));
     if (!is_life && detail->old_value != NULL)
-        let_go(garbage, queue_leave(detail->old_value, detail->old_is_kept));
-    if (!detail->new_is_current && detail->new_value != NULL)
-        let_go(garbage, queue_leave(detail->new_value, detail->new_is_kept));
+        let_go(garbage, queue_leave(detail->old_value, detail->old));
+    if (detail->new != HAS_CURRENT && detail->new_value != NULL)
+        let_go(garbage, queue_leave(detail->new_value, detail->new));
     let_go(garbage, detail->code);
 }
 
