@@ -62,6 +62,7 @@ def check(optimizer: Optimizer, drained: bool) -> None:
         for cell in piece.cells:
             optimizer.count("labels checked" if cell.kind == "label" else "cells checked")
             check_cell(cell, step, drained)
+    optimizer.forget()  # what was found lives as long as the program has it
 
 
 def fired(optimizer: Optimizer, piece: Piece) -> None:
@@ -126,7 +127,9 @@ def check_retired(optimizer: Optimizer, piece: Piece) -> None:
         case "unstable":
             right = piece.limit < 65535
         case "lost":
-            right = any(values.is_dead(each.key) for each in assumptions if type(each.target) is not Whole)
+            keys_of = [each.key for each in assumptions if type(each.target) is not Whole]
+            taken = optimizer.world.taken
+            right = any(values.is_dead(key) or any(values.same_key(key, one) for one in taken) for key in keys_of)
         case "ambiguous":
             right = keys.Odd.made > 0
         case "class of the module":

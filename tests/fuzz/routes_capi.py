@@ -90,6 +90,7 @@ def change_class_in_c(m: Any, x: int, y: int, z: int) -> None:
     cls = pick_class(m.world, x)
     if z & 1:
         (found,) = (each for each in gc.get_referents(vars(cls)) if type(each) is dict)
+        m.world.takes(found.get(name(y)))
         SET_ITEM(found, name(y), m.world.value(z))
     TYPE_MODIFIED(cls)
 

@@ -209,6 +209,7 @@ def store_twice(m: Any, x: int, y: int, z: int) -> None:
 def delete_and_store_again(m: Any, x: int, y: int, z: int) -> None:
     where = place(m.world, x)
     if name(y) in where:
+        m.world.takes(where[name(y)])
         where[name(y)] = where.pop(name(y))
 
 

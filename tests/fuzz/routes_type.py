@@ -46,6 +46,7 @@ def store_straight_into_the_dict(m: Any, x: int, y: int, z: int) -> None:
     """
     cls = pick(m.world, x)
     (found,) = (each for each in gc.get_referents(vars(cls)) if type(each) is dict)
+    m.world.takes(found.get(name(y)))
     m.world.cached.append(found.get(name(y)))
     found[name(y)] = m.world.value(z)
 

@@ -96,6 +96,10 @@ def same(now: Any, key: Any) -> bool:
     return now is key.value
 
 
+def same_key(a: Any, b: Any) -> bool:
+    return a is b or (type(a) is type(b) is Strong and a.value is b.value)
+
+
 def value_of(key: Any) -> Any:
     """The value, or MISSING if it is dead or only its mark is known."""
     kind = type(key)

@@ -214,6 +214,7 @@ class World:
         self.codes = [_function(number).__code__ for number in range(4)]
         self.cached: list[Any] = []  # values that CPython's cache of attributes may still have
         self.kept: list[Any] = []  # values that the program keeps, and may store again
+        self.taken: list[Any] = []  # keys: see takes()
         self.closers: list[Callable[[], None]] = []
         sys.meta_path.insert(0, FINDER)
         LOADER.reloads = {"rate": 2.5, "size": Value()}
@@ -246,6 +247,10 @@ class World:
             self.kept.append(value)
             del self.kept[:-8]
         return value
+
+    def takes(self, value: Any) -> None:
+        """It goes from a dict in a way in which CPython's callback cannot tell whether somebody still has it."""
+        self.taken.append(values.key_of(value))
 
     def module_is_special(self) -> bool:
         """Whether the class of the module has a say in its attributes."""
