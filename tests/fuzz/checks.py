@@ -61,7 +61,7 @@ def check(optimizer: Optimizer, drained: bool) -> None:
         piece.byte = byte
         for cell in piece.cells:
             optimizer.count("labels checked" if cell.kind == "label" else "cells checked")
-            check_cell(cell, step, drained)
+            check_cell(optimizer, cell, drained)
     optimizer.forget()  # what was found lives as long as the program has it
 
 
@@ -73,8 +73,13 @@ def fired(optimizer: Optimizer, piece: Piece) -> None:
         optimizer.count("fired, changed and changed back" if optimizer.world.transient else "fired needlessly")
 
 
-def check_cell(use: CellUse, step: int, drained: bool) -> None:
-    now = use.target.now(step)
+def is_lost(optimizer: Optimizer, key: Any) -> bool:
+    """Whether depwatch may have given up waiting for the value to come back."""
+    return values.is_dead(key) or any(values.same_key(key, taken) for taken in optimizer.world.taken)
+
+
+def check_cell(optimizer: Optimizer, use: CellUse, drained: bool) -> None:
+    now = use.target.now(optimizer.world.step)
     restored = drained and use.may_recover()
     if use.kind == "label" and is_up(use.cell) != labels.runs_on(use.cell):
         raise Wrong(f"the code of the label of {use.target!r} goes another way than its guard says")
@@ -83,7 +88,7 @@ def check_cell(use: CellUse, step: int, drained: bool) -> None:
         if is_up(use.cell) and not holds:
             raise Wrong(f"the {use.kind} of {use.target!r} is up, and the value is another")
         if restored and holds and not is_up(use.cell) and use.recordings == use.target.recordings:
-            if not values.is_dead(use.key):
+            if not is_lost(optimizer, use.key):
                 raise Wrong(
                     f"after a drain the {use.kind} of {use.target!r} is down, and the value is the one that was read"
                 )
@@ -127,9 +132,7 @@ def check_retired(optimizer: Optimizer, piece: Piece) -> None:
         case "unstable":
             right = piece.limit < 65535
         case "lost":
-            keys_of = [each.key for each in assumptions if type(each.target) is not Whole]
-            taken = optimizer.world.taken
-            right = any(values.is_dead(key) or any(values.same_key(key, one) for one in taken) for key in keys_of)
+            right = any(is_lost(optimizer, each.key) for each in assumptions if type(each.target) is not Whole)
         case "ambiguous":
             right = keys.Odd.made > 0
         case "class of the module":

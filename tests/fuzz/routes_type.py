@@ -157,7 +157,7 @@ def bases_and_back(m: Any, x: int, y: int, z: int) -> None:
     cls = m.world.classes[choose(x)].item
     before = cls.__bases__
     expect_mro(m.world)
-    # Where an mro() raised in the middle of an assignment, CPython may leave subclasses whose order cannot be made anew.
+    # Where an mro() raised in an assignment, CPython may leave subclasses whose order cannot be made again.
     with contextlib.suppress(TypeError):
         cls.__bases__ = (m.world.foreign, *before)
         cls.__bases__ = before
