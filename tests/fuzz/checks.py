@@ -3,7 +3,7 @@
 from typing import Any
 
 import depwatch
-from fuzz import keys, labels, values
+from fuzz import keys, labels, targets, values
 from fuzz.compiling import CellUse, Optimizer, Piece
 from fuzz.targets import Attribute, FunctionPart, ModuleAttribute, Whole
 from fuzz.values import GONE, MISSING
@@ -62,7 +62,7 @@ def check(optimizer: Optimizer, drained: bool) -> None:
         for cell in piece.cells:
             optimizer.count("labels checked" if cell.kind == "label" else "cells checked")
             check_cell(optimizer, cell, drained)
-    optimizer.forget()  # what was found lives as long as the program has it
+    targets.forget_all()  # what was found lives as long as the program has it
 
 
 def fired(optimizer: Optimizer, piece: Piece) -> None:

@@ -133,10 +133,6 @@ class Optimizer:
             found = self._targets[key] = make(*of)
         return found
 
-    def forget(self) -> None:
-        for target in self._targets.values():
-            target.forget()
-
     def parts(self, box: Box) -> list[FunctionPart]:
         return [self._once(FunctionPart, box, part) for part in PARTS]
 
