@@ -10,7 +10,6 @@ from depwatch.values import brief
 from fuzz.values import GONE, MISSING, is_lazy
 from fuzz.world import LOAD, Box, Space
 
-
 _looked_up: list["Target"] = []  # since forget_all()
 
 
