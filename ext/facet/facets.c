@@ -192,17 +192,12 @@ void facet_free_mro_if_alone(uint32_t owner)
         facet_free(first);
 }
 
-static bool by_key(const Facet *facet)
-{
-    return facet->kind == FACET_KEY || facet->kind == FACET_GLOBAL || facet->kind == FACET_ATTRIBUTE;
-}
-
 bool facet_free_if_unused(uint32_t id)
 {
     Facet *facet = facet_at(id);
     /* How often it broke makes it unstable. A name that is gone is forgotten unless it was given up before: there is no end of
      * names that come and go. */
-    bool is_gone = facet->known && facet->current == NULL && by_key(facet) && facet->breaks < service.unstable_after;
+    bool is_gone = facet->known && facet->current == NULL && traits_of(facet)->is_named && facet->breaks < service.unstable_after;
     bool remembers = facet->breaks != 0 && !facet->dead && !is_gone;
     if (facet->touched || facet->pins + facet->readers + facet->listeners != 0 || facet->cells != NULL ||
         !dependents_empty(&facet->handles) || remembers)
@@ -251,10 +246,10 @@ int facet_link(uint32_t id, uint32_t index, PyObject *target)
         facet->links = links;
     }
     Object *at = object_at(object);
-    if (facet->kind == FACET_ATTRIBUTE || (facet->kind == FACET_ANY && object_at(facet->owner)->kind == OBJECT_TYPE))
+    if (traits_of(facet)->has_mro && object_at(facet->owner)->kind == OBJECT_TYPE)
         at->of_class = true;
     bool added = at->subclasses_table && facet->kind == FACET_MRO ? true /* found by the key: see subclasses_event */
-                 : by_key(facet)                                  ? know_only(keys_add(&at->keys, facet->name, id))
+                 : traits_of(facet)->is_named                     ? know_only(keys_add(&at->keys, facet->name, id))
                                                                   : dependents_add(&at->whole, id);
     if (!added)
         goto no_memory;
@@ -271,7 +266,7 @@ void facet_unlink_after(uint32_t id, uint32_t n_links)
     Facet *facet = facet_at(id);
     while (facet->n_links > n_links) {
         uint32_t object = facet->links[--facet->n_links];
-        if (by_key(facet))
+        if (traits_of(facet)->is_named)
             know_only(keys_remove(&object_at(object)->keys, facet->name, id));
         else
             dependents_remove(&object_at(object)->whole, id);
