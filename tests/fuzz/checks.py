@@ -74,8 +74,9 @@ def fired(optimizer: Optimizer, piece: Piece) -> None:
 
 
 def is_lost(optimizer: Optimizer, key: Any) -> bool:
-    """Whether depwatch may have given up waiting for the value to come back. A store by a key that may equal any name may
-    have dropped the last reference to it.
+    """Whether depwatch may have given up waiting for the value to come back.
+
+    A store by a key that may equal any name may have dropped the last reference to it.
     """
     taken = optimizer.world.taken
     return values.is_dead(key) or keys.Odd.made > 0 or any(values.same_key(key, each) for each in taken)
