@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "index/blocks.h"
 #include "index/containers.h"
 
 #define SORTED uint32_t
@@ -216,6 +215,11 @@ bool dependents_has(const Dependents *set, uint32_t id)
     if (is_array(set))
         return count_missing(block_at(block_of(set)), array_count(set), &id, 1) == 0;
     return count_missing(few, dependents_few(set->word, few), &id, 1) == 0;
+}
+
+const Containers *dependents_containers(const Dependents *set)
+{
+    return is_containers(set) ? containers_at(block_of(set)) : NULL;
 }
 
 size_t dependents_memory(const Dependents *set)
