@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "watch/extra_dicts.h"
+
 Pool facet_pool = POOL_OF(Facet);
 const DependentsOf handles_of_facets = {.facets = &facet_pool, .offset = offsetof(Facet, handles)};
 
@@ -272,4 +274,45 @@ void facet_unlink_after(uint32_t id, uint32_t n_links)
             dependents_remove(&object_at(object)->whole, id);
         object_release(object);
     }
+}
+
+/* --- what could be derived, and is kept so that an event reads it in one load ----------------------------------------- */
+
+static const char *links_wrong(const Facet *facet)
+{
+    for (uint32_t i = 0; i < facet->n_links; i++) {
+        const KeySlot *slot = keys_find(&object_at(facet->links[i])->keys, facet->name);
+        if (slot == NULL || !dependents_has(&slot->facets, facet->id))
+            return "a facet is linked to a dict that does not know it";
+        uint32_t only = dependents_only(&slot->facets);
+        if (slot->only != (only == NO_ID ? NULL : facet_at(only)))
+            return "the only facet of a key is another one than the key's table says";
+    }
+    return NULL;
+}
+
+static const char *facet_wrong(const Facet *facet)
+{
+    bool ended = object_at(facet->owner)->address == NULL ||
+                 (facet->fallback != NO_ID && object_at(facet->fallback)->address == NULL);
+    if (facet->dead != ended)
+        return "a facet is dead, and its objects are not; or the other way round";
+    if (facet->native_listeners > facet->listeners)
+        return "a facet has more listeners in C than listeners";
+    return traits_of(facet)->is_named ? links_wrong(facet) : NULL;
+}
+
+const char *facets_wrong(void)
+{
+    uint32_t provisional = 0;
+    for (uint32_t i = 0; facet_map.ids != NULL && i <= facet_map.mask; i++) {
+        if (facet_map.ids[i] >= NO_ID)
+            continue;
+        const Facet *facet = facet_at(facet_map.ids[i]);
+        const char *wrong = facet_wrong(facet);
+        if (wrong != NULL)
+            return wrong;
+        provisional += facet->provisional != PROVISIONAL_NOT;
+    }
+    return provisional == extra_dicts_needed ? NULL : "the number of facets that hold provisionally is wrong";
 }

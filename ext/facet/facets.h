@@ -187,4 +187,7 @@ void facet_unlink_after(uint32_t id, uint32_t n_links);
 /* Lets recorded go; returns an owned reference to DECREF when the state is consistent, or NULL. */
 PyObject *facet_forget(Facet *facet);
 
+/* What of the facets contradicts what it could be derived from, in words, or NULL. */
+const char *facets_wrong(void);
+
 #endif
