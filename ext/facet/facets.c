@@ -293,9 +293,9 @@ static const char *links_wrong(const Facet *facet)
 
 static const char *facet_wrong(const Facet *facet)
 {
-    bool ended = object_at(facet->owner)->address == NULL ||
-                 (facet->fallback != NO_ID && object_at(facet->fallback)->address == NULL);
-    if (facet->dead != ended)
+    bool owner_died = object_at(facet->owner)->address == NULL;
+    bool fallback_died = facet->fallback != NO_ID && object_at(facet->fallback)->address == NULL; /* told if it is looked at */
+    if (facet->dead ? !owner_died && !fallback_died : owner_died)
         return "a facet is dead, and its objects are not; or the other way round";
     if (facet->native_listeners > facet->listeners)
         return "a facet has more listeners in C than listeners";
