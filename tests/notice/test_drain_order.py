@@ -23,13 +23,13 @@ def test_the_death_of_what_was_told_drains_and_all_is_told_in_order():
 
 @without_automatic_drain
 def test_callbacks_of_a_handle_come_in_order_when_an_artifact_drains_at_its_end(log):
-    globals_ = namespace(X=1, Y=1)
+    globals_ = namespace(X=1, Y=1, Z=1)
     handles = []
-    for name in ("X", "Y"):
+    for name in "XYZ":
         recorder = depwatch.Recorder(name)
         recorder.read_global(globals_, name)
         handles.append(log.commit(recorder, DrainsAtItsEnd()))
     for handle in handles:
         handle.retire("enough")
     del handle, handles[:]
-    assert log.drained() == [("retired", "X"), ("retired", "Y")]
+    assert log.drained() == [("retired", "X"), ("retired", "Y"), ("retired", "Z")]
