@@ -1,12 +1,10 @@
 #include "event/event.h"
 
 #include "event/death.h"
-#include "event/provisional.h"
 #include "event/telling.h"
 #include "event/type_event.h"
 #include "facet/bases.h"
 #include "facet/stored_keys.h"
-#include "watch/extra_dicts.h"
 
 static inline bool drops_one(Change change) { return change == CHANGE_MODIFIED || change == CHANGE_DELETED; }
 
@@ -42,11 +40,9 @@ static void chain_event(uint32_t id, const Object *object, Change change, PyObje
     service.events++;
     facet->changes++;
     facet_awaits(facet, removal ? AWAITS_NO_NAME : AWAITS_NAME, object->id);
-    if (facet->provisional != PROVISIONAL_NOT)
-        ; /* it has survived this event: see provisional_event */
-    else if (was_held && value != NULL && is_recorded(facet, value))
+    if (was_held && value != NULL && is_recorded(facet, value))
         facet_loses_place(facet); /* whether or not the write succeeds: the value is the same, only perhaps moved here */
-    else if (was_held ? !(removal && provisional_after_removal(facet, object->address)) : facet->known)
+    else if (was_held || facet->known)
         facet_becomes_unknown(id);
     tell(facet, was_held && !facet->holds, object->id, change, before, value);
 }
@@ -229,21 +225,8 @@ static ALWAYS_INLINE int object_event(Object *object, PyDict_WatchEvent event, P
     return 0;
 }
 
-static NOT_INLINE int event_beside_extra_dicts(PyDict_WatchEvent event, PyObject *dict, PyObject *key, PyObject *value)
-{
-    provisional_event(event, dict, key, value);
-    Object *object = object_of(dict);
-    if (object != NULL)
-        return object_event(object, event, key, value);
-    if (extra_dicts != 0 && event == PyDict_EVENT_DELETED)
-        subclasses_event(key); /* see on_bases */
-    return 0;
-}
-
 int on_dict_event(PyDict_WatchEvent event, PyObject *dict, PyObject *key, PyObject *value)
 {
-    if (UNLIKELY((extra_dicts_needed | extra_dicts) != 0))
-        return event_beside_extra_dicts(event, dict, key, value);
     Object *object = object_of(dict);
     if (object == NULL)
         return 0;

@@ -2,11 +2,9 @@
 
 #include "event/death.h"
 #include "event/event.h"
-#include "event/provisional.h"
 #include "event/telling.h"
 #include "facet/assigned_bases.h"
 #include "facet/bases.h"
-#include "watch/extra_dicts.h"
 
 /* Whether the value is the type's own, which comes first in any MRO that has the type at its head. */
 static bool is_own(const Facet *facet, const PyTypeObject *type)
@@ -16,8 +14,8 @@ static bool is_own(const Facet *facet, const PyTypeObject *type)
            PyTuple_GET_ITEM(type->tp_mro, 0) == (const PyObject *)type;
 }
 
-/* The MRO of the facet's type was replaced, as changing got other bases. */
-static void mro_event(Facet *facet, const Object *type, const PyTypeObject *changing)
+/* The MRO of the facet's type was replaced. */
+static void mro_event(Facet *facet, const Object *type)
 {
     PyObject *before = facet->current;
     bool was_held = held(facet);
@@ -27,8 +25,7 @@ static void mro_event(Facet *facet, const Object *type, const PyTypeObject *chan
         whole_event(facet->id, type->id, CHANGE_MRO, NULL, NULL);
     service.events++;
     facet->changes++;
-    if (facet->kind != FACET_ATTRIBUTE || !was_held || !provisional_after_mro(facet, changing))
-        facet_becomes_unknown(facet->id); /* ANY and MRO too: the drain registers them along the new MRO */
+    facet_becomes_unknown(facet->id); /* ANY and MRO too: the drain registers them along the new MRO */
     if (facet->kind != FACET_ANY)
         tell(facet, was_held && !facet->holds, type->id, CHANGE_MRO, before, NULL);
 }
@@ -46,7 +43,7 @@ void check_mros(const Object *object)
             continue; /* a class leaves several bases at once */
         type->told_mro = mro;
         for (uint32_t id = type->first_facet; id != NO_ID; id = facet_at(id)->next_of_owner)
-            mro_event(facet_at(id), type, (PyTypeObject *)object->address);
+            mro_event(facet_at(id), type);
     }
 }
 
@@ -70,7 +67,6 @@ int on_type_event(PyTypeObject *type)
     const Object *object = object_of(type);
     if (object == NULL)
         return 0;
-    provisional_break_all();
     DependentsWalk walk;
     FOR_EACH_DEPENDENT(id, walk, &object->whole) {
         const Facet *facet = facet_at(id);
@@ -96,7 +92,7 @@ static bool leaves_watched_table(const PyTypeObject *type)
 {
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(type->tp_bases); i++) {
         PyObject *table = known_table((PyTypeObject *)PyTuple_GET_ITEM(type->tp_bases, i));
-        if (table != NULL && (object_of(table) != NULL || extra_dicts_watch(table)))
+        if (table != NULL && object_of(table) != NULL)
             return true;
     }
     return false;

@@ -273,7 +273,7 @@ static int is_mro_of_bases(PyTypeObject *type)
 
 static int refuse_other_mro(PyTypeObject *type)
 {
-    int answer = PyType_HasFeature(type, Py_TPFLAGS_IMMUTABLETYPE) ? 1 : is_mro_of_bases(type);
+    int answer = is_immutable(type) ? 1 : is_mro_of_bases(type);
     if (answer == 0)
         PyErr_Format(Unwatchable_error,
                      "the MRO of %.200s is not the one that its bases give: a metaclass's mro() made it, or raised while bases "
@@ -313,7 +313,7 @@ int look_bases(uint32_t id)
         PyObject *bases = Py_NewRef(member->tp_bases);
         for (Py_ssize_t j = 0; result == 0 && j < PyTuple_GET_SIZE(bases); j++) {
             PyTypeObject *base = (PyTypeObject *)PyTuple_GET_ITEM(bases, j);
-            if (PyType_HasFeature(member, Py_TPFLAGS_IMMUTABLETYPE))
+            if (is_immutable(member))
                 continue;
             result = link_base(id, &n_links, base, member);
             bool seen = is_static(base);

@@ -38,8 +38,6 @@ typedef enum Cause {
     CAUSE_BASES       /* bases were assigned, and the mro() of a metaclass may have run in the middle of it */
 } Cause;
 
-/* Whether a facet holds at a place where it is not registered yet: see provisional.h. */
-typedef enum Provisional { PROVISIONAL_NOT, PROVISIONAL_REMOVED, PROVISIONAL_MRO } Provisional;
 
 /* What an event that is not to be trusted says will be so once its change is made. */
 typedef enum Awaits {
@@ -92,7 +90,6 @@ typedef struct Facet {
     uint32_t n_links;
     uint32_t *links;        /* owned: object IDs where this facet is registered */
     PyObject *name;         /* owned, interned; NULL for parts of functions and whole objects */
-    uint8_t provisional;    /* Provisional */
     uint8_t awaits[2];      /* Awaits: of the first dict that had such an event since the last look, and of the last other one */
     bool kept;              /* one pin is for the user who has its object's ID: until the object dies */
     uint32_t native_listeners; /* of listeners, those in C */

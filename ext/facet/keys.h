@@ -31,13 +31,20 @@ typedef struct KeyTable {
 /* The hash of an exact str that has served as a dict key, or -1 where it has none yet. */
 static inline Py_hash_t str_hash(PyObject *str) { return ((PyASCIIObject *)str)->hash; }
 
+/* Whether nobody can assign to the type or to its bases. */
+static inline bool is_immutable(const PyTypeObject *type)
+{
+    return !PyType_HasFeature((PyTypeObject *)type, Py_TPFLAGS_HEAPTYPE) ||
+           PyType_HasFeature((PyTypeObject *)type, Py_TPFLAGS_IMMUTABLETYPE);
+}
+
 /* Whether what the type says of its instances is said for good: a mutable type may get an __eq__ or a __hash__ at any time,
  * from an assignment to it, to one of its bases or to its __bases__, and CPython reports that to no watcher of the dict. */
 static inline bool is_settled(PyTypeObject *type)
 {
     PyObject *mro = type->tp_mro;
     for (Py_ssize_t i = 0; mro != NULL && i < PyTuple_GET_SIZE(mro); i++)
-        if (!PyType_HasFeature((PyTypeObject *)PyTuple_GET_ITEM(mro, i), Py_TPFLAGS_IMMUTABLETYPE))
+        if (!is_immutable((PyTypeObject *)PyTuple_GET_ITEM(mro, i)))
             return false;
     return mro != NULL;
 }

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "watch/errors.h"
-#include "watch/extra_dicts.h"
 #include "watch/watch.h"
 #include "watch/weakrefs.h"
 
@@ -111,10 +110,8 @@ void object_release(uint32_t id)
     if (--object->uses != 0)
         return;
     if (object->address != NULL) {
-        if (object->kind == OBJECT_DICT) {
-            if (!extra_dicts_keeps(object->address))
-                unwatch_dict(object->address);
-        }
+        if (object->kind == OBJECT_DICT)
+            unwatch_dict(object->address);
         if (object->type_watched)
             unwatch_type((PyTypeObject *)object->address);
         address_map_remove(&objects_by_address, object->address);

@@ -2,7 +2,6 @@
 
 #include "action/action.h"
 #include "action/handle_listeners.h"
-#include "event/provisional.h"
 #include "facet/facets.h"
 #include "index/handles.h"
 #include "notice/drain_control.h"
@@ -77,8 +76,7 @@ int look_again(uint32_t id, Garbage *garbage)
              part = facet_at(part)->next_of_owner)
             give_up_unwatchable(part);
     }
-    bool lost = !facet->known && !facet->dead;
-    if (lost && !unclear && facet->awaits[0] != AWAITS_NOTHING) {
+    if (!facet->known && !facet->dead && !unclear && facet->awaits[0] != AWAITS_NOTHING) {
         if (!dependents_add(&unfinished, id)) {
             PyErr_NoMemory();
             return -1;
@@ -86,11 +84,6 @@ int look_again(uint32_t id, Garbage *garbage)
         facet->touched = true; /* counts as touched, so that it stays */
         service.unfinished = true;
         return 0;
-    }
-    if (facet->provisional != PROVISIONAL_NOT) {
-        provisional_settled(facet);
-        if (lost)
-            facet_becomes_unknown(id); /* nothing says any more that it holds */
     }
     count_break(id);
     give_up_unstable(id);

@@ -7,11 +7,6 @@
 #include "watch/errors.h"
 #include "watch/watch.h"
 
-static bool is_immutable(PyTypeObject *type)
-{
-    return !PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE) || PyType_HasFeature(type, Py_TPFLAGS_IMMUTABLETYPE);
-}
-
 /* The dicts that a name is looked up in, in order, with whether each can change. Its holder owns all of it. */
 typedef struct Chain {
     Py_ssize_t n;

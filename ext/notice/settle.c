@@ -12,7 +12,6 @@
 #include "notice/handle_notices.h"
 #include "notice/makers.h"
 #include "notice/references.h"
-#include "watch/extra_dicts.h"
 #include "watch/watch.h"
 
 static int batch_reserve(LookedAt *batch)
@@ -82,13 +81,6 @@ static int settle_batch(LookedAt *batch, Garbage *garbage)
     return 0;
 }
 
-static void unwatch_extra_dicts(void)
-{
-    for (PyObject *dict = extra_dicts_take(); dict != NULL; dict = extra_dicts_take())
-        if (object_of(dict) == NULL)
-            unwatch_dict(dict);
-}
-
 static int let_assignments_go(Garbage *garbage)
 {
     for (Assignment over; garbage_reserve(garbage, 2) == 0;) {
@@ -118,8 +110,6 @@ int settle(Garbage *garbage, LookedAt *looked_at)
                      : settle_batch(looked_at, garbage);
     for (uint32_t i = 0; i < looked_at->n && result < 0; i++)
         facet_touch(looked_at->facets[i]); /* nothing is lost: the next drain goes on */
-    if (extra_dicts_needed == 0)
-        unwatch_extra_dicts();
     service.settling--;
     if (service_has_news())
         service_schedule();

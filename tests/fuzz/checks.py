@@ -4,7 +4,7 @@ from typing import Any
 
 import depwatch
 from fuzz import keys, labels, targets, values
-from fuzz.compiling import CellUse, Optimizer, Piece
+from fuzz.compiling import Assumption, CellUse, Optimizer, Piece
 from fuzz.targets import Attribute, FunctionPart, ModuleAttribute, Whole
 from fuzz.values import GONE, MISSING
 from fuzz.wrong import Wrong
@@ -37,12 +37,13 @@ def check(optimizer: Optimizer, drained: bool) -> None:
     step = optimizer.world.step
     for piece in list(optimizer.pieces):
         byte = byte_of(piece.handle)
+        moved = [each for each in piece.assumptions if each.moved()]
         if byte == RETIRED:
             if drained:
                 check_retired(optimizer, piece)
                 optimizer.pieces.remove(piece)
             elif piece.byte == 0:
-                fired(optimizer, piece)
+                fired(optimizer, piece, moved)
             piece.byte = byte
             continue
         broken = [each for each in piece.distinct if not each.holds(step)]
@@ -55,7 +56,7 @@ def check(optimizer: Optimizer, drained: bool) -> None:
                 f"{[repr(each.target) for each in broken]}, holding {held}\n{depwatch.explain(piece.handle)}"
             )
         if byte != 0 and piece.byte == 0:
-            fired(optimizer, piece)
+            fired(optimizer, piece, moved)
         elif byte == 0 and piece.byte != 0:
             optimizer.count("healed")
         piece.byte = byte
@@ -65,12 +66,16 @@ def check(optimizer: Optimizer, drained: bool) -> None:
     targets.forget_all()  # what was found lives as long as the program has it
 
 
-def fired(optimizer: Optimizer, piece: Piece) -> None:
-    """It was valid before this step. Needless: nothing that it relies on changed."""
+def fired(optimizer: Optimizer, piece: Piece, moved: list[Assumption]) -> None:
+    """It was valid before this step. Needless: what it relies on is what it was, and where it was."""
     optimizer.count("fired")
     step = optimizer.world.step
-    if all(each.holds(step) for each in piece.assumptions):
-        optimizer.count("fired, changed and changed back" if optimizer.world.transient else "fired needlessly")
+    if not all(each.holds(step) for each in piece.assumptions):
+        return
+    if optimizer.world.transient:
+        optimizer.count("fired, changed and changed back")
+    else:
+        optimizer.count("fired, moved" if moved else "fired needlessly")
 
 
 def is_lost(optimizer: Optimizer, key: Any) -> bool:

@@ -18,7 +18,7 @@ PARTS = ("code", "defaults", "kwdefaults")
 class Assumption:
     """One target with the value that was read."""
 
-    __slots__ = ("items", "key", "recordings", "target")
+    __slots__ = ("items", "key", "place", "recordings", "target")
 
     def __init__(self, target: Target, value: Any) -> None:
         self.target = target
@@ -33,6 +33,7 @@ class Assumption:
                 target.recordings += 1
                 target.last_key = self.key
         self.recordings = target.recordings
+        self.place = target.place()  # at the last check
 
     def holds(self, step: int) -> bool:
         now = self.target.now(step)
@@ -41,6 +42,11 @@ class Assumption:
         if now is GONE or now is MISSING or not values.same(now, self.key):
             return False
         return self.items is None or targets.identical(targets.of_dict(now), self.items)
+
+    def moved(self) -> bool:
+        """Whether the way on which it is found is another than at the last call of this."""
+        before, self.place = self.place, self.target.place()
+        return bool(before != self.place)
 
     def superseded(self) -> bool:
         """Another value was recorded on the same facet since."""

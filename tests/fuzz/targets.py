@@ -43,6 +43,9 @@ class Target:
     def find(self) -> Any:
         raise NotImplementedError
 
+    def place(self) -> Any:
+        """The places where it is looked up and those that have it, as something to compare."""
+
     def read(self, recorder: depwatch.Recorder) -> Any:
         raise NotImplementedError
 
@@ -103,6 +106,9 @@ class Global(Named):
         if self.name in space:
             return space[self.name]
         return MISSING if self.fallback is None else self.fallback.get(self.name, MISSING)
+
+    def place(self) -> Any:
+        return self.space.dict is not None and self.name in self.space.dict
 
     def put(self, value: Any) -> None:
         space = self.space.dict
@@ -170,6 +176,13 @@ class Attribute(Named):
             if self.name in found:
                 return found[self.name]
         return MISSING
+
+    def place(self) -> Any:
+        """The MRO, which an assignment of the same bases makes anew, and which of its classes have the name."""
+        if self.box.item is None:
+            return None
+        mro = type.__dict__["__mro__"].__get__(self.box.item)
+        return id(mro), *((id(base), self.name in type.__dict__["__dict__"].__get__(base)) for base in mro)
 
     def put(self, value: Any) -> None:
         if self.box.item is not None:
