@@ -12,7 +12,7 @@ from depwatch.values import Unknown
 CHANGES: dict[str, int]
 CAUSES: dict[str, int]
 REASONS: dict[str, str]
-FUNCTION_ATTRIBUTES: dict[str, int]
+PARTS: dict[str, int]
 RETIRED: int
 
 type _CellKind = Literal["object", "f64", "i64"]

@@ -10,7 +10,7 @@ from depwatch.values import brief
 
 
 class FunctionEvent(enum.IntEnum):
-    """What happened to a function. The numbers are those of service.h."""
+    """What happened to a function. The numbers are those of depwatch_change in depwatch.h."""
 
     CREATED = _core.CHANGES["CREATED"]
     MODIFIED = _core.CHANGES["MODIFIED"]
@@ -18,18 +18,18 @@ class FunctionEvent(enum.IntEnum):
 
 
 class FunctionAttribute(enum.IntEnum):
-    """What of a function was modified. The numbers are those of queue.h.
+    """What of a function was modified. The numbers are those of depwatch_part in depwatch.h.
 
     GLOBALS and CLOSURE are here because the proposal lists them: they are read-only on CPython 3.12+, and no event ever
     carries them.
     """
 
-    CODE = _core.FUNCTION_ATTRIBUTES["CODE"]
-    GLOBALS = _core.FUNCTION_ATTRIBUTES["GLOBALS"]
-    DEFAULTS = _core.FUNCTION_ATTRIBUTES["DEFAULTS"]
-    KWDEFAULTS = _core.FUNCTION_ATTRIBUTES["KWDEFAULTS"]
-    CLOSURE = _core.FUNCTION_ATTRIBUTES["CLOSURE"]
-    NOT_APPLICABLE = _core.FUNCTION_ATTRIBUTES["NOT_APPLICABLE"]  # of CREATED and DESTROYED
+    CODE = _core.PARTS["CODE"]
+    GLOBALS = -1
+    DEFAULTS = _core.PARTS["DEFAULTS"]
+    KWDEFAULTS = _core.PARTS["KWDEFAULTS"]
+    CLOSURE = -2
+    NOT_APPLICABLE = _core.PARTS["NOT_APPLICABLE"]  # of CREATED and DESTROYED
 
 
 class DestroyedFunction(NamedTuple):

@@ -21,7 +21,7 @@ static void lose_value(Facet *facet)
 void facet_becomes_missing(uint32_t id)
 {
     Facet *facet = facet_at(id);
-    bool held = facet->recorded != NULL && facet->holds;
+    bool held = facet_holds_now(facet);
     lose_value(facet);
     if (held)
         facet_flips(facet, false);
@@ -31,7 +31,7 @@ void facet_becomes_missing(uint32_t id)
 
 void facet_loses_place(Facet *facet)
 {
-    bool held = facet->recorded != NULL && facet->holds;
+    bool held = facet_holds_now(facet);
     lose_value(facet);
     if (held && facet->recorded == NULL) /* nothing could be kept: nobody can say any more that it is the same */
         facet_flips(facet, false);
@@ -45,7 +45,7 @@ void facet_becomes_unknown(uint32_t id)
     Facet *facet = facet_at(id);
     if (facet->dead)
         return;
-    bool held = facet->recorded != NULL && facet->holds;
+    bool held = facet_holds_now(facet);
     facet_loses_place(facet);
     if (!held)
         return;

@@ -31,7 +31,7 @@ Cell *cell_use(uint32_t id, CellKind kind)
         return (Cell *)PyErr_NoMemory();
     *cell = (Cell){.kind = (uint8_t)kind, .facet = id, .users = 1, .next = facet->cells};
     if (kind == CELL_GUARD)
-        cell->guard = facet->recorded != NULL && facet->holds;
+        cell->guard = facet_holds_now(facet);
     else if (facet->known && facet->current != NULL)
         cell->guard = cell_store(cell, facet->current);
     facet->cells = cell;

@@ -15,11 +15,13 @@ void handle_listeners_hear(uint32_t handle, uint32_t facet)
 {
     HeardHandle *heard = heard_handle(handle);
     HandleState state = handle_state(handle);
-    if (state == heard->told || service.shutting_down)
+    if (state == heard->state || service.shutting_down)
         return;
-    heard->told = (uint8_t)state;
-    for (const HandleListener *each = heard->first; each != NULL; each = each->next)
-        each->call(each->data, handle, (depwatch_state)state, facet);
+    heard->state = (uint8_t)state;
+    for (const Linked *each = heard->listeners; each != NULL; each = each->next) {
+        const HandleListener *listener = (const HandleListener *)each;
+        listener->call(listener->data, handle, (depwatch_state)state, facet);
+    }
 }
 
 void facet_handles_hear(const Facet *facet)
@@ -81,7 +83,7 @@ static HeardHandle *start_listening(uint32_t id)
         free(heard);
         return NULL;
     }
-    *heard = (HeardHandle){.told = (uint8_t)handle_state(id)};
+    *heard = (HeardHandle){.state = (uint8_t)handle_state(id)};
     handle->heard = true;
     for (FacetWalk walk = facet_list_walk(&handle->facets); facet_list_next(&walk);)
         if (!facet_add(walk.facet, id)) {
@@ -96,29 +98,13 @@ bool handle_listener_enter(HandleListener *listener)
     HeardHandle *heard = heard_handle(listener->handle);
     if (heard == NULL && (heard = start_listening(listener->handle)) == NULL)
         return false;
-    HandleListener **link = &heard->first;
-    while (*link != NULL)
-        link = &(*link)->next; /* the first to enter is the first to hear */
-    listener->link = link;
-    listener->next = NULL;
-    *link = listener;
+    linked_enter(&heard->listeners, &listener->linked);
     return true;
-}
-
-static void unlink_listener(HandleListener *listener)
-{
-    *listener->link = listener->next;
-    if (listener->next != NULL)
-        listener->next->link = listener->link;
-    listener->link = NULL;
 }
 
 void handle_listener_leave(HandleListener *listener)
 {
-    if (listener->link == NULL)
-        return;
-    unlink_listener(listener);
-    if (heard_handle(listener->handle)->first == NULL)
+    if (linked_leave(&listener->linked) && heard_handle(listener->handle)->listeners == NULL)
         stop_listening(listener->handle);
 }
 
@@ -127,8 +113,8 @@ void handle_listeners_leave(uint32_t handle)
     HeardHandle *heard = heard_handle(handle);
     if (heard == NULL)
         return;
-    while (heard->first != NULL)
-        unlink_listener(heard->first);
+    while (heard->listeners != NULL)
+        linked_leave(heard->listeners);
     stop_listening(handle);
 }
 

@@ -10,23 +10,21 @@
 #include <Python.h>
 #include <stdbool.h>
 
-#define DEPWATCH_CORE
-#include "depwatch.h"
+#include "action/linked.h"
 #include "facet/facets.h"
 #include "index/address_map.h"
 #include "index/handles.h"
 
 typedef struct HandleListener {
+    Linked linked;
     depwatch_handle_listener call;
     void *data; /* the owner's */
     uint32_t handle;
-    struct HandleListener *next;
-    struct HandleListener **link; /* what points here; NULL: has not entered, or has left */
 } HandleListener;
 
 typedef struct HeardHandle {
-    uint8_t told; /* HandleState */
-    HandleListener *first;
+    uint8_t state; /* HandleState that its listeners have heard of last */
+    Linked *listeners;
 } HeardHandle;
 
 extern AddressMap heard_handles; /* owned HeardHandle, by Handle */

@@ -2,14 +2,10 @@
 
 #define BUCKETS 256u
 
-Listener *function_listeners;
-static Listener *facet_listeners[BUCKETS]; /* lists, by facet ID */
+Linked *function_listeners;
+static Linked *facet_listeners[BUCKETS]; /* by facet ID */
 
-_Static_assert((int)DEPWATCH_ADDED == CHANGE_ADDED && (int)DEPWATCH_CLEARED == CHANGE_CLEARED &&
-                   (int)DEPWATCH_CREATED == CHANGE_CREATED && (int)DEPWATCH_CLASS == CHANGE_CLASS,
-               "changes have one set of numbers");
-
-static Listener **list_of(uint32_t facet)
+static Linked **list_of(uint32_t facet)
 {
     return facet == NO_ID ? &function_listeners : &facet_listeners[facet % BUCKETS];
 }
@@ -28,24 +24,14 @@ static void count(uint32_t facet, int delta)
 
 void listener_enter(Listener *listener)
 {
-    Listener **link = list_of(listener->facet);
-    while (*link != NULL)
-        link = &(*link)->next; /* the first to enter is the first to hear */
-    listener->link = link;
-    listener->next = NULL;
-    *link = listener;
+    linked_enter(list_of(listener->facet), &listener->linked);
     count(listener->facet, 1);
 }
 
 void listener_leave(Listener *listener)
 {
-    if (listener->link == NULL)
-        return;
-    *listener->link = listener->next;
-    if (listener->next != NULL)
-        listener->next->link = listener->link;
-    listener->link = NULL;
-    count(listener->facet, -1);
+    if (linked_leave(&listener->linked))
+        count(listener->facet, -1);
 }
 
 /* --- inside callbacks ---------------------------------------------------------------------------------------------- */
@@ -53,39 +39,22 @@ void listener_leave(Listener *listener)
 void facet_listeners_hear(uint32_t facet, uint32_t object, Change change, PyObject *key, PyObject *old_value,
                           PyObject *new_value)
 {
-    depwatch_event event = {facet, object, (depwatch_change)change, key, old_value, new_value};
+    depwatch_event event = {facet, object, change, key, old_value, new_value};
     if (service.shutting_down)
         return;
-    for (const Listener *each = *list_of(facet); each != NULL; each = each->next)
-        if (each->facet == facet)
-            each->call.of_facet(each->data, &event);
+    for (const Linked *each = *list_of(facet); each != NULL; each = each->next) {
+        const Listener *listener = (const Listener *)each;
+        if (listener->facet == facet)
+            listener->call.of_facet(listener->data, &event);
+    }
 }
 
-void function_listeners_hear(PyFunction_WatchEvent event, PyFunctionObject *function, PyObject *value)
+void function_listeners_hear(Change change, PyFunctionObject *function, depwatch_part part, PyObject *value)
 {
-    depwatch_change change = DEPWATCH_MODIFIED;
-    depwatch_part attribute = DEPWATCH_NOT_APPLICABLE;
-    switch (event) {
-    case PyFunction_EVENT_CREATE:
-        change = DEPWATCH_CREATED;
-        break;
-    case PyFunction_EVENT_DESTROY:
-        change = DEPWATCH_DESTROYED;
-        break;
-    case PyFunction_EVENT_MODIFY_CODE:
-        attribute = DEPWATCH_CODE;
-        break;
-    case PyFunction_EVENT_MODIFY_DEFAULTS:
-        attribute = DEPWATCH_DEFAULTS;
-        break;
-    case PyFunction_EVENT_MODIFY_KWDEFAULTS:
-        attribute = DEPWATCH_KWDEFAULTS;
-        break;
-    default:
-        return; /* __qualname__, which only 3.15 reports, is not in the proposal */
-    }
     if (service.shutting_down)
         return;
-    for (const Listener *each = function_listeners; each != NULL; each = each->next)
-        each->call.of_functions(each->data, change, (PyObject *)function, attribute, value);
+    for (const Linked *each = function_listeners; each != NULL; each = each->next) {
+        const Listener *listener = (const Listener *)each;
+        listener->call.of_functions(listener->data, change, (PyObject *)function, part, value);
+    }
 }

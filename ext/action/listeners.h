@@ -8,22 +8,20 @@
 #include <Python.h>
 #include <stdbool.h>
 
-#define DEPWATCH_CORE
-#include "depwatch.h"
+#include "action/linked.h"
 #include "facet/facets.h"
 
 typedef struct Listener {
+    Linked linked;
     union {
         depwatch_listener of_facet;
         depwatch_function_listener of_functions;
     } call;
     void *data;             /* the owner's */
     uint32_t facet;         /* NO_ID: of functions */
-    struct Listener *next;
-    struct Listener **link; /* what points here; NULL: has not entered, or has left */
 } Listener;
 
-extern Listener *function_listeners; /* list */
+extern Linked *function_listeners;
 
 /* Safe points only; a listener of functions needs their watcher: see watch_functions. */
 void listener_enter(Listener *listener);
@@ -32,6 +30,6 @@ void listener_leave(Listener *listener); /* idempotent */
 /* Inside CPython's callback. All values are borrowed. */
 void facet_listeners_hear(uint32_t facet, uint32_t object, Change change, PyObject *key, PyObject *old_value,
                           PyObject *new_value);
-void function_listeners_hear(PyFunction_WatchEvent event, PyFunctionObject *function, PyObject *value);
+void function_listeners_hear(Change change, PyFunctionObject *function, depwatch_part part, PyObject *value);
 
 #endif

@@ -22,13 +22,13 @@ from core cimport *
 KINDS = {facet_traits[kind].word.decode(): kind for kind in range(<int>FACET_KINDS)}
 CHANGES = {CHANGE_WORDS[change].decode().upper(): change for change in range(<int>CORE_CHANGES)}
 CAUSES = {
-    "none": CAUSE_NONE, "changed": CAUSE_CHANGED, "died": CAUSE_DIED, "superseded": CAUSE_SUPERSEDED,
+    "changed": CAUSE_CHANGED, "died": CAUSE_DIED, "superseded": CAUSE_SUPERSEDED,
     "unstable": CAUSE_UNSTABLE, "lost": CAUSE_LOST, "unwatchable": CAUSE_UNWATCHABLE, "ambiguous": CAUSE_AMBIGUOUS,
-    "class": CAUSE_CLASS, "bases": CAUSE_BASES,
+    "class": CAUSE_CLASS, "bases": CAUSE_BASES, "saturated": CAUSE_SATURATED,
 }
-FUNCTION_ATTRIBUTES = {
-    "CODE": ATTRIBUTE_CODE, "GLOBALS": ATTRIBUTE_GLOBALS, "DEFAULTS": ATTRIBUTE_DEFAULTS,
-    "KWDEFAULTS": ATTRIBUTE_KWDEFAULTS, "CLOSURE": ATTRIBUTE_CLOSURE, "NOT_APPLICABLE": ATTRIBUTE_NOT_APPLICABLE,
+PARTS = {
+    "CODE": DEPWATCH_CODE, "DEFAULTS": DEPWATCH_DEFAULTS, "KWDEFAULTS": DEPWATCH_KWDEFAULTS,
+    "NOT_APPLICABLE": DEPWATCH_NOT_APPLICABLE,
 }
 cdef dict KINDS_BY_NAME = KINDS
 cdef dict KIND_NAMES = {kind: name for name, kind in KINDS.items()}

@@ -16,7 +16,7 @@ static bool still_holds(uint32_t id)
     const Facet *facet = facet_at(id);
     if (facet->dead || !facet->known)
         return false;
-    return !facet_has_value(facet) || (facet->recorded != NULL && facet->holds);
+    return !facet_has_value(facet) || facet_holds_now(facet);
 }
 
 static bool is_stale(const Assumption *assumption)

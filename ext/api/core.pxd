@@ -142,7 +142,7 @@ cdef extern from "facet/kinds.h":
 cdef extern from "facet/facets.h":
     ctypedef enum Cause:
         CAUSE_NONE, CAUSE_CHANGED, CAUSE_DIED, CAUSE_SUPERSEDED, CAUSE_UNSTABLE, CAUSE_LOST, CAUSE_UNWATCHABLE
-        CAUSE_AMBIGUOUS, CAUSE_CLASS, CAUSE_BASES
+        CAUSE_AMBIGUOUS, CAUSE_CLASS, CAUSE_BASES, CAUSE_SATURATED
     ctypedef struct Facet:
         uint32_t owner, next_of_owner, changes, generation, readers, listeners, pins
         uint8_t kind
@@ -185,7 +185,8 @@ cdef extern from "action/retire.h":
 
 cdef extern from "facet/service.h":
     ctypedef enum Change:
-        CHANGE_MODIFIED, CHANGE_DESTROYED, CHANGE_CREATED, CORE_CHANGES "CHANGES"
+        DEPWATCH_MODIFIED, DEPWATCH_DESTROYED, DEPWATCH_CREATED
+    const int CORE_CHANGES "CHANGES"
     ctypedef struct Service:
         bint shutting_down
         int (*pending)(void*) noexcept
@@ -195,8 +196,6 @@ cdef extern from "facet/service.h":
     void service_schedule() noexcept
 
 cdef extern from "event/queue.h":
-    const int ATTRIBUTE_CODE, ATTRIBUTE_GLOBALS, ATTRIBUTE_DEFAULTS, ATTRIBUTE_KWDEFAULTS, ATTRIBUTE_CLOSURE
-    const int ATTRIBUTE_NOT_APPLICABLE
     ctypedef struct Detail:
         PyObject* key
         void* address
@@ -305,7 +304,7 @@ cdef extern from "action/listeners.h":
     const uint32_t DEPWATCH_API_VERSION
     const char* DEPWATCH_RELEASE
     ctypedef enum depwatch_part:
-        pass
+        DEPWATCH_CODE, DEPWATCH_DEFAULTS, DEPWATCH_KWDEFAULTS, DEPWATCH_NOT_APPLICABLE
     ctypedef enum depwatch_change:
         pass
     ctypedef enum depwatch_cell_kind:

@@ -11,7 +11,7 @@
 static PyObject *record(uint32_t id, bool identity)
 {
     Facet *facet = facet_at(id);
-    bool same = facet->recorded != NULL && facet->holds;
+    bool same = facet_holds_now(facet);
     if (same && (!identity || facet_recorded(facet) == facet->current)) {
         facet->identity |= identity;
         return NULL;

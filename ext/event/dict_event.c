@@ -6,7 +6,7 @@
 #include "facet/bases.h"
 #include "facet/stored_keys.h"
 
-static inline bool drops_one(Change change) { return change == CHANGE_MODIFIED || change == CHANGE_DELETED; }
+static inline bool drops_one(Change change) { return change == DEPWATCH_MODIFIED || change == DEPWATCH_DELETED; }
 
 /* The dict drops this value of the key's; NULL: none that is known. drop_ends() follows. */
 static inline void item_drop_begins(PyObject *before, const Object *object, PyObject *key)
@@ -23,7 +23,7 @@ static NOT_INLINE int provider_event(Facet *facet, const Object *object, PyObjec
     PyObject *before = facet->current;
     item_drop_begins(before, object, facet->name);
     bool broke = becomes(facet, value);
-    tell(facet, broke, object->id, CHANGE_MODIFIED, before, value);
+    tell(facet, broke, object->id, DEPWATCH_MODIFIED, before, value);
     drop_ends();
     return 0;
 }
@@ -32,24 +32,21 @@ static NOT_INLINE int provider_event(Facet *facet, const Object *object, PyObjec
 static void chain_event(uint32_t id, const Object *object, Change change, PyObject *value)
 {
     Facet *facet = facet_at(id);
-    bool removal = change == CHANGE_DELETED || change == CHANGE_CLEARED;
+    bool removal = change == DEPWATCH_DELETED || change == DEPWATCH_CLEARED;
     if (facet->dead || (facet->known && facet->provider != object->id && removal))
         return; /* of something else: the facet's name is not in this dict, it is provided further down */
-    PyObject *before = facet->current;
-    bool was_held = held(facet);
-    service.events++;
-    facet->changes++;
+    Happening before = event_begins(facet);
     facet_awaits(facet, removal ? AWAITS_NO_NAME : AWAITS_NAME, object->id);
-    if (was_held && value != NULL && is_recorded(facet, value))
+    if (before.held && value != NULL && is_recorded(facet, value))
         facet_loses_place(facet); /* whether or not the write succeeds: the value is the same, only perhaps moved here */
-    else if (was_held || facet->known)
+    else if (before.held || facet->known)
         facet_becomes_unknown(id);
-    tell(facet, was_held && !facet->holds, object->id, change, before, value);
+    event_ends(facet, before, object->id, change, value);
 }
 
 static inline void named_event(uint32_t id, const Object *object, Change change, PyObject *value)
 {
-    if (change == CHANGE_MODIFIED && facet_at(id)->provider == object->id)
+    if (change == DEPWATCH_MODIFIED && facet_at(id)->provider == object->id)
         provider_event(facet_at(id), object, value);
     else
         chain_event(id, object, change, value);
@@ -65,9 +62,9 @@ static void subclasses_event(PyObject *key)
 }
 
 _Static_assert(PyDict_EVENT_ADDED < PyDict_EVENT_DELETED && PyDict_EVENT_MODIFIED < PyDict_EVENT_DELETED &&
-                   (int)CHANGE_ADDED == PyDict_EVENT_ADDED && (int)CHANGE_MODIFIED == PyDict_EVENT_MODIFIED &&
-                   (int)CHANGE_DELETED == PyDict_EVENT_DELETED && (int)CHANGE_CLONED == PyDict_EVENT_CLONED &&
-                   (int)CHANGE_CLEARED == PyDict_EVENT_CLEARED,
+                   (int)DEPWATCH_ADDED == PyDict_EVENT_ADDED && (int)DEPWATCH_MODIFIED == PyDict_EVENT_MODIFIED &&
+                   (int)DEPWATCH_DELETED == PyDict_EVENT_DELETED && (int)DEPWATCH_CLONED == PyDict_EVENT_CLONED &&
+                   (int)DEPWATCH_CLEARED == PyDict_EVENT_CLEARED,
                "the changes of a dict have CPython's numbers");
 
 /* A dict loses all its keys. */
@@ -76,7 +73,7 @@ static void clear_event(const Object *object)
     DependentsWalk walk;
     for (uint32_t i = 0; object->keys.slots != NULL && i <= object->keys.mask; i++)
         FOR_EACH_DEPENDENT(facet, walk, &object->keys.slots[i].facets)
-            chain_event(facet, object, CHANGE_CLEARED, NULL);
+            chain_event(facet, object, DEPWATCH_CLEARED, NULL);
     drop_items(object->address); /* after all facets have kept theirs: what the program does not have otherwise goes */
 }
 
@@ -151,7 +148,7 @@ static void clone_event(const Object *object, PyObject *source)
     Py_ssize_t position = 0;
     PyObject *key, *value;
     while (PyDict_Next(source, &position, &key, &value))
-        key_event(object, CHANGE_CLONED, key, value);
+        key_event(object, DEPWATCH_CLONED, key, value);
 }
 
 /* Everything but the two short paths of on_dict_event. */
@@ -164,15 +161,15 @@ static NOT_INLINE int dict_event(Object *object, PyDict_WatchEvent event, PyObje
     Change change = (Change)event;
     if (drops_one(change))
         item_drop_begins(value_dropped(object, change, key), object, key);
-    if (change == CHANGE_CLONED) {
+    if (change == DEPWATCH_CLONED) {
         clone_event(object, key); /* the event's key is the dict that is copied */
         key = NULL;
-    } else if (change == CHANGE_CLEARED) {
+    } else if (change == DEPWATCH_CLEARED) {
         clear_event(object);
     } else {
         key_event(object, change, key, value);
     }
-    if (object->subclasses_table && change == CHANGE_DELETED)
+    if (object->subclasses_table && change == DEPWATCH_DELETED)
         subclasses_event(key);
     DependentsWalk walk;
     FOR_EACH_DEPENDENT(facet, walk, &object->whole)

@@ -3,19 +3,24 @@
 #include "event/event.h"
 #include "event/telling.h"
 
-/* The part of a function that an event is about; ANY: none, as of __qualname__, which only 3.15 reports. */
-static FacetKind part_of(PyFunction_WatchEvent event)
+/* The part of a function that an event is about. */
+static depwatch_part part_of(PyFunction_WatchEvent event)
 {
     switch (event) {
     case PyFunction_EVENT_MODIFY_CODE:
-        return FACET_CODE;
+        return DEPWATCH_CODE;
     case PyFunction_EVENT_MODIFY_DEFAULTS:
-        return FACET_DEFAULTS;
+        return DEPWATCH_DEFAULTS;
     case PyFunction_EVENT_MODIFY_KWDEFAULTS:
-        return FACET_KWDEFAULTS;
+        return DEPWATCH_KWDEFAULTS;
     default:
-        return FACET_ANY;
+        return DEPWATCH_NOT_APPLICABLE;
     }
+}
+
+static FacetKind kind_of(depwatch_part part)
+{
+    return part == DEPWATCH_CODE ? FACET_CODE : part == DEPWATCH_DEFAULTS ? FACET_DEFAULTS : FACET_KWDEFAULTS;
 }
 
 /* What is assigned may be what is there already: CPython reports that too. */
@@ -34,8 +39,8 @@ static void awaits_kwdefaults(Facet *facet, const PyObject *assigned)
 
 static NOT_INLINE int function_modified(uint32_t object, PyFunction_WatchEvent event, PyObject *value)
 {
-    FacetKind part = part_of(event);
-    if (part == FACET_ANY || is_there_already((PyFunctionObject *)object_at(object)->address, part, value))
+    FacetKind part = kind_of(part_of(event));
+    if (part_of(event) == DEPWATCH_NOT_APPLICABLE || is_there_already((PyFunctionObject *)object_at(object)->address, part, value))
         return 0;
     const PyObject *assigned = value;
     value = value == NULL ? Py_None : value; /* deleted defaults read as None */
@@ -44,24 +49,21 @@ static NOT_INLINE int function_modified(uint32_t object, PyFunction_WatchEvent e
         if (facet->kind != part && facet->kind != FACET_ANY)
             continue;
         if (facet->kind == FACET_ANY) {
-            whole_event(id, object, CHANGE_MODIFIED, names_of_parts[part], value);
+            whole_event(id, object, DEPWATCH_MODIFIED, names_of_parts[part], value);
             if (part == FACET_KWDEFAULTS) {
                 awaits_kwdefaults(facet, assigned);
                 facet_becomes_unknown(id); /* the drain registers it with the new dict */
             }
             continue;
         }
-        PyObject *before = facet->current;
-        bool was_held = held(facet);
-        service.events++;
-        facet->changes++;
+        Happening before = event_begins(facet);
         if (facet->kind == FACET_KWDEFAULTS)
             awaits_kwdefaults(facet, assigned);
         if (facet->kind == FACET_KWDEFAULTS && (!facet->known || value != facet_recorded(facet)))
             facet_becomes_unknown(id); /* another dict of defaults: the drain watches its contents too */
         else
             facet_becomes(id, value);
-        tell(facet, was_held && !facet->holds, object, CHANGE_MODIFIED, before, value);
+        event_ends(facet, before, object, DEPWATCH_MODIFIED, value);
     }
     return 0;
 }
@@ -77,33 +79,31 @@ static NOT_INLINE int function_created(PyFunctionObject *function)
     return 0;
 }
 
-/* What gh-91053 proposed to tell of every function. A name whose type is the program's is not kept of one that dies: it would
- * come back to life, out of garbage that has been finalized. */
-static void tell_life(PyFunction_WatchEvent event, PyFunctionObject *function, PyObject *value)
+/* What gh-91053 proposed to tell of every function, to a callback in Python. No name whose type is the program's is kept of a
+ * function that dies: a new reference would resurrect an object that the collector has finalized. */
+static void queue_function_event(Change change, PyFunctionObject *function, depwatch_part part, PyObject *value)
 {
     PyObject *name = function->func_qualname;
-    value = value == NULL ? Py_None : value; /* deleted defaults read as None */
-    switch (event) {
-    case PyFunction_EVENT_CREATE:
-        queue_life(CHANGE_CREATED, ATTRIBUTE_NOT_APPLICABLE, (PyObject *)function, NULL, Py_None);
-        break;
-    case PyFunction_EVENT_DESTROY:
-        name = PyUnicode_CheckExact(name) ? name : NULL;
-        queue_life(CHANGE_DESTROYED, ATTRIBUTE_NOT_APPLICABLE, (PyObject *)function, name, function->func_code);
-        break;
-    case PyFunction_EVENT_MODIFY_CODE:
-        queue_life(CHANGE_MODIFIED, ATTRIBUTE_CODE, (PyObject *)function, NULL, value);
-        break;
-    case PyFunction_EVENT_MODIFY_DEFAULTS:
-        queue_life(CHANGE_MODIFIED, ATTRIBUTE_DEFAULTS, (PyObject *)function, NULL, value);
-        break;
-    case PyFunction_EVENT_MODIFY_KWDEFAULTS:
-        queue_life(CHANGE_MODIFIED, ATTRIBUTE_KWDEFAULTS, (PyObject *)function, NULL, value);
-        break;
-    default:
-        return; /* __qualname__, which only 3.15 reports, is not in the proposal */
-    }
+    if (change == DEPWATCH_DESTROYED)
+        queue_life(change, part, (PyObject *)function, PyUnicode_CheckExact(name) ? name : NULL, function->func_code);
+    else
+        queue_life(change, part, (PyObject *)function, NULL, value == NULL ? Py_None : value); /* deleted defaults read as None */
     service_schedule();
+}
+
+/* Tells those who hear of every function. */
+static void tell_of_function(PyFunction_WatchEvent event, PyFunctionObject *function, PyObject *value)
+{
+    depwatch_part part = part_of(event);
+    Change change = event == PyFunction_EVENT_CREATE    ? DEPWATCH_CREATED
+                    : event == PyFunction_EVENT_DESTROY ? DEPWATCH_DESTROYED
+                                                        : DEPWATCH_MODIFIED;
+    if (change == DEPWATCH_MODIFIED && part == DEPWATCH_NOT_APPLICABLE)
+        return; /* __qualname__, which only 3.15 reports, is not in the proposal */
+    if (function_listeners != NULL)
+        function_listeners_hear(change, function, part, value);
+    if (service.hearer != NULL)
+        queue_function_event(change, function, part, value);
 }
 
 static ALWAYS_INLINE int function_changed_or_died(PyFunction_WatchEvent event, PyFunctionObject *function,
@@ -122,10 +122,7 @@ static ALWAYS_INLINE int function_changed_or_died(PyFunction_WatchEvent event, P
 /* Somebody wants to hear of functions that nobody relies on. */
 static NOT_INLINE int interesting_event(PyFunction_WatchEvent event, PyFunctionObject *function, PyObject *value)
 {
-    if (function_listeners != NULL)
-        function_listeners_hear(event, function, value);
-    if (service.hearer != NULL)
-        tell_life(event, function, value);
+    tell_of_function(event, function, value);
     if (event == PyFunction_EVENT_CREATE)
         return function_created(function);
     return function_changed_or_died(event, function, value);

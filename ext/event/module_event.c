@@ -23,8 +23,8 @@ void on_module_class(PyObject *module, const PyObject *class)
         facet->changes++;
         facet_retires(id, CAUSE_CLASS);
         if (has_native_listeners(facet))
-            facet_listeners_hear(id, dict->id, CHANGE_CLASS, NULL, NULL, NULL);
+            facet_listeners_hear(id, dict->id, DEPWATCH_CLASS, NULL, NULL, NULL);
         if (relied_on)
-            queue_detail(id, dict->id, CHANGE_CLASS, true, NULL, NULL, NULL);
+            queue_detail(id, dict->id, DEPWATCH_CLASS, true, NULL, NULL, NULL);
     }
 }

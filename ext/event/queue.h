@@ -15,18 +15,9 @@
 #include <stdint.h>
 
 #include "facet/facets.h"
+#include "watch/frame.h"
 
 #define QUEUE_CAPACITY 8192u /* details, 48 bytes each; a power of two */
-
-/* What of a function an event of its life is about. */
-typedef enum FunctionAttribute {
-    ATTRIBUTE_CODE,
-    ATTRIBUTE_GLOBALS, /* read-only: no event */
-    ATTRIBUTE_DEFAULTS,
-    ATTRIBUTE_KWDEFAULTS,
-    ATTRIBUTE_CLOSURE, /* read-only: no event */
-    ATTRIBUTE_NOT_APPLICABLE
-} FunctionAttribute;
 
 /* How a detail has a value. */
 typedef enum Has { HAS_REFERENCE, HAS_KEPT, HAS_CURRENT /* that of the facet, if no event came since */ } Has;
@@ -54,7 +45,7 @@ typedef struct Detail {
     uint32_t facet;
     union {
         uint32_t object;    /* object ID of the changed object */
-        uint32_t attribute; /* life: FunctionAttribute */
+        uint32_t attribute; /* life: depwatch_part */
     };
     uint8_t change;        /* Change */
     bool broke;            /* this event broke the facet */
@@ -74,15 +65,6 @@ typedef struct Queue {
 } Queue;
 
 extern Queue queue;
-
-static inline struct _PyInterpreterFrame *current_frame(void)
-{
-#if PY_VERSION_HEX >= 0x030d0000
-    return PyThreadState_GetUnchecked()->current_frame; /* a dict changes under the GIL: there is a thread state */
-#else
-    return _PyThreadState_UncheckedGet()->cframe->current_frame;
-#endif
-}
 
 /* The entry after the last, or NULL: the queue is full, which is counted. */
 static inline Detail *queue_next(void)
@@ -173,21 +155,21 @@ static ALWAYS_INLINE void queue_break(const Facet *facet, uint32_t object, Chang
 }
 
 /* The same for a function's life. name and value: see Detail. */
-static inline void queue_life(Change change, FunctionAttribute attribute, PyObject *function, PyObject *name, PyObject *value)
+static inline void queue_life(Change change, depwatch_part part, PyObject *function, PyObject *name, PyObject *value)
 {
     Detail *detail = queue_next();
     uint8_t has = HAS_REFERENCE;
     if (detail == NULL)
         return;
-    value = change == CHANGE_DESTROYED ? Py_NewRef(value) : queue_keep(value, &has);
+    value = change == DEPWATCH_DESTROYED ? Py_NewRef(value) : queue_keep(value, &has);
     *detail = (Detail){.address = function,
                        .new_value = value,
                        .new = has,
                        .hearer = Py_NewRef(service.hearer),
                        .facet = NO_ID,
-                       .attribute = attribute,
+                       .attribute = part,
                        .change = (uint8_t)change};
-    if (change == CHANGE_DESTROYED)
+    if (change == DEPWATCH_DESTROYED)
         detail->key = Py_XNewRef(name);
     else
         detail->function = keep_address(function);

@@ -17,10 +17,10 @@ void tell_listeners(const Facet *facet, bool broke, uint32_t object, Change chan
 void tell_created(const Facet *facet, uint32_t code, PyObject *function)
 {
     if (has_native_listeners(facet))
-        facet_listeners_hear(facet->id, code, CHANGE_CREATED, NULL, NULL, function);
+        facet_listeners_hear(facet->id, code, DEPWATCH_CREATED, NULL, NULL, function);
     if (!has_subscriptions(facet))
         return;
-    Detail *detail = queue_detail(facet->id, code, CHANGE_CREATED, false, NULL, NULL, NULL);
+    Detail *detail = queue_detail(facet->id, code, DEPWATCH_CREATED, false, NULL, NULL, NULL);
     if (detail != NULL) {
         detail->new_value = (PyObject *)keep_address(function);
         detail->new = detail->new_value == NULL ? HAS_REFERENCE : HAS_KEPT;
@@ -58,12 +58,9 @@ void whole_event(uint32_t id, uint32_t object, Change change, PyObject *key, PyO
 void give_up_event(uint32_t id, uint32_t object, Change change, Cause cause)
 {
     Facet *facet = facet_at(id);
-    PyObject *before = facet->current;
-    bool was_held = held(facet);
     if (facet->dead)
         return;
-    service.events++;
-    facet->changes++;
+    Happening before = event_begins(facet);
     facet_retires(id, cause);
-    tell(facet, was_held && !facet->holds, object, change, before, NULL);
+    event_ends(facet, before, object, change, NULL);
 }

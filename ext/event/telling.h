@@ -6,8 +6,6 @@
 #include "action/listeners.h"
 #include "event/queue.h"
 
-static inline bool held(const Facet *facet) { return facet->recorded != NULL && facet->holds; }
-
 /* Mostly there is nobody, and the first cache line says so. */
 static inline bool has_native_listeners(const Facet *facet)
 {
@@ -32,6 +30,25 @@ static ALWAYS_INLINE void tell(const Facet *facet, bool broke, uint32_t object, 
         tell_listeners(facet, broke, object, change, before, value);
     else if (broke)
         queue_break(facet, object, change, value);
+}
+
+/* A facet before an event of it, from event_begins() to event_ends(). */
+typedef struct Happening {
+    PyObject *value;
+    bool held;
+} Happening;
+
+static ALWAYS_INLINE Happening event_begins(Facet *facet)
+{
+    service.events++;
+    facet->changes++; /* a look-up that is under way sees by this that it must look again */
+    return (Happening){facet->current, facet_holds_now(facet)};
+}
+
+/* What had to become of the facet has become of it. */
+static ALWAYS_INLINE void event_ends(const Facet *facet, Happening before, uint32_t object, Change change, PyObject *value)
+{
+    tell(facet, before.held && !facet->holds, object, change, before.value, value);
 }
 
 /* A function was made of this code object. */

@@ -17,17 +17,14 @@ static bool is_own(const Facet *facet, const PyTypeObject *type)
 /* The MRO of the facet's type was replaced. */
 static void mro_event(Facet *facet, const Object *type)
 {
-    PyObject *before = facet->current;
-    bool was_held = held(facet);
     if (facet->kind == FACET_EXISTENCE || is_own(facet, (PyTypeObject *)type->address))
         return;
     if (facet->kind == FACET_ANY)
-        whole_event(facet->id, type->id, CHANGE_MRO, NULL, NULL);
-    service.events++;
-    facet->changes++;
+        whole_event(facet->id, type->id, DEPWATCH_MRO, NULL, NULL);
+    Happening before = event_begins(facet);
     facet_becomes_unknown(facet->id); /* ANY and MRO too: the drain registers them along the new MRO */
     if (facet->kind != FACET_ANY)
-        tell(facet, was_held && !facet->holds, type->id, CHANGE_MRO, before, NULL);
+        event_ends(facet, before, type->id, DEPWATCH_MRO, NULL);
 }
 
 void check_mros(const Object *object)
@@ -56,7 +53,7 @@ static void mro_may_change(const Object *type)
         if (facet->kind == FACET_EXISTENCE || is_own(facet, (PyTypeObject *)type->address))
             continue;
         if (facet->kind == FACET_ANY)
-            whole_event(id, type->id, CHANGE_MRO, NULL, NULL);
+            whole_event(id, type->id, DEPWATCH_MRO, NULL, NULL);
         facet->changes++;
         facet_becomes_unknown(id);
     }
@@ -83,7 +80,7 @@ static bool give_up(PyTypeObject *type)
     const Object *object = object_of(type);
     for (uint32_t id = object == NULL ? NO_ID : object->first_facet; id != NO_ID; id = facet_at(id)->next_of_owner)
         if (facet_at(id)->kind != FACET_EXISTENCE)
-            give_up_event(id, object->id, CHANGE_MRO, CAUSE_BASES);
+            give_up_event(id, object->id, DEPWATCH_MRO, CAUSE_BASES);
     return false; /* on with the next */
 }
 

@@ -3,6 +3,7 @@
 #include "facet/bases.h"
 #include "facet/service.h"
 #include "watch/errors.h"
+#include "watch/frame.h"
 
 #define MAX_DEPTH 20000 /* subclasses of subclasses: an assignment within another can leave them in a circle */
 
@@ -66,11 +67,7 @@ static PyThreadState *find_thread(uint64_t id)
 
 static bool runs_python(PyThreadState *thread)
 {
-#if PY_VERSION_HEX >= 0x030d0000
-    struct _PyInterpreterFrame *frame = thread->current_frame;
-#else
-    struct _PyInterpreterFrame *frame = thread->cframe->current_frame;
-#endif
+    struct _PyInterpreterFrame *frame = frame_of(thread);
     PyObject *code = frame == NULL ? NULL : PyUnstable_InterpreterFrame_GetCode(frame);
     bool runs = code != NULL && PyCode_Check(code); /* the frame at the bottom of a thread has none */
     Py_XDECREF(code);

@@ -35,9 +35,9 @@ typedef enum Cause {
     CAUSE_UNWATCHABLE, /* it can no longer be watched */
     CAUSE_AMBIGUOUS,  /* a key that may equal any name was stored or deleted */
     CAUSE_CLASS,      /* its module got another class */
-    CAUSE_BASES       /* bases were assigned, and the mro() of a metaclass may have run in the middle of it */
+    CAUSE_BASES,      /* bases were assigned, and the mro() of a metaclass may have run in the middle of it */
+    CAUSE_SATURATED   /* of a handle alone: its byte counts no more broken assumptions */
 } Cause;
-
 
 /* What an event that is not to be trusted says will be so once its change is made. */
 typedef enum Awaits {
@@ -159,6 +159,9 @@ static inline bool is_recorded(const Facet *facet, PyObject *value)
     PyObject *recorded = facet_recorded(facet);
     return recorded != NULL && (recorded == value || (!facet->identity && same_value(recorded, value)));
 }
+
+/* Whether what its dependents assumed is so now. */
+static inline bool facet_holds_now(const Facet *facet) { return facet->recorded != NULL && facet->holds; }
 
 /* It was broken by the end of its recorded value: nobody can restore that, and the drain retires those that rely on it. */
 static inline bool lost_its_value(const Facet *facet) { return facet->recorded == NULL && !facet->holds && !facet->dead; }

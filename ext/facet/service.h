@@ -6,20 +6,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define DEPWATCH_CORE
+#include "depwatch.h"
 #include "index/ids.h"
 
-typedef enum Change {
-    CHANGE_ADDED,
-    CHANGE_MODIFIED,
-    CHANGE_DELETED,
-    CHANGE_CLONED,    /* filled by copying another dict: names no key */
-    CHANGE_CLEARED,   /* names no key */
-    CHANGE_DESTROYED, /* the object died */
-    CHANGE_CREATED,   /* a function of a watched code object was made */
-    CHANGE_MRO,       /* the method resolution order of a type changed */
-    CHANGE_CLASS,     /* a module got another class */
-    CHANGES           /* how many */
-} Change;
+typedef depwatch_change Change;
+enum { CHANGES = DEPWATCH_CLASS + 1 }; /* how many there are */
 
 typedef struct Service {
     uint32_t first_touched;    /* facets that the drain must look at: list through Facet.next_touched */
@@ -28,7 +20,7 @@ typedef struct Service {
                                   for each listener in C */
     uint32_t settling;         /* drains at work */
     bool scheduled;            /* a pending call is outstanding */
-    bool unfinished;           /* facets wait for their last change to be made: the next drain looks again */
+    bool unfinished;           /* the last drain left something to do: facets whose change was not made yet, or memory ran out */
     bool shutting_down;        /* the interpreter ends: no reference is taken any more */
     int (*pending)(void *);    /* runs the drain, as a pending call: notice gives it */
     PyObject *hearer;          /* owned or NULL: who hears of every function of the process */

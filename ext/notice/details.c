@@ -30,7 +30,7 @@ static const Detail *end_of(const Detail *life)
 {
     for (uint32_t i = 0; i < queue.count; i++) {
         const Detail *later = &queue.details[(queue.head + i) & (QUEUE_CAPACITY - 1)];
-        if (later->facet == NO_ID && later->address == life->address && later->change == CHANGE_DESTROYED)
+        if (later->facet == NO_ID && later->address == life->address && later->change == DEPWATCH_DESTROYED)
             return later;
     }
     return NULL;
@@ -38,7 +38,7 @@ static const Detail *end_of(const Detail *life)
 
 static int tell_life(const Detail *detail)
 {
-    PyObject *function = detail->change == CHANGE_DESTROYED || detail->function == NULL ? NULL : detail->function->value;
+    PyObject *function = detail->change == DEPWATCH_DESTROYED || detail->function == NULL ? NULL : detail->function->value;
     return notice_makers.life(detail, function, function == NULL ? end_of(detail) : NULL,
                               as_told(detail->new_value, detail->new));
 }
@@ -58,7 +58,7 @@ static int tell_detail(const Detail *detail)
 static void leave_detail(const Detail *detail, Garbage *garbage)
 {
     bool is_life = detail->facet == NO_ID;
-    if (!is_life || detail->change == CHANGE_DESTROYED)
+    if (!is_life || detail->change == DEPWATCH_DESTROYED)
         let_go(garbage, detail->key);
     else if (detail->function != NULL)
         let_go(garbage, kept_leave(detail->function));

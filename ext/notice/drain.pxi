@@ -112,7 +112,7 @@ cdef int make_detail(const Detail* detail, PyObject* old_value, PyObject* new_va
     if detail.broke:
         if known is None:
             known = make_notes(detail.facet)
-        has_value = facet_has_value(facet_at(detail.facet)) and detail.change == CHANGE_MODIFIED
+        has_value = facet_has_value(facet_at(detail.facet)) and detail.change == DEPWATCH_MODIFIED
         before, after = words_of(old_value, has_value), words_of(new_value, has_value)
         known.breaks_by(words_of_change(<Change>detail.change, NULL if before is None else <PyObject*>before,
                                         NULL if after is None else <PyObject*>after, filename, line))
@@ -141,7 +141,7 @@ cdef int make_life(const Detail* detail, PyObject* function, const Detail* end, 
             UNKNOWN if end == NULL else <object>end.new_value))
     else:
         about = <object>function
-    new_value = None if detail.change == CHANGE_DESTROYED else or_unknown(value)
+    new_value = None if detail.change == DEPWATCH_DESTROYED else or_unknown(value)
     told = (FUNCTION_EVENTS_BY_NUMBER[detail.change], about, FUNCTION_ATTRIBUTES_BY_NUMBER[detail.attribute], new_value)
     return enter_notice(hearer, None, told)
 

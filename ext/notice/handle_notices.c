@@ -17,14 +17,15 @@ int tell_handles(uint32_t id)
         if (state == handle_at(handle)->told || handle_at(handle)->queued)
             continue;
         if (facet->cause == CAUSE_UNSTABLE && facet->breaks < handle_at(handle)->unstable_after)
-            continue; /* it puts up with this facet: if it is retired, another will say why */
+            continue; /* this handle has a higher limit; if it is retired, another facet is the cause */
         /* A store that drops the last reference breaks it and ends it at once: who waits for either is told. */
         bool breaks_first = facet->cause == CAUSE_LOST && handle_at(handle)->told == HANDLE_VALID;
         if (breaks_first && notice_makers.state(handle, HANDLE_INVALID, id, CAUSE_NONE) < 0)
             return -1;
         if (breaks_first)
             handle_at(handle)->told = HANDLE_INVALID;
-        if (notice_makers.state(handle, state, id, (Cause)facet->cause) < 0)
+        bool saturated = state == HANDLE_GONE && facet->cause == CAUSE_NONE;
+        if (notice_makers.state(handle, state, id, saturated ? CAUSE_SATURATED : (Cause)facet->cause) < 0)
             return -1;
         handle_at(handle)->told = (uint8_t)state & 0x1f;
         if (state == HANDLE_GONE)

@@ -5,7 +5,6 @@
 #define MAX_LENGTH 60 /* characters or bytes of a text that are shown */
 
 const char *const CAUSE_WORDS[] = {
-    [CAUSE_NONE] = "was the last of 255 broken assumptions",
     [CAUSE_CHANGED] = "changed",
     [CAUSE_DIED] = "died",
     [CAUSE_SUPERSEDED] = "was recorded with another value",
@@ -15,12 +14,13 @@ const char *const CAUSE_WORDS[] = {
     [CAUSE_AMBIGUOUS] = "is in a dict that was changed by a key which may equal any name",
     [CAUSE_CLASS] = "is an attribute of a module that gets another class",
     [CAUSE_BASES] = "is looked up along bases that were assigned, in the middle of which a metaclass's mro() may change them",
+    [CAUSE_SATURATED] = "was the last of 255 broken assumptions",
 };
 
 const char *const CHANGE_WORDS[CHANGES] = {
-    [CHANGE_ADDED] = "added",         [CHANGE_MODIFIED] = "modified", [CHANGE_DELETED] = "deleted",
-    [CHANGE_CLONED] = "cloned",       [CHANGE_CLEARED] = "cleared",   [CHANGE_DESTROYED] = "destroyed",
-    [CHANGE_CREATED] = "created",     [CHANGE_MRO] = "mro",           [CHANGE_CLASS] = "class",
+    [DEPWATCH_ADDED] = "added",         [DEPWATCH_MODIFIED] = "modified", [DEPWATCH_DELETED] = "deleted",
+    [DEPWATCH_CLONED] = "cloned",       [DEPWATCH_CLEARED] = "cleared",   [DEPWATCH_DESTROYED] = "destroyed",
+    [DEPWATCH_CREATED] = "created",     [DEPWATCH_MRO] = "mro",           [DEPWATCH_CLASS] = "class",
 };
 
 /* --- values ------------------------------------------------------------------------------------------------------- */
@@ -196,9 +196,9 @@ PyObject *words_of_change(Change change, PyObject *before, PyObject *after, PyOb
     const char *untold = "(not told)";
     if (place == NULL)
         return NULL;
-    if (change == CHANGE_DESTROYED)
+    if (change == DEPWATCH_DESTROYED)
         words = PyUnicode_FromFormat("died at %U", place);
-    else if (change == CHANGE_MODIFIED)
+    else if (change == DEPWATCH_MODIFIED)
         words = PyUnicode_FromFormat("%V -> %V, changed at %U", before, untold, after, untold, place);
     else if (before != NULL)
         words = PyUnicode_FromFormat("%U, %s at %U", before, CHANGE_WORDS[change], place);

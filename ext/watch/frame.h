@@ -1,0 +1,27 @@
+/* Frames: where CPython keeps the one that runs. */
+#ifndef DW_FRAME_H
+#define DW_FRAME_H
+
+#include <Python.h>
+
+/* The innermost frame of the thread, or NULL. */
+static inline struct _PyInterpreterFrame *frame_of(PyThreadState *thread)
+{
+#if PY_VERSION_HEX >= 0x030d0000
+    return thread->current_frame;
+#else
+    return thread->cframe->current_frame;
+#endif
+}
+
+/* Of this thread, which has the GIL and so a thread state. */
+static inline struct _PyInterpreterFrame *current_frame(void)
+{
+#if PY_VERSION_HEX >= 0x030d0000
+    return frame_of(PyThreadState_GetUnchecked());
+#else
+    return frame_of(_PyThreadState_UncheckedGet());
+#endif
+}
+
+#endif
