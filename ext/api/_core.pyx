@@ -172,6 +172,11 @@ def use_avx2(bint use):
     return bytes_use_avx2(use)
 
 
+def same_value(a, b):
+    """Whether one stands for the other as an assumption: the same object, or an exact int, float or str with the same bits."""
+    return c_same_value(a, b)
+
+
 def counters():
     cdef unsigned taken = watch_slots_taken()
     return {

@@ -139,6 +139,9 @@ cdef extern from "facet/kinds.h":
         bint has_value, is_named, is_part
     const FacetTraits facet_traits[]
 
+cdef extern from "facet/values.h":
+    bint c_same_value "same_value" (object, object) noexcept
+
 cdef extern from "facet/facets.h":
     ctypedef enum Cause:
         CAUSE_NONE, CAUSE_CHANGED, CAUSE_DIED, CAUSE_SUPERSEDED, CAUSE_UNSTABLE, CAUSE_LOST, CAUSE_UNWATCHABLE

@@ -1,24 +1,12 @@
 """Reads: what compiled code has built in, each with the value that it was compiled with."""
 
-import struct
 import types
 from abc import abstractmethod
 from collections.abc import Callable, Hashable
 from typing import Any, Final, override
 
-from depwatch import Recorder, Unwatchable
+from depwatch import Recorder, Unwatchable, _core
 from depwatch.values import brief, dict_of_module, is_a
-
-
-def same(a: object, b: object) -> bool:
-    """Whether code compiled with one is right for the other: the same object, or an exact scalar with the same bits."""
-    if a is b:
-        return True
-    if type(a) is not type(b):
-        return False
-    if type(a) is float:
-        return struct.pack("=d", a) == struct.pack("=d", b)
-    return type(a) in (int, str) and a == b
 
 
 def builtins_of(function: Any) -> dict[str, Any]:
@@ -222,9 +210,9 @@ class Reads:
     def add(self, read: Read) -> bool:
         """False if the facet was read before with another value: it changed in between."""
         before = self._by_key.setdefault(read.key, read)
-        return before is read or same(before.value, read.value)
+        return before is read or _core.same_value(before.value, read.value)
 
-    def record(self, recorder: Recorder, is_same: Callable[[object, object], bool] = same) -> list[Read]:
+    def record(self, recorder: Recorder, is_same: Callable[[object, object], bool] = _core.same_value) -> list[Read]:
         """Record all; return those whose value now is another than the one that was compiled with."""
         return [read for read in self if not is_same(_now(read, recorder), read.value)]
 
