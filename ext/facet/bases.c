@@ -255,12 +255,7 @@ static int is_mro_of_bases(PyTypeObject *type)
     PyObject *mro = type->tp_mro, *bases = type->tp_bases;
     if (PyTuple_GET_SIZE(bases) == 1) /* by far the most; on 3.12 type.mro() leaks its result where memory runs out here */
         return is_mro_behind(type, mro, ((PyTypeObject *)PyTuple_GET_ITEM(bases, 0))->tp_mro);
-    static PyObject *type_mro; /* owned for the life of the process: type.mro */
-    if (type_mro == NULL && (type_mro = PyObject_GetAttrString((PyObject *)&PyType_Type, "__dict__")) != NULL)
-        Py_SETREF(type_mro, PyMapping_GetItemString(type_mro, "mro"));
-    if (type_mro == NULL)
-        return -1;
-    PyObject *made = PyObject_CallOneArg(type_mro, (PyObject *)type);
+    PyObject *made = PyObject_CallMethodOneArg((PyObject *)&PyType_Type, mro_name, (PyObject *)type); /* type.mro(type) */
     if (made == NULL)
         return PyErr_ExceptionMatches(PyExc_TypeError) ? clear_refusal() : -1; /* their order has become impossible */
     Py_ssize_t n = PyList_GET_SIZE(made);

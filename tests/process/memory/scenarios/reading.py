@@ -86,6 +86,24 @@ def an_attribute_of_a_class_is_read(stage):
 
 
 @scenario
+def an_attribute_of_a_class_with_two_bases_is_read(stage):
+    class First:
+        x = stage.value()
+
+    class Second:
+        x = 2
+
+    class Derived(First, Second):
+        pass
+
+    recorder = depwatch.Recorder("two bases")
+    value = yield lambda: recorder.read_type_attr(Derived, "x")
+    handle = stage.commit(recorder, lambda: Derived.x is value)
+    First.x = 1
+    assert not handle.valid
+
+
+@scenario
 def an_attribute_is_read_again(stage):
     class Base:
         x = stage.value()
