@@ -44,12 +44,10 @@ def add(commands: Commands) -> None:
     add("--check", action="store_true", help="check first that the traces keep the rules of their format")
     add("--resume", action="store_true", help="go on after an interruption; with -o")
     add(
-        "--engine",
-        choices=["duckdb", "dask"],
-        default="duckdb",
-        help="what replays the traces: this process, or a Dask cluster (default: %(default)s)",
+        "--scheduler",
+        metavar="ADDRESS",
+        help="of a Dask cluster whose workers see the same files (default: replay with all processors of this machine)",
     )
-    add("--scheduler", metavar="ADDRESS", help="of a Dask cluster (default: Dask makes one on this machine)")
     add("traces", metavar="TRACES", nargs="+", help="files that `depwatch record` wrote, or folders of them")
 
 
@@ -75,14 +73,12 @@ def _numbers(least: int) -> Callable[[str], tuple[int, ...]]:
 
 
 def _replay(arguments: Namespace) -> None:
-    need("replay", "compare", "duckdb", "numpy", "pyarrow", "rich")
-    if arguments.engine == "dask":
-        need("replay --engine dask", "fleet", "dask", "distributed")
-    elif arguments.scheduler is not None:
-        arguments.parser.error("--scheduler needs --engine dask")
+    need("replay", "compare", "numpy", "pyarrow", "rich")
+    if arguments.scheduler is not None:
+        need("replay --scheduler", "dask", "distributed")
     if arguments.output is None and (arguments.resume or arguments.sweep):
         arguments.parser.error(f"{'--resume' if arguments.resume else '--sweep'} needs -o FILE")
-    from depwatch.compare.replay.fleet import replay_all
+    from depwatch.compare.replay.command import replay_all
     from depwatch.compare.replay.lineup import NAMED
     from depwatch.compare.replay.prices import PriceError, load_prices
     from depwatch.compare.replay.run import Options
@@ -108,7 +104,6 @@ def _replay(arguments: Namespace) -> None:
             arguments.sweep,
             arguments.check,
             arguments.resume,
-            arguments.engine,
             arguments.scheduler,
         )
     except (TraceError, PriceError) as error:

@@ -55,11 +55,12 @@ def _files(path: str) -> list[str]:
 def _replay(paths: Sequence[str]) -> Any:
     """What `depwatch replay` finds with its defaults."""
     # Here, as that takes numpy and pyarrow, which a page made of JSON can do without.
-    from depwatch.compare.replay.run import Options, assemble, replay_trace
+    from depwatch.compare.replay.many import replay_traces
+    from depwatch.compare.replay.run import Options, assemble
 
     try:
         options = Options()
-        found = assemble([replay_trace(path, options) for path in paths], options)
+        found = assemble(replay_traces(paths, options), options)
     except DepwatchError as error:
         raise ReportError(str(error)) from None
     return json.loads(json.dumps(found))  # as a file would have it: without numpy's numbers

@@ -41,7 +41,7 @@ def test_a_table_goes_to_stdout_and_all_numbers_to_a_file(programs: Programs, tr
     assert "program.py: 0.0 s, Python 3.13.0" in done.out
     assert "that, with healing: depwatch" in done.out
     replay = json.loads((programs.directory / "replay.json").read_text())
-    assert set(replay) == {"format", "depwatch", "prices", "traces", "overview"}
+    assert set(replay) == {"format", "depwatch", "prices", "traces"}
     assert (replay["format"], len(replay["traces"])) == (2, 1)
     assert sorted(path.name for path in programs.directory.iterdir()) == ["replay.json", "small.parquet"]
 
@@ -84,7 +84,6 @@ REFUSED: list[tuple[tuple[str, ...], str]] = [
     (("small.parquet", "--prices", "small.parquet"), "small.parquet: no prices can be read: "),
     (("small.parquet", "--sweep"), "--sweep needs -o FILE"),
     (("small.parquet", "--resume"), "--resume needs -o FILE"),
-    (("small.parquet", "--scheduler", "x"), "--scheduler needs --engine dask"),
     (("small.parquet", "-o", "missing/replay.json"), "missing/replay.json: No such file or directory"),
     ((), "the following arguments are required: TRACES"),
 ]

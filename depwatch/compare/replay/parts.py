@@ -8,7 +8,7 @@ import re
 from importlib.metadata import version
 from typing import Any, Final
 
-from .output import Output
+from depwatch.compare.trace.output import Output
 
 _NAME: Final = re.compile(r"[0-9a-f]{16}\.json")
 
