@@ -22,14 +22,12 @@ class Policy:
     by_object: bool = False  # what handles depend on: whole objects, or their facets
     give_up_after: int | None = None  # changes of it; None: never
     may_give_up: str = "all"  # or "dicts"; or "cpython": dicts, and builtins sooner
-    jettison: bool = False
+    jettison: bool = False  # what is overwritten with each drop counts as patches; all else is as without
     bloom: bool = False
     hot_after: int = HOT_AFTER
 
     def engine(self, events: Events) -> Engine:
-        return Engine(
-            events, self.mechanism, self.by_object, self.hot_after, self._limits(events), self.jettison, self.bloom
-        )
+        return Engine(events, self.mechanism, self.by_object, self.hot_after, self._limits(events), self.bloom)
 
     def variant(self, hot_after: int, give_up_after: int | None) -> "Policy":
         """The same with other numbers; give_up_after only concerns a policy that gives up."""

@@ -238,7 +238,7 @@ class Model:
         self.counts["dropped"] += 1
         self.counts["needlessly"] += needlessly
         self.counts["unrelated_drops"] += unrelated
-        self.counts["patches"] += function.points if self.policy.jettison else 0
+        self.counts["overwritten"] += function.points
 
     def revalidate(self, function: Function) -> None:
         raise AssertionError("only one policy marks")
