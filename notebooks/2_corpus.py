@@ -31,9 +31,9 @@ from statistics import median
 import matplotlib.pyplot as plt
 
 import results
+from depwatch.compare.policies import GIVE_UP_AFTER, HOT_AFTER
 
 PRICE = "numba"  # which of the price lists costs are in
-HOT_AFTER, GIVE_UP_AFTER = 50, 6  # which variants of the policies, where there are several
 BUSY = 1.0  # changes a second in the steady state that make a program a mutating one, where the corpus does not say
 
 files = results.found("corpus")

@@ -5,23 +5,11 @@ import sys
 from statistics import median
 from typing import Any, Final
 
+from depwatch.compare.policies import GIVE_UP_AFTER, HOT_AFTER, POLICIES
+
 type Measured = dict[str, Any]  # an entry of "traces" in the results
 
-HOT_AFTER: Final = 50
-GIVE_UP_AFTER: Final = 6
 KINDS: Final = ("quiet", "mutating")
-POLICIES: Final = {
-    "bulk_by_object": "bulk by object (proposal B as written)",
-    "bulk_by_object_capped": "the same, a dict given up after 6 changes",
-    "cpython": "CPython's whole rule, with its filters",
-    "revalidation": "by object, looked at again at the next call",
-    "bulk_by_facet": "bulk by facet",
-    "jettison": "the same, safe on the stack (JavaScriptCore)",
-    "bulk_by_facet_capped": "by facet, a facet given up after 6 changes",
-    "healing": "that, with healing (depwatch)",
-    "granular": "granular (proposal A)",
-    "granular_capped": "the same, a facet given up after 6 changes",
-}
 _COUNTS: Final = ("dropped", "needlessly", "resumed", "recompiled", "patches")
 
 
@@ -45,11 +33,12 @@ def table(results: dict[str, Any]) -> str:
     prices = list(results["prices"])
     head = ["policy", *_COUNTS, "left unguarded", *(f"cost, {price}" for price in prices)]
     lines = [" | ".join(head), "|".join(["---", *["---:"] * (len(head) - 1)])]
-    for name, title in POLICIES.items():
+    for name, about in POLICIES.items():
         cells = [f"{total(traces, name, count):,}" for count in _COUNTS]
         cells.append(f"{sum(policy(trace, name)['unguarded']['dependencies'] for trace in traces):,}")
         cells += [f"{sum(policy(trace, name)['cost'][price] for trace in traces) / 1e9:,.2f} s" for price in prices]
-        lines.append(" | ".join([title, *cells]))
+        proposal = f" (proposal {about.proposal})" if about.proposal else ""
+        lines.append(" | ".join([about.name_after(GIVE_UP_AFTER).replace("\u00a0", " ") + proposal, *cells]))
     return "\n".join(f"| {line} |" for line in lines)
 
 

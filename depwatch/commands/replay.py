@@ -6,6 +6,8 @@ from argparse import ArgumentTypeError, Namespace
 from collections.abc import Callable
 from typing import Final
 
+from depwatch.compare.policies import GIVE_UP_AFTER, HOT_AFTER
+
 from .arguments import Commands, add_command, file
 from .extras import need
 
@@ -27,7 +29,7 @@ def add(commands: Commands) -> None:
         "--hot-after",
         metavar="CALLS,...",
         type=_numbers(10),
-        default="50",
+        default=str(HOT_AFTER),
         help="calls that make a function hot, and that it takes to compile it again (default: %(default)s)",
     )
     add(
@@ -35,7 +37,7 @@ def add(commands: Commands) -> None:
         dest="limits",
         metavar="CHANGES,...",
         type=_numbers(1),
-        default="6",
+        default=str(GIVE_UP_AFTER),
         help="changes after which a policy with a cap gives up; 1-100: each of these (default: %(default)s)",
     )
     add("--policies", metavar="NAME,...", help="only these (default: all)")

@@ -6,13 +6,14 @@ from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from typing import Any, Final
 
+from depwatch.compare.policies import GIVE_UP_AFTER, HOT_AFTER
 from depwatch.compare.trace.reader import Trace
 
 from . import FORMAT
 from ._engine import COLUMNS, Engine
 from .events import Numbers, events_of
 from .findings import BINS, STARTUP, Findings, phases, stops_of
-from .lineup import GIVE_UP_AFTER, HOT_AFTER, NAMED, Policy, lineup
+from .lineup import NAMED, Policy, lineup
 from .prices import Prices, load_prices
 from .sweep import sweep
 from .title import title
@@ -123,7 +124,7 @@ def assemble(traces: Sequence[Replayed], options: Options, with_sweep: bool = Fa
 
 def _engine_of(policy: Policy) -> Policy:
     """The same for policies that an engine runs alike."""
-    return replace(policy, name="", title="", jettison=False)
+    return replace(policy, name="", jettison=False)
 
 
 def _entry(
@@ -145,7 +146,7 @@ def _entry(
     spread = ran.spread | {"patches"} if policy.jettison and "overwritten" in ran.spread else ran.spread
     return {
         "policy": policy.name,
-        "title": policy.title.format(policy.give_up_after),
+        "title": policy.title,
         "hot_after": policy.hot_after,
         "give_up_after": policy.give_up_after,
         **parts,

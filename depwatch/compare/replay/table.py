@@ -6,7 +6,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from .lineup import GIVE_UP_AFTER, HOT_AFTER
+from depwatch.compare.policies import GIVE_UP_AFTER, HOT_AFTER
+
 from .run import Replayed
 
 _WIDTH: Final = 130  # where there is no terminal

@@ -5,10 +5,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from .replays import PHASES, Counts, Phase, Policy, Trace
+from depwatch.compare.policies import GIVE_UP_AFTER, HOT_AFTER, POLICIES
 
-HOT_AFTER: Final = 50  # what is compared first, where the replay has it
-GIVE_UP_AFTER: Final = 6
+from .replays import PHASES, Counts, Phase, Policy, Trace
 
 COLUMNS: Final = {
     "dropped": "dropped",
@@ -21,36 +20,6 @@ COLUMNS: Final = {
     "revalidations": "revalidations",
     "guards": "guards run",
     "cold_calls": "cold calls",
-}
-# By these they can be told apart out of context, which a replay's own titles, made for the rows of one table, cannot.
-# {}: the limit, after which something is given up.
-NAMES: Final = {
-    "bulk_by_object": "bulk by object",
-    "bulk_by_object_capped": "bulk by object, dicts capped at\u00a0{}",
-    "cpython": "CPython’s whole rule",
-    "revalidation": "revalidation at the next call",
-    "bulk_by_facet": "bulk by facet",
-    "jettison": "jettison (JavaScriptCore)",
-    "bulk_by_facet_capped": "bulk by facet, capped at\u00a0{}",
-    "healing": "healing (depwatch)",
-    "granular": "granular",
-    "granular_capped": "granular, capped at\u00a0{}",
-}
-EXPLAINED: Final = {
-    "bulk_by_object": "Any change of an object drops all code that depends on part of it (proposal B of gh-91053).",
-    "bulk_by_object_capped": "Bulk by object; but a dict that has changed too often is given up, and nothing "
-    "depends on it any more.",
-    "cpython": "Bulk by object as CPython's JIT does it: dicts and, sooner, builtins are given up, and bloom filters "
-    "drop some code by mistake.",
-    "revalidation": "A change only marks the code; at its next call the values it recorded are compared with "
-    "those of now.",
-    "bulk_by_facet": "Code is dropped by a change of what it used: a name in a dict, an attribute, a function's code.",
-    "jettison": "Bulk by facet, safe for frames on the stack: where the dropped code makes a call, an exit is "
-    "written over it.",
-    "bulk_by_facet_capped": "Bulk by facet; but a facet that has broken too often is given up.",
-    "healing": "Bulk by facet with such a cap; and code may run again, as it is, when what it relied on is restored.",
-    "granular": "A change rewrites the places in the code that used the value (proposal A of gh-91053).",
-    "granular_capped": "Granular; but a facet that has broken too often is given up.",
 }
 
 
@@ -78,7 +47,7 @@ class Lane:
 
     @property
     def explanation(self) -> str:
-        return EXPLAINED.get(self.policy, "")
+        return POLICIES[self.policy].explained if self.policy in POLICIES else ""
 
     @classmethod
     def of(cls, found: Sequence[tuple[Trace, Policy]]) -> "Lane":
@@ -162,10 +131,8 @@ class Lineup:
 
 def _name(policy: Policy) -> str:
     """For a policy that this page does not know, or not without a limit: what the replay calls it."""
-    name = NAMES.get(policy.policy, "")
-    if not name or ("{}" in name and policy.give_up_after is None):
-        return policy.title.strip()
-    return name.format(policy.give_up_after)
+    name = POLICIES[policy.policy].name_after(policy.give_up_after) if policy.policy in POLICIES else ""
+    return name or policy.title.strip()
 
 
 def _lanes(traces: Sequence[Trace], wanted: Callable[[Policy], bool]) -> list[Lane]:

@@ -7,7 +7,8 @@ from fractions import Fraction
 from math import floor
 from typing import Any
 
-from depwatch.compare.replay.lineup import GIVE_UP_AFTER, Policy
+from depwatch.compare.policies import GIVE_UP_AFTER
+from depwatch.compare.replay.lineup import Policy
 
 WARMING, VALID, COLD, GONE = "warming", "valid", "cold", "gone"
 DICTS = ("builtins", "module", "dict")
