@@ -33,7 +33,7 @@ class Results:
     def _report(self) -> dict[str, Any]:
         done = [entry for entry in self.corpus.entries if entry.name in self.measured]
         return {
-            **assemble([self._trace(entry) for entry in done], self.options, with_sweep=True),
+            **assemble([self._trace(entry) for entry in done], self.options),
             "python": platform.python_version(),
             "corpus": {
                 "programs": len(self.corpus.entries),

@@ -42,7 +42,6 @@ def add(commands: Commands) -> None:
     )
     add("--policies", metavar="NAME,...", help="only these (default: all)")
     add("--prices", metavar="FILE", help="lists of prices, as TOML (default: those that depwatch has)")
-    add("--sweep", action="store_true", help="find where each two policies break even; with -o")
     add("--check", action="store_true", help="check first that the traces keep the rules of their format")
     add("--resume", action="store_true", help="go on after an interruption; with -o")
     add(
@@ -78,8 +77,8 @@ def _replay(arguments: Namespace) -> None:
     need("replay", "compare", "numpy", "pyarrow", "rich")
     if arguments.scheduler is not None:
         need("replay --scheduler", "dask", "distributed")
-    if arguments.output is None and (arguments.resume or arguments.sweep):
-        arguments.parser.error(f"{'--resume' if arguments.resume else '--sweep'} needs -o FILE")
+    if arguments.output is None and arguments.resume:
+        arguments.parser.error("--resume needs -o FILE")
     from depwatch.compare.replay.command import replay_all
     from depwatch.compare.replay.lineup import NAMED
     from depwatch.compare.replay.prices import PriceError, load_prices
@@ -103,7 +102,6 @@ def _replay(arguments: Namespace) -> None:
             arguments.traces,
             options,
             arguments.output,
-            arguments.sweep,
             arguments.check,
             arguments.resume,
             arguments.scheduler,

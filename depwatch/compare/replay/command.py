@@ -22,7 +22,6 @@ def replay_all(
     inputs: Sequence[str],
     options: Options,
     output: str | None,
-    with_sweep: bool,
     checks: bool,
     resume: bool,
     scheduler: str | None,
@@ -42,7 +41,7 @@ def replay_all(
             traces = replay_traces(paths, options, scheduler, parts, lambda path: progress.advance(task))
         if file is not None:
             with open(file.path, "w", encoding="utf-8") as text:
-                json.dump(assemble(traces, options, with_sweep), text, indent=1)
+                json.dump(assemble(traces, options), text, indent=1)
                 text.write("\n")
             file.commit()
     if parts is not None:

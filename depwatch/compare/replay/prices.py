@@ -13,7 +13,7 @@ from depwatch import DepwatchError
 type Counts = Mapping[str, Any]
 
 # A place that leaves the code from now on is rewritten for that: a patch.
-_BOUGHT: Final = {
+BOUGHT: Final = {
     "recompile": ("recompiled",),
     "patch": ("patches", "deopts"),
     "deopt": ("deopt_calls",),
@@ -21,7 +21,7 @@ _BOUGHT: Final = {
     "revalidation": ("revalidations",),
     "cold_call": ("cold_calls",),
 }
-PRICES: Final = tuple(_BOUGHT)
+PRICES: Final = tuple(BOUGHT)
 
 
 class PriceError(DepwatchError):
@@ -54,7 +54,7 @@ class Prices:
 
 def bought(counts: Counts, price: str) -> int:
     """How often that price is paid."""
-    return sum(counts[name] for name in _BOUGHT[price])
+    return sum(counts[name] for name in BOUGHT[price])
 
 
 def load_prices(path: str | None = None) -> dict[str, Prices]:

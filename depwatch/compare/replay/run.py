@@ -15,7 +15,6 @@ from .events import Numbers, events_of
 from .findings import BINS, STARTUP, Findings, phases, stops_of
 from .lineup import NAMED, Policy, lineup
 from .prices import Prices, load_prices
-from .sweep import sweep
 from .title import title
 
 COUNTED: Final = (
@@ -109,17 +108,14 @@ def replay_trace(path: str, options: Options) -> Replayed:
         }
 
 
-def assemble(traces: Sequence[Replayed], options: Options, with_sweep: bool = False) -> Replayed:
+def assemble(traces: Sequence[Replayed], options: Options) -> Replayed:
     """The whole JSON, of traces that replay_trace() has replayed."""
-    whole: Replayed = {
+    return {
         "format": FORMAT,
         "depwatch": version("depwatch"),
         "prices": {name: prices.json() for name, prices in options.prices.items()},
         "traces": list(traces),
     }
-    if with_sweep:
-        whole["sweep"] = sweep(_added(traces, options), options.prices)
-    return whole
 
 
 def _engine_of(policy: Policy) -> Policy:
@@ -155,18 +151,3 @@ def _entry(
         "unrelated_drops": ends[0]["unrelated_drops"],
         "cost": {name: round(each.cost(whole)) for name, each in prices.items()},
     }
-
-
-def _added(traces: Sequence[Replayed], options: Options) -> dict[str, dict[str, int]]:
-    """What each policy counted over all traces, with the first threshold and limit that was asked for."""
-    total: dict[str, dict[str, int]] = {}
-    for trace in traces:
-        seen: set[str] = set()
-        for entry in trace["policies"]:
-            if entry["policy"] in seen:
-                continue
-            seen.add(entry["policy"])
-            counts = total.setdefault(entry["policy"], dict.fromkeys(COUNTED, 0))
-            for name in COUNTED:
-                counts[name] += entry["whole"][name]
-    return total

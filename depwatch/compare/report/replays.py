@@ -168,10 +168,7 @@ class Corpus(Struct, frozen=True, kw_only=True):
 
 
 class Replay(Struct, frozen=True, kw_only=True):
-    """One file, or several together.
-
-    A file may have sweeps, too. They are made anew: its own may be of other traces, thresholds or limits than the page.
-    """
+    """One file, or several together."""
 
     depwatch: str
     prices: dict[str, Prices]

@@ -186,7 +186,7 @@ def test_several_replays_are_one_report(reports: Any) -> None:
     assert reports.make(*parts).replace(sources, "<code>replay.json</code>") == reports.of(whole)
 
 
-def test_the_sweeps_of_a_file_are_of_no_concern(reports: Any, data: dict[str, Any]) -> None:
+def test_the_sweeps_of_a_file_from_an_older_depwatch_are_of_no_concern(reports: Any, data: dict[str, Any]) -> None:
     assert reports.of(data | {"sweep": "anything"}) == reports.of(data)
 
 
