@@ -11,6 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 import depwatch.compare
 from depwatch.compare.replay.run import Options
 
@@ -34,7 +36,7 @@ def fingerprint(corpus: Corpus, entry: Entry, options: Options) -> str:
         contents["constraints"] = corpus.constraints.read_text(encoding="utf-8")
     runs = asdict(entry)
     del runs["kind"], runs["why"]
-    depends = [runs, contents, platform.python_version(), version("depwatch"), _code(), asdict(options)]
+    depends = [runs, contents, platform.python_version(), version("depwatch"), _code(), msgspec.to_builtins(options)]
     return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
 
 

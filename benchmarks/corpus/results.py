@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from depwatch.compare.replay.run import Options, assemble
 
 from .entries import Corpus, Entry
@@ -33,7 +35,8 @@ class Results:
     def _report(self) -> dict[str, Any]:
         done = [entry for entry in self.corpus.entries if entry.name in self.measured]
         return {
-            **assemble([self._trace(entry) for entry in done], self.options),
+            **msgspec.to_builtins(assemble([], self.options)),
+            "traces": [self._trace(entry) for entry in done],
             "python": platform.python_version(),
             "corpus": {
                 "programs": len(self.corpus.entries),

@@ -5,12 +5,13 @@ import sys
 from statistics import median
 from typing import Any, Final
 
+from depwatch.compare.counts import COUNTS
 from depwatch.compare.policies import GIVE_UP_AFTER, HOT_AFTER, POLICIES
 
 type Measured = dict[str, Any]  # an entry of "traces" in the results
 
 KINDS: Final = ("quiet", "mutating")
-_COUNTS: Final = ("dropped", "needlessly", "resumed", "recompiled", "patches")
+_COLUMNS: Final = tuple(COUNTS)[:5]  # what there is room for
 
 
 def policy(trace: Measured, name: str) -> dict[str, Any]:
@@ -31,10 +32,15 @@ def table(results: dict[str, Any]) -> str:
     """What each policy did in all programs together, in Markdown."""
     traces = results["traces"]
     prices = list(results["prices"])
-    head = ["policy", *_COUNTS, "left unguarded", *(f"cost, {price}" for price in prices)]
+    head = [
+        "policy",
+        *(COUNTS[name].title for name in _COLUMNS),
+        "left unguarded",
+        *(f"cost, {price}" for price in prices),
+    ]
     lines = [" | ".join(head), "|".join(["---", *["---:"] * (len(head) - 1)])]
     for name, about in POLICIES.items():
-        cells = [f"{total(traces, name, count):,}" for count in _COUNTS]
+        cells = [f"{total(traces, name, count):,}" for count in _COLUMNS]
         cells.append(f"{sum(policy(trace, name)['unguarded']['dependencies'] for trace in traces):,}")
         cells += [f"{sum(policy(trace, name)['cost'][price] for trace in traces) / 1e9:,.2f} s" for price in prices]
         proposal = f" (proposal {about.proposal})" if about.proposal else ""

@@ -3,8 +3,8 @@
 import random
 from typing import Any
 
+from depwatch.compare.counts import COUNTS
 from depwatch.compare.policies import GIVE_UP_AFTER, HOT_AFTER, POLICIES
-from depwatch.compare.replay.run import COUNTED
 
 LINEUP = (  # (policy, its limit, its share of the drops of bulk by object)
     ("bulk_by_object", None, 1.0),
@@ -167,8 +167,8 @@ def policy(
         "cold_calls": dropped * hot_after,
         "cold_share": dropped * hot_after / calls,
     }
-    startup = {column: int(whole[column] * 0.7) for column in COUNTED} | {"cold_share": whole["cold_share"] * 1.2}
-    rest = {column: whole[column] - startup[column] for column in COUNTED} | {"cold_share": whole["cold_share"] * 0.8}
+    startup = {column: int(whole[column] * 0.7) for column in COUNTS} | {"cold_share": whole["cold_share"] * 1.2}
+    rest = {column: whole[column] - startup[column] for column in COUNTS} | {"cold_share": whole["cold_share"] * 0.8}
     given_up = limit if other is None or limit is None else other
     return {
         "policy": name,

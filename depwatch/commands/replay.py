@@ -74,7 +74,7 @@ def _numbers(least: int) -> Callable[[str], tuple[int, ...]]:
 
 
 def _replay(arguments: Namespace) -> None:
-    need("replay", "compare", "numpy", "pyarrow", "rich")
+    need("replay", "compare", "msgspec", "numpy", "pyarrow", "rich")
     if arguments.scheduler is not None:
         need("replay --scheduler", "dask", "distributed")
     if arguments.output is None and arguments.resume:

@@ -1,7 +1,6 @@
 """Compare: a program is recorded into a trace that nobody keeps, and that is replayed when it has ended."""
 
 import contextlib
-import json
 import os
 import sys
 import tempfile
@@ -40,7 +39,6 @@ def _report(path: str, file: Output | None, hot_after: int) -> None:
     trace = replay_trace(path, options)
     if file is not None:
         with open(file.path, "w", encoding="utf-8") as text:
-            json.dump(assemble([trace], options), text, indent=1)
-            text.write("\n")
+            text.write(assemble([trace], options).text())
         file.commit()
     print_traces([trace], sys.stderr)

@@ -99,10 +99,10 @@ def test_a_plain_install_has_the_version_and_the_help_of_every_command(tmp_path)
 
 
 WITHOUT = {
-    ("compare", "program.py"): ("compare", "numpy, pyarrow and rich", "compare"),
-    ("compare",): ("compare", "numpy, pyarrow and rich", "compare"),
+    ("compare", "program.py"): ("compare", "msgspec, numpy, pyarrow and rich", "compare"),
+    ("compare",): ("compare", "msgspec, numpy, pyarrow and rich", "compare"),
     ("record", "program.py"): ("record", "numpy and pyarrow", "compare"),
-    ("replay", "trace.parquet"): ("replay", "numpy, pyarrow and rich", "compare"),
+    ("replay", "trace.parquet"): ("replay", "msgspec, numpy, pyarrow and rich", "compare"),
     ("report", "replay.json"): ("report", "jinja2, msgspec, numpy and pyarrow", "report"),
 }
 

@@ -1,6 +1,5 @@
 """What `depwatch replay` does: replays traces with a progress bar, writes and prints what was found."""
 
-import json
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -41,8 +40,7 @@ def replay_all(
             traces = replay_traces(paths, options, scheduler, parts, lambda path: progress.advance(task))
         if file is not None:
             with open(file.path, "w", encoding="utf-8") as text:
-                json.dump(assemble(traces, options), text, indent=1)
-                text.write("\n")
+                text.write(assemble(traces, options).text())
             file.commit()
     if parts is not None:
         parts.remove()

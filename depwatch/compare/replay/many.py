@@ -12,7 +12,8 @@ from typing import Final
 from depwatch.compare.trace.reader import Trace, TraceError
 
 from .parts import Parts
-from .run import Options, Replayed, replay_trace
+from .result import Replayed
+from .run import Options, replay_trace
 
 _PATIENCE: Final = "10s"  # until a scheduler answers
 

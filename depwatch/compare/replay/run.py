@@ -1,11 +1,12 @@
-"""Replays one trace, or many, into the JSON that reports are made of."""
+"""Replays one trace."""
 
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
-from typing import Any, Final
+from typing import Final
 
+from depwatch.compare.counts import COUNTS
 from depwatch.compare.policies import GIVE_UP_AFTER, HOT_AFTER
 from depwatch.compare.trace.reader import Trace
 
@@ -15,25 +16,10 @@ from .events import Numbers, events_of
 from .findings import BINS, STARTUP, Findings, phases, stops_of
 from .lineup import NAMED, Policy, lineup
 from .prices import Prices, load_prices
+from .result import Counts, Outcome, Phase, Replay, Replayed, Totals, Unguarded
 from .title import title
 
-COUNTED: Final = (
-    "dropped",
-    "needlessly",
-    "resumed",
-    "recompiled",
-    "patches",
-    "deopts",
-    "deopt_calls",
-    "revalidations",
-    "guards",
-    "false_drops",
-    "cold_calls",
-)
-
 _ENDS: Final = (-1, STARTUP - 1)  # the stops where the run and where its start-up end
-
-type Replayed = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,37 +71,32 @@ def replay_trace(path: str, options: Options) -> Replayed:
             key = _engine_of(policy)
             if key not in runs:
                 runs[key] = _Ran.of(policy.engine(events), stops)
-            policies.append(_entry(policy, runs[key], totals, others, options.prices))
+            policies.append(_outcome(policy, runs[key], totals, others, options.prices))
             if policy.name not in dropped:
                 so_far = runs[key].counted[:, COLUMNS.index("dropped")].tolist()
                 dropped[policy.name] = [b - a for a, b in zip([0, *so_far], so_far, strict=False)]
-        return {
-            "trace": os.path.basename(path),
-            "title": title(trace.program.get("command")),
-            "program": trace.program.get("command", []),
-            "python": trace.program.get("python", ""),
-            "seconds": round(trace.seconds, 6),
-            "startup_seconds": round(trace.seconds * STARTUP / BINS, 6),
-            "complete": bool(trace.complete),
-            "exit": trace.exit,
-            "rows": trace.rows,
-            "totals": totals,
-            "policies": policies,
-            "facets": findings.facets(),
-            "causes": findings.causes(),
-            "timeline": findings.timeline(dropped),
-            "lifetimes": findings.lifetimes(),
-        }
+        return Replayed(
+            trace=os.path.basename(path),
+            title=title(trace.program.get("command")),
+            program=trace.program.get("command", []),
+            python=trace.program.get("python", ""),
+            seconds=round(trace.seconds, 6),
+            startup_seconds=round(trace.seconds * STARTUP / BINS, 6),
+            complete=bool(trace.complete),
+            exit=trace.exit,
+            rows=trace.rows,
+            totals=totals,
+            policies=policies,
+            facets=findings.facets(),
+            causes=findings.causes(),
+            timeline=findings.timeline(dropped),
+            lifetimes=findings.lifetimes(),
+        )
 
 
-def assemble(traces: Sequence[Replayed], options: Options) -> Replayed:
-    """The whole JSON, of traces that replay_trace() has replayed."""
-    return {
-        "format": FORMAT,
-        "depwatch": version("depwatch"),
-        "prices": {name: prices.json() for name, prices in options.prices.items()},
-        "traces": list(traces),
-    }
+def assemble(traces: Sequence[Replayed], options: Options) -> Replay:
+    """Of traces that replay_trace() has replayed."""
+    return Replay(format=FORMAT, depwatch=version("depwatch"), prices=options.prices, traces=list(traces))
 
 
 def _engine_of(policy: Policy) -> Policy:
@@ -123,31 +104,31 @@ def _engine_of(policy: Policy) -> Policy:
     return replace(policy, name="", jettison=False)
 
 
-def _entry(
+def _outcome(
     policy: Policy,
     ran: _Ran,
-    totals: dict[str, dict[str, int]],
+    totals: dict[Phase, Totals],
     others: tuple[int, int],
     prices: dict[str, Prices],
-) -> Replayed:
+) -> Outcome:
     ends = [ran.end(at, policy) for at in _ENDS]
     for end, more in zip(ends, others, strict=True):
         end["cold_calls"] += more
-    whole, startup = ({name: end[name] for name in COUNTED} for end in ends)
-    parts: dict[str, dict[str, Any]] = dict(phases(whole, startup))
-    for phase, counts in parts.items():
-        calls = totals[phase]["calls"]
-        counts["cold_share"] = round(counts["cold_calls"] / calls, 6) if calls else 0.0
+    whole, startup = ({name: end[name] for name in COUNTS} for end in ends)
+    parts: dict[Phase, Counts] = {}
+    for phase, counts in phases(whole, startup).items():
+        calls = totals[phase].calls
+        parts[phase] = Counts(**counts, cold_share=round(counts["cold_calls"] / calls, 6) if calls else 0.0)
     dependencies, functions = ran.unguarded
     spread = ran.spread | {"patches"} if policy.jettison and "overwritten" in ran.spread else ran.spread
-    return {
-        "policy": policy.name,
-        "title": policy.title,
-        "hot_after": policy.hot_after,
-        "give_up_after": policy.give_up_after,
+    return Outcome(
+        policy=policy.name,
+        title=policy.title,
+        hot_after=policy.hot_after,
+        give_up_after=policy.give_up_after,
         **parts,
-        "spread": [name for name in COLUMNS if name in spread and name in COUNTED],
-        "unguarded": {"dependencies": dependencies, "functions": functions},
-        "unrelated_drops": ends[0]["unrelated_drops"],
-        "cost": {name: round(each.cost(whole)) for name, each in prices.items()},
-    }
+        spread=[name for name in COLUMNS if name in spread and name in COUNTS],
+        unguarded=Unguarded(dependencies=dependencies, functions=functions),
+        unrelated_drops=ends[0]["unrelated_drops"],
+        cost={name: round(each.cost(whole)) for name, each in prices.items()},
+    )

@@ -10,8 +10,8 @@ import msgspec
 
 from depwatch import DepwatchError
 from depwatch.compare.replay import FORMAT
+from depwatch.compare.replay.result import Replay
 
-from .replays import Replay
 from .together import together
 
 _SHOWN: Final = 60  # characters of a wrong value that a message repeats
@@ -35,7 +35,7 @@ def read(paths: Sequence[str]) -> Replay:
     traces = [path for path in paths if path.endswith(".parquet")]
     replays = [(path, _read_json(path)) for path in paths if path not in traces]
     if traces:
-        replays.append((f"the replay of {traces[0]}", _typed(_replay(traces), traces[0])))
+        replays.append((f"the replay of {traces[0]}", _replay(traces)))
     try:
         return together(replays)
     except ValueError as error:
@@ -52,7 +52,7 @@ def _files(path: str) -> list[str]:
     return [os.path.join(path, name) for name in names]
 
 
-def _replay(paths: Sequence[str]) -> Any:
+def _replay(paths: Sequence[str]) -> Replay:
     """What `depwatch replay` finds with its defaults."""
     # Here, as that takes numpy and pyarrow, which a page made of JSON can do without.
     from depwatch.compare.replay.many import replay_traces
@@ -60,10 +60,9 @@ def _replay(paths: Sequence[str]) -> Any:
 
     try:
         options = Options()
-        found = assemble(replay_traces(paths, options), options)
+        return assemble(replay_traces(paths, options), options)
     except DepwatchError as error:
         raise ReportError(str(error)) from None
-    return json.loads(json.dumps(found))  # as a file would have it: without numpy's numbers
 
 
 def _read_json(path: str) -> Replay:

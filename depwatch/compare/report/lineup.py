@@ -5,22 +5,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from depwatch.compare.counts import COUNTS
 from depwatch.compare.policies import GIVE_UP_AFTER, HOT_AFTER, POLICIES
+from depwatch.compare.replay.result import PHASES, Counts, Outcome, Phase, Replayed
 
-from .replays import PHASES, Counts, Phase, Policy, Trace
-
-COLUMNS: Final = {
-    "dropped": "dropped",
-    "needlessly": "needlessly",
-    "resumed": "resumed",
-    "recompiled": "recompiled",
-    "patches": "patches",
-    "deopts": "deopts",
-    "deopt_calls": "calls that deopt",
-    "revalidations": "revalidations",
-    "guards": "guards run",
-    "cold_calls": "cold calls",
-}
+# The filter's mistakes have a column elsewhere.
+COLUMNS: Final = {name: counted for name, counted in COUNTS.items() if name != "false_drops"}
 
 
 @dataclass(frozen=True)
@@ -50,7 +40,7 @@ class Lane:
         return POLICIES[self.policy].explained if self.policy in POLICIES else ""
 
     @classmethod
-    def of(cls, found: Sequence[tuple[Trace, Policy]]) -> "Lane":
+    def of(cls, found: Sequence[tuple[Replayed, Outcome]]) -> "Lane":
         """From the same variant in each of these programs."""
         policies = [policy for _, policy in found]
         one = policies[0]
@@ -81,7 +71,7 @@ class Choice:
     titles: dict[str, str]
 
     @classmethod
-    def among(cls, found: Sequence[Policy]) -> "Choice":
+    def among(cls, found: Sequence[Outcome]) -> "Choice":
         hot_after = _usual((policy.hot_after for policy in found), HOT_AFTER)
         limits: dict[str, list[int | None]] = {}
         for policy in found:
@@ -93,7 +83,7 @@ class Choice:
                 chosen.titles[policy.policy] = _name(policy)
         return chosen
 
-    def has(self, policy: Policy) -> bool:
+    def has(self, policy: Outcome) -> bool:
         return (
             policy.hot_after == self.hot_after
             and policy.policy in self.limits
@@ -104,7 +94,7 @@ class Choice:
 class Lineup:
     """The policies on some programs: those that are shown first, and the other variants."""
 
-    def __init__(self, traces: Sequence[Trace], choice: Choice | None = None) -> None:
+    def __init__(self, traces: Sequence[Replayed], choice: Choice | None = None) -> None:
         self.traces = traces
         self.choice = choice or Choice.among([policy for trace in traces for policy in trace.policies])
         self.lanes = _lanes(traces, self.choice.has)
@@ -114,7 +104,7 @@ class Lineup:
     def hot_after(self) -> int:
         return self.choice.hot_after
 
-    def on(self, trace: Trace) -> "Lineup":
+    def on(self, trace: Replayed) -> "Lineup":
         """The same variants on one program."""
         return Lineup([trace], self.choice)
 
@@ -129,14 +119,14 @@ class Lineup:
         return self.choice.titles.get(policy, policy)
 
 
-def _name(policy: Policy) -> str:
+def _name(policy: Outcome) -> str:
     """For a policy that this page does not know, or not without a limit: what the replay calls it."""
     name = POLICIES[policy.policy].name_after(policy.give_up_after) if policy.policy in POLICIES else ""
     return name or policy.title.strip()
 
 
-def _lanes(traces: Sequence[Trace], wanted: Callable[[Policy], bool]) -> list[Lane]:
-    found: dict[tuple[str, int, int | None], list[tuple[Trace, Policy]]] = {}
+def _lanes(traces: Sequence[Replayed], wanted: Callable[[Outcome], bool]) -> list[Lane]:
+    found: dict[tuple[str, int, int | None], list[tuple[Replayed, Outcome]]] = {}
     for trace in traces:
         for policy in filter(wanted, trace.policies):
             found.setdefault(policy.variant, []).append((trace, policy))
@@ -151,7 +141,7 @@ def _sums(counts: Iterable[Counts]) -> dict[str, int]:
     return sums
 
 
-def _cold_share(found: Sequence[tuple[Trace, Policy]], phase: Phase) -> float:
+def _cold_share(found: Sequence[tuple[Replayed, Outcome]], phase: Phase) -> float:
     """Of all calls of these programs."""
     calls = sum(trace.totals[phase].calls for trace, _ in found)
     cold = sum(policy.phase(phase).cold_share * trace.totals[phase].calls for trace, policy in found)

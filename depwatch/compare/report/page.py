@@ -11,11 +11,12 @@ from typing import Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
+from depwatch.compare.replay.result import PHASES, Replay
+
 from . import figures
 from .contents import Contents
 from .inputs import ReportError
 from .lineup import COLUMNS
-from .replays import PHASES, Replay
 
 # Control characters, lone surrogates, and what changes the direction of text: a name of the program must not be able
 # to make the page unwritable, or to show something else than it is.

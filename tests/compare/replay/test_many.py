@@ -20,6 +20,7 @@ from scaling import scale
 from depwatch.compare.replay import many
 from depwatch.compare.replay.many import find_traces, replay_traces
 from depwatch.compare.replay.parts import Parts
+from depwatch.compare.replay.result import Replayed
 from depwatch.compare.replay.run import Options, replay_trace
 from depwatch.compare.trace.reader import TraceError
 
@@ -59,7 +60,7 @@ def two_processors(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1})
 
 
-def one_by_one(paths: list[str]) -> list[dict[str, Any]]:
+def one_by_one(paths: list[str]) -> list[Replayed]:
     return [replay_trace(path, OPTIONS) for path in paths]
 
 
@@ -304,6 +305,6 @@ def test_sixteen_traces_of_500_000_rows_are_replayed_within_4_gib(programs: Prog
     for at, each in enumerate(replayed):
         assert each["rows"] >= 500_000 and each["complete"]
         for name in ("dropped", "needlessly", "resumed", "recompiled", "cold_calls"):
-            whole = once[at % 2]["policies"][0]["whole"][name]
+            whole = getattr(once[at % 2].policies[0].whole, name)
             assert each["policies"][0]["whole"][name] == times[at % 4] * whole
-    assert any(each["policies"][0]["whole"]["dropped"] for each in once)
+    assert any(each.policies[0].whole.dropped for each in once)

@@ -6,6 +6,7 @@ import pytest
 from building import Building
 from replaying import policies, replay
 
+from depwatch.compare.counts import COUNTS
 from depwatch.compare.policies import POLICIES
 from support import ROOT
 
@@ -277,6 +278,6 @@ def test_variants_are_replayed_in_the_order_in_which_they_were_asked_for() -> No
     assert [entry["whole"]["cold_calls"] for entry in entries] == [500, 500, 10, 10, 500, 10]
 
 
-def test_the_page_on_replays_explains_the_policies_in_the_order_of_the_tables() -> None:
+def test_the_page_on_replays_has_policies_and_counts_in_the_order_of_the_tables() -> None:
     page = (ROOT / "docs" / "replay.md").read_text(encoding="utf-8")
-    assert re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE) == list(POLICIES)
+    assert re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE) == [*POLICIES, *COUNTS]

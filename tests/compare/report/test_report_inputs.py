@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from depwatch.compare.replay.prices import load_prices
@@ -219,7 +220,7 @@ def trace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_traces_are_replayed_first(reports: Any, data: dict[str, Any], trace: Path) -> None:
-    data["prices"] = {name: prices.json() for name, prices in load_prices().items()}
+    data["prices"] = {name: msgspec.to_builtins(prices) for name, prices in load_prices().items()}
     text = reports.make(str(trace), reports.write(data))
     assert "<code>trace.parquet</code>, <code>replay.json</code>" in text
     assert "3 programs" in text and "<h3>program.py</h3>" in text
