@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import json
-import os
 import platform
 from dataclasses import asdict
 from functools import cache
@@ -14,6 +13,7 @@ from typing import Any, Final
 import msgspec
 
 import depwatch.compare
+from depwatch.compare.output import Output
 from depwatch.compare.replay.run import Options
 
 from .entries import Corpus, Entry
@@ -65,9 +65,8 @@ def load(directory: Path, wanted: str) -> Measured | None:
 def keep(directory: Path, measured: Measured, wanted: str) -> None:
     """At once or not at all."""
     text = json.dumps({"fingerprint": wanted, "measured": measured}, indent=1) + "\n"
-    new = directory / f"{_FILE}.new"
-    new.write_text(text, encoding="utf-8")
-    os.replace(new, directory / _FILE)
+    with Output(str(directory / _FILE)) as file:
+        file.write(text)
 
 
 def forget(directory: Path) -> None:

@@ -1,7 +1,6 @@
 """The results of a corpus, for the report and the notebooks: benchmarks/results/corpus-VERSION.json."""
 
 import json
-import os
 import platform
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from depwatch.compare.output import Output
 from depwatch.compare.replay.run import Options, assemble
 
 from .entries import Corpus, Entry
@@ -28,9 +28,8 @@ class Results:
         """At once or not at all."""
         text = _text(self._report())
         path.parent.mkdir(parents=True, exist_ok=True)
-        new = path.with_name(f".{path.name}.new")
-        new.write_text(text, encoding="utf-8")
-        os.replace(new, path)
+        with Output(str(path)) as file:
+            file.write(text)
 
     def _report(self) -> dict[str, Any]:
         done = [entry for entry in self.corpus.entries if entry.name in self.measured]

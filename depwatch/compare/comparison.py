@@ -5,8 +5,8 @@ import os
 import sys
 import tempfile
 
+from .output import Output
 from .record.program import Program
-from .trace.output import Output
 from .trace.supervise import supervise
 
 
@@ -38,7 +38,5 @@ def _report(path: str, file: Output | None, hot_after: int) -> None:
     options = Options(hot_after=(hot_after,))
     trace = replay_trace(path, options)
     if file is not None:
-        with open(file.path, "w", encoding="utf-8") as text:
-            text.write(assemble([trace], options).text())
-        file.commit()
+        file.write(assemble([trace], options).text())
     print_traces([trace], sys.stderr)

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from .output import Output
 from .process import Ended, Limits, run
 from .replay.result import Replayed
 from .replay.run import Options, assemble, replay_trace
@@ -72,7 +73,8 @@ def compare_defaults(output: str | None, hot_after: int) -> int:
     if not traces:
         return 1
     if output is not None:
-        Path(output).write_text(assemble(traces, options).text(), encoding="utf-8")
+        with Output(output) as file:
+            file.write(assemble(traces, options).text())
     return status
 
 

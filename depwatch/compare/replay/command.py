@@ -7,8 +7,8 @@ from contextlib import ExitStack
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from depwatch.compare.output import Output
 from depwatch.compare.trace import check
-from depwatch.compare.trace.output import Output
 from depwatch.compare.trace.reader import Trace, TraceError
 
 from .many import find_traces, replay_traces
@@ -39,9 +39,7 @@ def replay_all(
                 _check(path)
             traces = replay_traces(paths, options, scheduler, parts, lambda path: progress.advance(task))
         if file is not None:
-            with open(file.path, "w", encoding="utf-8") as text:
-                text.write(assemble(traces, options).text())
-            file.commit()
+            file.write(assemble(traces, options).text())
     if parts is not None:
         parts.remove()
     print_traces(traces, sys.stdout)

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from depwatch.compare.trace.output import Output
+from depwatch.compare.output import Output
 
 from .result import Replayed
 
@@ -43,9 +43,7 @@ class Parts:
     def put(self, path: str, result: Replayed) -> None:
         os.makedirs(self._directory, exist_ok=True)
         with Output(self._place(path)) as output:
-            with open(output.path, "w", encoding="utf-8") as file:
-                json.dump({"of": self._of(path), "result": msgspec.to_builtins(result)}, file)
-            output.commit()
+            output.write(json.dumps({"of": self._of(path), "result": msgspec.to_builtins(result)}))
 
     def remove(self) -> None:
         """Of that directory, what is ours."""
