@@ -83,7 +83,7 @@ def _replay(arguments: Namespace) -> None:
     from depwatch.compare.replay.lineup import NAMED
     from depwatch.compare.replay.prices import PriceError, load_prices
     from depwatch.compare.replay.run import Options
-    from depwatch.compare.trace.reader import TraceError
+    from depwatch.compare.trace.folder import TraceError
 
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # the tables have signs that not every encoding has

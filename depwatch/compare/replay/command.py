@@ -9,7 +9,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from depwatch.compare.output import Output
 from depwatch.compare.trace import check
-from depwatch.compare.trace.reader import Trace, TraceError
+from depwatch.compare.trace.folder import TraceError
+from depwatch.compare.trace.reader import Trace
 
 from .many import find_traces, replay_traces
 from .parts import Parts

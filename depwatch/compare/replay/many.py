@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from multiprocessing import connection, get_context, parent_process
 from typing import Final
 
-from depwatch.compare.trace.reader import Trace, TraceError
+from depwatch.compare.trace.folder import TraceError, traces_in
+from depwatch.compare.trace.reader import Trace
 
 from .parts import Parts
 from .result import Replayed
@@ -27,16 +28,6 @@ def find_traces(inputs: Sequence[str]) -> list[str]:
     for path in paths:
         Trace(path).close()
     return paths
-
-
-def traces_in(name: str) -> list[str]:
-    """The traces of a folder, by name; a file as it is. Raises TraceError for a folder without any."""
-    if not os.path.isdir(name):
-        return [name]
-    found = sorted(entry for entry in os.listdir(name) if entry.endswith(".parquet") and entry[0] != ".")
-    if not found:
-        raise TraceError(f"{name}: has no traces; name a folder of *.parquet files")
-    return [os.path.join(name, entry) for entry in found]
 
 
 def replay_traces(

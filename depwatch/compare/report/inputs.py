@@ -11,6 +11,7 @@ import msgspec
 from depwatch import DepwatchError
 from depwatch.compare.replay import FORMAT
 from depwatch.compare.replay.result import Replay
+from depwatch.compare.trace.folder import TraceError, traces_in
 
 from .together import together
 
@@ -25,7 +26,10 @@ def read(paths: Sequence[str]) -> Replay:
     """All of them as one replay: what was replayed already, then the traces. Raises ReportError."""
     if not paths:
         raise ReportError("nothing to report on: name at least one trace (*.parquet) or replay (JSON)")
-    paths = [found for path in paths for found in _files(path)]
+    try:
+        paths = [found for path in paths for found in traces_in(path)]
+    except TraceError as error:
+        raise ReportError(str(error)) from None
     seen: set[str] = set()
     for path in paths:
         real = os.path.realpath(path)
@@ -40,16 +44,6 @@ def read(paths: Sequence[str]) -> Replay:
         return together(replays)
     except ValueError as error:
         raise ReportError(str(error)) from None
-
-
-def _files(path: str) -> list[str]:
-    """The traces of a folder; a file as it is."""
-    if not os.path.isdir(path):
-        return [path]
-    names = [name for name in sorted(os.listdir(path)) if name.endswith(".parquet") and not name.startswith(".")]
-    if not names:
-        raise ReportError(f"{path} has no traces in it: name a folder of *.parquet files, or the files")
-    return [os.path.join(path, name) for name in names]
 
 
 def _replay(paths: Sequence[str]) -> Replay:

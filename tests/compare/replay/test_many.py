@@ -22,7 +22,7 @@ from depwatch.compare.replay.many import find_traces, replay_traces
 from depwatch.compare.replay.parts import Parts
 from depwatch.compare.replay.result import Replayed
 from depwatch.compare.replay.run import Options, replay_trace
-from depwatch.compare.trace.reader import TraceError
+from depwatch.compare.trace.folder import TraceError
 
 OPTIONS = Options(policies=("healing", "granular"))
 NAMES = [f"{number}.parquet" for number in range(4)]

@@ -122,7 +122,7 @@ def test_what_cannot_be_read_is_refused(reports: Any, data: dict[str, Any]) -> N
         "none.parquet: cannot be opened: No such file or directory"
     )
     assert reports.refused(good, str(reports.folder)) == (
-        f"{reports.folder} has no traces in it: name a folder of *.parquet files, or the files"
+        f"{reports.folder}: has no traces; name a folder of *.parquet files"
     )
     assert reports.refused(good, good) == "replay.json is given twice: each counts once"
 
