@@ -31,9 +31,11 @@ from statistics import median
 import matplotlib.pyplot as plt
 
 import results
+from depwatch.compare.policies import GIVE_UP_AFTER, HOT_AFTER
+from depwatch.compare.replay.prices import Prices
+from depwatch.compare.replay.sweep import added, break_even
 
 PRICE = "numba"  # which of the price lists costs are in
-HOT_AFTER, GIVE_UP_AFTER = 50, 6  # which variants of the policies, where there are several
 BUSY = 1.0  # changes a second in the steady state that make a program a mutating one, where the corpus does not say
 
 files = results.found("corpus")
@@ -177,12 +179,16 @@ if traces:
     plt.show()
 
 # %% [markdown]
-# Where the break-even lies, whatever the price list: what recompiling would have to cost for the two to be equal.
+# Where the break-even lies, by price list: what recompiling would have to cost for the two to be equal.
 
 # %%
-for one in (sweep for result in data for sweep in result.get("sweep", ())):
-    at = "nowhere in the range" if one["break_even"] is None else f"at {one['break_even']:,.0f} ns"
-    print(f"{one['a']} and {one['b']} (others as {one['others']}): equal {at} a {one['price']}")
+counted = added(traces)
+lists = {name: Prices(**found) for result in data for name, found in result["prices"].items()}
+for a, b in (("healing", "granular_capped"), ("bulk_by_object", "granular_capped")):
+    for name, prices in lists.items():
+        even = break_even(counted[a], counted[b], "recompile", prices)
+        at = "at no price" if even is None else f"at {even:,.0f} ns"
+        print(f"{a} and {b} (others as {name}): equal {at} a recompile")
 
 # %% [markdown]
 # ## Unrelated writes

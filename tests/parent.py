@@ -95,7 +95,7 @@ def parent(*modules):
     return Parent(*modules)
 
 
-COMMANDS = ["runpy", "numpy", "pyarrow.parquet", "duckdb", "rich.console", "depwatch.cli"]
+COMMANDS = ["runpy", "numpy", "pyarrow.parquet", "rich.console", "depwatch.cli"]
 COMMANDS += [f"depwatch.compare.{name}" for name in ("replay.run", "trace.supervise", "trace.journal", "trace.writer")]
 
 AS_MODULE = "import runpy\nrunpy._run_module_as_main('depwatch')"

@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import json
-import os
 import platform
 from dataclasses import asdict
 from functools import cache
@@ -11,7 +10,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 import depwatch.compare
+from depwatch.compare.output import Output
 from depwatch.compare.replay.run import Options
 
 from .entries import Corpus, Entry
@@ -34,7 +36,7 @@ def fingerprint(corpus: Corpus, entry: Entry, options: Options) -> str:
         contents["constraints"] = corpus.constraints.read_text(encoding="utf-8")
     runs = asdict(entry)
     del runs["kind"], runs["why"]
-    depends = [runs, contents, platform.python_version(), version("depwatch"), _code(), asdict(options)]
+    depends = [runs, contents, platform.python_version(), version("depwatch"), _code(), msgspec.to_builtins(options)]
     return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
 
 
@@ -63,9 +65,8 @@ def load(directory: Path, wanted: str) -> Measured | None:
 def keep(directory: Path, measured: Measured, wanted: str) -> None:
     """At once or not at all."""
     text = json.dumps({"fingerprint": wanted, "measured": measured}, indent=1) + "\n"
-    new = directory / f"{_FILE}.new"
-    new.write_text(text, encoding="utf-8")
-    os.replace(new, directory / _FILE)
+    with Output(str(directory / _FILE)) as file:
+        file.write(text)
 
 
 def forget(directory: Path) -> None:

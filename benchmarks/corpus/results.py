@@ -1,12 +1,14 @@
 """The results of a corpus, for the report and the notebooks: benchmarks/results/corpus-VERSION.json."""
 
 import json
-import os
 import platform
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from depwatch.compare.output import Output
 from depwatch.compare.replay.run import Options, assemble
 
 from .entries import Corpus, Entry
@@ -26,14 +28,14 @@ class Results:
         """At once or not at all."""
         text = _text(self._report())
         path.parent.mkdir(parents=True, exist_ok=True)
-        new = path.with_name(f".{path.name}.new")
-        new.write_text(text, encoding="utf-8")
-        os.replace(new, path)
+        with Output(str(path)) as file:
+            file.write(text)
 
     def _report(self) -> dict[str, Any]:
         done = [entry for entry in self.corpus.entries if entry.name in self.measured]
         return {
-            **assemble([self._trace(entry) for entry in done], self.options, with_sweep=True),
+            **msgspec.to_builtins(assemble([], self.options)),
+            "traces": [self._trace(entry) for entry in done],
             "python": platform.python_version(),
             "corpus": {
                 "programs": len(self.corpus.entries),

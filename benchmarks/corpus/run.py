@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from depwatch.compare.policies import HOT_AFTER
 from depwatch.compare.process import Limits
 from depwatch.compare.replay.run import Options as ReplayOptions
 
@@ -37,7 +38,7 @@ class Options:
     only: tuple[str, ...] = ()  # names of programs; none: all
     fresh: bool = False  # forget what was done before
     limit: float = LIMIT
-    replay: ReplayOptions = field(default_factory=lambda: ReplayOptions(hot_after=(50, 10, 500)))
+    replay: ReplayOptions = field(default_factory=lambda: ReplayOptions(hot_after=(HOT_AFTER, 10, 500)))
 
 
 def compare_corpus(options: Options) -> int:

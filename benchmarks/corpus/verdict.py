@@ -5,24 +5,13 @@ import sys
 from statistics import median
 from typing import Any, Final
 
+from depwatch.compare.counts import COUNTS
+from depwatch.compare.policies import GIVE_UP_AFTER, HOT_AFTER, POLICIES
+
 type Measured = dict[str, Any]  # an entry of "traces" in the results
 
-HOT_AFTER: Final = 50
-GIVE_UP_AFTER: Final = 6
 KINDS: Final = ("quiet", "mutating")
-POLICIES: Final = {
-    "bulk_by_object": "bulk by object (proposal B as written)",
-    "bulk_by_object_capped": "the same, a dict given up after 6 changes",
-    "cpython": "CPython's whole rule, with its filters",
-    "revalidation": "by object, looked at again at the next call",
-    "bulk_by_facet": "bulk by facet",
-    "jettison": "the same, safe on the stack (JavaScriptCore)",
-    "bulk_by_facet_capped": "by facet, a facet given up after 6 changes",
-    "healing": "that, with healing (depwatch)",
-    "granular": "granular (proposal A)",
-    "granular_capped": "the same, a facet given up after 6 changes",
-}
-_COUNTS: Final = ("dropped", "needlessly", "resumed", "recompiled", "patches")
+_COLUMNS: Final = tuple(COUNTS)[:5]  # what there is room for
 
 
 def policy(trace: Measured, name: str) -> dict[str, Any]:
@@ -43,13 +32,19 @@ def table(results: dict[str, Any]) -> str:
     """What each policy did in all programs together, in Markdown."""
     traces = results["traces"]
     prices = list(results["prices"])
-    head = ["policy", *_COUNTS, "left unguarded", *(f"cost, {price}" for price in prices)]
+    head = [
+        "policy",
+        *(COUNTS[name].title for name in _COLUMNS),
+        "left unguarded",
+        *(f"cost, {price}" for price in prices),
+    ]
     lines = [" | ".join(head), "|".join(["---", *["---:"] * (len(head) - 1)])]
-    for name, title in POLICIES.items():
-        cells = [f"{total(traces, name, count):,}" for count in _COUNTS]
+    for name, about in POLICIES.items():
+        cells = [f"{total(traces, name, count):,}" for count in _COLUMNS]
         cells.append(f"{sum(policy(trace, name)['unguarded']['dependencies'] for trace in traces):,}")
         cells += [f"{sum(policy(trace, name)['cost'][price] for trace in traces) / 1e9:,.2f} s" for price in prices]
-        lines.append(" | ".join([title, *cells]))
+        proposal = f" (proposal {about.proposal})" if about.proposal else ""
+        lines.append(" | ".join([about.name_after(GIVE_UP_AFTER).replace("\u00a0", " ") + proposal, *cells]))
     return "\n".join(f"| {line} |" for line in lines)
 
 

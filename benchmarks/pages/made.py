@@ -3,19 +3,20 @@
 import random
 from typing import Any
 
-from depwatch.compare.replay.run import COUNTED
+from depwatch.compare.counts import COUNTS
+from depwatch.compare.policies import GIVE_UP_AFTER, HOT_AFTER, POLICIES
 
-LINEUP = (  # (policy, title, its limit, its share of the drops of bulk by object)
-    ("bulk_by_object", "bulk by object", None, 1.0),
-    ("bulk_by_object_capped", "  a dict given up after {} changes", 6, 0.3),
-    ("cpython", "  that, with its filters: CPython", 6, 0.34),
-    ("revalidation", "  looked at again at the next call", None, 0.08),
-    ("bulk_by_facet", "bulk by facet", None, 0.12),
-    ("jettison", "  safe on the stack: JavaScriptCore", None, 0.12),
-    ("bulk_by_facet_capped", "  unstable facets given up ({})", 6, 0.04),
-    ("healing", "  that, with healing: depwatch", 6, 0.03),
-    ("granular", "granular", None, 0.0),
-    ("granular_capped", "  capped at {}", 6, 0.0),
+LINEUP = (  # (policy, its limit, its share of the drops of bulk by object)
+    ("bulk_by_object", None, 1.0),
+    ("bulk_by_object_capped", GIVE_UP_AFTER, 0.3),
+    ("cpython", GIVE_UP_AFTER, 0.34),
+    ("revalidation", None, 0.08),
+    ("bulk_by_facet", None, 0.12),
+    ("jettison", None, 0.12),
+    ("bulk_by_facet_capped", GIVE_UP_AFTER, 0.04),
+    ("healing", GIVE_UP_AFTER, 0.03),
+    ("granular", None, 0.0),
+    ("granular_capped", GIVE_UP_AFTER, 0.0),
 )
 PRICES = {
     "numba": {
@@ -84,14 +85,14 @@ def trace(number: int, chance: random.Random, *, variants: bool = True) -> dict[
     dependencies = chance.randrange(1_000, 12_000)
     edges = [round(seconds * bin / BINS, 4) for bin in range(BINS + 1)]
     burst = [chance.expovariate(1) * (30 if bin < 20 else 1 if not mutating else 8) for bin in range(BINS)]
-    settings = [(50, None)]
+    settings = [(HOT_AFTER, None)]
     if variants:
-        settings += [(10, None), (500, None), (50, 1), (50, 100)]
+        settings += [(10, None), (500, None), (HOT_AFTER, 1), (HOT_AFTER, 100)]
     policies = [
         policy(*entry, hot_after, limit, drops, calls, chance)
         for hot_after, limit in settings
         for entry in LINEUP
-        if limit is None or entry[2] is not None
+        if limit is None or entry[1] is not None
     ]
     broken = [int(chance.expovariate(1 / 9)) for _ in range(12)]
     return {
@@ -130,7 +131,7 @@ def trace(number: int, chance: random.Random, *, variants: bool = True) -> dict[
             "edges": edges,
             "changes": [int(20 * level) for level in burst],
             "breaks": [int(level) for level in burst],
-            "dropped": {name: [int(level * share * 4) for level in burst] for name, _, _, share in LINEUP},
+            "dropped": {name: [int(level * share * 4) for level in burst] for name, _, share in LINEUP},
         },
         "lifetimes": {
             "edges": [0, *(10**power * unit for power in range(-5, 1) for unit in (1, 3)[: 2 if power < 0 else 1]), 60],
@@ -142,7 +143,6 @@ def trace(number: int, chance: random.Random, *, variants: bool = True) -> dict[
 
 def policy(
     name: str,
-    title: str,
     limit: int | None,
     part: float,
     hot_after: int,
@@ -151,7 +151,7 @@ def policy(
     calls: int,
     chance: random.Random,
 ) -> dict[str, Any]:
-    dropped = int(drops * part * (50 / hot_after) ** 0.3)
+    dropped = int(drops * part * (HOT_AFTER / hot_after) ** 0.3)
     granular = name.startswith("granular")
     whole = {
         "dropped": dropped,
@@ -167,12 +167,12 @@ def policy(
         "cold_calls": dropped * hot_after,
         "cold_share": dropped * hot_after / calls,
     }
-    startup = {column: int(whole[column] * 0.7) for column in COUNTED} | {"cold_share": whole["cold_share"] * 1.2}
-    rest = {column: whole[column] - startup[column] for column in COUNTED} | {"cold_share": whole["cold_share"] * 0.8}
+    startup = {column: int(whole[column] * 0.7) for column in COUNTS} | {"cold_share": whole["cold_share"] * 1.2}
+    rest = {column: whole[column] - startup[column] for column in COUNTS} | {"cold_share": whole["cold_share"] * 0.8}
     given_up = limit if other is None or limit is None else other
     return {
         "policy": name,
-        "title": title.format(given_up),
+        "title": POLICIES[name].row.format(given_up),
         "hot_after": hot_after,
         "give_up_after": given_up,
         "whole": whole,

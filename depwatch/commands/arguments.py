@@ -6,6 +6,8 @@ from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from depwatch.compare.policies import HOT_AFTER
+
 if TYPE_CHECKING:
     from depwatch.compare.record.program import Program
 
@@ -33,7 +35,7 @@ def add_program_command(commands: Commands, name: str, run: Run, title: str, tex
         "--hot-after",
         metavar="CALLS",
         type=_count,
-        default=50,
+        default=HOT_AFTER,
         help="calls after which a function counts as hot: an optimizer would compile it (default: %(default)s)",
     )
     parser.add_argument("program", nargs=argparse.REMAINDER, help="the script or module, and its own arguments")

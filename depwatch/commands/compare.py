@@ -33,7 +33,7 @@ def _new_file(value: str) -> str:
 
 
 def _compare(arguments: Namespace) -> None:
-    need("compare", "compare", "numpy", "pyarrow", "rich")
+    need("compare", "compare", "msgspec", "numpy", "pyarrow", "rich")
     compared = program(arguments)
     if compared is None:
         _compare_defaults(arguments.output, arguments.hot_after)

@@ -6,6 +6,8 @@ from argparse import ArgumentTypeError, Namespace
 from collections.abc import Callable
 from typing import Final
 
+from depwatch.compare.policies import GIVE_UP_AFTER, HOT_AFTER
+
 from .arguments import Commands, add_command, file
 from .extras import need
 
@@ -27,7 +29,7 @@ def add(commands: Commands) -> None:
         "--hot-after",
         metavar="CALLS,...",
         type=_numbers(10),
-        default="50",
+        default=str(HOT_AFTER),
         help="calls that make a function hot, and that it takes to compile it again (default: %(default)s)",
     )
     add(
@@ -35,21 +37,18 @@ def add(commands: Commands) -> None:
         dest="limits",
         metavar="CHANGES,...",
         type=_numbers(1),
-        default="6",
+        default=str(GIVE_UP_AFTER),
         help="changes after which a policy with a cap gives up; 1-100: each of these (default: %(default)s)",
     )
     add("--policies", metavar="NAME,...", help="only these (default: all)")
     add("--prices", metavar="FILE", help="lists of prices, as TOML (default: those that depwatch has)")
-    add("--sweep", action="store_true", help="find where each two policies break even; with -o")
     add("--check", action="store_true", help="check first that the traces keep the rules of their format")
     add("--resume", action="store_true", help="go on after an interruption; with -o")
     add(
-        "--engine",
-        choices=["duckdb", "dask"],
-        default="duckdb",
-        help="what replays the traces: this process, or a Dask cluster (default: %(default)s)",
+        "--scheduler",
+        metavar="ADDRESS",
+        help="of a Dask cluster whose workers see the same files (default: replay with all processors of this machine)",
     )
-    add("--scheduler", metavar="ADDRESS", help="of a Dask cluster (default: Dask makes one on this machine)")
     add("traces", metavar="TRACES", nargs="+", help="files that `depwatch record` wrote, or folders of them")
 
 
@@ -75,18 +74,16 @@ def _numbers(least: int) -> Callable[[str], tuple[int, ...]]:
 
 
 def _replay(arguments: Namespace) -> None:
-    need("replay", "compare", "duckdb", "numpy", "pyarrow", "rich")
-    if arguments.engine == "dask":
-        need("replay --engine dask", "fleet", "dask", "distributed")
-    elif arguments.scheduler is not None:
-        arguments.parser.error("--scheduler needs --engine dask")
-    if arguments.output is None and (arguments.resume or arguments.sweep):
-        arguments.parser.error(f"{'--resume' if arguments.resume else '--sweep'} needs -o FILE")
-    from depwatch.compare.replay.fleet import replay_all
+    need("replay", "compare", "msgspec", "numpy", "pyarrow", "rich")
+    if arguments.scheduler is not None:
+        need("replay --scheduler", "dask", "distributed")
+    if arguments.output is None and arguments.resume:
+        arguments.parser.error("--resume needs -o FILE")
+    from depwatch.compare.replay.command import replay_all
     from depwatch.compare.replay.lineup import NAMED
     from depwatch.compare.replay.prices import PriceError, load_prices
     from depwatch.compare.replay.run import Options
-    from depwatch.compare.trace.reader import TraceError
+    from depwatch.compare.trace.folder import TraceError
 
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # the tables have signs that not every encoding has
@@ -105,10 +102,8 @@ def _replay(arguments: Namespace) -> None:
             arguments.traces,
             options,
             arguments.output,
-            arguments.sweep,
             arguments.check,
             arguments.resume,
-            arguments.engine,
             arguments.scheduler,
         )
     except (TraceError, PriceError) as error:

@@ -1,13 +1,12 @@
 """Compare: a program is recorded into a trace that nobody keeps, and that is replayed when it has ended."""
 
 import contextlib
-import json
 import os
 import sys
 import tempfile
 
+from .output import Output
 from .record.program import Program
-from .trace.output import Output
 from .trace.supervise import supervise
 
 
@@ -39,8 +38,5 @@ def _report(path: str, file: Output | None, hot_after: int) -> None:
     options = Options(hot_after=(hot_after,))
     trace = replay_trace(path, options)
     if file is not None:
-        with open(file.path, "w", encoding="utf-8") as text:
-            json.dump(assemble([trace], options), text, indent=1)
-            text.write("\n")
-        file.commit()
+        file.write(assemble([trace], options).text())
     print_traces([trace], sys.stderr)

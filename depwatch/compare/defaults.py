@@ -1,7 +1,6 @@
 """What `depwatch compare` runs when it is not told what: three programs that nobody here wrote, one after the other."""
 
 import importlib.util
-import json
 import os
 import sys
 import tempfile
@@ -9,11 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from msgspec.structs import replace
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from .output import Output
 from .process import Ended, Limits, run
-from .replay.run import Options, Replayed, assemble, replay_trace
+from .replay.result import Replayed
+from .replay.run import Options, assemble, replay_trace
 from .replay.table import print_traces
 
 PACKAGES: Final = ("networkx", "pyperf", "pyperformance", "pytest")  # that have the programs, or run them
@@ -71,7 +73,8 @@ def compare_defaults(output: str | None, hot_after: int) -> int:
     if not traces:
         return 1
     if output is not None:
-        Path(output).write_text(json.dumps(assemble(traces, options), indent=1) + "\n", encoding="utf-8")
+        with Output(output) as file:
+            file.write(assemble(traces, options).text())
     return status
 
 
@@ -91,7 +94,7 @@ def _run(default: Default, options: Options) -> Replayed | Ended:
         ended = run([*command, *arguments], work, dict(os.environ), log, default.limits)
         if ended.status != 0:
             return ended
-        return replay_trace(path, options) | {"title": default.title}
+        return replace(replay_trace(path, options), title=default.title)
 
 
 def _benchmarks() -> str:

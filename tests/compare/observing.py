@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from parent import depwatch
 
 AGREEING = ("dropped", "resumed", "recompiled", "cold_calls")
@@ -70,7 +72,9 @@ class Programs(Folder):
         with Trace(path) as trace:
             assert check(trace) == []
             live = trace.program["live"]
-        outcome = replace(outcome, replay=replay_trace(str(path), Options(hot_after=(hot_after,))), live=live)
+        outcome = replace(
+            outcome, replay=msgspec.to_builtins(replay_trace(str(path), Options(hot_after=(hot_after,)))), live=live
+        )
         assert (live["missed"], live["missed_first"]) == (0, [])
         assert outcome.replay["totals"]["whole"]["calls"] == live["calls"]
         healing = outcome.policy("healing")

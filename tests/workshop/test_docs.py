@@ -6,6 +6,7 @@ import sys
 import pytest
 
 import depwatch
+from depwatch.compare.counts import COUNTS
 from support import NO_NUMBA, ROOT
 
 WITH_EXAMPLES = [path for path in sorted((ROOT / "docs").glob("*.md")) if ">>>" in path.read_text()]
@@ -17,6 +18,11 @@ def test_the_examples_run_as_shown(document):
         pytest.skip("numba has no release for this CPython")
     failed, run = doctest.testfile(str(document), module_relative=False, optionflags=doctest.ELLIPSIS, encoding="utf-8")
     assert (failed, run > 0) == (0, True)
+
+
+def test_the_counts_of_a_replay_are_in_the_document_as_they_are_in_the_report():
+    rows = [line for line in (ROOT / "docs" / "replay.md").read_text().splitlines() if line.startswith("| `")]
+    assert rows[-len(COUNTS) :] == [f"| `{name}` | {counted.explained} |" for name, counted in COUNTS.items()]
 
 
 def test_every_reason_for_which_a_handle_is_retired_is_in_the_document():

@@ -135,6 +135,8 @@ POLICIES = {  # recompiled after start-up: by the quiet program, by the mutating
     "granular_capped": (0, 40),
 }
 
+PAID = ("recompiled", "patches", "deopts", "deopt_calls", "guards", "revalidations", "cold_calls")
+
 
 def replayed(name, recompiled, cost, unrelated):
     counts = {"recompiled": recompiled}
@@ -144,6 +146,7 @@ def replayed(name, recompiled, cost, unrelated):
         "hot_after": 50,
         "give_up_after": 6 if name.endswith("capped") else None,
         "rest": counts,
+        "whole": dict.fromkeys(PAID, 0) | counts | ({"guards": 13_750} if name == "granular_capped" else {}),
         "unguarded": {"dependencies": 3 if name.endswith("capped") else 0, "functions": 1},
         "unrelated_drops": unrelated,
         "cost": {"numba": cost},
@@ -170,8 +173,8 @@ def program(title, column, changes):
 
 
 def corpus_of_two_programs():
-    sweep = {"a": "healing", "b": "granular", "price": "recompile", "others": "numba", "break_even": 2500, "curve": []}
-    return {"format": 2, "traces": [program("still", 0, 0), program("busy", 1, 500)], "sweep": [sweep]}
+    prices = dict.fromkeys(("recompile", "patch", "deopt", "guard", "revalidation", "cold_call"), 1.0)
+    return {"format": 2, "prices": {"numba": prices}, "traces": [program("still", 0, 0), program("busy", 1, 500)]}
 
 
 @on_one_interpreter
@@ -184,7 +187,7 @@ def test_the_corpus_notebook_tells_the_levers_apart_by_kind_of_program(tmp_path)
         "saves most: {'granularity': 1, 'giving up': 0, 'healing': 0}",
         "mutating: 1 programs; medians: granularity 10%, giving up 80%, healing 5%, left 5%; "
         "saves most: {'granularity': 0, 'giving up': 1, 'healing': 0}",
-        "healing and granular (others as numba): equal at 2,500 ns a recompile",
+        "healing and granular_capped (others as numba): equal at 2,500 ns a recompile",
         "quiet: patching is cheaper in 1 of 1 programs; median 0.50",
         "mutating  a library                        4 breaks (100%)",
     ):

@@ -94,15 +94,15 @@ def test_a_plain_install_has_the_version_and_the_help_of_every_command(tmp_path)
             assert (beside or below)[0].islower(), name
     options = [set(re.findall(r"^  (?:-h, )?(--?[a-z-]+)", out, re.MULTILINE)) for _, out, _ in helps]
     program = {"--help", "-o", "-m", "--hot-after"}
-    replay = {"--give-up", "--policies", "--prices", "--sweep", "--check", "--resume", "--engine", "--scheduler"}
+    replay = {"--give-up", "--policies", "--prices", "--check", "--resume", "--scheduler"}
     assert options == [program, program | {"--python"}, {"--help", "-o", "--hot-after"} | replay, {"--help", "-o"}]
 
 
 WITHOUT = {
-    ("compare", "program.py"): ("compare", "numpy, pyarrow and rich", "compare"),
-    ("compare",): ("compare", "numpy, pyarrow and rich", "compare"),
+    ("compare", "program.py"): ("compare", "msgspec, numpy, pyarrow and rich", "compare"),
+    ("compare",): ("compare", "msgspec, numpy, pyarrow and rich", "compare"),
     ("record", "program.py"): ("record", "numpy and pyarrow", "compare"),
-    ("replay", "trace.parquet"): ("replay", "duckdb, numpy, pyarrow and rich", "compare"),
+    ("replay", "trace.parquet"): ("replay", "msgspec, numpy, pyarrow and rich", "compare"),
     ("report", "replay.json"): ("report", "jinja2, msgspec, numpy and pyarrow", "report"),
 }
 
@@ -118,9 +118,9 @@ def test_a_command_without_its_extra_says_how_to_install_it_and_does_nothing(tmp
 
 
 def test_an_extra_for_dask_is_named_when_the_others_are_there(tmp_path):
-    sentence = "needs dask and distributed, which the extra 'fleet' installs: pip install \"depwatch[fleet]\"\n"
-    found = run(tmp_path, ["compare"], ["replay", "--engine", "dask", "trace.parquet"])
-    assert found == [[2, "", f"depwatch replay --engine dask {sentence}"]]
+    sentence = "needs distributed, which the extra 'dask' installs: pip install \"depwatch[dask]\"\n"
+    found = run(tmp_path, ["compare"], ["replay", "--scheduler", "tcp://here:1", "trace.parquet"])
+    assert found == [[2, "", f"depwatch replay --scheduler {sentence}"]]
 
 
 def test_wrong_arguments_are_refused_without_any_extra(tmp_path):

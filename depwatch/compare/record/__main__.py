@@ -7,9 +7,11 @@ import atexit
 import os
 import sys
 
+from depwatch.compare.policies import HOT_AFTER
+
 from .places import Places
 from .program import Program, run
-from .recording import HOT_AFTER, Recording
+from .recording import Recording
 
 
 def record(program: Program, directory: str, hot_after: int) -> None:

@@ -5,13 +5,12 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 import depwatch
+from depwatch.compare.policies import GIVE_UP_AFTER
 
 from . import _tap
 from .function import Function
 from .recorded import Recorded
 from .resolve import Found
-
-GIVE_UP_AFTER: Final = 6
 
 _LOST: Final = " can never hold again"  # in the reason of a handle: its value died
 

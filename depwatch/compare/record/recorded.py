@@ -12,9 +12,10 @@ _LONG: Final = 64  # bytes of a value that is worth keeping as it is
 class Recorded:
     """A value that was read, to be compared with a later one.
 
-    Exact ints, floats, strings and bytes are compared by type and bits, as depwatch does; other values by identity:
-    through a weak reference or, where the type has none (list, dict, tuple, ...) or where it would show (an array, that
-    is not resized then), by type and address.
+    The rule is the core's (ext/facet/values.h): exact ints, floats and strings are compared by type and bits, other
+    values by identity: through a weak reference or, where the type has none (list, dict, tuple, ...) or where it would
+    show (an array, that is not resized then), by type and address. It is written again, here and in tap/value.h, as the
+    core compares two values that live, and a recorder must not keep one alive; and what is here checks the other two.
 
     An address alone can lie: the value may have died and another one of its type been put there. It does not for a
     facet that has held since it was recorded, because the place that was read owns the value. So only a change that
@@ -41,14 +42,6 @@ class Recorded:
         return self._what == (id(value) if bits is None else bits)
 
 
-def is_same(old: object, new: object) -> bool:
-    """True if a facet whose value changes from old to new still has the value that was recorded."""
-    if old is new:
-        return True
-    bits = _bits(old)
-    return bits is not None and type(old) is type(new) and bits == _bits(new)
-
-
 def _bits(value: object) -> tuple[object, ...] | None:
     """What tells value from others of its type by its bits; None if only its identity does."""
     kind = type(value)
@@ -57,7 +50,7 @@ def _bits(value: object) -> tuple[object, ...] | None:
         return (value,) if value.bit_length() <= _LONG * 8 else (value.bit_length(), hash(value))
     if kind is float:
         return (struct.pack("d", value),)
-    if kind is str or kind is bytes:
-        assert isinstance(value, str | bytes)
+    if kind is str:
+        assert isinstance(value, str)
         return (value,) if len(value) <= _LONG else (len(value), hash(value))
     return None

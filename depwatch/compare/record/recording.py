@@ -13,6 +13,7 @@ from types import CodeType
 from typing import Any, Final
 
 import depwatch
+from depwatch.compare.policies import HOT_AFTER
 
 from . import _tap, bytecode
 from .function import Function
@@ -21,7 +22,6 @@ from .objects import Objects
 from .places import STDLIB, Places
 from .resolve import Found, Resolver, type_of_first_argument
 
-HOT_AFTER: Final = 50  # calls
 KNOWN_AFTER: Final = 10  # calls: from then on a function is in the trace
 
 _MOST_FILES: Final = 10_000  # names that are remembered

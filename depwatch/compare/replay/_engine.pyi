@@ -21,7 +21,6 @@ class Engine:
         by_object: bool,
         hot_after: int,
         limits: Numbers,
-        jettison: bool,
         bloom: bool,
     ) -> None: ...
     def run(self, stops: Numbers | Sequence[int]) -> Numbers: ...

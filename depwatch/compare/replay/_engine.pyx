@@ -31,13 +31,14 @@ cdef struct Counts:
     uint64_t cold_calls
     uint64_t deopt_calls  # of handles with a place that leaves the code
     uint64_t false_drops  # by a filter that took one object for another
+    uint64_t overwritten  # invalidation points of dropped handles: what it takes to drop them safely for the stack
     uint64_t unrelated_drops  # by changes of what nobody depends on
     uint64_t hot_functions
     uint64_t calls
 
 cdef enum:
     NONE = 0xffffffff
-    N_COLUMNS = 14  # of Counts
+    N_COLUMNS = 15  # of Counts
     BINS = 64
     BASE_DEPENDENCIES = 3  # every executor of CPython has about so many besides
 
@@ -170,7 +171,7 @@ cdef class Engine:
     cdef int64_t n_events
     # the policy
     cdef Mechanism mechanism
-    cdef bint by_object, jettison, bloom
+    cdef bint by_object, bloom
     cdef uint32_t hot_after
     cdef const uint32_t* limit  # of each key: the change that gives it up; 0: it never is
     # state: owned
@@ -209,7 +210,7 @@ cdef class Engine:
     cdef Counts counts
     cdef uint64_t in_windows[N_COLUMNS]
 
-    def __cinit__(self, events, Mechanism mechanism, bint by_object, uint32_t hot_after, limits, bint jettison, bint bloom):
+    def __cinit__(self, events, Mechanism mechanism, bint by_object, uint32_t hot_after, limits, bint bloom):
         """limits: for each key (an object, or a facet), after how many changes it is given up; 0: never."""
         self._arrays = []
         self.op = self.u8(events.op)
@@ -247,7 +248,7 @@ cdef class Engine:
         if len(limits) != self.n_keys:
             raise ValueError(f"{len(limits)} limits, for {self.n_keys} keys")
         self.mechanism, self.by_object, self.hot_after = mechanism, by_object, hot_after
-        self.jettison, self.bloom = jettison, bloom
+        self.bloom = bloom
         self.functions = <Function*>zeros(self.n_functions, sizeof(Function))
         self.facets = <Facet*>zeros(self.n_facets, sizeof(Facet))
         self.dependents = <Dependents*>zeros(self.n_keys, sizeof(Dependents))

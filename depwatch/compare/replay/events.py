@@ -12,7 +12,8 @@ import numpy as np
 
 from depwatch.compare.trace.entries import NULL as NONE
 from depwatch.compare.trace.entries import NUMBER
-from depwatch.compare.trace.reader import Trace, TraceError
+from depwatch.compare.trace.folder import TraceError
+from depwatch.compare.trace.reader import Trace
 from depwatch.compare.trace.schema import UNKNOWN, Row
 
 type Numbers = Any  # an array; numpy's types say nothing where it is not installed

@@ -1,6 +1,6 @@
 """What a replay says of the program itself: totals, which facets broke, who did it, when, and how long things held."""
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from depwatch.compare.trace.schema import Row
 
 from ._engine import Engine
 from .events import Events, Numbers
+from .result import Cause, Facet, Lifetimes, Phase, Timeline, Totals
 
 BINS: Final = 100  # of the timeline
 STARTUP: Final = BINS // 5  # bins: the first fifth of the run
@@ -49,14 +50,14 @@ class Findings:
         counted, _ = np.histogram(times, self._edges, weights=weights) if self._edges[-1] else (np.zeros(BINS), None)
         return [int(count) for count in counted]
 
-    def timeline(self, dropped: dict[str, list[int]]) -> dict[str, Any]:
+    def timeline(self, dropped: dict[str, list[int]]) -> Timeline:
         breaks = self._events.time[self._breaks[:, 0]] if len(self._breaks) else np.zeros(0)
-        return {
-            "edges": [round(edge / 1e9, 6) for edge in self._edges],
-            "changes": self._binned(self._change_time, self._events.change_count),
-            "breaks": self._binned(breaks, np.ones(len(breaks))),
-            "dropped": dropped,
-        }
+        return Timeline(
+            edges=np.round(self._edges / 1e9, 6).tolist(),
+            changes=self._binned(self._change_time, self._events.change_count),
+            breaks=self._binned(breaks, np.ones(len(breaks))),
+            dropped=dropped,
+        )
 
     # -- totals ------------------------------------------------------------------------------------------------------
 
@@ -84,7 +85,7 @@ class Findings:
         early = int(np.searchsorted(self._trace.column("time")[ticks], self._edges[STARTUP]))
         return int(of_others[-1]), int(of_others[early - 1]) if early else 0
 
-    def totals(self, calls: tuple[int, int], hot: tuple[int, int]) -> dict[str, dict[str, int]]:
+    def totals(self, calls: tuple[int, int], hot: tuple[int, int]) -> dict[Phase, Totals]:
         """calls of all functions, and how many were hot: in the end and at the end of the start-up."""
         events, end = self._events, self._edges[STARTUP]
         function_time = self._trace.column("time")[self._rows[Row.FUNCTION]]
@@ -105,7 +106,7 @@ class Findings:
             "dependencies": int((made[dependencies] < end).sum()),
             "changes": int(events.change_count[self._change_time < end].sum()),
         }
-        return phases(whole, startup)
+        return {phase: Totals(**counts) for phase, counts in phases(whole, startup).items()}
 
     def _depended_on(self) -> tuple[Numbers, Numbers, Numbers]:
         """All dependencies of handles: the first of each facet, the first of each in a function, and when each was."""
@@ -122,7 +123,7 @@ class Findings:
 
     # -- facets and causes ---------------------------------------------------------------------------------------------
 
-    def facets(self) -> list[dict[str, Any]]:
+    def facets(self) -> list[Facet]:
         """Those that broke most."""
         events = self._events
         count = len(events.facets)
@@ -136,44 +137,44 @@ class Findings:
         for facet in worst:
             file, line = self._place(facet)
             found.append(
-                {
-                    "facet": self._label(facet),
-                    "kind": self._text("type", self._rows[Row.FACET][facet]),
-                    "changes": int(changes[facet]),
-                    "breaks": int(breaks[facet]),
-                    "restores": int(restores[facet]),
-                    "handles_hit": int(hit[facet]),
-                    "file": file,
-                    "line": line,
-                    "cause": cause(file),
-                }
+                Facet(
+                    facet=self._label(facet),
+                    kind=self._text("type", self._rows[Row.FACET][facet]) or "",
+                    changes=int(changes[facet]),
+                    breaks=int(breaks[facet]),
+                    restores=int(restores[facet]),
+                    handles_hit=int(hit[facet]),
+                    file=file,
+                    line=line,
+                    cause=cause(file),
+                )
             )
         return found
 
-    def causes(self) -> dict[str, dict[str, int]]:
+    def causes(self) -> dict[str, Cause]:
         files = self._trace.column("file")[self._events.change_row]
         places, at = np.unique(files, return_inverse=True)
         changes = np.bincount(at, self._events.change_count, len(places))
         of_breaks = at[self._breaks[:, 1]]
         breaks = np.bincount(of_breaks, minlength=len(places))
         hit = np.bincount(of_breaks, self._breaks[:, 3], len(places))
-        counted: dict[str, dict[str, int]] = {}
+        counted: dict[str, list[int]] = {}
         for place, row in zip(places, zip(changes, breaks, hit, strict=True), strict=True):
             who = cause(None if place == NULL else self._names[place])
-            entry = counted.setdefault(who, {"changes": 0, "breaks": 0, "handles_hit": 0})
-            for name, number in zip(entry, row, strict=True):
-                entry[name] += int(number)
-        return dict(sorted(counted.items(), key=lambda item: (-item[1]["breaks"], -item[1]["changes"], item[0])))
+            so_far = counted.get(who, (0, 0, 0))
+            counted[who] = [int(number) + before for number, before in zip(row, so_far, strict=True)]
+        found = {who: Cause(changes=c, breaks=b, handles_hit=h) for who, (c, b, h) in counted.items()}
+        return dict(sorted(found.items(), key=lambda item: (-item[1].breaks, -item[1].changes, item[0])))
 
-    def lifetimes(self) -> dict[str, Any]:
+    def lifetimes(self) -> Lifetimes:
         broken, held = self._base.lifetimes()
         used = [i for i in range(len(broken)) if broken[i] or held[i]]
         first, last = (used[0], used[-1] + 1) if used else (0, 1)
-        return {
-            "edges": [float(f"{2.0**i / 1e9:.6g}") for i in range(first, last + 1)],
-            "broken": broken[first:last],
-            "still_held": held[first:last],
-        }
+        return Lifetimes(
+            edges=[float(f"{2.0**i / 1e9:.6g}") for i in range(first, last + 1)],
+            broken=broken[first:last],
+            still_held=held[first:last],
+        )
 
     def _label(self, facet: int) -> str:
         row = self._rows[Row.FACET][facet]
@@ -204,6 +205,6 @@ class Findings:
         return None if number == NULL else self._names[number]
 
 
-def phases(whole: dict[str, int], startup: dict[str, int]) -> dict[str, dict[str, int]]:
+def phases(whole: dict[str, int], startup: dict[str, int]) -> dict[Phase, dict[str, int]]:
     """The rest is what the start-up leaves of the whole."""
     return {"whole": whole, "startup": startup, "rest": {name: whole[name] - startup[name] for name in whole}}

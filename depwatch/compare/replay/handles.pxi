@@ -227,8 +227,7 @@ cdef void drop(Engine e, uint32_t f, bint needlessly, bint unrelated) noexcept n
     e.counts.dropped += 1
     e.counts.needlessly += needlessly
     e.counts.unrelated_drops += unrelated
-    if e.jettison:
-        e.counts.patches += e.points[f]
+    e.counts.overwritten += e.points[f]
     if e.bloom:
         not_alive(e, f)
 

@@ -6,30 +6,32 @@ from typing import Final
 
 import numpy as np
 
+from depwatch.compare.policies import GIVE_UP_AFTER, HOT_AFTER, POLICIES
+
 from ._engine import Engine, Mechanism
 from .events import Events, Numbers
 
-HOT_AFTER: Final = 50  # calls
-GIVE_UP_AFTER: Final = 6  # changes
 FIRST_KNOWN: Final = 10  # calls: from then on a trace knows what a function would depend on
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    name: str
-    title: str
+    name: str  # in POLICIES
     mechanism: Mechanism
     by_object: bool = False  # what handles depend on: whole objects, or their facets
     give_up_after: int | None = None  # changes of it; None: never
     may_give_up: str = "all"  # or "dicts"; or "cpython": dicts, and builtins sooner
-    jettison: bool = False
+    jettison: bool = False  # what is overwritten with each drop counts as patches; all else is as without
     bloom: bool = False
     hot_after: int = HOT_AFTER
 
+    @property
+    def title(self) -> str:
+        """Of its row in a table of replays."""
+        return POLICIES[self.name].row.format(self.give_up_after)
+
     def engine(self, events: Events) -> Engine:
-        return Engine(
-            events, self.mechanism, self.by_object, self.hot_after, self._limits(events), self.jettison, self.bloom
-        )
+        return Engine(events, self.mechanism, self.by_object, self.hot_after, self._limits(events), self.bloom)
 
     def variant(self, hot_after: int, give_up_after: int | None) -> "Policy":
         """The same with other numbers; give_up_after only concerns a policy that gives up."""
@@ -50,17 +52,18 @@ class Policy:
 
 
 LINEUP: Final = (
-    Policy("bulk_by_object", "bulk by object", Mechanism.BULK, True),
-    Policy("bulk_by_object_capped", "  a dict given up after {} changes", Mechanism.BULK, True, GIVE_UP_AFTER, "dicts"),
-    Policy("cpython", "  that, with its filters: CPython", Mechanism.BULK, True, GIVE_UP_AFTER, "cpython", bloom=True),
-    Policy("revalidation", "  looked at again at the next call", Mechanism.REVALIDATION, True),
-    Policy("bulk_by_facet", "bulk by facet", Mechanism.BULK),
-    Policy("jettison", "  safe on the stack: JavaScriptCore", Mechanism.BULK, jettison=True),
-    Policy("bulk_by_facet_capped", "  unstable facets given up ({})", Mechanism.BULK, False, GIVE_UP_AFTER),
-    Policy("healing", "  that, with healing: depwatch", Mechanism.HEALING, False, GIVE_UP_AFTER),
-    Policy("granular", "granular", Mechanism.GRANULAR),
-    Policy("granular_capped", "  capped at {}", Mechanism.GRANULAR, False, GIVE_UP_AFTER),
+    Policy("bulk_by_object", Mechanism.BULK, True),
+    Policy("bulk_by_object_capped", Mechanism.BULK, True, GIVE_UP_AFTER, "dicts"),
+    Policy("cpython", Mechanism.BULK, True, GIVE_UP_AFTER, "cpython", bloom=True),
+    Policy("revalidation", Mechanism.REVALIDATION, True),
+    Policy("bulk_by_facet", Mechanism.BULK),
+    Policy("jettison", Mechanism.BULK, jettison=True),
+    Policy("bulk_by_facet_capped", Mechanism.BULK, False, GIVE_UP_AFTER),
+    Policy("healing", Mechanism.HEALING, False, GIVE_UP_AFTER),
+    Policy("granular", Mechanism.GRANULAR),
+    Policy("granular_capped", Mechanism.GRANULAR, False, GIVE_UP_AFTER),
 )
+assert [policy.name for policy in LINEUP] == list(POLICIES)
 NAMED: Final = {policy.name: policy for policy in LINEUP}
 
 

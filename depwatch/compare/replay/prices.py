@@ -3,17 +3,21 @@
 import math
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
+
+from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from depwatch import DepwatchError
 
 type Counts = Mapping[str, Any]
 
+Amount = Annotated[float, Meta(ge=0, le=1e30)]  # in a file
+
 # A place that leaves the code from now on is rewritten for that: a patch.
-_BOUGHT: Final = {
+BOUGHT: Final = {
     "recompile": ("recompiled",),
     "patch": ("patches", "deopts"),
     "deopt": ("deopt_calls",),
@@ -21,23 +25,22 @@ _BOUGHT: Final = {
     "revalidation": ("revalidations",),
     "cold_call": ("cold_calls",),
 }
-PRICES: Final = tuple(_BOUGHT)
+PRICES: Final = tuple(BOUGHT)
 
 
 class PriceError(DepwatchError):
     """A file of prices that cannot be read; the message is one line."""
 
 
-@dataclass(frozen=True, slots=True)
-class Prices:
+class Prices(Struct, frozen=True, kw_only=True):
     """In ns."""
 
-    recompile: float
-    patch: float
-    deopt: float
-    guard: float
-    revalidation: float
-    cold_call: float
+    recompile: Amount
+    patch: Amount
+    deopt: Amount
+    guard: Amount
+    revalidation: Amount
+    cold_call: Amount
     source: str = ""
 
     def cost(self, counts: Counts) -> float:
@@ -46,15 +49,12 @@ class Prices:
 
     def but(self, price: str, ns: float) -> "Prices":
         """The same list with another price."""
-        return Prices(**(asdict(self) | {price: ns}))
-
-    def json(self) -> dict[str, Any]:
-        return asdict(self)
+        return replace(self, **{price: ns})
 
 
 def bought(counts: Counts, price: str) -> int:
     """How often that price is paid."""
-    return sum(counts[name] for name in _BOUGHT[price])
+    return sum(counts[name] for name in BOUGHT[price])
 
 
 def load_prices(path: str | None = None) -> dict[str, Prices]:
@@ -72,8 +72,7 @@ def load_prices(path: str | None = None) -> dict[str, Prices]:
 def _prices(where: str, found: Any) -> Prices:
     if not isinstance(found, dict):
         raise PriceError(f"{where} is {found!r}, not a list of prices")
-    known = {field.name for field in fields(Prices)}
-    if unknown := sorted(found.keys() - known):
+    if unknown := sorted(found.keys() - set(Prices.__struct_fields__)):
         raise PriceError(f"{where} has a price {unknown[0]!r}; there are: {', '.join(PRICES)}")
     for price in PRICES:
         if price not in found:

@@ -1,37 +1,25 @@
-"""Replays one trace, or many, into the JSON that reports are made of."""
+"""Replays one trace."""
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
-from typing import Any, Final
+from typing import Final
 
+from depwatch.compare.counts import COUNTS
+from depwatch.compare.policies import GIVE_UP_AFTER, HOT_AFTER
 from depwatch.compare.trace.reader import Trace
 
 from . import FORMAT
-from ._engine import COLUMNS
-from .events import Events, Numbers, events_of
+from ._engine import COLUMNS, Engine
+from .events import Numbers, events_of
 from .findings import BINS, STARTUP, Findings, phases, stops_of
-from .lineup import GIVE_UP_AFTER, HOT_AFTER, NAMED, Policy, lineup
+from .lineup import NAMED, Policy, lineup
 from .prices import Prices, load_prices
-from .sweep import sweep
+from .result import Counts, Outcome, Phase, Replay, Replayed, Totals, Unguarded
 from .title import title
 
-COUNTED: Final = (
-    "dropped",
-    "needlessly",
-    "resumed",
-    "recompiled",
-    "patches",
-    "deopts",
-    "deopt_calls",
-    "revalidations",
-    "guards",
-    "false_drops",
-    "cold_calls",
-)
-
-type Replayed = dict[str, Any]
+_ENDS: Final = (-1, STARTUP - 1)  # the stops where the run and where its start-up end
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,105 +32,103 @@ class Options:
     prices: dict[str, Prices] = field(default_factory=load_prices)
 
 
+@dataclass(frozen=True, slots=True)
+class _Ran:
+    """What an engine counted; without the engine, which needs memory."""
+
+    counted: Numbers
+    unguarded: tuple[int, int]
+    spread: frozenset[str]
+
+    @classmethod
+    def of(cls, engine: Engine, stops: Numbers) -> "_Ran":
+        counted = engine.run(stops)
+        spread = frozenset(name for name, is_spread in zip(COLUMNS, engine.spread(), strict=True) if is_spread)
+        return cls(counted, engine.unguarded(), spread)
+
+    def end(self, at: int, policy: Policy) -> dict[str, int]:
+        """What had been counted for policy at a stop."""
+        end = dict(zip(COLUMNS, self.counted[at].tolist(), strict=True))
+        return end | {"patches": end["overwritten"]} if policy.jettison else end
+
+
 def replay_trace(path: str, options: Options) -> Replayed:
     """What each policy would have done to the program of this trace. Raises TraceError."""
     with Trace(path) as trace:
         events = events_of(trace)
-        base = NAMED["healing"].variant(options.hot_after[0], GIVE_UP_AFTER).engine(events)
+        healing = NAMED["healing"].variant(options.hot_after[0], GIVE_UP_AFTER)
+        base = healing.engine(events)
         stops = stops_of(trace, events)
-        counted = base.run(stops)
+        runs = {_engine_of(healing): _Ran.of(base, stops)}
         findings = Findings(trace, events, base)
         others = findings.others()
-        hot, calls = (
-            (int(counted[-1, column]), int(counted[STARTUP - 1, column]))
-            for column in map(COLUMNS.index, ("hot_functions", "calls"))
-        )
+        ends = [runs[_engine_of(healing)].end(at, healing) for at in _ENDS]
+        hot, calls = ((ends[0][column], ends[1][column]) for column in ("hot_functions", "calls"))
         totals = findings.totals((calls[0] + others[0], calls[1] + others[1]), hot)
         dropped: dict[str, list[int]] = {}
         policies = []
         for policy in lineup(options.policies, options.hot_after, options.give_up_after):
-            replayed, bins = _replay(policy, events, stops, totals, others, options.prices)
-            policies.append(replayed)
+            key = _engine_of(policy)
+            if key not in runs:
+                runs[key] = _Ran.of(policy.engine(events), stops)
+            policies.append(_outcome(policy, runs[key], totals, others, options.prices))
             if policy.name not in dropped:
-                dropped[policy.name] = bins
-        return {
-            "trace": os.path.basename(path),
-            "title": title(trace.program.get("command")),
-            "program": trace.program.get("command", []),
-            "python": trace.program.get("python", ""),
-            "seconds": round(trace.seconds, 6),
-            "startup_seconds": round(trace.seconds * STARTUP / BINS, 6),
-            "complete": bool(trace.complete),
-            "exit": trace.exit,
-            "rows": trace.rows,
-            "totals": totals,
-            "policies": policies,
-            "facets": findings.facets(),
-            "causes": findings.causes(),
-            "timeline": findings.timeline(dropped),
-            "lifetimes": findings.lifetimes(),
-        }
+                so_far = runs[key].counted[:, COLUMNS.index("dropped")].tolist()
+                dropped[policy.name] = [b - a for a, b in zip([0, *so_far], so_far, strict=False)]
+        return Replayed(
+            trace=os.path.basename(path),
+            title=title(trace.program.get("command")),
+            program=trace.program.get("command", []),
+            python=trace.program.get("python", ""),
+            seconds=round(trace.seconds, 6),
+            startup_seconds=round(trace.seconds * STARTUP / BINS, 6),
+            complete=bool(trace.complete),
+            exit=trace.exit,
+            rows=trace.rows,
+            totals=totals,
+            policies=policies,
+            facets=findings.facets(),
+            causes=findings.causes(),
+            timeline=findings.timeline(dropped),
+            lifetimes=findings.lifetimes(),
+        )
 
 
-def assemble(traces: Sequence[Replayed], options: Options, with_sweep: bool = False) -> Replayed:
-    """The whole JSON, of traces that replay_trace() has replayed."""
-    whole: Replayed = {
-        "format": FORMAT,
-        "depwatch": version("depwatch"),
-        "prices": {name: prices.json() for name, prices in options.prices.items()},
-        "traces": list(traces),
-    }
-    if with_sweep:
-        whole["sweep"] = sweep(_added(traces, options), options.prices)
-    return whole
+def assemble(traces: Sequence[Replayed], options: Options) -> Replay:
+    """Of traces that replay_trace() has replayed."""
+    return Replay(format=FORMAT, depwatch=version("depwatch"), prices=options.prices, traces=list(traces))
 
 
-def _replay(
+def _engine_of(policy: Policy) -> Policy:
+    """The same for policies that an engine runs alike."""
+    return replace(policy, name="", jettison=False)
+
+
+def _outcome(
     policy: Policy,
-    events: Events,
-    stops: Numbers,
-    totals: dict[str, dict[str, int]],
+    ran: _Ran,
+    totals: dict[Phase, Totals],
     others: tuple[int, int],
     prices: dict[str, Prices],
-) -> tuple[Replayed, list[int]]:
-    """The policy's entry, and how many handles it dropped in each bin of time."""
-    engine = policy.engine(events)
-    counted = engine.run(stops)
-    ends = [dict(zip(COLUMNS, counted[at].tolist(), strict=True)) for at in (-1, STARTUP - 1)]
+) -> Outcome:
+    ends = [ran.end(at, policy) for at in _ENDS]
     for end, more in zip(ends, others, strict=True):
         end["cold_calls"] += more
-    whole, startup = ({name: end[name] for name in COUNTED} for end in ends)
-    parts: dict[str, dict[str, Any]] = dict(phases(whole, startup))
-    for phase, counts in parts.items():
-        calls = totals[phase]["calls"]
-        counts["cold_share"] = round(counts["cold_calls"] / calls, 6) if calls else 0.0
-    dependencies, functions = engine.unguarded()
-    dropped = counted[:, COLUMNS.index("dropped")].tolist()
-    spread = [name for name, is_spread in zip(COLUMNS, engine.spread(), strict=True) if is_spread and name in COUNTED]
-    entry = {
-        "policy": policy.name,
-        "title": policy.title.format(policy.give_up_after),
-        "hot_after": policy.hot_after,
-        "give_up_after": policy.give_up_after,
+    whole, startup = ({name: end[name] for name in COUNTS} for end in ends)
+    parts: dict[Phase, Counts] = {}
+    for phase, counts in phases(whole, startup).items():
+        calls = totals[phase].calls
+        parts[phase] = Counts(**counts, cold_share=round(counts["cold_calls"] / calls, 6) if calls else 0.0)
+    dependencies, functions = ran.unguarded
+    spread = ran.spread | {"patches"} if policy.jettison and "overwritten" in ran.spread else ran.spread
+    return Outcome(
+        policy=policy.name,
+        title=policy.title,
+        hot_after=policy.hot_after,
+        give_up_after=policy.give_up_after,
         **parts,
-        "spread": spread,
-        "unguarded": {"dependencies": dependencies, "functions": functions},
-        "unrelated_drops": ends[0]["unrelated_drops"],
-        "cost": {name: round(each.cost(whole)) for name, each in prices.items()},
-    }
-    return entry, [b - a for a, b in zip([0, *dropped], dropped, strict=False)]
-
-
-def _added(traces: Sequence[Replayed], options: Options) -> dict[str, dict[str, int]]:
-    """What each policy counted over all traces, with the first threshold and limit that was asked for."""
-    total: dict[str, dict[str, int]] = {}
-    for trace in traces:
-        seen: set[str] = set()
-        for entry in trace["policies"]:
-            if entry["policy"] in seen:
-                continue
-            seen.add(entry["policy"])
-            counts = total.setdefault(entry["policy"], dict.fromkeys(COUNTED, 0))
-            for name in COUNTED:
-                counts[name] += entry["whole"][name]
-    return total
+        spread=[name for name in COLUMNS if name in spread and name in COUNTS],
+        unguarded=Unguarded(dependencies=dependencies, functions=functions),
+        unrelated_drops=ends[0]["unrelated_drops"],
+        cost={name: round(each.cost(whole)) for name, each in prices.items()},
+    )

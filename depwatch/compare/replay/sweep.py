@@ -4,11 +4,12 @@ Costs are sums of counts times prices, so each curve is a straight line.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 from typing import Any, Final
 
-from .prices import PRICES, Counts, Prices, bought
+from .prices import BOUGHT, PRICES, Counts, Prices, bought
 
 _POINTS: Final = 9
 _RANGE: Final = 1000.0  # from the list's price divided by that to the price times that
@@ -44,6 +45,17 @@ def break_even(a: Counts, b: Counts, price: str, prices: Prices) -> float | None
         return None
     even = (others.cost(a) - others.cost(b)) / difference
     return even if even > 0 and math.isfinite(even) else None
+
+
+def added(traces: Iterable[Mapping[str, Any]]) -> dict[str, Counter[str]]:
+    """What each policy counted over all traces, of what has a price; with the first threshold and limit of each."""
+    total: dict[str, Counter[str]] = {}
+    names = [name for bought_as in BOUGHT.values() for name in bought_as]
+    for trace in traces:
+        first = {entry["policy"]: entry for entry in reversed(trace["policies"])}
+        for policy, entry in first.items():
+            total.setdefault(policy, Counter()).update({name: entry["whole"][name] for name in names})
+    return total
 
 
 def _curve(a: Counts, b: Counts, price: str, prices: Prices, even: float | None) -> list[Sequence[float]]:

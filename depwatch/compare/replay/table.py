@@ -1,18 +1,21 @@
 """A replay for people, with rich."""
 
-from typing import Any, Final, TextIO
+from typing import Final, TextIO
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from .lineup import GIVE_UP_AFTER, HOT_AFTER
-from .run import Replayed
+from depwatch.compare.counts import COUNTS
+from depwatch.compare.policies import GIVE_UP_AFTER, HOT_AFTER
+
+from .result import Facet, Outcome, Phase, Replayed, Totals
 
 _WIDTH: Final = 130  # where there is no terminal
-_PHASES: Final = {"startup": "start-up, the first", "rest": "the rest,"}
-_COLUMNS: Final = ("dropped", "needlessly", "resumed", "recompiled", "patches", "deopts", "revalidations")
-_TOTALS: Final = ("calls", "functions", "hot_functions", "facets", "dependencies", "changes")
+_PHASES: Final[dict[Phase, str]] = {"startup": "start-up, the first", "rest": "the rest,"}
+_NO_ROOM: Final = {"deopt_calls", "guards", "false_drops", "cold_calls"}
+_COLUMNS: Final = {name: title for name, (title, _) in COUNTS.items() if name not in _NO_ROOM}
+_TOTALS: Final = Totals.__struct_fields__
 _WORST: Final = 10  # facets
 _UNITS: Final = (("s", 1e9), ("ms", 1e6), ("µs", 1e3), ("ns", 1.0))
 
@@ -27,8 +30,8 @@ def print_traces(traces: list[Replayed], file: TextIO) -> None:
 
 def _print_trace(trace: Replayed, console: Console) -> None:
     console.print()
-    ends = "" if trace["complete"] else ", cut there"
-    console.print(f"[bold]{escape(trace['title'])}[/]: {trace['seconds']:.1f} s{ends}, Python {trace['python']}")
+    ends = "" if trace.complete else ", cut there"
+    console.print(f"[bold]{escape(trace.title)}[/]: {trace.seconds:.1f} s{ends}, Python {trace.python}")
     console.print()
     console.print(_totals(trace))
     for hot_after, limit in _variants(trace):
@@ -39,70 +42,62 @@ def _print_trace(trace: Replayed, console: Console) -> None:
         for table in (_policies(trace, entries), _costs(entries)):
             console.print()
             console.print(table)
-    if any(entry["spread"] for entry in trace["policies"]):
+    if any(entry.spread for entry in trace.policies):
         console.print()
         console.print("≈ changes that came too fast to be written one by one are taken to come evenly")
-    if trace["facets"]:
+    if trace.facets:
         console.print()
-        console.print(_facets(trace["facets"][:_WORST]))
+        console.print(_facets(trace.facets[:_WORST]))
 
 
 def _variants(trace: Replayed) -> list[tuple[int, int]]:
     """The thresholds and limits that there are, first those that were asked for first."""
-    pairs = [
-        (entry["hot_after"], entry["give_up_after"])
-        for entry in trace["policies"]
-        if entry["give_up_after"] is not None
-    ]
-    return list(dict.fromkeys(pairs)) or [(trace["policies"][0]["hot_after"], 0)]
+    pairs = [(entry.hot_after, entry.give_up_after) for entry in trace.policies if entry.give_up_after is not None]
+    return list(dict.fromkeys(pairs)) or [(trace.policies[0].hot_after, 0)]
 
 
-def _entries(trace: Replayed, hot_after: int, limit: int) -> list[Replayed]:
-    return [
-        entry
-        for entry in trace["policies"]
-        if entry["hot_after"] == hot_after and entry["give_up_after"] in (None, limit)
-    ]
+def _entries(trace: Replayed, hot_after: int, limit: int) -> list[Outcome]:
+    return [entry for entry in trace.policies if entry.hot_after == hot_after and entry.give_up_after in (None, limit)]
 
 
 def _totals(trace: Replayed) -> Table:
     table = _table("", *(name.replace("_", " ") for name in _TOTALS))
     for phase in _PHASES:
-        table.add_row(_title(trace, phase), *(f"{trace['totals'][phase][name]:,}" for name in _TOTALS))
+        table.add_row(_title(trace, phase), *(f"{getattr(trace.totals[phase], name):,}" for name in _TOTALS))
     return table
 
 
-def _policies(trace: Replayed, entries: list[Replayed]) -> Table:
-    table = _table("handles", *_COLUMNS, "calls run cold")
+def _policies(trace: Replayed, entries: list[Outcome]) -> Table:
+    table = _table("handles", *_COLUMNS.values(), "calls run cold")
     for phase in _PHASES:
         table.add_row(_title(trace, phase))
         for entry in entries:
-            counts = entry[phase]
-            numbers = [_number(entry, name, counts[name]) for name in _COLUMNS]
-            cold = f"{_about(entry, 'cold_calls')}{counts['cold_share']:.2%}"
-            table.add_row(f"  {escape(entry['title'])}", *numbers, cold)
+            counts = entry.phase(phase)
+            numbers = [_number(entry, name, getattr(counts, name)) for name in _COLUMNS]
+            cold = f"{_about(entry, 'cold_calls')}{counts.cold_share:.2%}"
+            table.add_row(f"  {escape(entry.title)}", *numbers, cold)
     return table
 
 
-def _costs(entries: list[Replayed]) -> Table:
+def _costs(entries: list[Outcome]) -> Table:
     """What concerns the whole run."""
-    lists = list(entries[0]["cost"])
+    lists = list(entries[0].cost)
     table = _table("in all", "unguarded", "in functions", *(f"cost: {name}" for name in lists))
     for entry in entries:
-        left = [f"{entry['unguarded'][name]:,}" for name in ("dependencies", "functions")]
-        table.add_row(f"  {escape(entry['title'])}", *left, *(_time(entry["cost"][name]) for name in lists))
+        left = [f"{number:,}" for number in (entry.unguarded.dependencies, entry.unguarded.functions)]
+        table.add_row(f"  {escape(entry.title)}", *left, *(_time(entry.cost[name]) for name in lists))
     return table
 
 
-def _facets(worst: list[dict[str, Any]]) -> Table:
+def _facets(worst: list[Facet]) -> Table:
     columns = ("changes", "breaks", "restores", "handles hit")
     table = _table("facets that broke most", *columns)
     table.add_column("by", overflow="fold")
     table.add_column("changed at", overflow="fold")
     for row in worst:
-        numbers = [f"{row[name.replace(' ', '_')]:,}" for name in columns]
-        place = f"{row['file']}:{row['line']}" if row["file"] else "outside Python code"
-        table.add_row(escape(row["facet"]), *numbers, escape(row["cause"]), escape(place))
+        numbers = [f"{getattr(row, name.replace(' ', '_')):,}" for name in columns]
+        place = f"{row.file}:{row.line}" if row.file else "outside Python code"
+        table.add_row(escape(row.facet), *numbers, escape(row.cause or "–"), escape(place))
     return table
 
 
@@ -114,19 +109,19 @@ def _table(first: str, *columns: str) -> Table:
     return table
 
 
-def _title(trace: Replayed, phase: str) -> str:
-    seconds: float = trace["startup_seconds"]
+def _title(trace: Replayed, phase: Phase) -> str:
+    seconds = trace.startup_seconds
     if phase == "rest":
-        seconds = trace["seconds"] - seconds
+        seconds = trace.seconds - seconds
     return f"[bold]{_PHASES[phase]} {seconds:.1f} s[/]"
 
 
-def _number(entry: Replayed, name: str, number: int) -> str:
+def _number(entry: Outcome, name: str, number: int) -> str:
     return f"{_about(entry, name)}{number:,}" if number else "0"
 
 
-def _about(entry: Replayed, name: str) -> str:
-    return "≈" if name in entry["spread"] else ""
+def _about(entry: Outcome, name: str) -> str:
+    return "≈" if name in entry.spread else ""
 
 
 def _time(ns: float) -> str:

@@ -160,8 +160,7 @@ cdef void drop_often(Engine e, uint32_t c, uint32_t f, uint32_t v, uint64_t time
     e.counts.dropped += times
     e.counts.recompiled += times
     e.counts.cold_calls += times * e.hot_after
-    if e.jettison:
-        e.counts.patches += times * e.points[f]
+    e.counts.overwritten += times * e.points[f]
     if e.mechanism == REVALIDATION:
         e.counts.revalidations += times * e.functions[f].n_kept
         return

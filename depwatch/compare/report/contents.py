@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
+from depwatch.compare.replay.result import PHASES, Cause, Facet, Phase, Replay, Replayed, Totals
+
 from .figures import count, seconds, share
 from .lineup import Lane, Lineup
 from .plots import Chart, Strip, Tick, chart, strip
-from .replays import PHASES, Cause, Facet, Phase, Replay, Totals, Trace
 from .sweeps import Sweep, sweeps
 from .verdict import Finding, verdict
 
@@ -84,7 +85,7 @@ class Kind:
 class Program:
     """One trace."""
 
-    def __init__(self, number: int, trace: Trace, all_of_them: Lineup) -> None:
+    def __init__(self, number: int, trace: Replayed, all_of_them: Lineup) -> None:
         self.number = number
         self.trace = trace
         self.id = f"program-{number}"
@@ -285,7 +286,7 @@ def _spots(programs: Sequence[Program]) -> list[Spot]:
     return sorted(spots.values(), key=lambda spot: -spot.breaks)[:_FACETS]
 
 
-def _origins(traces: Sequence[Trace]) -> list[Origin]:
+def _origins(traces: Sequence[Replayed]) -> list[Origin]:
     """The greatest causes; what is left of them together, as one."""
     sums: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
     for trace in traces:
@@ -309,7 +310,7 @@ def _origins(traces: Sequence[Trace]) -> list[Origin]:
     ]
 
 
-def _lives(traces: Sequence[Trace]) -> Lives | None:
+def _lives(traces: Sequence[Replayed]) -> Lives | None:
     """None if one has edges inside a bin of another. Each may have only the part of the bins that it needs."""
     lifetimes = [trace.lifetimes for trace in traces if any(trace.lifetimes.broken) or any(trace.lifetimes.still_held)]
     edges = sorted({edge for each in lifetimes for edge in each.edges})

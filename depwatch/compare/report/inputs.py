@@ -10,8 +10,9 @@ import msgspec
 
 from depwatch import DepwatchError
 from depwatch.compare.replay import FORMAT
+from depwatch.compare.replay.result import Replay
+from depwatch.compare.trace.folder import TraceError, traces_in
 
-from .replays import Replay
 from .together import together
 
 _SHOWN: Final = 60  # characters of a wrong value that a message repeats
@@ -25,7 +26,10 @@ def read(paths: Sequence[str]) -> Replay:
     """All of them as one replay: what was replayed already, then the traces. Raises ReportError."""
     if not paths:
         raise ReportError("nothing to report on: name at least one trace (*.parquet) or replay (JSON)")
-    paths = [found for path in paths for found in _files(path)]
+    try:
+        paths = [found for path in paths for found in traces_in(path)]
+    except TraceError as error:
+        raise ReportError(str(error)) from None
     seen: set[str] = set()
     for path in paths:
         real = os.path.realpath(path)
@@ -35,34 +39,24 @@ def read(paths: Sequence[str]) -> Replay:
     traces = [path for path in paths if path.endswith(".parquet")]
     replays = [(path, _read_json(path)) for path in paths if path not in traces]
     if traces:
-        replays.append((f"the replay of {traces[0]}", _typed(_replay(traces), traces[0])))
+        replays.append((f"the replay of {traces[0]}", _replay(traces)))
     try:
         return together(replays)
     except ValueError as error:
         raise ReportError(str(error)) from None
 
 
-def _files(path: str) -> list[str]:
-    """The traces of a folder; a file as it is."""
-    if not os.path.isdir(path):
-        return [path]
-    names = [name for name in sorted(os.listdir(path)) if name.endswith(".parquet") and not name.startswith(".")]
-    if not names:
-        raise ReportError(f"{path} has no traces in it: name a folder of *.parquet files, or the files")
-    return [os.path.join(path, name) for name in names]
-
-
-def _replay(paths: Sequence[str]) -> Any:
+def _replay(paths: Sequence[str]) -> Replay:
     """What `depwatch replay` finds with its defaults."""
     # Here, as that takes numpy and pyarrow, which a page made of JSON can do without.
-    from depwatch.compare.replay.run import Options, assemble, replay_trace
+    from depwatch.compare.replay.many import replay_traces
+    from depwatch.compare.replay.run import Options, assemble
 
     try:
         options = Options()
-        found = assemble([replay_trace(path, options) for path in paths], options)
+        return assemble(replay_traces(paths, options), options)
     except DepwatchError as error:
         raise ReportError(str(error)) from None
-    return json.loads(json.dumps(found))  # as a file would have it: without numpy's numbers
 
 
 def _read_json(path: str) -> Replay:

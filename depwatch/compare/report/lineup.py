@@ -5,53 +5,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from .replays import PHASES, Counts, Phase, Policy, Trace
+from depwatch.compare.counts import COUNTS
+from depwatch.compare.policies import GIVE_UP_AFTER, HOT_AFTER, POLICIES
+from depwatch.compare.replay.result import PHASES, Counts, Outcome, Phase, Replayed
 
-HOT_AFTER: Final = 50  # what is compared first, where the replay has it
-GIVE_UP_AFTER: Final = 6
-
-COLUMNS: Final = {
-    "dropped": "dropped",
-    "needlessly": "needlessly",
-    "resumed": "resumed",
-    "recompiled": "recompiled",
-    "patches": "patches",
-    "deopts": "deopts",
-    "deopt_calls": "calls that deopt",
-    "revalidations": "revalidations",
-    "guards": "guards run",
-    "cold_calls": "cold calls",
-}
-# By these they can be told apart out of context, which a replay's own titles, made for the rows of one table, cannot.
-# {}: the limit, after which something is given up.
-NAMES: Final = {
-    "bulk_by_object": "bulk by object",
-    "bulk_by_object_capped": "bulk by object, dicts capped at\u00a0{}",
-    "cpython": "CPython’s whole rule",
-    "revalidation": "revalidation at the next call",
-    "bulk_by_facet": "bulk by facet",
-    "jettison": "jettison (JavaScriptCore)",
-    "bulk_by_facet_capped": "bulk by facet, capped at\u00a0{}",
-    "healing": "healing (depwatch)",
-    "granular": "granular",
-    "granular_capped": "granular, capped at\u00a0{}",
-}
-EXPLAINED: Final = {
-    "bulk_by_object": "Any change of an object drops all code that depends on part of it (proposal B of gh-91053).",
-    "bulk_by_object_capped": "Bulk by object; but a dict that has changed too often is given up, and nothing "
-    "depends on it any more.",
-    "cpython": "Bulk by object as CPython's JIT does it: dicts and, sooner, builtins are given up, and bloom filters "
-    "drop some code by mistake.",
-    "revalidation": "A change only marks the code; at its next call the values it recorded are compared with "
-    "those of now.",
-    "bulk_by_facet": "Code is dropped by a change of what it used: a name in a dict, an attribute, a function's code.",
-    "jettison": "Bulk by facet, safe for frames on the stack: where the dropped code makes a call, an exit is "
-    "written over it.",
-    "bulk_by_facet_capped": "Bulk by facet; but a facet that has broken too often is given up.",
-    "healing": "Bulk by facet with such a cap; and code may run again, as it is, when what it relied on is restored.",
-    "granular": "A change rewrites the places in the code that used the value (proposal A of gh-91053).",
-    "granular_capped": "Granular; but a facet that has broken too often is given up.",
-}
+# The filter's mistakes have a column elsewhere.
+COLUMNS: Final = {name: counted for name, counted in COUNTS.items() if name != "false_drops"}
 
 
 @dataclass(frozen=True)
@@ -78,10 +37,10 @@ class Lane:
 
     @property
     def explanation(self) -> str:
-        return EXPLAINED.get(self.policy, "")
+        return POLICIES[self.policy].explained if self.policy in POLICIES else ""
 
     @classmethod
-    def of(cls, found: Sequence[tuple[Trace, Policy]]) -> "Lane":
+    def of(cls, found: Sequence[tuple[Replayed, Outcome]]) -> "Lane":
         """From the same variant in each of these programs."""
         policies = [policy for _, policy in found]
         one = policies[0]
@@ -112,7 +71,7 @@ class Choice:
     titles: dict[str, str]
 
     @classmethod
-    def among(cls, found: Sequence[Policy]) -> "Choice":
+    def among(cls, found: Sequence[Outcome]) -> "Choice":
         hot_after = _usual((policy.hot_after for policy in found), HOT_AFTER)
         limits: dict[str, list[int | None]] = {}
         for policy in found:
@@ -124,7 +83,7 @@ class Choice:
                 chosen.titles[policy.policy] = _name(policy)
         return chosen
 
-    def has(self, policy: Policy) -> bool:
+    def has(self, policy: Outcome) -> bool:
         return (
             policy.hot_after == self.hot_after
             and policy.policy in self.limits
@@ -135,7 +94,7 @@ class Choice:
 class Lineup:
     """The policies on some programs: those that are shown first, and the other variants."""
 
-    def __init__(self, traces: Sequence[Trace], choice: Choice | None = None) -> None:
+    def __init__(self, traces: Sequence[Replayed], choice: Choice | None = None) -> None:
         self.traces = traces
         self.choice = choice or Choice.among([policy for trace in traces for policy in trace.policies])
         self.lanes = _lanes(traces, self.choice.has)
@@ -145,7 +104,7 @@ class Lineup:
     def hot_after(self) -> int:
         return self.choice.hot_after
 
-    def on(self, trace: Trace) -> "Lineup":
+    def on(self, trace: Replayed) -> "Lineup":
         """The same variants on one program."""
         return Lineup([trace], self.choice)
 
@@ -160,16 +119,14 @@ class Lineup:
         return self.choice.titles.get(policy, policy)
 
 
-def _name(policy: Policy) -> str:
+def _name(policy: Outcome) -> str:
     """For a policy that this page does not know, or not without a limit: what the replay calls it."""
-    name = NAMES.get(policy.policy, "")
-    if not name or ("{}" in name and policy.give_up_after is None):
-        return policy.title.strip()
-    return name.format(policy.give_up_after)
+    name = POLICIES[policy.policy].name_after(policy.give_up_after) if policy.policy in POLICIES else ""
+    return name or policy.title.strip()
 
 
-def _lanes(traces: Sequence[Trace], wanted: Callable[[Policy], bool]) -> list[Lane]:
-    found: dict[tuple[str, int, int | None], list[tuple[Trace, Policy]]] = {}
+def _lanes(traces: Sequence[Replayed], wanted: Callable[[Outcome], bool]) -> list[Lane]:
+    found: dict[tuple[str, int, int | None], list[tuple[Replayed, Outcome]]] = {}
     for trace in traces:
         for policy in filter(wanted, trace.policies):
             found.setdefault(policy.variant, []).append((trace, policy))
@@ -184,7 +141,7 @@ def _sums(counts: Iterable[Counts]) -> dict[str, int]:
     return sums
 
 
-def _cold_share(found: Sequence[tuple[Trace, Policy]], phase: Phase) -> float:
+def _cold_share(found: Sequence[tuple[Replayed, Outcome]], phase: Phase) -> float:
     """Of all calls of these programs."""
     calls = sum(trace.totals[phase].calls for trace, _ in found)
     cold = sum(policy.phase(phase).cold_share * trace.totals[phase].calls for trace, policy in found)

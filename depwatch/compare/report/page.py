@@ -2,20 +2,20 @@
 
 import os
 import re
-import tempfile
 from collections.abc import Sequence
 from functools import cache
-from pathlib import Path
 from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
+from depwatch.compare.output import Output
+from depwatch.compare.replay.result import PHASES, Replay
+
 from . import figures
 from .contents import Contents
 from .inputs import ReportError
 from .lineup import COLUMNS
-from .replays import PHASES, Replay
 
 # Control characters, lone surrogates, and what changes the direction of text: a name of the program must not be able
 # to make the page unwritable, or to show something else than it is.
@@ -66,28 +66,8 @@ def check_output(output: str, inputs: Sequence[str]) -> None:
 
 def write(output: str, text: str) -> int:
     """Return its size in bytes. The file is there whole or not at all. Raises ReportError."""
-    path = os.path.realpath(output)  # a link goes on being one
-    data = text.encode()
-    temporary = None
     try:
-        descriptor, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".depwatch-", suffix=".html")
-        with open(descriptor, "wb") as file:
-            file.write(data)
-            os.fchmod(file.fileno(), _mode(path))
-        os.replace(temporary, path)
+        with Output(output) as file:
+            return file.write(text)
     except OSError as error:
         raise ReportError(f"{output} cannot be written: {error.strerror}") from None
-    finally:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
-    return len(data)
-
-
-def _mode(path: str) -> int:
-    """Of the file that is replaced, or what open() would have given: mkstemp's own lets nobody else read."""
-    try:
-        return os.stat(path).st_mode & 0o777
-    except FileNotFoundError:
-        mask = os.umask(0)
-        os.umask(mask)
-        return 0o666 & ~mask

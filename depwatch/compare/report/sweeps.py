@@ -3,12 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-from msgspec import structs
-
 from depwatch.compare.replay.prices import Prices
 from depwatch.compare.replay.sweep import sweep
 
-from . import replays
 from .lineup import Lane
 
 # At their best, and as first proposed.
@@ -44,10 +41,9 @@ class Sweep(NamedTuple):
         return self.a if (a < b) == (price < self.break_even) else self.b
 
 
-def sweeps(lanes: Sequence[Lane], lists: Mapping[str, replays.Prices]) -> list[Sweep]:
+def sweeps(lanes: Sequence[Lane], lists: Mapping[str, Prices]) -> list[Sweep]:
     """Of policies that all programs have; what is most interesting comes first."""
-    prices = {name: Prices(**structs.asdict(each)) for name, each in lists.items()}
-    found = [Sweep(**each) for each in sweep({lane.policy: lane.whole for lane in lanes}, prices)]
+    found = [Sweep(**each) for each in sweep({lane.policy: lane.whole for lane in lanes}, lists)]
     return sorted(found, key=_interest)
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from itertools import combinations
 
-from .replays import Corpus, Replay
+from depwatch.compare.replay import FORMAT
+from depwatch.compare.replay.result import Corpus, Replay
 
 
 def together(replays: Sequence[tuple[str, Replay]]) -> Replay:
@@ -21,6 +22,7 @@ def together(replays: Sequence[tuple[str, Replay]]) -> Replay:
                     "replay their traces with the same --prices"
                 )
     return Replay(
+        format=FORMAT,
         depwatch=", ".join(dict.fromkeys(replay.depwatch for _, replay in replays)),
         prices={name: prices for _, replay in replays for name, prices in replay.prices.items()},
         traces=[trace for _, replay in replays for trace in replay.traces],

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from depwatch.compare.replay.result import Replay
+
 from .figures import count, counted, duration, share, times
 from .lineup import Lane, Lineup
-from .replays import Replay
 from .sweeps import Sweep
 
 # What a sentence calls a policy, before the number of its drops. In this order.

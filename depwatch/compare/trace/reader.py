@@ -11,9 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from depwatch import DepwatchError
-
 from .entries import ENTRY, NULL, NUMBER, ROWS
+from .folder import TraceError
 from .schema import SCHEMA, VERSION, Row
 
 NO_VALUE: Final = -(1 << 31)  # null in the column `value`
@@ -26,10 +25,6 @@ _NULLS: Final = {"calls": 0, "count": 0, "line": 0, "value": NO_VALUE}
 
 # What pyarrow raises for bytes that make no sense: names that are no UTF-8 are a ValueError.
 _UNREADABLE: Final = (OSError, pa.ArrowException, ValueError, KeyError, IndexError)
-
-
-class TraceError(DepwatchError):
-    """A file that is no trace, or none that can be read; the message is one line and names the file."""
 
 
 class Trace:

@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
+from ..output import Output
 from ..record.program import Program
 from .child import Child
-from .output import Output
 
 if TYPE_CHECKING:
     from .journal import Journal

@@ -7,7 +7,8 @@ from fractions import Fraction
 from math import floor
 from typing import Any
 
-from depwatch.compare.replay.lineup import GIVE_UP_AFTER, Policy
+from depwatch.compare.policies import GIVE_UP_AFTER
+from depwatch.compare.replay.lineup import Policy
 
 WARMING, VALID, COLD, GONE = "warming", "valid", "cold", "gone"
 DICTS = ("builtins", "module", "dict")
@@ -238,7 +239,7 @@ class Model:
         self.counts["dropped"] += 1
         self.counts["needlessly"] += needlessly
         self.counts["unrelated_drops"] += unrelated
-        self.counts["patches"] += function.points if self.policy.jettison else 0
+        self.counts["overwritten"] += function.points
 
     def revalidate(self, function: Function) -> None:
         raise AssertionError("only one policy marks")

@@ -4,6 +4,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from building import Building
 
 from depwatch.compare.replay.run import Options, replay_trace
@@ -11,7 +12,8 @@ from depwatch.compare.replay.run import Options, replay_trace
 
 def replay(building: Building, **options: Any) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as directory:
-        return replay_trace(str(building.write(Path(directory) / "trace.parquet")), Options(**options))
+        found = replay_trace(str(building.write(Path(directory) / "trace.parquet")), Options(**options))
+        return msgspec.to_builtins(found)
 
 
 def policies(building: Building, **options: Any) -> dict[str, dict[str, Any]]:

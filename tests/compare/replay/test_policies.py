@@ -1,8 +1,14 @@
 """What each policy counts for traces of a few rows, worked out by hand; functions are hot after 50 calls."""
 
+import re
+
 import pytest
 from building import Building
 from replaying import policies, replay
+
+from depwatch.compare.counts import COUNTS
+from depwatch.compare.policies import POLICIES
+from support import ROOT
 
 WARM = {"cold_calls": 50}
 
@@ -270,3 +276,8 @@ def test_variants_are_replayed_in_the_order_in_which_they_were_asked_for() -> No
         ("granular", 10, None),
     ]
     assert [entry["whole"]["cold_calls"] for entry in entries] == [500, 500, 10, 10, 500, 10]
+
+
+def test_the_page_on_replays_has_policies_and_counts_in_the_order_of_the_tables() -> None:
+    page = (ROOT / "docs" / "replay.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE) == [*POLICIES, *COUNTS]

@@ -41,7 +41,7 @@ def test_a_table_goes_to_stdout_and_all_numbers_to_a_file(programs: Programs, tr
     assert "program.py: 0.0 s, Python 3.13.0" in done.out
     assert "that, with healing: depwatch" in done.out
     replay = json.loads((programs.directory / "replay.json").read_text())
-    assert set(replay) == {"format", "depwatch", "prices", "traces", "overview"}
+    assert set(replay) == {"format", "depwatch", "prices", "traces"}
     assert (replay["format"], len(replay["traces"])) == (2, 1)
     assert sorted(path.name for path in programs.directory.iterdir()) == ["replay.json", "small.parquet"]
 
@@ -58,7 +58,7 @@ def test_a_stdout_without_some_sign_of_the_tables_gets_them_all_the_same(program
 @pytest.mark.slow
 def test_the_same_traces_give_the_same_bytes(programs: Programs, trace: Path) -> None:
     for output in ("a.json", "b.json"):
-        done = programs.depwatch("replay", "small.parquet", "-o", output, "--sweep", "--give-up", "1-3,6")
+        done = programs.depwatch("replay", "small.parquet", "-o", output, "--give-up", "1-3,6")
         assert done.status == 0, done.err
     assert (programs.directory / "a.json").read_bytes() == (programs.directory / "b.json").read_bytes()
 
@@ -67,11 +67,10 @@ def test_a_folder_of_traces_is_replayed_in_the_order_of_their_names(programs: Pr
     (tmp_path / "traces").mkdir()
     for name in ("b", "a"):
         small().write(tmp_path / "traces" / f"{name}.parquet")
-    done = programs.depwatch("replay", "traces", "-o", "replay.json", "--policies", "healing,granular", "--sweep")
+    done = programs.depwatch("replay", "traces", "-o", "replay.json", "--policies", "healing,granular")
     assert done.status == 0, done.err
     replay = json.loads((tmp_path / "replay.json").read_text())
     assert [entry["trace"] for entry in replay["traces"]] == ["a.parquet", "b.parquet"]
-    assert {(entry["a"], entry["b"]) for entry in replay["sweep"]} == {("healing", "granular")}
 
 
 REFUSED: list[tuple[tuple[str, ...], str]] = [
@@ -82,9 +81,7 @@ REFUSED: list[tuple[tuple[str, ...], str]] = [
     (("small.parquet", "--give-up", "six"), "'six' is no number: write 6, or 1,6,20, or 1-100"),
     (("small.parquet", "--give-up", "1-5000"), "'1-5000' are more than 1,000 numbers"),
     (("small.parquet", "--prices", "small.parquet"), "small.parquet: no prices can be read: "),
-    (("small.parquet", "--sweep"), "--sweep needs -o FILE"),
     (("small.parquet", "--resume"), "--resume needs -o FILE"),
-    (("small.parquet", "--scheduler", "x"), "--scheduler needs --engine dask"),
     (("small.parquet", "-o", "missing/replay.json"), "missing/replay.json: No such file or directory"),
     ((), "the following arguments are required: TRACES"),
 ]

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from depwatch.compare.replay.prices import load_prices
@@ -121,7 +122,7 @@ def test_what_cannot_be_read_is_refused(reports: Any, data: dict[str, Any]) -> N
         "none.parquet: cannot be opened: No such file or directory"
     )
     assert reports.refused(good, str(reports.folder)) == (
-        f"{reports.folder} has no traces in it: name a folder of *.parquet files, or the files"
+        f"{reports.folder}: has no traces; name a folder of *.parquet files"
     )
     assert reports.refused(good, good) == "replay.json is given twice: each counts once"
 
@@ -186,7 +187,7 @@ def test_several_replays_are_one_report(reports: Any) -> None:
     assert reports.make(*parts).replace(sources, "<code>replay.json</code>") == reports.of(whole)
 
 
-def test_the_sweeps_of_a_file_are_of_no_concern(reports: Any, data: dict[str, Any]) -> None:
+def test_the_sweeps_of_a_file_from_an_older_depwatch_are_of_no_concern(reports: Any, data: dict[str, Any]) -> None:
     assert reports.of(data | {"sweep": "anything"}) == reports.of(data)
 
 
@@ -219,7 +220,7 @@ def trace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_traces_are_replayed_first(reports: Any, data: dict[str, Any], trace: Path) -> None:
-    data["prices"] = {name: prices.json() for name, prices in load_prices().items()}
+    data["prices"] = {name: msgspec.to_builtins(prices) for name, prices in load_prices().items()}
     text = reports.make(str(trace), reports.write(data))
     assert "<code>trace.parquet</code>, <code>replay.json</code>" in text
     assert "3 programs" in text and "<h3>program.py</h3>" in text

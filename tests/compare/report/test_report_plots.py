@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from depwatch.compare.replay.result import Replay
 from depwatch.compare.report.contents import Contents
 from depwatch.compare.report.plots import EXTENT, chart, strip
-from depwatch.compare.report.replays import Replay
 from depwatch.compare.report.sweeps import Sweep
 from pages.made import PRICES, replay
 

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from depwatch.compare.replay.run import COUNTED
+from depwatch.compare.counts import COUNTS
+from depwatch.compare.replay.result import Replay
 from depwatch.compare.report.contents import Contents
 from depwatch.compare.report.figures import NBSP
 from depwatch.compare.report.page import render
-from depwatch.compare.report.replays import Replay
 from pages.made import LINEUP, PRICES, trace
 
 
@@ -37,7 +37,7 @@ def program(dropped: dict[str, int], **more: dict[str, int]) -> dict[str, Any]:
     made["policies"] = [policy for policy in made["policies"] if policy["policy"] in dropped]
     for policy in made["policies"]:
         for phase in ("whole", "startup", "rest"):
-            policy[phase] = dict.fromkeys(COUNTED, 0) | {"cold_share": 0.0}
+            policy[phase] = dict.fromkeys(COUNTS, 0) | {"cold_share": 0.0}
         policy["whole"] |= {"dropped": dropped[policy["policy"]]} | more.get(policy["policy"], {})
         policy["cost"] = {"numba": policy["whole"]["dropped"] * 1e9}
     made["lifetimes"] = {"edges": [0, 1], "broken": [0], "still_held": [0]}
@@ -154,7 +154,7 @@ def replays(draw: st.DrawFn) -> dict[str, Any]:
         made = program({name: draw(counts) for name in had})
         for policy in made["policies"]:
             for phase in ("whole", "startup", "rest"):
-                policy[phase] |= {column: draw(counts) for column in COUNTED}
+                policy[phase] |= {column: draw(counts) for column in COUNTS}
             policy["give_up_after"] = draw(st.sampled_from([None, 1, 6]))
             policy["cost"] = {name: draw(amounts) for name in draw(st.sets(st.sampled_from(["numba", "x"])))}
         bins = draw(st.integers(0, 3))

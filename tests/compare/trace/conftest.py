@@ -85,11 +85,6 @@ class Recorders:
             done = depwatch(*command[3:], environment=self.environment(), **program, **how)
         return self.recorded(done.returncode, done.stdout, done.stderr)
 
-    def scalable(self, text: str) -> Path:
-        """The trace of a program, by the real child."""
-        self.record(text, real=True)
-        return self.trace.rename(self.directory.parent / f"{len(list(self.directory.parent.iterdir()))}.parquet")
-
     def recorded(self, status: int, out: str, err: str) -> Recorded:
         """Also checks that nothing else was left behind."""
         assert list(self.temporary.iterdir()) == []

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from journals import JournalWriter
 from rows import parquet_rows, trace_rows, write_trace
 
-from depwatch.compare.trace.reader import NO_VALUE, Trace, TraceError
+from depwatch.compare.trace.folder import TraceError
+from depwatch.compare.trace.reader import NO_VALUE, Trace
 from depwatch.compare.trace.schema import OPTIONAL, REQUIRED, SCHEMA, Row
 
 PROGRAM = {"command": ["program.py"], "exit": 0}

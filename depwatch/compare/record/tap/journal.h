@@ -12,7 +12,8 @@
 
 #define NONE UINT32_MAX /* in a row: null */
 
-/* The order is that of Row in trace/schema.py; the last two are the journal's own. */
+/* trace/entries.py and schema.py have the same for Python: tests/compare/trace/test_row.py holds them to this. The last two
+ * kinds are the journal's own. */
 typedef enum Kind {
     ROW_OBJECT, ROW_FACET, ROW_FUNCTION, ROW_DEPENDENCY, ROW_RESOLVED, ROW_CALLS, ROW_CHANGE, ROW_VALUE, ROW_DRAIN,
     ROW_GONE, ROW_TICK, ROW_END, ROW_LOST, ROW_JSON = 254, ROW_STRING = 255

@@ -1,5 +1,6 @@
-/* What tells one value from another, as depwatch does: exact ints, floats and strs by their bits, all else by identity.
- * Loads only: for watchers' callbacks. Nothing is kept of the value but a number that cannot be turned back.
+/* What tells one value from another, as the core does: exact ints, floats and strs by their bits, all else by identity. The core
+ * (ext/facet/values.h) compares two values that live; the recorder keeps none alive, so nothing is kept of a value here but a
+ * number that cannot be turned back. Loads only: for watchers' callbacks.
  */
 #ifndef DW_VALUE_H
 #define DW_VALUE_H

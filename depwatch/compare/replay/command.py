@@ -1,6 +1,5 @@
-"""Replays many traces, here or on a cluster, with a progress bar, and writes what they found."""
+"""What `depwatch replay` does: replays traces with a progress bar, writes and prints what was found."""
 
-import json
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -8,14 +7,14 @@ from contextlib import ExitStack
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from depwatch.compare.output import Output
 from depwatch.compare.trace import check
-from depwatch.compare.trace.fleet import Engine, find_traces, replay_fleet
-from depwatch.compare.trace.output import Output
-from depwatch.compare.trace.overview import overview
-from depwatch.compare.trace.parts import Parts
-from depwatch.compare.trace.reader import Trace, TraceError
+from depwatch.compare.trace.folder import TraceError
+from depwatch.compare.trace.reader import Trace
 
-from .run import Options, assemble, replay_trace
+from .many import find_traces, replay_traces
+from .parts import Parts
+from .run import Options, assemble
 from .table import print_traces
 
 
@@ -23,10 +22,8 @@ def replay_all(
     inputs: Sequence[str],
     options: Options,
     output: str | None,
-    with_sweep: bool,
     checks: bool,
     resume: bool,
-    engine: str,
     scheduler: str | None,
 ) -> None:
     """Print a table for each trace to stdout and write all to output. Raises TraceError, OSError."""
@@ -41,22 +38,9 @@ def replay_all(
             task = progress.add_task("replaying", total=len(paths))
             for path in paths if checks else ():
                 _check(path)
-            traces, tallies = replay_fleet(
-                paths,
-                replay_trace,
-                options,
-                Engine(engine),
-                scheduler,
-                parts,
-                lambda path: progress.advance(task),
-            )
+            traces = replay_traces(paths, options, scheduler, parts, lambda path: progress.advance(task))
         if file is not None:
-            whole = assemble(traces, options, with_sweep)
-            whole["overview"] = overview(tallies)
-            with open(file.path, "w", encoding="utf-8") as text:
-                json.dump(whole, text, indent=1)
-                text.write("\n")
-            file.commit()
+            file.write(assemble(traces, options).text())
     if parts is not None:
         parts.remove()
     print_traces(traces, sys.stdout)

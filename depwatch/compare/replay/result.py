@@ -1,27 +1,23 @@
-"""What replays found, as they write it: the JSON that `depwatch replay -o` makes, checked and typed."""
+"""What a replay finds: the JSON that `depwatch replay -o` writes, in its order. Replay makes it, a report reads it.
 
+msgspec checks the types and limits where a file is read, not where replay makes the Structs.
+"""
+
+import json
 from collections import Counter
 from typing import Annotated, Final, Literal
 
+import msgspec
 from msgspec import Meta, Struct
 
-# At most: so that sums and products of them are numbers still, whatever a file says.
+from depwatch.compare.counts import COUNTS
+
+from .prices import Amount, Prices
+
+# At most: so that sums and products of counts are numbers still, whatever a file says.
 Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
-Amount = Annotated[float, Meta(ge=0, le=1e30)]
 Phase = Literal["whole", "startup", "rest"]
 PHASES: Final[tuple[Phase, ...]] = ("whole", "startup", "rest")
-
-
-class Prices(Struct, frozen=True, kw_only=True):
-    """What each thing costs, in ns."""
-
-    recompile: Amount
-    patch: Amount
-    deopt: Amount
-    guard: Amount
-    revalidation: Amount
-    cold_call: Amount
-    source: str = ""
 
 
 class Totals(Struct, frozen=True, kw_only=True):
@@ -36,7 +32,7 @@ class Totals(Struct, frozen=True, kw_only=True):
 
 
 class Counts(Struct, frozen=True, kw_only=True):
-    """What a policy did in a phase."""
+    """What a policy did in a phase: COUNTS, typed."""
 
     dropped: Count
     needlessly: Count
@@ -45,11 +41,14 @@ class Counts(Struct, frozen=True, kw_only=True):
     patches: Count
     deopts: Count
     deopt_calls: Count = 0
-    false_drops: Count = 0  # needlessly, by a filter's mistake
     revalidations: Count
     guards: Count
+    false_drops: Count = 0
     cold_calls: Count
-    cold_share: Amount
+    cold_share: Amount  # of all calls
+
+
+assert Counts.__struct_fields__ == (*COUNTS, "cold_share")
 
 
 class Unguarded(Struct, frozen=True, kw_only=True):
@@ -59,7 +58,7 @@ class Unguarded(Struct, frozen=True, kw_only=True):
     functions: Count
 
 
-class Policy(Struct, frozen=True, kw_only=True):
+class Outcome(Struct, frozen=True, kw_only=True):
     """A policy on one trace."""
 
     policy: str
@@ -72,7 +71,7 @@ class Policy(Struct, frozen=True, kw_only=True):
     spread: list[str]  # counts that rest in part on changes that the trace holds together, spread evenly
     unguarded: Unguarded
     unrelated_drops: Count
-    cost: dict[str, Amount]  # ns, by price list
+    cost: dict[str, Count | Amount]  # ns, by price list; replay writes whole ones
 
     @property
     def variant(self) -> tuple[str, int, int | None]:
@@ -128,8 +127,8 @@ class Lifetimes(Struct, frozen=True, kw_only=True):
         _check_bins(self.edges, broken=self.broken, still_held=self.still_held)
 
 
-class Trace(Struct, frozen=True, kw_only=True):
-    """One program."""
+class Replayed(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One program: what each policy would have done in its trace, and what happened in it whatever the policy."""
 
     trace: str
     title: str
@@ -141,7 +140,7 @@ class Trace(Struct, frozen=True, kw_only=True):
     exit: int | None
     rows: Count
     totals: dict[Phase, Totals]
-    policies: list[Policy]
+    policies: list[Outcome]
     facets: list[Facet]
     causes: dict[str, Cause]
     timeline: Timeline
@@ -167,16 +166,18 @@ class Corpus(Struct, frozen=True, kw_only=True):
     missing: list[str] = []  # that there are no results of
 
 
-class Replay(Struct, frozen=True, kw_only=True):
-    """One file, or several together.
+class Replay(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One file, or several together."""
 
-    A file may have sweeps, too. They are made anew: its own may be of other traces, thresholds or limits than the page.
-    """
-
+    format: int
     depwatch: str
     prices: dict[str, Prices]
-    traces: list[Trace]
+    traces: list[Replayed]
     corpus: Corpus | None = None
+
+    def text(self) -> str:
+        """The JSON."""
+        return json.dumps(msgspec.to_builtins(self), indent=1) + "\n"
 
 
 def _check_bins(edges: list[float], **counts: list[int]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from depwatch.compare.trace.output import Output
+from depwatch.compare.output import Output
 
 
 @pytest.fixture(params=["nameless", "hidden"])
@@ -41,6 +41,16 @@ def test_a_file_is_there_when_it_is_committed(tmp_path: Path, visible: int) -> N
             assert target.stat().st_mode & 0o777 == 0o640
     finally:
         os.umask(umask)
+
+
+def test_a_file_that_is_replaced_hands_on_its_mode(tmp_path: Path, visible: int) -> None:
+    target = tmp_path / "out"
+    for mode in (0o604, 0o755, 0o400):
+        target.touch()
+        target.chmod(mode)
+        with Output(str(target)) as output:
+            assert output.write("wörds") == 6
+        assert (target.stat().st_mode & 0o777, target.read_text("utf-8")) == (mode, "wörds")
 
 
 def test_a_file_that_is_not_committed_leaves_nothing(tmp_path: Path, visible: int) -> None:

@@ -8,7 +8,11 @@ import re
 from importlib.metadata import version
 from typing import Any, Final
 
-from .output import Output
+import msgspec
+
+from depwatch.compare.output import Output
+
+from .result import Replayed
 
 _NAME: Final = re.compile(r"[0-9a-f]{16}\.json")
 
@@ -26,23 +30,20 @@ class Parts:
         if not resume:
             self.remove()
 
-    def get(self, path: str) -> dict[str, Any] | None:
+    def get(self, path: str) -> Replayed | None:
         try:
             with open(self._place(path), encoding="utf-8") as file:
                 part = json.load(file)
+            if not isinstance(part, dict) or part.get("of") != self._of(path):
+                return None
+            return msgspec.convert(part.get("result"), Replayed)
         except (OSError, ValueError):
             return None
-        if not isinstance(part, dict) or part.get("of") != self._of(path):
-            return None
-        result = part.get("result")
-        return result if isinstance(result, dict) else None
 
-    def put(self, path: str, result: dict[str, Any]) -> None:
+    def put(self, path: str, result: Replayed) -> None:
         os.makedirs(self._directory, exist_ok=True)
         with Output(self._place(path)) as output:
-            with open(output.path, "w", encoding="utf-8") as file:
-                json.dump({"of": self._of(path), "result": result}, file)
-            output.commit()
+            output.write(json.dumps({"of": self._of(path), "result": msgspec.to_builtins(result)}))
 
     def remove(self) -> None:
         """Of that directory, what is ours."""
