@@ -7,7 +7,20 @@ import types
 from typing import TYPE_CHECKING, Any, Final
 
 from depwatch.discovery import calls
-from depwatch.discovery.abstract import ANY, DATA, LRU, UNKNOWN, Value, Values, class_of, ids, is_plain, known, union
+from depwatch.discovery.abstract import (
+    ANY,
+    DATA,
+    LRU,
+    UNKNOWN,
+    Value,
+    Values,
+    class_of,
+    ids,
+    is_plain,
+    known,
+    leads_on,
+    union,
+)
 from depwatch.discovery.reads import MISSING, Cause, OpaqueKind, Read
 from depwatch.naming import is_immutable, is_lazy_submodule
 from depwatch.values import along_mro, brief, dict_of_class, is_a, mro_of
@@ -18,8 +31,8 @@ if TYPE_CHECKING:
 _dict_offset: Final[Any] = vars(type)["__dictoffset__"].__get__
 # What object's own method, or the lack of one, falls back to.
 _FALLBACKS: Final = {
-    "__format__": "__str__", "__str__": "__repr__", "__ne__": "__eq__", "__bool__": "__len__", "__iter__": "__getitem__",
-    "__contains__": "__iter__",
+    "__format__": "__str__", "__str__": "__repr__", "__ne__": "__eq__", "__bool__": "__len__",
+    "__iter__": "__getitem__", "__contains__": "__iter__",
 }  # fmt: skip
 _DESCRIPTORS: Final = ids(
     types.BuiltinFunctionType, types.MethodDescriptorType, types.WrapperDescriptorType, types.MethodWrapperType,
@@ -27,6 +40,7 @@ _DESCRIPTORS: Final = ids(
 )  # fmt: skip
 _NO_STATE: Final = _DESCRIPTORS | ids(types.FunctionType, types.MethodType, types.CodeType, LRU)
 _PARTED: Final = {id(functools.partial): ("func",), id(types.MethodType): ("__func__", "__self__")}
+_METHODS: Final = ids(types.MethodDescriptorType, types.WrapperDescriptorType)
 _SLOTS: Final = ids(types.MemberDescriptorType, types.GetSetDescriptorType)
 
 
@@ -142,9 +156,6 @@ def _of_class(frame: Frame, value: Value, name: str) -> Values:
                 return _bind(frame, read, found, value, name) if read is not None else ANY
             kind: OpaqueKind = "arguments" if name in ("__name__", "__qualname__", "__mro__") else "world"
             return _opaque(frame, kind, "dynamic", value, name)
-    if is_immutable(cls):
-        own = along_mro(cls, name)
-        return _bind(frame, None, own[0], Value("known", cls, value.via), name, through_class=True) if own else ANY
     if not is_immutable(meta):
         frame.read("class", meta, name, value.via)
     read = frame.read("class", cls, name, value.via)
@@ -207,17 +218,27 @@ def _of_instance(frame: Frame, value: Value, cls: type, name: str) -> Values:
 def _of_instance_of_static(frame: Frame, value: Value, cls: type, name: str) -> Values:
     obj = value.obj
     if value.what != "known":
-        return _opaque(frame, value.origin, "class", value, name)
+        _opaque(frame, value.origin, "class", value, name)
+        return _static_method(cls, name, value)
     if type(obj) is dict:
         frame.read("whole", obj, "", value.via)
         frame.escape(frame.contained(list(dict.values(obj)), value))
-        return ANY
+        _opaque(frame, "arguments", "class", value, name)
+        return _static_method(cls, name, value)
     if id(type(obj)) in _NO_STATE and name not in ("__name__", "__qualname__", "__doc__", "__module__"):
         return _opaque(frame, "world", "instance", value, name)
     if id(type(obj)) in _PARTED and name in _PARTED[id(type(obj))]:
         return (known(calls.inside(obj, name), value.via),)
     kind: OpaqueKind = "arguments" if type(obj) is tuple or type(obj) is frozenset else "world"
-    return _opaque(frame, kind, "item" if kind == "world" else "class", value, name)
+    _opaque(frame, kind, "item" if kind == "world" else "class", value, name)
+    return _static_method(cls, name, value)
+
+
+def _static_method(cls: type, name: str, value: Value) -> Values:
+    for found in along_mro(cls, name):
+        if id(type(found)) in _METHODS:
+            return (_method(known(found, None), value),)
+    return ANY
 
 
 def _method(function: Value, first: Value) -> Value:
@@ -256,7 +277,7 @@ def _bind(
             bound = _method(known(getter_read.value, getter_read), Value("instance", kind, read, "world"))
             calls.call(frame, bound, None, {})
     frame.tell("world", "dynamic", f".{name} of {short(owner)}, by a descriptor")
-    return (UNKNOWN, value) if calls.is_callable_leading_on(value) else ANY
+    return (UNKNOWN, value) if leads_on(value) else ANY
 
 
 def store(frame: Frame, value: Value, name: str) -> None:

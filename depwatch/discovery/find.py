@@ -58,7 +58,7 @@ def discover(
         return before
     follows = predicate(follow, root)
     walk = Walk(lambda each: each is root or follows(each), root, ran, depth)
-    start = Frame(walk, _start, _start.__code__, {}, None, 0, None)
+    start = Frame(walk, _START, _START.__code__, {}, None, 0, None)
     calls.call(start, known(function, None), tuple((of_type(each),) for each in types_given) or None, {})
     found = Found(
         root,
@@ -91,5 +91,4 @@ def _root(function: Any) -> types.FunctionType:
     raise TypeError(f"{brief(function)} is no Python function, nor a method, functools.partial or lru_cache of one")
 
 
-def _start() -> None:
-    """Where the code stands that calls the function: nowhere."""
+_START: Final = types.FunctionType((lambda: None).__code__, {})  # where the code stands that calls it: nowhere

@@ -29,7 +29,7 @@ _INSTALLED: Final = tuple(
 def package_of(function: types.FunctionType) -> str | None:
     """The top-level package or module that a function was written in; None for the program itself."""
     file = function.__code__.co_filename
-    if file.startswith("<frozen ") or file.startswith((*_LIBRARY, *_INSTALLED)):
+    if file.startswith(("<frozen ", *_LIBRARY, *_INSTALLED)):
         name = dict.get(function.__globals__, "__name__") if is_a(function.__globals__, dict) else None
         return name.partition(".")[0] if type(name) is str else file
     return None

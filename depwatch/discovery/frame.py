@@ -129,7 +129,8 @@ class Frame:
         return (known(read.value, read),)
 
     def builtin(self, name: str, _: Any) -> Values:
-        builtins = self.function.__builtins__
+        function: Any = self.function
+        builtins = function.__builtins__
         read = self.read("item", builtins, name, self.via)
         return ANY if read is None or read.value is MISSING else (known(read.value, read),)
 
@@ -209,8 +210,8 @@ class Frame:
         return union((ANY, *((known(each, value.via),) for each in objects)))
 
     def _constant_of(self, number: int) -> Any:
-        what, _, index, _ = self.uses.uses[number] if number >= 0 else ("unknown", None, None, None)
-        if what == "constant":
+        what, _, index, _ = self.uses.uses[max(number, 0)]
+        if what == "constant" and index is not None:
             return self.code.co_consts[index]
         if what == "plain" and index is not None:
             return index

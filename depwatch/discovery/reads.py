@@ -61,7 +61,15 @@ class Read:
 
     @override
     def __repr__(self) -> str:
-        return f"<{self.kind} {self.name!r} of {brief(self.owner)}: {brief(self.value)}, line {self.line}>"
+        value = "MISSING" if self.value is MISSING else brief(self.value)
+        where = "" if self.line is None else f", line {self.line}"
+        return f"<{self} is {value}{where}>"
+
+    @override
+    def __str__(self) -> str:
+        if self.kind == "whole":
+            return f"all of {brief(self.owner)}"
+        return f"{self.kind} {self.name!r} of {brief(self.owner)}"
 
     def holds(self) -> bool:
         """Whether the look-up finds that very object now. Relies on nothing, and runs none of the program's code."""
@@ -131,8 +139,8 @@ class Cell:
 class Found:
     """All that a function's code can read, found without running any of the program's code.
 
-    reads: each facet once, in the order of the code. cells: of closures. refused: the reads that cannot be watched, with
-    the reason. opaque: what no facet answers. leaves: Python functions that were not followed, as `follow` says.
+    reads: each facet once, in the order of the code. cells: of closures. refused: the reads that cannot be watched,
+    with the reason. opaque: what no facet answers. leaves: Python functions that were not followed, as `follow` says.
     """
 
     function: Any

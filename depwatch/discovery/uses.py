@@ -1,7 +1,7 @@
 """The look-ups and calls in the bytecode of one code object, by a small abstract interpretation of its stack.
 
-Pure: it resolves nothing and holds no object of the program's but names. A use is a tuple (what, line, a, b); its number
-stands for the value that it leaves on the stack, and other uses name it as their operand.
+Pure: it resolves nothing and holds no object of the program's but names. A use is a tuple (what, line, a, b); its
+number stands for the value that it leaves on the stack, and other uses name it as their operand.
 """
 
 import dis
@@ -248,15 +248,9 @@ class _Stack:
                 self.add("special", "__bool__", value)
         elif name in _POPS:
             self.pop_many(-effect)
-        elif effect >= 0 and name in (
-            "PUSH_EXC_INFO",
-            "GET_LEN",
-            "MATCH_MAPPING",
-            "MATCH_SEQUENCE",
-            "WITH_EXCEPT_START",
-        ):
+        elif name in ("PUSH_EXC_INFO", "GET_LEN", "MATCH_MAPPING", "MATCH_SEQUENCE"):
             self.stack += [UNKNOWN] * effect
-        elif effect >= 0 and name in ("LOAD_COMMON_CONSTANT", "LOAD_ASSERTION_ERROR", "LOAD_SMALL_INT"):
+        elif name in ("LOAD_COMMON_CONSTANT", "LOAD_ASSERTION_ERROR", "LOAD_SMALL_INT"):
             self.stack.append(self.add("plain", argument if name == "LOAD_SMALL_INT" else None))
         else:
             depth = max(0, len(self.stack) + effect)  # an instruction that is not known: all may have changed
