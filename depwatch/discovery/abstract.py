@@ -5,10 +5,11 @@ import types
 from collections.abc import Iterable
 from typing import Any, Final, Literal, final
 
-from depwatch.discovery.reads import OpaqueKind, Read
+from depwatch.discovery.reads import Read
 from depwatch.naming import is_immutable
 
 type What = Literal["known", "instance", "plain", "unknown", "bound", "made", "super"]
+type Origin = Literal["arguments", "world", "here"]  # what settles an instance's attributes; here: it is made here
 type Values = tuple[Value, ...]
 
 
@@ -42,13 +43,13 @@ class Value:
         what: What,
         obj: Any = None,
         via: Read | None = None,
-        origin: OpaqueKind = "arguments",
+        origin: Origin = "arguments",
         first: "Value | None" = None,
     ) -> None:
         self.what: Final = what
         self.obj: Final = obj
         self.via: Final = via
-        self.origin: Final[OpaqueKind] = origin  # of an instance: what settles its attributes
+        self.origin: Final[Origin] = origin
         self.first: Final = first
 
     def key(self) -> tuple[Any, ...]:

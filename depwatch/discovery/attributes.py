@@ -183,7 +183,7 @@ def subscript_class(frame: Frame, value: Value) -> Values:
 
 
 def _of_instance(frame: Frame, value: Value, cls: type, name: str) -> Values:
-    origin = value.origin
+    origin: OpaqueKind = "world" if value.origin == "world" else "arguments"
     if value.what == "known":
         frame.walk.class_seen(value.obj)
     if is_immutable(cls):
@@ -211,6 +211,9 @@ def _of_instance(frame: Frame, value: Value, cls: type, name: str) -> Values:
     result = _bind(frame, read, found, value, name)
     if own_dict and not along_mro(type(found), "__set__"):  # the instance's own attribute hides it
         frame.tell(origin, "instance", f".{name} of {short(value)}")
+        if value.origin == "here":  # and only code that is looked at, too, can have given it one
+            frame.walk.not_hidden.add(name)
+            return union((result, ANY)) if name in frame.walk.hidden else result
         return union((result, ANY))
     return result
 
@@ -218,7 +221,7 @@ def _of_instance(frame: Frame, value: Value, cls: type, name: str) -> Values:
 def _of_instance_of_static(frame: Frame, value: Value, cls: type, name: str) -> Values:
     obj = value.obj
     if value.what != "known":
-        _opaque(frame, value.origin, "class", value, name)
+        _opaque(frame, "world" if value.origin == "world" else "arguments", "class", value, name)
         return _static_method(cls, name, value)
     if type(obj) is dict:
         frame.read("whole", obj, "", value.via)
@@ -283,6 +286,7 @@ def _bind(
 def store(frame: Frame, value: Value, name: str) -> None:
     """value.name = ...: a property or a __setattr__ of the class may run."""
     cls = class_of(value)
+    frame.walk.stored.add(name)
     if value.what == "unknown":
         frame.tell("world", "class", f".{name} = of {short(value)}")
     if cls is None or is_immutable(cls):

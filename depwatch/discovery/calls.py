@@ -191,7 +191,7 @@ def construct(
         if by_meta is not None and type(by_meta.value) is types.FunctionType:
             method = Value("bound", known(by_meta.value, by_meta), by_meta, first=called)
             results.append(call(frame, method, arguments, keywords))
-    made = Value("instance", cls, called.via, "arguments")
+    made = Value("instance", cls, called.via, "here")
     for name, first in (("__new__", called), ("__init__", made)):
         read = frame.read("class", cls, name, called.via)
         if read is None:
@@ -232,6 +232,8 @@ def _built_in(
         return ANY
     if arguments is None:
         return ANY
+    if obj is builtins.__build_class__:
+        _class_statement(frame, arguments[2:], keywords)
     if id(obj) not in _NOT_CALLED:
         _pass_on(frame, arguments, keywords)
     given = [value for values in (*arguments, *keywords.values()) for value in values]
@@ -250,6 +252,27 @@ def _built_in(
     if all(map(is_plain, given)) and (id(obj) in PLAIN_TYPES or id(obj) in _by_id):
         return DATA
     return (Value("instance", obj),) if is_a(obj, type) else ANY
+
+
+def _class_statement(frame: Frame, bases: tuple[Values, ...], keywords: Keywords) -> None:
+    """class C(*bases, **keywords): what the bases and their metaclass have a say in."""
+    for value in (each for values in bases for each in values):
+        if value.what != "known" or not is_a(value.obj, type):
+            frame.tell("world", "dynamic", "a class statement with a base that is not known")
+            continue
+        for each in attributes.attribute(frame, value, "__init_subclass__"):
+            call(frame, each, None, {})
+        meta = type(value.obj)
+        if not is_immutable(meta):
+            frame.walk.class_seen(value.obj)
+            for each in attributes.attribute(frame, known(meta, value.via), "__prepare__"):
+                call(frame, each, None, {})
+            construct(frame, known(meta, value.via), None, {})
+    for value in keywords.get("metaclass", ()):
+        if value.what == "known" and is_a(value.obj, type):
+            construct(frame, value, None, {})
+        else:
+            frame.tell("world", "dynamic", "a class statement with a metaclass that is not known")
 
 
 def imported(frame: Frame, name: str, level: int, names: Any) -> Values:

@@ -57,9 +57,14 @@ def discover(
     if before is not None and before.given[0] is function and before.holds():
         return before
     follows = predicate(follow, root)
-    walk = Walk(lambda each: each is root or follows(each), root, ran, depth)
-    start = Frame(walk, _START, _START.__code__, {}, None, 0, None)
-    calls.call(start, known(function, None), tuple((of_type(each),) for each in types_given) or None, {})
+    hidden: frozenset[str] = frozenset()
+    while True:
+        walk = Walk(lambda each: each is root or follows(each), root, ran, depth, hidden)
+        start = Frame(walk, _START, _START.__code__, {}, None, 0, None)
+        calls.call(start, known(function, None), tuple((of_type(each),) for each in types_given) or None, {})
+        if not walk.not_hidden & walk.stored - hidden:
+            break
+        hidden |= walk.not_hidden & walk.stored
     found = Found(
         root,
         tuple(walk.reads.values()),

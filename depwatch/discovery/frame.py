@@ -276,7 +276,10 @@ class Frame:
         classes, instances = self.of(operands[0]), self.of(operands[1])
         return union(attributes.of_super(self, cls, instance, name) for cls in classes for instance in instances)
 
-    def match(self, names: int, subject: int) -> Values:
+    def match(self, names: int, operands: tuple[int, int]) -> Values:
+        subject, cls = operands
+        for value in self.of(cls):
+            attributes.attribute(self, value, "__match_args__")
         constant = self._constant_of(names)
         for name in constant if type(constant) is tuple else ():
             for value in self.of(subject):

@@ -1,5 +1,6 @@
 """What was found: the reads of a piece of code, and the look-ups that no facet answers."""
 
+import struct
 import types
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -77,6 +78,12 @@ class Read:
             return self.look() is self.value
         except Unwatchable:
             return False
+
+    def owners(self) -> tuple[Any, ...]:
+        """The objects in which the look-up looks: a change of none of these is no change of what it finds."""
+        if self.kind == "global":
+            return self.owner.__globals__, self.owner.__builtins__
+        return (self.owner,)
 
     def look(self) -> Any:
         """What the look-up finds now, or MISSING. Raises Unwatchable."""
@@ -172,6 +179,17 @@ class Found:
     def __repr__(self) -> str:
         counted = ("reads", "cells", "refused", "opaque", "leaves")
         return f"<found in {brief(self.function)}: {', '.join(f'{len(getattr(self, n))} {n}' for n in counted)}>"
+
+
+def is_same(a: Any, b: Any) -> bool:
+    """Whether a facet takes both for the same value: the same object, or an exact scalar with the same bits."""
+    if a is b:
+        return True
+    if type(a) is not type(b):
+        return False
+    if type(a) is float:
+        return struct.pack("=d", a) == struct.pack("=d", b)
+    return (type(a) is int or type(a) is str) and bool(a == b)
 
 
 def contents(cell: types.CellType) -> Any:

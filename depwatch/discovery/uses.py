@@ -410,8 +410,8 @@ class _Stack:
         self.stack += [element] * ((argument & 255) + (argument >> 8) + 1)
 
     def do_MATCH_CLASS(self, argument: int) -> None:
-        subject, _, names = self.pop_many(3)
-        self.add("match", names, subject)
+        subject, cls, names = self.pop_many(3)
+        self.add("match", names, (subject, cls))
         self.stack.append(UNKNOWN)
 
     def do_MATCH_KEYS(self, argument: int) -> None:

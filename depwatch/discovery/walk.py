@@ -21,7 +21,14 @@ MOST_CONTEXTS: Final = 4  # sets of arguments with which one function is looked 
 class Walk:
     """One discovery, from its root down."""
 
-    def __init__(self, follow: Predicate, root: types.FunctionType, lines: frozenset[int] | None, depth: int) -> None:
+    def __init__(
+        self,
+        follow: Predicate,
+        root: types.FunctionType,
+        lines: frozenset[int] | None,
+        depth: int,
+        hidden: frozenset[str],
+    ) -> None:
         self.follow: Final = follow
         self.root: Final = root
         self.lines: Final = lines
@@ -30,6 +37,9 @@ class Walk:
         self.refused: Final[dict[tuple[Any, ...], tuple[Read, Unwatchable]]] = {}
         self.cells: Final[dict[int, Cell]] = {}
         self.opaque: Final[dict[tuple[Any, ...], Opaque]] = {}
+        self.stored: Final[set[str]] = set()  # names of attributes that the code assigns
+        self.hidden: Final[frozenset[str]] = hidden  # names that an instance may have an attribute of its own of
+        self.not_hidden: Final[set[str]] = set()  # names of which that was not thought
         self.leaves: Final[dict[int, types.FunctionType]] = {}
         self.typed: Final[dict[int, tuple[Any, type]]] = {}  # objects whose class was looked at, and the class
         self.returns: Final[dict[tuple[Any, ...], Values]] = {}
