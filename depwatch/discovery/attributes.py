@@ -56,6 +56,8 @@ def short(value: Value) -> str:
 
 def attribute(frame: Frame, value: Value, name: str) -> Values:
     """value.name"""
+    if name == "__dict__":
+        frame.walk.stores_any = True
     obj = value.obj
     if value.what == "unknown":
         return _opaque(frame, "world", "class", value, name)

@@ -39,7 +39,7 @@ _WRAPPED: Final = ids(types.FunctionType, functools.partial, types.MethodType)
 _CALLABLE_TYPES: Final = ids(types.BuiltinFunctionType, types.MethodDescriptorType, types.WrapperDescriptorType)
 _DYNAMIC: Final = ids(
     exec, eval, globals, locals, vars, dir, __import__, importlib.import_module, sys._getframe, compile, input, open,
-    operator.attrgetter, operator.methodcaller, getattr, hasattr,
+    operator.attrgetter, operator.methodcaller, getattr, hasattr, setattr, delattr, object.__setattr__,
 )  # fmt: skip
 # These ask nothing of the class of what they are given.
 _ASK_NOTHING: Final = ids(id, type, callable, isinstance, issubclass, object, staticmethod, classmethod)
@@ -226,6 +226,7 @@ def _built_in(
     if id(obj) in _DYNAMIC:
         _pass_on(frame, arguments, keywords)
         frame.tell("world", "dynamic", f"{name}(...)")
+        frame.walk.stores_any = True
         return ANY
     if obj is super and not arguments:
         frame.tell("world", "super", "super()")

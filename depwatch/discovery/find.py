@@ -62,9 +62,10 @@ def discover(
         walk = Walk(lambda each: each is root or follows(each), root, ran, depth, hidden)
         start = Frame(walk, _START, _START.__code__, {}, None, 0, None)
         calls.call(start, known(function, None), tuple((of_type(each),) for each in types_given) or None, {})
-        if not walk.not_hidden & walk.stored - hidden:
+        more = walk.not_hidden - hidden if walk.stores_any else walk.not_hidden & walk.stored - hidden
+        if not more:
             break
-        hidden |= walk.not_hidden & walk.stored
+        hidden |= more
     found = Found(
         root,
         tuple(walk.reads.values()),

@@ -13,6 +13,7 @@ from depwatch.discovery.abstract import (
     UNKNOWN,
     Value,
     Values,
+    ids,
     is_plain,
     known,
     leads_on,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from depwatch.discovery.walk import Walk
 
 MOST_PASSES: Final = 5
+_NUMBERS: Final = ids(int, float, str)
 _NOT_BY_LINE: Final = frozenset({"unknown", "variable", "constant", "plain", "join"})
 
 
@@ -120,7 +122,7 @@ class Frame:
         value = self.code.co_consts[index]
         if type(value) is types.CodeType:
             return (Value("made", value),)
-        return DATA if type(value) in (int, float, str) else (known(value, None),)
+        return DATA if id(type(value)) in _NUMBERS else (known(value, None),)
 
     def global_(self, name: str, _: Any) -> Values:
         read = self.read("global", self.function, name, self.via)
@@ -216,7 +218,11 @@ class Frame:
         if what == "plain" and index is not None:
             return index
         values = self.of(number)
-        if len(values) == 1 and values[0].what == "known" and type(values[0].obj) in (str, int):
+        if (
+            len(values) == 1
+            and values[0].what == "known"
+            and (type(values[0].obj) is str or type(values[0].obj) is int)
+        ):
             return values[0].obj
         return None
 

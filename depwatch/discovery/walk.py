@@ -38,6 +38,7 @@ class Walk:
         self.cells: Final[dict[int, Cell]] = {}
         self.opaque: Final[dict[tuple[Any, ...], Opaque]] = {}
         self.stored: Final[set[str]] = set()  # names of attributes that the code assigns
+        self.stores_any = False  # by setattr() or in a __dict__
         self.hidden: Final[frozenset[str]] = hidden  # names that an instance may have an attribute of its own of
         self.not_hidden: Final[set[str]] = set()  # names of which that was not thought
         self.leaves: Final[dict[int, types.FunctionType]] = {}
