@@ -6,7 +6,7 @@ import textwrap
 import pytest
 
 import depwatch
-from discover.programs import codes, found_in, program
+from discovered import codes, found_in, program
 
 TEXT = "import textwrap\ndef g(): return textwrap.dedent('a')\ndef f(): return g()"
 

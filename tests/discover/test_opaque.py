@@ -3,7 +3,7 @@
 import pytest
 
 import depwatch
-from discover.programs import found_in, program, told
+from discovered import found_in, program, told
 
 C = "class C:\n  x = 1\n"
 OPAQUE = {

@@ -8,7 +8,7 @@ import pytest
 
 import depwatch
 from depwatch.discovery.uses import uses
-from discover.programs import found_in, program, told
+from discovered import found_in, program, told
 
 NOISY = """
 ran = []

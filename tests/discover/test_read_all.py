@@ -3,7 +3,7 @@
 import pytest
 
 import depwatch
-from discover.programs import program
+from discovered import program
 
 TEXT = """
 import math

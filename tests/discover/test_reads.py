@@ -3,7 +3,7 @@
 import pytest
 
 import depwatch
-from discover.programs import codes, found_in, program, told
+from discovered import codes, found_in, program, told
 
 MADE = "class C.__new__, class C.__init__"
 NAMES = {
