@@ -229,7 +229,7 @@ class Frame:
     def binary(self, names: tuple[str, str, str], operands: tuple[int, int]) -> Values:
         name, swapped, symbol = names
         left, right = self.of(operands[0]), self.of(operands[1])
-        if all(map(is_plain, left)) and all(map(is_plain, right)):
+        if (left is DATA or all(map(is_plain, left))) and (right is DATA or all(map(is_plain, right))):
             return DATA
         parts = []
         methods = [(value, name) for value in left] + [(value, swapped) for value in right]

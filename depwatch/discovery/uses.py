@@ -8,6 +8,7 @@ import dis
 import opcode
 import sys
 import weakref
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import CodeType
 from typing import Any, Final
@@ -25,7 +26,12 @@ _OPERATORS: Final = {
     "+": "add", "&": "and", "//": "floordiv", "<<": "lshift", "@": "matmul", "*": "mul", "%": "mod", "|": "or",
     "**": "pow", ">>": "rshift", "-": "sub", "/": "truediv", "^": "xor",
 }  # fmt: skip
-_BINARY: Final[list[str]] = [symbol for _, symbol in vars(opcode)["_nb_ops"]]
+_BINARY: Final[list[tuple[str, str, str] | None]] = [
+    None
+    if symbol == "[]"
+    else (f"__{_OPERATORS[symbol.rstrip('=')]}__", f"__r{_OPERATORS[symbol.rstrip('=')]}__", symbol)
+    for _, symbol in vars(opcode)["_nb_ops"]
+]  # None: an item
 _COMPARE: Final = {"<": "lt", "<=": "le", "==": "eq", "!=": "ne", ">": "gt", ">=": "ge"}
 _COMPARE_SHIFT: Final = 4 if _OLD_CALL else 5
 _UNARY: Final = {
@@ -114,34 +120,41 @@ class _Stack:
         if code.co_exceptiontable:
             for entry in dis.Bytecode(code).exception_entries:  # type: ignore[attr-defined]
                 handlers.setdefault(entry.start, []).append((entry.target, entry.depth, 1 + entry.lasti))
-        steps: list[tuple[int, int, int]] = []  # offset, opcode, argument
-        extended = 0
-        for offset in range(0, len(bytecode), 2):
-            number = bytecode[offset]
-            if number == dis.EXTENDED_ARG:
-                extended = (extended | bytecode[offset + 1]) << 8
-                steps.append((offset, number, 0))
-            elif number:  # 0: a cache
-                steps.append((offset, number, extended | bytecode[offset + 1]))
-                extended = 0
         reached = True
-        ends = [step[0] for step in steps[1:]] + [len(bytecode)]
-        for (offset, number, argument), after in zip(steps, ends, strict=True):
-            while offset >= line_ends:
-                _, line_ends, self.line = next(lines)
-            arrived = self.waiting.pop(offset, None)
-            if arrived is not None:
+        waiting = self.waiting
+        extended = 0
+        size = len(bytecode)
+        for offset in range(0, size, 2):
+            number = bytecode[offset]
+            if not number:
+                continue  # a cache
+            if offset >= line_ends:
+                while offset >= line_ends:
+                    _, line_ends, self.line = next(lines)
+            if offset in waiting:
+                arrived = waiting.pop(offset)
                 self.stack = self.merged(arrived) if reached else arrived
                 reached = True
-            for target, depth, more in handlers.get(offset, ()):
+            for target, depth, more in handlers.get(offset, ()) if handlers else ():
                 under = self.stack[:depth] + [UNKNOWN] * (depth - len(self.stack))
                 self.arrive(target, under + [UNKNOWN] * more)
-            name = _NAMES[number]
+            argument = extended | bytecode[offset + 1]
+            if number == dis.EXTENDED_ARG:
+                extended = argument << 8
+                continue
+            extended = 0
             if number in _JUMPS:
+                after = offset + 2
+                while after < size and not bytecode[after]:
+                    after += 2
                 effect = _effect(number, argument, jump=True)
-                self.arrive(after + 2 * argument, self.after_jump(name, effect))
-            self.step(name, number, argument)
-            if name in _ENDS:
+                self.arrive(after + 2 * argument, self.after_jump(effect))
+            method = _METHODS.get(number)
+            if method is not None:
+                method(self, argument)
+            else:
+                self.step(_NAMES[number], number, argument)
+            if number in _END_NUMBERS:
                 reached = False
         again = any(at < number for name, at in self.loaded.items() for number in self.stores.get(name, ()))
         nested = tuple(i for i, each in enumerate(code.co_consts) if type(each) is CodeType)
@@ -158,7 +171,12 @@ class _Stack:
         return self.stack.pop() if self.stack else UNKNOWN
 
     def pop_many(self, n: int) -> list[int]:
-        return [self.pop() for _ in range(n)][::-1]
+        stack = self.stack
+        if not 0 < n <= len(stack):
+            return [self.pop() for _ in range(n)][::-1]
+        taken = stack[-n:]
+        del stack[-n:]
+        return taken
 
     def merged(self, other: list[int]) -> list[int]:
         if len(other) != len(self.stack):
@@ -177,7 +195,7 @@ class _Stack:
             self.waiting[target] = self.merged(stack)
             self.stack = kept
 
-    def after_jump(self, name: str, effect: int) -> list[int]:
+    def after_jump(self, effect: int) -> list[int]:
         if effect >= 0:
             return self.stack + [UNKNOWN] * effect
         return self.stack[:effect]
@@ -194,10 +212,7 @@ class _Stack:
     def step(self, name: str, number: int, argument: int) -> None:
         if name in _NOTHING:
             return
-        method = getattr(self, f"do_{name}", None)
-        if method is not None:
-            method(argument)
-        elif name.startswith(("LOAD_FAST", "STORE_FAST")):
+        if name.startswith(("LOAD_FAST", "STORE_FAST")):
             self.fast(name, argument)
         else:
             self.by_effect(name, _effect(number, argument, jump=False), argument)
@@ -350,13 +365,12 @@ class _Stack:
         self.stack.append(UNKNOWN)
 
     def do_BINARY_OP(self, argument: int) -> None:
-        symbol = _BINARY[argument]
         left, right = self.pop_many(2)
-        if symbol == "[]":
+        names = _BINARY[argument]
+        if names is None:
             self.stack.append(self.add("item", left, right))
         else:
-            name = _OPERATORS[symbol.rstrip("=")]
-            self.stack.append(self.add("binary", (f"__{name}__", f"__r{name}__", symbol), (left, right)))
+            self.stack.append(self.add("binary", names, (left, right)))
 
     def do_BINARY_SUBSCR(self, argument: int) -> None:
         left, right = self.pop_many(2)
@@ -479,3 +493,7 @@ _JUMPS: Final = frozenset(
     for name, number in opcode.opmap.items()
     if number < 256 and number in (*dis.hasjrel, *dis.hasjabs) and "BACKWARD" not in name
 )
+_END_NUMBERS: Final = frozenset(number for number, name in _NAMES.items() if name in _ENDS)
+_METHODS: Final[dict[int, Callable[[_Stack, int], None]]] = {
+    number: vars(_Stack)[f"do_{name}"] for number, name in _NAMES.items() if f"do_{name}" in vars(_Stack)
+} | {opcode.opmap["LOAD_FAST"]: _Stack.load, opcode.opmap["STORE_FAST"]: _Stack.store}

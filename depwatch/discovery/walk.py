@@ -73,11 +73,10 @@ class Walk:
     def _look(self, read: Read) -> None:
         kind, owner, name = read.kind, read.owner, read.name
         if kind == "global":
-            if constant := naming.constant_global(owner, name):
-                read.value = constant[0]
-                read.kind = "global"
-                return
             if type(owner.__globals__) is not dict or type(owner.__builtins__) is not dict:
+                if constant := naming.constant_global(owner, name):
+                    read.value = constant[0]
+                    return
                 naming.global_facet(owner, name, ())  # which says why not
         elif kind == "module":
             if type(owner) is not types.ModuleType or name == "__builtins__":

@@ -14,7 +14,7 @@ import types
 import depwatch
 
 TOOL = 4
-LOADS = {"LOAD_GLOBAL": 1, "LOAD_ATTR": 1, "LOAD_NAME": 0, "LOAD_DEREF": 0}  # and how many bits of the argument are flags
+LOADS = {"LOAD_GLOBAL": 1, "LOAD_ATTR": 1, "LOAD_NAME": 0, "LOAD_DEREF": 0}  # how many bits of the argument are flags
 
 
 def traced(modules):

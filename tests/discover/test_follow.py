@@ -4,9 +4,9 @@ import json
 import textwrap
 
 import pytest
+from discovered import codes, found_in, program
 
 import depwatch
-from discovered import codes, found_in, program
 
 TEXT = "import textwrap\ndef g(): return textwrap.dedent('a')\ndef f(): return g()"
 

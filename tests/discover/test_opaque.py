@@ -1,9 +1,9 @@
 """What no facet answers is told, and whether the arguments settle it or the state of the world."""
 
 import pytest
+from discovered import found_in, program, told
 
 import depwatch
-from discovered import found_in, program, told
 
 C = "class C:\n  x = 1\n"
 OPAQUE = {

@@ -5,10 +5,10 @@ import types
 import weakref
 
 import pytest
+from discovered import found_in, program, told
 
 import depwatch
 from depwatch.discovery.uses import uses
-from discovered import found_in, program, told
 
 NOISY = """
 ran = []

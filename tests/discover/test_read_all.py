@@ -1,9 +1,9 @@
 """Recorder.read_all(): all that discover() found becomes assumptions of one handle."""
 
 import pytest
+from discovered import program
 
 import depwatch
-from discovered import program
 
 TEXT = """
 import math

@@ -1,9 +1,9 @@
 """Which look-ups are found in code, and which functions are gone into."""
 
 import pytest
+from discovered import codes, found_in, program, told
 
 import depwatch
-from discovered import codes, found_in, program, told
 
 MADE = "class C.__new__, class C.__init__"
 NAMES = {
