@@ -43,7 +43,7 @@ def with_reads(number: int) -> types.FunctionType:
 def costs(samples: int) -> list[Row]:
     first, again = [], []
     for number in range(samples):
-        function = with_reads(number)
+        function, found = with_reads(number), None
         start = time.thread_time()
         found = depwatch.discover(function, argument_types=(int,))
         first.append((time.thread_time() - start) * 1e6)

@@ -10,6 +10,7 @@ from depwatch.discovery import attributes, calls
 from depwatch.discovery.abstract import (
     ANY,
     DATA,
+    PLAIN,
     UNKNOWN,
     Value,
     Values,
@@ -125,7 +126,7 @@ class Frame:
         return DATA if id(type(value)) in _NUMBERS else (known(value, None),)
 
     def global_(self, name: str, _: Any) -> Values:
-        read = self.read("global", self.function, name, self.via)
+        read = self.walk.read_global(self.function, name, self.via, self.code, self.line)
         if read is None or read.value is MISSING:
             return ANY
         return (known(read.value, read),)
@@ -227,10 +228,13 @@ class Frame:
         return None
 
     def binary(self, names: tuple[str, str, str], operands: tuple[int, int]) -> Values:
-        name, swapped, symbol = names
         left, right = self.of(operands[0]), self.of(operands[1])
-        if (left is DATA or all(map(is_plain, left))) and (right is DATA or all(map(is_plain, right))):
+        for value in left + right:
+            if value is not PLAIN and not is_plain(value):
+                break
+        else:
             return DATA
+        name, swapped, symbol = names
         parts = []
         methods = [(value, name) for value in left] + [(value, swapped) for value in right]
         if symbol.endswith("=") and symbol[:-1] and symbol not in ("==", "!=", "<=", ">="):

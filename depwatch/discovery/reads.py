@@ -3,7 +3,7 @@
 import struct
 import types
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, Literal, final, override
 
 from depwatch import _core
@@ -58,7 +58,7 @@ class Read:
     via: "Read | None"
     code: types.CodeType | None
     line: int | None
-    facet: FacetReference | None = field(default=None, kw_only=True)
+    facet: FacetReference | None = None  # what answers it; None where nothing has to be asked
 
     @override
     def __repr__(self) -> str:

@@ -4,7 +4,7 @@ import types
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from depwatch import naming
+from depwatch import _core, naming
 from depwatch.discovery.abstract import ANY, UNKNOWN, Value, Values, in_call, known, union
 from depwatch.discovery.following import Predicate
 from depwatch.discovery.frame import Frame
@@ -68,6 +68,26 @@ class Walk:
             self.refused[key] = (read, reason)
             return None
         self.reads[key] = read
+        return read
+
+    def read_global(
+        self, function: Any, name: str, via: Read | None, code: types.CodeType, line: int | None
+    ) -> Read | None:
+        """The same for most of all reads, and faster."""
+        names, builtins = function.__globals__, function.__builtins__
+        key = ("global", id(names), id(builtins), name)
+        before = self.reads.get(key)
+        if before is not None:
+            return before
+        if type(names) is not dict or type(builtins) is not dict or key in self.refused:
+            return self.read("global", function, name, via, code, line)
+        try:
+            facet = _core.facet("global", names, name, builtins)
+            value = facet.value()
+        except Unwatchable:
+            return self.read("global", function, name, via, code, line)
+        found = value[0] if value else MISSING
+        read = self.reads[key] = Read("global", function, name, found, via, code, line, facet)
         return read
 
     def _look(self, read: Read) -> None:
