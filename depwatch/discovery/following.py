@@ -1,35 +1,30 @@
 """Which Python functions discovery goes into: the boundary around what it looks at."""
 
+import functools
 import site
 import sysconfig
 import types
 from collections.abc import Callable
-from typing import Final, Literal
+from typing import Literal
 
 from depwatch.values import brief, is_a
 
 type Follow = Literal["default", "all"] | Callable[[types.FunctionType], object]
 type Predicate = Callable[[types.FunctionType], object]
 
-_LIBRARY: Final = tuple(
-    {path.rstrip("/") + "/" for path in map(sysconfig.get_paths().get, ("stdlib", "platstdlib")) if path}
-)
-_INSTALLED: Final = tuple(
-    {
-        path.rstrip("/") + "/"
-        for path in (
-            *map(sysconfig.get_paths().get, ("purelib", "platlib")),
-            *(site.getsitepackages() if hasattr(site, "getsitepackages") else ()),
-        )
-        if path
-    }
-)
+
+@functools.cache
+def _places() -> tuple[str, ...]:
+    """Where the standard library and installed packages are, and what is frozen into CPython."""
+    paths = sysconfig.get_paths()
+    found = [paths.get(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
+    return ("<frozen ", *{path.rstrip("/") + "/" for path in (*found, *site.getsitepackages()) if path})
 
 
 def package_of(function: types.FunctionType) -> str | None:
     """The top-level package or module that a function was written in; None for the program itself."""
     file = function.__code__.co_filename
-    if file.startswith(("<frozen ", *_LIBRARY, *_INSTALLED)):
+    if file.startswith(_places()):
         name = dict.get(function.__globals__, "__name__") if is_a(function.__globals__, dict) else None
         return name.partition(".")[0] if type(name) is str else file
     return None
