@@ -1,6 +1,6 @@
 """A program: an opcode trace of functions that run while modules are imported, beside what discovery finds in them.
 
-    python oracle.py NUMBER MODULE...      JSON: the functions, the names that they were seen to read, those missed
+python oracle.py NUMBER MODULE...      JSON: the functions, the names that they were seen to read, those missed
 """
 
 import gc
