@@ -61,7 +61,7 @@ static inline void keep_recorded(Facet *facet)
     facet->reference = facet->recorded == NULL ? REFERENCE_BORROWED : REFERENCE_KEPT;
 }
 
-/* It breaks although an equal value is stored. */
+/* Counts the break of a facet if the value that is stored equals the recorded one: then only identity broke it. */
 void count_identity_break(const Facet *facet, PyObject *value);
 
 /* The provider is about to hold value (borrowed). Returns whether that broke the facet. */

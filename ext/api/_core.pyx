@@ -19,16 +19,8 @@ from cpython.slice cimport PySlice_GetIndicesEx
 
 from core cimport *
 
-KINDS = {
-    "key": FACET_KEY, "global": FACET_GLOBAL, "attribute": FACET_ATTRIBUTE, "code": FACET_CODE,
-    "defaults": FACET_DEFAULTS, "kwdefaults": FACET_KWDEFAULTS, "existence": FACET_EXISTENCE, "any": FACET_ANY,
-    "created": FACET_CREATED, "mro": FACET_MRO,
-}
-CHANGES = {
-    "ADDED": CHANGE_ADDED, "MODIFIED": CHANGE_MODIFIED, "DELETED": CHANGE_DELETED, "CLONED": CHANGE_CLONED,
-    "CLEARED": CHANGE_CLEARED, "DESTROYED": CHANGE_DESTROYED, "CREATED": CHANGE_CREATED, "MRO": CHANGE_MRO,
-    "CLASS": CHANGE_CLASS,
-}
+KINDS = {facet_traits[kind].word.decode(): kind for kind in range(<int>FACET_KINDS)}
+CHANGES = {CHANGE_WORDS[change].decode().upper(): change for change in range(<int>CORE_CHANGES)}
 CAUSES = {
     "none": CAUSE_NONE, "changed": CAUSE_CHANGED, "died": CAUSE_DIED, "superseded": CAUSE_SUPERSEDED,
     "unstable": CAUSE_UNSTABLE, "lost": CAUSE_LOST, "unwatchable": CAUSE_UNWATCHABLE, "ambiguous": CAUSE_AMBIGUOUS,
@@ -104,8 +96,9 @@ def set_up(unwatchable, unstable, stale, released, unknown, event, destroyed_fun
     FUNCTION_EVENTS_BY_NUMBER = {int(each): each for each in function_events}
     FUNCTION_ATTRIBUTES_BY_NUMBER = {int(each): each for each in function_attributes}
     drain_callable = <PyObject*>drain
-    for part in (FACET_CODE, FACET_DEFAULTS, FACET_KWDEFAULTS):
-        names_of_parts[<size_t>part] = <PyObject*>KIND_NAMES[part]  # which keeps them
+    for part in range(<size_t>FACET_KINDS):
+        if facet_traits[part].is_part:
+            names_of_parts[part] = <PyObject*>KIND_NAMES[part]  # which keeps them
     if not queue_allocate():
         raise MemoryError()
     stored_keys_learn()

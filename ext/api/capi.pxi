@@ -207,7 +207,7 @@ cdef FacetReference facet_with_cells(object given):
     cdef FacetReference facet = facet_passed(given)
     if facet.seen is not None:
         return facet
-    if facet_at(facet.id).kind not in (FACET_KEY, FACET_GLOBAL, FACET_ATTRIBUTE):
+    if not traits_of(facet_at(facet.id)).is_named:
         raise ValueError(f"{facet.describe()} has no cells: only keys, globals and attributes have")
     return facet
 

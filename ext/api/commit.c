@@ -171,5 +171,6 @@ const char *index_wrong(void)
 {
     const char *wrong =
         edges_wrong(&handles_of_facets, facet_pool.used, handle_list, NULL, handle_pool.used, dependency_count);
-    return wrong == NULL ? handle_listeners_wrong() : wrong;
+    wrong = wrong == NULL ? handle_listeners_wrong() : wrong;
+    return wrong == NULL ? facets_wrong() : wrong;
 }

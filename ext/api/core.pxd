@@ -131,10 +131,15 @@ cdef extern from "action/cells.h":
     Cell* cell_of_nothing(CellKind, PyObject*) except? NULL
     void cell_release(Cell*)
 
-cdef extern from "facet/facets.h":
+cdef extern from "facet/kinds.h":
     ctypedef enum FacetKind:
-        FACET_KEY, FACET_GLOBAL, FACET_ATTRIBUTE, FACET_CODE, FACET_DEFAULTS, FACET_KWDEFAULTS
-        FACET_EXISTENCE, FACET_ANY, FACET_CREATED, FACET_MRO
+        FACET_ANY, FACET_KINDS
+    ctypedef struct FacetTraits:
+        const char* word
+        bint has_value, is_named, is_part
+    const FacetTraits facet_traits[]
+
+cdef extern from "facet/facets.h":
     ctypedef enum Cause:
         CAUSE_NONE, CAUSE_CHANGED, CAUSE_DIED, CAUSE_SUPERSEDED, CAUSE_UNSTABLE, CAUSE_LOST, CAUSE_UNWATCHABLE
         CAUSE_AMBIGUOUS, CAUSE_CLASS, CAUSE_BASES
@@ -151,6 +156,7 @@ cdef extern from "facet/facets.h":
     Pool facet_pool
     const DependentsOf handles_of_facets
     Facet* facet_at(uint32_t) noexcept nogil
+    const FacetTraits* traits_of(const Facet*) noexcept nogil
     void facet_unpin(uint32_t) noexcept
     void facet_unread(uint32_t) noexcept
 
@@ -179,8 +185,7 @@ cdef extern from "action/retire.h":
 
 cdef extern from "facet/service.h":
     ctypedef enum Change:
-        CHANGE_ADDED, CHANGE_MODIFIED, CHANGE_DELETED, CHANGE_CLONED
-        CHANGE_CLEARED, CHANGE_DESTROYED, CHANGE_CREATED, CHANGE_MRO, CHANGE_CLASS
+        CHANGE_MODIFIED, CHANGE_DESTROYED, CHANGE_CREATED, CORE_CHANGES "CHANGES"
     ctypedef struct Service:
         bint shutting_down
         int (*pending)(void*) noexcept
@@ -290,6 +295,7 @@ cdef extern from "notice/words.h":
     object words_of_change(Change, PyObject* before, PyObject* after, PyObject* filename, int line)
     object words_of_cause(uint32_t, Cause, PyObject* change)
     const char* const CAUSE_WORDS[]
+    const char* const CHANGE_WORDS[]
 
 cdef extern from "<string.h>":
     void* memset(void*, int, size_t) noexcept nogil

@@ -235,6 +235,53 @@ static int refuse_own_mro(const PyTypeObject *type)
     return -1;
 }
 
+/* Whether the MRO is the type and then the MRO of its only base. */
+static bool is_mro_behind(PyTypeObject *type, PyObject *mro, PyObject *base_mro)
+{
+    if (base_mro == NULL || PyTuple_GET_SIZE(mro) != PyTuple_GET_SIZE(base_mro) + 1 ||
+        PyTuple_GET_ITEM(mro, 0) != (PyObject *)type)
+        return false;
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(base_mro); i++)
+        if (PyTuple_GET_ITEM(mro, i + 1) != PyTuple_GET_ITEM(base_mro, i))
+            return false;
+    return true;
+}
+
+/* Whether the type's MRO is what its bases give now. It is not where an mro() of a metaclass made it, which may be gone by now,
+ * or raised in the middle of an assignment of bases: then any later assignment along the bases, also of the same ones,
+ * makes the MRO anew, and no event tells that it becomes another. -1 with an exception set. */
+static int is_mro_of_bases(PyTypeObject *type)
+{
+    PyObject *mro = type->tp_mro, *bases = type->tp_bases;
+    if (PyTuple_GET_SIZE(bases) == 1) /* by far the most; on 3.12 type.mro() leaks its result where memory runs out here */
+        return is_mro_behind(type, mro, ((PyTypeObject *)PyTuple_GET_ITEM(bases, 0))->tp_mro);
+    static PyObject *type_mro; /* owned for the life of the process: type.mro */
+    if (type_mro == NULL && (type_mro = PyObject_GetAttrString((PyObject *)&PyType_Type, "__dict__")) != NULL)
+        Py_SETREF(type_mro, PyMapping_GetItemString(type_mro, "mro"));
+    if (type_mro == NULL)
+        return -1;
+    PyObject *made = PyObject_CallOneArg(type_mro, (PyObject *)type);
+    if (made == NULL)
+        return PyErr_ExceptionMatches(PyExc_TypeError) ? clear_refusal() : -1; /* their order has become impossible */
+    Py_ssize_t n = PyList_GET_SIZE(made);
+    bool same = PyTuple_GET_SIZE(mro) == n;
+    for (Py_ssize_t i = 0; same && i < n; i++)
+        same = PyTuple_GET_ITEM(mro, i) == PyList_GET_ITEM(made, i);
+    Py_DECREF(made);
+    return same;
+}
+
+static int refuse_other_mro(PyTypeObject *type)
+{
+    int answer = PyType_HasFeature(type, Py_TPFLAGS_IMMUTABLETYPE) ? 1 : is_mro_of_bases(type);
+    if (answer == 0)
+        PyErr_Format(Unwatchable_error,
+                     "the MRO of %.200s is not the one that its bases give: a metaclass's mro() made it, or raised while bases "
+                     "were assigned; assign %.200s.__bases__ again",
+                     type->tp_name, type->tp_name);
+    return answer > 0 ? 0 : -1;
+}
+
 bool has_own_mro(PyTypeObject *type) { return own_mro(type) != NULL; }
 
 int look_bases(uint32_t id)
@@ -260,7 +307,9 @@ int look_bases(uint32_t id)
     uint32_t n_links = 0;
     for (Py_ssize_t i = 0; result == 0 && i < PyList_GET_SIZE(family); i++) {
         PyTypeObject *member = (PyTypeObject *)PyList_GET_ITEM(family, i);
-        result = facet_link(id, n_links++, (PyObject *)member) < 0 || refuse_assigned_bases(member) < 0 ? -1 : refuse_own_mro(member);
+        bool refused = facet_link(id, n_links++, (PyObject *)member) < 0 || refuse_assigned_bases(member) < 0 ||
+                       refuse_own_mro(member) < 0 || refuse_other_mro(member) < 0;
+        result = refused ? -1 : 0;
         PyObject *bases = Py_NewRef(member->tp_bases);
         for (Py_ssize_t j = 0; result == 0 && j < PyTuple_GET_SIZE(bases); j++) {
             PyTypeObject *base = (PyTypeObject *)PyTuple_GET_ITEM(bases, j);

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "watch/extra_dicts.h"
+
 Pool facet_pool = POOL_OF(Facet);
 const DependentsOf handles_of_facets = {.facets = &facet_pool, .offset = offsetof(Facet, handles)};
 
@@ -192,17 +194,12 @@ void facet_free_mro_if_alone(uint32_t owner)
         facet_free(first);
 }
 
-static bool by_key(const Facet *facet)
-{
-    return facet->kind == FACET_KEY || facet->kind == FACET_GLOBAL || facet->kind == FACET_ATTRIBUTE;
-}
-
 bool facet_free_if_unused(uint32_t id)
 {
     Facet *facet = facet_at(id);
     /* How often it broke makes it unstable. A name that is gone is forgotten unless it was given up before: there is no end of
      * names that come and go. */
-    bool is_gone = facet->known && facet->current == NULL && by_key(facet) && facet->breaks < service.unstable_after;
+    bool is_gone = facet->known && facet->current == NULL && traits_of(facet)->is_named && facet->breaks < service.unstable_after;
     bool remembers = facet->breaks != 0 && !facet->dead && !is_gone;
     if (facet->touched || facet->pins + facet->readers + facet->listeners != 0 || facet->cells != NULL ||
         !dependents_empty(&facet->handles) || remembers)
@@ -251,10 +248,10 @@ int facet_link(uint32_t id, uint32_t index, PyObject *target)
         facet->links = links;
     }
     Object *at = object_at(object);
-    if (facet->kind == FACET_ATTRIBUTE || (facet->kind == FACET_ANY && object_at(facet->owner)->kind == OBJECT_TYPE))
+    if (traits_of(facet)->has_mro && object_at(facet->owner)->kind == OBJECT_TYPE)
         at->of_class = true;
     bool added = at->subclasses_table && facet->kind == FACET_MRO ? true /* found by the key: see subclasses_event */
-                 : by_key(facet)                                  ? know_only(keys_add(&at->keys, facet->name, id))
+                 : traits_of(facet)->is_named                     ? know_only(keys_add(&at->keys, facet->name, id))
                                                                   : dependents_add(&at->whole, id);
     if (!added)
         goto no_memory;
@@ -271,10 +268,51 @@ void facet_unlink_after(uint32_t id, uint32_t n_links)
     Facet *facet = facet_at(id);
     while (facet->n_links > n_links) {
         uint32_t object = facet->links[--facet->n_links];
-        if (by_key(facet))
+        if (traits_of(facet)->is_named)
             know_only(keys_remove(&object_at(object)->keys, facet->name, id));
         else
             dependents_remove(&object_at(object)->whole, id);
         object_release(object);
     }
+}
+
+/* --- what could be derived, and is kept so that an event reads it in one load ----------------------------------------- */
+
+static const char *links_wrong(const Facet *facet)
+{
+    for (uint32_t i = 0; i < facet->n_links; i++) {
+        const KeySlot *slot = keys_find(&object_at(facet->links[i])->keys, facet->name);
+        if (slot == NULL || !dependents_has(&slot->facets, facet->id))
+            return "a facet is linked to a dict that does not know it";
+        uint32_t only = dependents_only(&slot->facets);
+        if (slot->only != (only == NO_ID ? NULL : facet_at(only)))
+            return "the only facet of a key is another one than the key's table says";
+    }
+    return NULL;
+}
+
+static const char *facet_wrong(const Facet *facet)
+{
+    bool owner_died = object_at(facet->owner)->address == NULL;
+    bool fallback_died = facet->fallback != NO_ID && object_at(facet->fallback)->address == NULL; /* told if it is looked at */
+    if (facet->dead ? !owner_died && !fallback_died : owner_died)
+        return "a facet is dead, and its objects are not; or the other way round";
+    if (facet->native_listeners > facet->listeners)
+        return "a facet has more listeners in C than listeners";
+    return traits_of(facet)->is_named ? links_wrong(facet) : NULL;
+}
+
+const char *facets_wrong(void)
+{
+    uint32_t provisional = 0;
+    for (uint32_t i = 0; facet_map.ids != NULL && i <= facet_map.mask; i++) {
+        if (facet_map.ids[i] >= NO_ID)
+            continue;
+        const Facet *facet = facet_at(facet_map.ids[i]);
+        const char *wrong = facet_wrong(facet);
+        if (wrong != NULL)
+            return wrong;
+        provisional += facet->provisional != PROVISIONAL_NOT;
+    }
+    return provisional == extra_dicts_needed ? NULL : "the number of facets that hold provisionally is wrong";
 }

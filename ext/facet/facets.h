@@ -17,24 +17,12 @@
 #include <stdbool.h>
 
 #include "facet/kept.h"
+#include "facet/kinds.h"
 #include "facet/objects.h"
 #include "facet/service.h"
 #include "index/dependents.h"
 #include "index/edges.h"
 #include "index/pool.h"
-
-typedef enum FacetKind {
-    FACET_KEY,        /* owner: a dict */
-    FACET_GLOBAL,     /* owner: a globals dict; fallback: its builtins dict */
-    FACET_ATTRIBUTE,  /* owner: a type; as found along its MRO */
-    FACET_CODE,       /* owner: a function, up to KWDEFAULTS */
-    FACET_DEFAULTS,
-    FACET_KWDEFAULTS,
-    FACET_EXISTENCE,  /* owner: a function or a code object */
-    FACET_ANY,        /* the whole object; has no value */
-    FACET_CREATED,    /* owner: a code object; has no value */
-    FACET_MRO         /* owner: a type; has no value, no handles of its own: it tells the type's other facets */
-} FacetKind;
 
 /* Why a facet retired its handles. */
 typedef enum Cause {
@@ -124,7 +112,9 @@ static inline Facet *facet_at(uint32_t id)
     return POOL_AT(Facet, &facet_pool, id);
 }
 
-static inline bool facet_has_value(const Facet *facet) { return facet->kind < FACET_ANY; }
+static inline const FacetTraits *traits_of(const Facet *facet) { return &facet_traits[facet->kind]; }
+
+static inline bool facet_has_value(const Facet *facet) { return traits_of(facet)->has_value; }
 
 /* The drain must look at it. */
 static inline void touch(Facet *facet)
@@ -196,5 +186,8 @@ int facet_link(uint32_t id, uint32_t index, PyObject *target);
 void facet_unlink_after(uint32_t id, uint32_t n_links);
 /* Lets recorded go; returns an owned reference to DECREF when the state is consistent, or NULL. */
 PyObject *facet_forget(Facet *facet);
+
+/* What of the facets contradicts what it could be derived from, in words, or NULL. */
+const char *facets_wrong(void);
 
 #endif

@@ -17,7 +17,8 @@ typedef enum Change {
     CHANGE_DESTROYED, /* the object died */
     CHANGE_CREATED,   /* a function of a watched code object was made */
     CHANGE_MRO,       /* the method resolution order of a type changed */
-    CHANGE_CLASS      /* a module got another class */
+    CHANGE_CLASS,     /* a module got another class */
+    CHANGES           /* how many */
 } Change;
 
 typedef struct Service {

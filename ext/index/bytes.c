@@ -120,8 +120,9 @@ static ALWAYS_INLINE void change_containers(uint8_t *const *chunks, const Contai
 
 static ALWAYS_INLINE void change_all(uint8_t *const *chunks, const Dependents *set, ByteChange change)
 {
-    if (set->word >> 61 == 1) {
-        change_containers(chunks, containers_at((uint32_t)set->word & NO_ID), change);
+    const Containers *containers = dependents_containers(set);
+    if (containers != NULL) {
+        change_containers(chunks, containers, change);
         return;
     }
     DependentsWalk walk;

@@ -46,7 +46,7 @@ static ALWAYS_INLINE void bytes_change(uint8_t *const *chunks, const Dependents 
     uint32_t only = dependents_only(set);
     if (only != NO_ID)
         byte_change(byte_at(chunks, only), change);
-    else if (set->word != 0)
+    else if (!dependents_empty(set))
         bytes_change_all(chunks, set, change);
 }
 

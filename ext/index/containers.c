@@ -2,6 +2,9 @@
 
 #include <string.h>
 
+#define SORTED uint16_t
+#include "index/sorted.h"
+
 #define LOW(id) ((uint16_t)(id))
 #define BITSET_CLASS block_class(CONTAINER_WORDS * sizeof(uint64_t))
 
@@ -52,42 +55,6 @@ static BlockRef new_lows(const uint32_t *ids, uint32_t n)
     return ref;
 }
 
-/* Both ascending: how many of ids are not among the m lows. */
-static uint32_t count_missing(const uint16_t *lows, uint32_t m, const uint32_t *ids, uint32_t n)
-{
-    if (m == 0 || lows[m - 1] < LOW(ids[0]))
-        return n;
-    uint32_t missing = 0, from = 0;
-    for (uint32_t i = 0; i < n; i++) {
-        uint32_t low = from, high = m;
-        while (low < high) {
-            uint32_t middle = (low + high) / 2;
-            if (lows[middle] < LOW(ids[i]))
-                low = middle + 1;
-            else
-                high = middle;
-        }
-        missing += low == m || lows[low] != LOW(ids[i]);
-        from = low;
-    }
-    return missing;
-}
-
-/* Merges ids into m lows, from the back, so that both may be in the same block. total: how many there are afterwards. */
-static void merge_lows(uint16_t *into, const uint16_t *lows, uint32_t m, const uint32_t *ids, uint32_t n, uint32_t total)
-{
-    while (n > 0) {
-        if (m > 0 && lows[m - 1] > LOW(ids[n - 1])) {
-            into[--total] = lows[--m];
-        } else {
-            m -= m > 0 && lows[m - 1] == LOW(ids[n - 1]);
-            into[--total] = LOW(ids[--n]);
-        }
-    }
-    if (into != lows)
-        memcpy(into, lows, m * sizeof *lows);
-}
-
 static bool array_add(Container *container, const uint32_t *ids, uint32_t n)
 {
     uint32_t m = container_count(container), total = m + count_missing(container_lows(container), m, ids, n);
@@ -103,7 +70,7 @@ static bool array_add(Container *container, const uint32_t *ids, uint32_t n)
             words[lows[i] >> 6] |= UINT64_C(1) << (lows[i] & 63);
         set_bits(words, ids, n);
     } else {
-        merge_lows(block_at(ref), lows, m, ids, n, total);
+        merge(block_at(ref), lows, m, ids, n, total);
     }
     if (!in_place)
         block_give(container->lows, class);
@@ -156,13 +123,7 @@ static uint32_t container_remove(Container *container, const uint32_t *ids, uint
 {
     uint32_t before = container_count(container), left = 0;
     if (container_is_array(container)) {
-        uint16_t *lows = block_at(container->lows);
-        for (uint32_t i = 0, j = 0; i < before; i++) {
-            while (j < n && LOW(ids[j]) < lows[i])
-                j++;
-            if (j == n || LOW(ids[j]) != lows[i])
-                lows[left++] = lows[i];
-        }
+        left = keep_others(block_at(container->lows), before, ids, n);
     } else {
         uint64_t *words = block_at(container->lows);
         uint16_t lows[CONTAINER_ARRAY_MOST];

@@ -3,8 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "index/blocks.h"
 #include "index/containers.h"
+
+#define SORTED uint32_t
+#include "index/sorted.h"
 
 #define ARRAY_COUNT_SHIFT 32
 #define ARRAY_COUNT_MASK ((1u << 24) - 1)
@@ -44,42 +46,6 @@ static inline uint64_t inline_word(const uint32_t *ids, uint32_t n)
         word |= (uint64_t)gap << (32 + bits * (i - 1));
     }
     return word;
-}
-
-/* Both ascending: how many of ids are not among the m others. */
-static uint32_t count_missing(const uint32_t *others, uint32_t m, const uint32_t *ids, uint32_t n)
-{
-    if (m == 0 || others[m - 1] < ids[0])
-        return n; /* handles are numbered upwards: new ones go to the end */
-    uint32_t missing = 0, from = 0;
-    for (uint32_t i = 0; i < n; i++) {
-        uint32_t low = from, high = m;
-        while (low < high) {
-            uint32_t middle = (low + high) / 2;
-            if (others[middle] < ids[i])
-                low = middle + 1;
-            else
-                high = middle;
-        }
-        missing += low == m || others[low] != ids[i];
-        from = low;
-    }
-    return missing;
-}
-
-/* Merges ids into m others, from the back, so that both may be in the same block. total: how many there are afterwards. */
-static void merge(uint32_t *into, const uint32_t *others, uint32_t m, const uint32_t *ids, uint32_t n, uint32_t total)
-{
-    while (n > 0) {
-        if (m > 0 && others[m - 1] > ids[n - 1]) {
-            into[--total] = others[--m];
-        } else {
-            m -= m > 0 && others[m - 1] == ids[n - 1];
-            into[--total] = ids[--n];
-        }
-    }
-    if (into != others)
-        memcpy(into, others, m * sizeof *others);
 }
 
 /* --- adding -------------------------------------------------------------------------------------------------------- */
@@ -154,18 +120,6 @@ bool dependents_add_many(Dependents *set, const uint32_t *ids, uint32_t n)
 bool dependents_add(Dependents *set, uint32_t id) { return dependents_add_many(set, &id, 1); }
 
 /* --- removing ------------------------------------------------------------------------------------------------------ */
-
-static uint32_t keep_others(uint32_t *others, uint32_t m, const uint32_t *ids, uint32_t n)
-{
-    uint32_t left = 0;
-    for (uint32_t i = 0, j = 0; i < m; i++) {
-        while (j < n && ids[j] < others[i])
-            j++;
-        if (j == n || ids[j] != others[i])
-            others[left++] = others[i];
-    }
-    return left;
-}
 
 static void remove_from_array(Dependents *set, const uint32_t *ids, uint32_t n)
 {
@@ -261,6 +215,11 @@ bool dependents_has(const Dependents *set, uint32_t id)
     if (is_array(set))
         return count_missing(block_at(block_of(set)), array_count(set), &id, 1) == 0;
     return count_missing(few, dependents_few(set->word, few), &id, 1) == 0;
+}
+
+const Containers *dependents_containers(const Dependents *set)
+{
+    return is_containers(set) ? containers_at(block_of(set)) : NULL;
 }
 
 size_t dependents_memory(const Dependents *set)

@@ -24,6 +24,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "index/blocks.h"
 #include "index/ids.h"
 
 typedef struct Dependents {
@@ -57,6 +58,28 @@ static inline uint32_t dependents_few(uint64_t word, uint32_t few[DEPENDENTS_FEW
         few[i] = few[i - 1] + 1 + ((uint32_t)(word >> (32 + bits * (i - 1))) & ((1u << bits) - 1));
     return n;
 }
+
+/* The same of a set; 0: nobody, or it is not inline. */
+static inline uint32_t dependents_inline(const Dependents *set, uint32_t few[DEPENDENTS_FEW])
+{
+    return set->word & DEPENDENTS_INLINE ? dependents_few(set->word, few) : 0;
+}
+
+/* For loops over many sets: fetches the block of one that is soon read, whose word has been fetched before: of an array
+ * the end as well, where new handles go. */
+static inline void dependents_fetch_block(const Dependents *set)
+{
+    if (set->word == 0 || set->word & DEPENDENTS_INLINE)
+        return;
+    const char *block = block_at((uint32_t)set->word & NO_ID);
+    __builtin_prefetch(block, 1);
+    if (set->word & DEPENDENTS_ARRAY)
+        __builtin_prefetch(block + ((uint32_t)(set->word >> 32) & ((1u << 24) - 1)) * sizeof(uint32_t), 1);
+}
+
+struct Containers;
+/* NULL: it is smaller. Borrowed from the set. */
+const struct Containers *dependents_containers(const Dependents *set);
 
 #define WALK_BLOCK 64u /* IDs */
 

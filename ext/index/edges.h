@@ -26,18 +26,6 @@ static inline Dependents *dependents_of(const DependentsOf *sets, uint32_t facet
     return (Dependents *)((char *)pool_at(sets->facets, facet) + sets->offset);
 }
 
-/* For loops over many sets: fetches the block of one that is soon read, whose word has been fetched before: of an array
- * the end as well, where new handles go. */
-static inline void dependents_fetch_block(const Dependents *set)
-{
-    if (set->word == 0 || set->word & DEPENDENTS_INLINE)
-        return;
-    const char *block = block_at((uint32_t)set->word & NO_ID);
-    __builtin_prefetch(block, 1);
-    if (set->word & DEPENDENTS_ARRAY)
-        __builtin_prefetch(block + ((uint32_t)(set->word >> 32) & ((1u << 24) - 1)) * sizeof(uint32_t), 1);
-}
-
 typedef struct Edge {
     uint32_t facet;
     uint32_t index; /* of its handle among those of the batch */

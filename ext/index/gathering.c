@@ -68,8 +68,9 @@ static void add_containers(Gathering *gathering, const Containers *containers)
 /* Arrays and containers. */
 static NOT_INLINE void add_block(Gathering *gathering, const Dependents *set)
 {
-    if (set->word >> 61 == 1) {
-        add_containers(gathering, containers_at((uint32_t)set->word & NO_ID));
+    const Containers *containers = dependents_containers(set);
+    if (containers != NULL) {
+        add_containers(gathering, containers);
         return;
     }
     DependentsWalk walk;
@@ -79,11 +80,10 @@ static NOT_INLINE void add_block(Gathering *gathering, const Dependents *set)
 
 static inline void add_set(Gathering *gathering, const Dependents *set)
 {
-    uint32_t few[DEPENDENTS_FEW];
-    if (set->word & DEPENDENTS_INLINE)
-        for (uint32_t i = 0, n = dependents_few(set->word, few); i < n; i++)
-            add_id(gathering, few[i]);
-    else if (set->word != 0)
+    uint32_t few[DEPENDENTS_FEW], n = dependents_inline(set, few);
+    for (uint32_t i = 0; i < n; i++)
+        add_id(gathering, few[i]);
+    if (n == 0 && !dependents_empty(set))
         add_block(gathering, set);
 }
 

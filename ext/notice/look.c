@@ -205,18 +205,14 @@ static int look(uint32_t id)
 {
     Facet *facet = facet_at(id);
     PyObject *object = object_at(facet->owner)->address;
-    if ((facet->kind == FACET_ATTRIBUTE || facet->kind == FACET_ANY) && object != NULL && PyType_Check(object) &&
-        look_mro(facet->owner) < 0)
+    const FacetTraits *traits = traits_of(facet);
+    if (traits->has_mro && object != NULL && PyType_Check(object) && look_mro(facet->owner) < 0)
         return -1;
-    switch (facet->kind) {
-    case FACET_KEY:
-    case FACET_GLOBAL:
-    case FACET_ATTRIBUTE:
+    if (traits->is_named)
         return look_along_chain(id);
-    case FACET_CODE:
-    case FACET_DEFAULTS:
-    case FACET_KWDEFAULTS:
+    if (traits->is_part)
         return look_function(id);
+    switch (facet->kind) {
     case FACET_MRO:
         return look_bases(id);
     case FACET_EXISTENCE:

@@ -4,13 +4,6 @@
 
 #define MAX_LENGTH 60 /* characters or bytes of a text that are shown */
 
-const char *const KIND_WORDS[] = {
-    [FACET_KEY] = "key",           [FACET_GLOBAL] = "global",         [FACET_ATTRIBUTE] = "attribute",
-    [FACET_CODE] = "code",         [FACET_DEFAULTS] = "defaults",     [FACET_KWDEFAULTS] = "kwdefaults",
-    [FACET_EXISTENCE] = "existence", [FACET_ANY] = "any",             [FACET_CREATED] = "created",
-    [FACET_MRO] = "mro",
-};
-
 const char *const CAUSE_WORDS[] = {
     [CAUSE_NONE] = "was the last of 255 broken assumptions",
     [CAUSE_CHANGED] = "changed",
@@ -24,7 +17,7 @@ const char *const CAUSE_WORDS[] = {
     [CAUSE_BASES] = "is looked up along bases that were assigned, in the middle of which a metaclass's mro() may change them",
 };
 
-static const char *const CHANGE_WORDS[] = {
+const char *const CHANGE_WORDS[CHANGES] = {
     [CHANGE_ADDED] = "added",         [CHANGE_MODIFIED] = "modified", [CHANGE_DELETED] = "deleted",
     [CHANGE_CLONED] = "cloned",       [CHANGE_CLEARED] = "cleared",   [CHANGE_DESTROYED] = "destroyed",
     [CHANGE_CREATED] = "created",     [CHANGE_MRO] = "mro",           [CHANGE_CLASS] = "class",
@@ -185,11 +178,11 @@ PyObject *words_of_facet(uint32_t id)
     else if (facet->kind == FACET_KEY)
         words = PyUnicode_FromFormat("%U in %U", name, owner);
     else if (name != NULL)
-        words = PyUnicode_FromFormat("%s %U of %U", KIND_WORDS[facet->kind], name, owner);
+        words = PyUnicode_FromFormat("%s %U of %U", traits_of(facet)->word, name, owner);
     else if (facet->kind == FACET_ANY)
         words = PyUnicode_FromFormat("anything in %U", owner);
     else
-        words = PyUnicode_FromFormat("%s of %U", KIND_WORDS[facet->kind], owner);
+        words = PyUnicode_FromFormat("%s of %U", traits_of(facet)->word, owner);
     Py_XDECREF(owner);
     Py_XDECREF(name);
     return words;

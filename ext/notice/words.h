@@ -20,6 +20,6 @@ PyObject *words_of_cause(uint32_t facet, Cause cause, PyObject *change);
 
 /* After the name of a facet, by Cause. */
 extern const char *const CAUSE_WORDS[];
-extern const char *const KIND_WORDS[]; /* by FacetKind */
+extern const char *const CHANGE_WORDS[CHANGES];
 
 #endif

@@ -59,7 +59,7 @@ def test_classes_whose_bases_may_be_assigned_while_they_are_assigned_are_refused
 
 
 @without_automatic_drain
-def test_what_is_looked_up_along_bases_is_given_up_before_a_subclass_runs_its_own_mro(log, interrupted):
+def test_what_is_looked_up_along_bases_is_given_up_before_a_subclass_runs_its_mro(log, interrupted):
     class C(A):
         pass
 

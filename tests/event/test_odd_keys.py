@@ -146,7 +146,7 @@ def test_a_str_subclass_with_a_lying_eq_finds_the_stored_name(log):
     assert "may equal any name" in handle.reason
 
 
-def test_look_ups_that_run_python_and_change_the_dict_still_end_with_the_value_of_now(log):
+def test_look_ups_that_run_python_and_change_the_dict_end_with_the_value_of_now(log):
     class Meddler:
         """Equal to nothing; when asked for its hash, changes the dict."""
 

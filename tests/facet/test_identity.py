@@ -62,7 +62,7 @@ def test_identity_for_one_is_identity_for_all_who_rely_on_that_value(log):
 
 
 @without_automatic_drain
-def test_who_asks_after_an_equal_object_was_stored_gets_that_one_and_no_handle_breaks(log):
+def test_who_asks_after_an_equal_object_was_stored_gets_it_and_no_handle_breaks(log):
     first, equal = EQUAL["str"]
     globals_ = namespace(X=first)
     function = seen_in(globals_)

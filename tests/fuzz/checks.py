@@ -3,7 +3,7 @@
 from typing import Any
 
 import depwatch
-from fuzz import keys, labels, values
+from fuzz import keys, labels, targets, values
 from fuzz.compiling import CellUse, Optimizer, Piece
 from fuzz.targets import Attribute, FunctionPart, ModuleAttribute, Whole
 from fuzz.values import GONE, MISSING
@@ -62,7 +62,7 @@ def check(optimizer: Optimizer, drained: bool) -> None:
         for cell in piece.cells:
             optimizer.count("labels checked" if cell.kind == "label" else "cells checked")
             check_cell(optimizer, cell, drained)
-    optimizer.forget()  # what was found lives as long as the program has it
+    targets.forget_all()  # what was found lives as long as the program has it
 
 
 def fired(optimizer: Optimizer, piece: Piece) -> None:
@@ -74,8 +74,12 @@ def fired(optimizer: Optimizer, piece: Piece) -> None:
 
 
 def is_lost(optimizer: Optimizer, key: Any) -> bool:
-    """Whether depwatch may have given up waiting for the value to come back."""
-    return values.is_dead(key) or any(values.same_key(key, taken) for taken in optimizer.world.taken)
+    """Whether depwatch may have given up waiting for the value to come back.
+
+    A store by a key that may equal any name may have dropped the last reference to it.
+    """
+    taken = optimizer.world.taken
+    return values.is_dead(key) or keys.Odd.made > 0 or any(values.same_key(key, each) for each in taken)
 
 
 def check_cell(optimizer: Optimizer, use: CellUse, drained: bool) -> None:

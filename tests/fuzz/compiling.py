@@ -133,10 +133,6 @@ class Optimizer:
             found = self._targets[key] = make(*of)
         return found
 
-    def forget(self) -> None:
-        for target in self._targets.values():
-            target.forget()
-
     def parts(self, box: Box) -> list[FunctionPart]:
         return [self._once(FunctionPart, box, part) for part in PARTS]
 
@@ -205,6 +201,7 @@ class Optimizer:
             or ("__getattr__" in str(error) and target.find() is MISSING)
             or ("which can be exchanged" in str(error) and target.find() is MISSING)
             or "version tags" in str(error)
+            or ("is not the one that its bases give" in str(error) and self.world.mros > 0)
             or ("is a lazy import" in str(error) and values.is_lazy(target.find()))
             or (("key of type" in str(error) or "a key that may equal" in str(error)) and keys.Odd.made > 0)
         )

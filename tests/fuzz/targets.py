@@ -10,6 +10,14 @@ from depwatch.values import brief
 from fuzz.values import GONE, MISSING, is_lazy
 from fuzz.world import LOAD, Box, Space
 
+_looked_up: list["Target"] = []  # since forget_all()
+
+
+def forget_all() -> None:
+    for target in _looked_up:
+        target.forget()
+    _looked_up.clear()
+
 
 class Target:
     """One thing to rely on. The same thing is always the same target, within one program."""
@@ -26,6 +34,7 @@ class Target:
         """What plain Python finds, looked up once a step."""
         if step != self._step:
             self._found, self._step = self.find(), step
+            _looked_up.append(self)
         return self._found
 
     def forget(self) -> None:

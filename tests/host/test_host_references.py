@@ -138,7 +138,7 @@ def test_the_dict_of_a_class_that_is_changed_itself_has_the_only_reference(host,
     assert [references for _, references in counted(host, change, names)] == [1]
 
 
-def test_a_class_that_is_collected_is_cleared_with_the_only_reference_to_its_attributes(host):
+def test_a_collected_class_is_cleared_with_the_only_reference_to_its_attributes(host):
     gc.collect()
     C = type("C", (), {"a": Value()})
     host.watch(host.c.type_dict(C))

@@ -160,7 +160,7 @@ def test_callbacks_return_0_always():
                 pending.append(called.group(1))
 
 
-def test_only_those_callbacks_are_given_to_cpython_but_for_the_self_check_while_it_looks():
+def test_only_those_callbacks_are_given_to_cpython_but_for_those_of_the_self_check():
     adds = re.compile(r"Py\w+_Add(?:Watcher|AuditHook)\((\S+?)[,)]")
     kinds = ("dict", "type", "function", "code")
     looking = {"on_dict", "on_function", "on_code"}

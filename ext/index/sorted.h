@@ -1,0 +1,56 @@
+/* Ascending runs of IDs, as an array keeps them: whole (uint32_t) or their lower halves (uint16_t). Included once for each,
+ * with the type as SORTED. The ids that are added, removed or looked for are whole; where the array keeps halves, all of
+ * them have the upper half that the array stands for. No Python.h.
+ */
+
+#include <stdint.h>
+#include <string.h>
+
+/* How many of ids are not among the m items. */
+static uint32_t count_missing(const SORTED *items, uint32_t m, const uint32_t *ids, uint32_t n)
+{
+    if (m == 0 || items[m - 1] < (SORTED)ids[0])
+        return n; /* handles are numbered upwards: new ones go to the end */
+    uint32_t missing = 0, from = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t low = from, high = m;
+        while (low < high) {
+            uint32_t middle = (low + high) / 2;
+            if (items[middle] < (SORTED)ids[i])
+                low = middle + 1;
+            else
+                high = middle;
+        }
+        missing += low == m || items[low] != (SORTED)ids[i];
+        from = low;
+    }
+    return missing;
+}
+
+/* Merges ids into m items, from the back, so that both may be in the same block. total: how many there are afterwards. */
+static void merge(SORTED *into, const SORTED *items, uint32_t m, const uint32_t *ids, uint32_t n, uint32_t total)
+{
+    while (n > 0) {
+        if (m > 0 && items[m - 1] > (SORTED)ids[n - 1]) {
+            into[--total] = items[--m];
+        } else {
+            m -= m > 0 && items[m - 1] == (SORTED)ids[n - 1];
+            into[--total] = (SORTED)ids[--n];
+        }
+    }
+    if (into != items)
+        memcpy(into, items, m * sizeof *items);
+}
+
+/* Removes ids from m items, where they are; returns how many items are left. */
+static uint32_t keep_others(SORTED *items, uint32_t m, const uint32_t *ids, uint32_t n)
+{
+    uint32_t left = 0;
+    for (uint32_t i = 0, j = 0; i < m; i++) {
+        while (j < n && (SORTED)ids[j] < items[i])
+            j++;
+        if (j == n || (SORTED)ids[j] != items[i])
+            items[left++] = items[i];
+    }
+    return left;
+}
