@@ -6,6 +6,7 @@ import functools
 import types
 from typing import TYPE_CHECKING, Any, Final
 
+from depwatch import _core
 from depwatch.discovery import calls
 from depwatch.discovery.abstract import (
     ANY,
@@ -22,8 +23,9 @@ from depwatch.discovery.abstract import (
     union,
 )
 from depwatch.discovery.reads import MISSING, Cause, OpaqueKind, Read
-from depwatch.naming import is_immutable, is_lazy_submodule
-from depwatch.values import along_mro, brief, dict_of_class, is_a, mro_of
+from depwatch.errors import Unwatchable
+from depwatch.naming import LAZY_MODULES, is_immutable
+from depwatch.values import along_mro, brief, dict_of_class, dict_of_module, has_str_keys, is_a, mro_of
 
 if TYPE_CHECKING:
     from depwatch.discovery.frame import Frame
@@ -133,10 +135,22 @@ def _of_module(frame: Frame, value: Value, name: str) -> Values:
         if hook is not None and hook.value is not MISSING:
             frame.tell("world", "dynamic", f".{name} of {short(value)}, by its __getattr__")
             return calls.call(frame, known(hook.value, hook), (DATA,), {})
-        if is_lazy_submodule(module, name):
+        if _is_lazy_submodule(module, name):
             frame.tell("world", "import", f".{name} of {short(value)}, a submodule that is loaded then")
         return ANY
     return _opaque(frame, "world", "dynamic", value, name)
+
+
+def _is_lazy_submodule(module: types.ModuleType, name: str) -> bool:
+    """As naming's, without asking what keys of another class than str equal."""
+    if not LAZY_MODULES:
+        return False
+    try:
+        package = _core.facet("key", dict_of_module(module), "__name__").value()
+    except Unwatchable:
+        return False
+    full = f"{package[0]}.{name}" if package and type(package[0]) is str else None
+    return any(type(each) is str and each == full for each in tuple(LAZY_MODULES))
 
 
 def _of_class(frame: Frame, value: Value, name: str) -> Values:
@@ -149,8 +163,9 @@ def _of_class(frame: Frame, value: Value, name: str) -> Values:
             read = frame.read("class", meta, hook, value.via)
             if read is None or read.value is not dict_of_class(type)["__getattribute__"]:
                 return _opaque(frame, "world", "dynamic", value, name)
-    for found in along_mro(meta, name):
-        if along_mro(type(found), "__set__") or along_mro(type(found), "__delete__"):  # before the class's own
+    by_meta = _look(frame, meta, name)
+    for found in by_meta:
+        if _look(frame, type(found), "__set__") or _look(frame, type(found), "__delete__"):  # before the class's own
             if not is_immutable(meta):
                 frame.read("class", meta, name, value.via)
             if type(found) is property:
@@ -164,10 +179,9 @@ def _of_class(frame: Frame, value: Value, name: str) -> Values:
     if read is None:
         return ANY
     if read.value is MISSING:
-        for found in along_mro(meta, name):
-            by_meta = frame.read("class", meta, name, value.via)
-            return _bind(frame, by_meta, found, value, name)
-        for found in along_mro(meta, "__getattr__"):
+        for found in by_meta:
+            return _bind(frame, frame.read("class", meta, name, value.via), found, value, name)
+        for found in _look(frame, meta, "__getattr__"):
             hook_read = frame.read("class", meta, "__getattr__", value.via)
             _opaque(frame, "world", "dynamic", value, name)
             return union(calls.call(frame, each, (DATA,), {}) for each in _bind(frame, hook_read, found, value, name))
@@ -211,7 +225,7 @@ def _of_instance(frame: Frame, value: Value, cls: type, name: str) -> Values:
     if id(type(found)) in _SLOTS:
         return _opaque(frame, origin, "instance", value, name)
     result = _bind(frame, read, found, value, name)
-    if own_dict and not along_mro(type(found), "__set__"):  # the instance's own attribute hides it
+    if own_dict and not _look(frame, type(found), "__set__"):  # the instance's own attribute hides it
         frame.tell(origin, "instance", f".{name} of {short(value)}")
         if value.origin == "here":  # and only code that is looked at, too, can have given it one
             frame.walk.not_hidden.add(name)
@@ -272,8 +286,7 @@ def _bind(
         return calls.call(frame, known(getter, read), ((owner,),), {})
     if id(kind) in _DESCRIPTORS:
         return (value,) if kind is types.BuiltinFunctionType else ANY if not through_class else (value,)
-    getters = along_mro(kind, "__get__")
-    if not getters:
+    if not _look(frame, kind, "__get__"):
         return (value,)
     if not is_immutable(kind):
         frame.walk.class_seen(found)
@@ -314,8 +327,19 @@ def of_super(frame: Frame, cls: Value, instance: Value, name: str) -> Values:
     mro = mro_of(kind) or ()
     after = [index + 1 for index, each in enumerate(mro) if each is cls.obj]
     for base in mro[after[0] :] if after else ():
+        if not is_immutable(base) and not has_str_keys(dict_of_class(base)):
+            return _opaque(frame, "world", "dynamic", cls, name)
         if name in dict_of_class(base):
             read = None if is_immutable(base) else frame.read("class", base, name, cls.via)
             found = dict_of_class(base)[name]
             return union((ANY, _bind(frame, read, found, instance, name)))
     return ANY
+
+
+def _look(frame: Frame, cls: type, name: str) -> tuple[Any, ...]:
+    """(value,) of an attribute of a class, or (); told as opaque where the class's dict would run code to answer."""
+    try:
+        return along_mro(cls, name)
+    except Unwatchable:
+        frame.tell("world", "dynamic", f".{name} of {brief(cls)}, whose dict has other keys than str")
+        return ()

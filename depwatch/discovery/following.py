@@ -1,13 +1,14 @@
 """Which Python functions discovery goes into: the boundary around what it looks at."""
 
 import functools
+import re
 import site
 import sysconfig
 import types
 from collections.abc import Callable
 from typing import Literal
 
-from depwatch.values import brief, is_a
+from depwatch.values import brief
 
 type Follow = Literal["default", "all"] | Callable[[types.FunctionType], object]
 type Predicate = Callable[[types.FunctionType], object]
@@ -15,19 +16,27 @@ type Predicate = Callable[[types.FunctionType], object]
 
 @functools.cache
 def _places() -> tuple[str, ...]:
-    """Where the standard library and installed packages are, and what is frozen into CPython."""
+    """Where the standard library and installed packages are, and what is frozen into CPython: the longest first."""
     paths = sysconfig.get_paths()
     found = [paths.get(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
-    return ("<frozen ", *{path.rstrip("/") + "/" for path in (*found, *site.getsitepackages()) if path})
+    folders = {path.rstrip("/") + "/" for path in (*found, *site.getsitepackages()) if path}
+    return (*sorted(folders, key=len, reverse=True), "<frozen ")
+
+
+@functools.lru_cache(maxsize=4096)
+def _package_in(file: str) -> str | None:
+    for place in _places():
+        if file.startswith(place):
+            return re.split(r"[./>]", file[len(place) :], maxsplit=1)[0]
+    return None
 
 
 def package_of(function: types.FunctionType) -> str | None:
-    """The top-level package or module that a function was written in; None for the program itself."""
-    file = function.__code__.co_filename
-    if file.startswith(_places()):
-        name = dict.get(function.__globals__, "__name__") if is_a(function.__globals__, dict) else None
-        return name.partition(".")[0] if type(name) is str else file
-    return None
+    """The top-level package or module that a function was written in; None for the program itself.
+
+    By the place of its code: the globals of a function may have keys that run the program's code when they are asked.
+    """
+    return _package_in(str.__str__(function.__code__.co_filename))  # exact: a subclass of str has a say in its hash
 
 
 def predicate(follow: Follow, root: types.FunctionType) -> Predicate:

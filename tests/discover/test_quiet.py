@@ -87,6 +87,66 @@ def test_a_key_that_may_equal_any_name_is_refused_unasked():
     assert asked == []
 
 
+class Key:
+    """Equal to no name, but asked by each look-up of its name."""
+
+    asked: list[object] = []
+
+    def __init__(self, name):
+        self.hash = hash(name)
+
+    def __hash__(self):
+        return self.hash
+
+    def __eq__(self, other):
+        Key.asked.append(other)
+        return False
+
+
+ODD_CLASSES = {
+    "a class": ("x", "def f(): return Odd.x", "refused"),
+    "a base": ("x", "class C(Odd): pass\ndef f(): return C.x, C().x", "refused"),
+    "the class of an instance": ("x", "c = Odd()\ndef f(): return c.x", "refused"),
+    "an operator": ("__neg__", "c = Odd()\ndef f(): return -c", "refused"),
+    "a constructor": ("__init__", "def f(): return Odd()", "refused"),
+    "a metaclass": ("x", "class C(metaclass=Meta): x = 1\ndef f(): return C.x", "opaque"),
+    "a metaclass of a missing name": ("__getattr__", "class C(metaclass=Meta): pass\ndef f(): return C.y", "opaque"),
+    "what a class has": ("__get__", "class C: x = Odd()\ndef f(): return C.x", "opaque"),
+    "what a metaclass has": (
+        "__set__", "class M(type): x = Odd()\nclass C(metaclass=M): x = 1\ndef f(): return C.x", "opaque",
+    ),
+    "what an instance may hide": ("__set__", "class C: x = Odd()\ndef f(): return C().x", "opaque"),
+    "after super": ("x", "class C(Odd):\n  def m(self): return super().x\ndef f(): return C().m()", "opaque"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("key, text, told_as", ODD_CLASSES.values(), ids=ODD_CLASSES)
+def test_a_key_in_a_class_that_may_equal_any_name_is_not_asked(key, text, told_as):
+    names = {"__name__": "program", "Odd": type("Odd", (), {Key(key): 1}), "Meta": type("Meta", (type,), {Key(key): 1})}
+    exec(text, names)
+    Key.asked.clear()
+    found = depwatch.discover(names["f"])
+    assert found.holds()
+    assert Key.asked == []
+    if told_as == "refused":
+        assert key in [read.name for read, _ in found.refused]
+    else:
+        assert "dynamic" in [each.cause for each in found.opaque if each.kind == "world"]
+
+
+def test_a_key_in_globals_that_may_equal_dunder_name_is_not_asked():
+    module = types.ModuleType("m")
+    vars(module).clear()
+    names = program("def f(): return m.x") | {"m": module}
+    names = {Key("__name__"): 1, **{name: value for name, value in names.items() if name != "__name__"}}
+    vars(module)[Key("__name__")] = 1
+    function = types.FunctionType(names["f"].__code__.replace(co_filename=types.__file__), names)
+    Key.asked.clear()
+    found = depwatch.discover(function)
+    assert [read.name for read in found.reads if read.kind == "module"] == ["x", "__getattr__"]
+    assert Key.asked == []
+
+
 def test_code_is_kept_alive_by_nothing_that_was_found():
     names = program("def g(): return 1\ndef f(): return g() + len([g for g in ()])")
     code = weakref.ref(names["f"].__code__)
