@@ -17,6 +17,7 @@ from depwatch import interpreter  # noqa: F401 (before all else: it refuses any 
 # isort: split
 from depwatch import _core, native
 from depwatch._core import Entry, GuardCell, Handle, Handles, JumpLabel, Subscription, ValueCell, drain
+from depwatch.discovery import MISSING, Found, Opaque, Read, discover
 from depwatch.entry import install
 from depwatch.errors import DepwatchError, Released, Stale, Unstable, Unwatchable
 from depwatch.index import dependents, forget_breaks, id_of, invalidate, stats
@@ -34,18 +35,22 @@ from depwatch.values import UNKNOWN
 
 __version__ = "0.1.0"
 __all__ = [
+    "MISSING",
     "UNKNOWN",
     "Change",
     "DepwatchError",
     "DestroyedFunction",
     "Entry",
     "Event",
+    "Found",
     "FunctionAttribute",
     "FunctionEvent",
     "GuardCell",
     "Handle",
     "Handles",
     "JumpLabel",
+    "Opaque",
+    "Read",
     "Recorder",
     "Released",
     "Stale",
@@ -54,6 +59,7 @@ __all__ = [
     "Unwatchable",
     "ValueCell",
     "dependents",
+    "discover",
     "drain",
     "explain",
     "forget_breaks",

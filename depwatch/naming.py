@@ -8,9 +8,8 @@ from typing import Any, Final
 from depwatch import _core
 from depwatch._core import FacetReference
 from depwatch.errors import Unwatchable
-from depwatch.values import along_mro, brief, dict_of_module, flags_of, is_a, mro_of, qualname_of
+from depwatch.values import IMMUTABLE_TYPE, along_mro, brief, dict_of_module, flags_of, is_a, mro_of, qualname_of
 
-IMMUTABLE_TYPE: Final = 1 << 8  # Py_TPFLAGS_IMMUTABLETYPE: static types have it too
 FUNCTION_PARTS: Final = ("code", "defaults", "kwdefaults", "existence")
 FROZEN: Final = vars(of_python).get("frozendict", types.NoneType)  # the type of no namespace, before 3.15
 LAZY_MODULES: Final[set[str]] = vars(sys).get("lazy_modules", set())  # CPython's own, from 3.15 on

@@ -8,7 +8,8 @@ from typing import Any, Final, Literal, final
 
 from depwatch import _core, naming
 from depwatch._core import FacetReference, GuardCell, Handle, Handles, JumpLabel, ValueCell
-from depwatch.errors import Unwatchable
+from depwatch.discovery.reads import MISSING, Found, Read, is_same
+from depwatch.errors import Stale, Unwatchable
 from depwatch.values import along_mro, brief, is_a, name_of
 
 type CellKind = Literal["object", "f64", "i64"]
@@ -150,6 +151,50 @@ class Recorder(_core.Assumptions):
         if not parts:
             raise ValueError(f"no part is named; there are {', '.join(naming.FUNCTION_PARTS)}")
         return tuple(self.read_facet(naming.function_facet(function, part))[0] for part in parts)
+
+    def read_all(self, found: Found) -> None:
+        """Assume that all reads of what discover() found stay as they were found.
+
+        Its cells, refused and opaque look-ups are the caller's to judge: nothing is recorded of them. A name that is
+        not there (MISSING) is assumed to stay away by depend_on() of the namespace or class that lacks it: any change
+        of that retires the handle.
+        Raises Stale if a value is another than what was found; Unstable; Unwatchable; TypeError.
+        """
+        self.check()
+        if type(found) is not Found:
+            raise TypeError(f"read_all() takes what discover() returns, not {brief(found)}")
+        for read in found.reads:
+            self._read_again(read)
+
+    def _read_again(self, read: Read) -> None:
+        if read.value is MISSING:
+            for owner in read.owners():
+                self.depend_on(owner)
+            same = read.look() is MISSING
+        else:
+            try:
+                same = is_same(self._value_of(read), read.value)
+            except (NameError, AttributeError):
+                same = False
+        if not same:
+            raise Stale(f"{read} is not what discover() found: discover again")
+
+    def _value_of(self, read: Read) -> Any:
+        owner, name = read.owner, read.name
+        match read.kind:
+            case "global":
+                return self.read_global(owner, name)
+            case "module":
+                return self.read_attr(owner, name)
+            case "class":
+                return self.read_type_attr(owner, name)
+            case "function":
+                return self.read_function(owner, name)[0]
+            case "item":
+                value = self.read_facet(_core.facet("key", owner, name))
+                return value[0] if value else MISSING
+        self.depend_on(owner)
+        return owner
 
     def depend_on(self, obj: object) -> None:
         """Assume that an object stays as it is. No value could come back: any change retires the handle.

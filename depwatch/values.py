@@ -1,10 +1,11 @@
 """What an object really is, whatever its `__class__` and metaclass say."""
 
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final, final
 
 from depwatch._core import brief as brief  # in short words
+from depwatch.errors import Unwatchable
 
 # What CPython itself goes by. A class, or its metaclass, may say something else under these names.
 flags_of: Final[Callable[[type], int]] = vars(type)["__flags__"].__get__
@@ -13,6 +14,8 @@ dict_of_class: Final[Callable[[type], types.MappingProxyType[str, Any]]] = vars(
 dict_of_module: Final[Callable[[types.ModuleType], dict[str, Any]]] = vars(types.ModuleType)["__dict__"].__get__
 name_of: Final[Callable[[type], str]] = vars(type)["__name__"].__get__
 _qualname_of: Final[Callable[[type], str]] = vars(type)["__qualname__"].__get__
+IMMUTABLE_TYPE: Final = 1 << 8  # Py_TPFLAGS_IMMUTABLETYPE: static types have it too
+_STR_ALONE: Final = frozenset({id(str)})
 _exact: Final = str.__str__  # a name may be of a subclass of str, which has a say when it is formatted
 
 
@@ -26,12 +29,26 @@ def is_a(obj: object, kind: type) -> bool:
 
 
 def along_mro(cls: type, name: str) -> tuple[Any, ...]:
-    """(value,) of the first class along the MRO that has the name in its dict, or ()."""
+    """(value,) of the first class along the MRO that has the name in its dict, or ().
+
+    Raises Unwatchable where a class before that has keys other than str: one may come to equal the name, and to ask
+    whether it does would run its `__eq__`.
+    """
     for base in mro_of(cls) or ():  # None while it is being made
         names = dict_of_class(base)
+        if not flags_of(base) & IMMUTABLE_TYPE and not has_str_keys(names):
+            raise Unwatchable(
+                f"{name!r} in the dict of {brief(base)}, which has other keys than str: one may come to equal it; use a "
+                "class without such keys"
+            )
         if name in names:
             return (names[name],)
     return ()
+
+
+def has_str_keys(names: Mapping[str, Any]) -> bool:
+    """Whether all keys are exact strs, so that a look-up of a str runs no code of the program's."""
+    return _STR_ALONE.issuperset(map(id, map(type, names)))  # by identity: a metaclass may have an __eq__
 
 
 @final

@@ -92,6 +92,7 @@ OPERATIONS = {
     "Recorder.read_attr": lambda world: world.recorder.read_attr(world.module, "A"),
     "Recorder.read_type_attr": lambda world: world.recorder.read_type_attr(world.cls, "A"),
     "Recorder.read_function": lambda world: world.recorder.read_function(world.function, "defaults", "kwdefaults"),
+    "Recorder.read_all": lambda world: world.recorder.read_all(depwatch.discover(world.function)),
     "Recorder.depend_on": lambda world: world.recorder.depend_on(world.module),
     "Recorder.value_cell": lambda world: world.recorder.value_cell(world.function, "F", "f64").value,
     "Recorder.guard_cell": lambda world: world.recorder.guard_cell(world.function, "B").value,
@@ -115,6 +116,7 @@ OPERATIONS = {
     "dependents of a name": lambda world: [
         world.handle.id in depwatch.dependents(world.globals, name) for name in ("A", "B", "F")
     ],
+    "discover": lambda world: [read.name for read in depwatch.discover(world.function).reads],
     "drain": told_of_own,
     "explain": lambda world: re.sub(r"handle \d+", "handle", depwatch.explain(world.handle)),
     "forget_breaks": lambda world: depwatch.forget_breaks(world.globals),
@@ -141,7 +143,7 @@ AT_ONCE = {
 # And here all is done before the program's code can run.
 ONE_STEP = ("Recorder.close", "Handle.release", "Handles.release", "Subscription.cancel", "Entry.original")
 FEW = 8  # points of an operation that the quick test looks at
-NOT_ASKED = ("UNKNOWN", "get_include", "get_lifecycle_callback")  # they reach nothing that can change
+NOT_ASKED = ("MISSING", "UNKNOWN", "get_include", "get_lifecycle_callback")  # they reach nothing that can change
 
 
 def outcome(result):

@@ -106,6 +106,7 @@ CALLS = {
     "read_attr": lambda recorder: recorder.read_attr(sys, "path"),
     "read_type_attr": lambda recorder: recorder.read_type_attr(Log, "event"),
     "read_function": lambda recorder: recorder.read_function(function, "code"),
+    "read_all": lambda recorder: recorder.read_all(depwatch.discover(function)),
     "depend_on": lambda recorder: recorder.depend_on(GLOBALS),
     "value_cell": lambda recorder: recorder.value_cell(GLOBALS, "Y", "f64"),
     "guard_cell": lambda recorder: recorder.guard_cell(GLOBALS, "X"),

@@ -1,0 +1,230 @@
+"""What a walk through code gathers: reads, cells, opaque look-ups; and which function was looked at with what."""
+
+import types
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from depwatch import _core, naming
+from depwatch.discovery.abstract import ANY, UNKNOWN, Value, Values, in_call, known, union
+from depwatch.discovery.following import Predicate
+from depwatch.discovery.frame import Frame
+from depwatch.discovery.reads import MISSING, Cause, Cell, Kind, Opaque, OpaqueKind, Read, contents, facet_of
+from depwatch.errors import Unwatchable
+from depwatch.values import dict_of_module
+
+CO_VARARGS: Final = 4
+CO_VARKEYWORDS: Final = 8
+CO_SUSPENDS: Final = 0x20 | 0x80 | 0x200  # a generator, a coroutine, an asynchronous generator
+MOST_CONTEXTS: Final = 4  # sets of arguments with which one function is looked at, before any will do
+
+
+class Walk:
+    """One discovery, from its root down."""
+
+    def __init__(
+        self,
+        follow: Predicate,
+        root: types.FunctionType,
+        lines: frozenset[int] | None,
+        depth: int,
+        hidden: frozenset[str],
+    ) -> None:
+        self.follow: Final = follow
+        self.root: Final = root
+        self.lines: Final = lines
+        self.depth: Final = depth
+        self.reads: Final[dict[tuple[Any, ...], Read]] = {}
+        self.refused: Final[dict[tuple[Any, ...], tuple[Read, Unwatchable]]] = {}
+        self.cells: Final[dict[int, Cell]] = {}
+        self.opaque: Final[dict[tuple[Any, ...], Opaque]] = {}
+        self.stored: Final[set[str]] = set()  # names of attributes that the code assigns
+        self.stores_any = False  # by setattr() or in a __dict__
+        self.hidden: Final[frozenset[str]] = hidden  # names that an instance may have an attribute of its own of
+        self.not_hidden: Final[set[str]] = set()  # names of which that was not thought
+        self.leaves: Final[dict[int, types.FunctionType]] = {}
+        self.typed: Final[dict[int, tuple[Any, type]]] = {}  # objects whose class was looked at, and the class
+        self.returns: Final[dict[tuple[Any, ...], Values]] = {}
+        self.contexts: Final[dict[int, int]] = {}
+        self.kept: Final[list[Any]] = []  # whose id() is in a key
+
+    # --- what is found ---
+
+    def read(
+        self, kind: Kind, owner: Any, name: str, via: Read | None, code: types.CodeType | None, line: int | None
+    ) -> Read | None:
+        """The read of a facet, or None where it is refused and its value not known."""
+        if kind == "global":
+            key: tuple[Any, ...] = (kind, id(owner.__globals__), id(owner.__builtins__), name)
+        else:
+            key = (kind, id(owner), name)
+        if (before := self.reads.get(key)) is not None:
+            return before
+        if key in self.refused:
+            return None
+        read = Read(kind, owner, name, MISSING, via, code, line)
+        try:
+            self._look(read)
+        except Unwatchable as reason:
+            self.refused[key] = (read, reason)
+            return None
+        self.reads[key] = read
+        return read
+
+    def read_global(
+        self, function: Any, name: str, via: Read | None, code: types.CodeType, line: int | None
+    ) -> Read | None:
+        """The same for most of all reads, and faster."""
+        names, builtins = function.__globals__, function.__builtins__
+        key = ("global", id(names), id(builtins), name)
+        before = self.reads.get(key)
+        if before is not None:
+            return before
+        if type(names) is not dict or type(builtins) is not dict or key in self.refused:
+            return self.read("global", function, name, via, code, line)
+        try:
+            facet = _core.facet("global", names, name, builtins)
+            value = facet.value()
+        except Unwatchable:
+            return self.read("global", function, name, via, code, line)
+        found = value[0] if value else MISSING
+        read = self.reads[key] = Read("global", function, name, found, via, code, line, facet)
+        return read
+
+    def _look(self, read: Read) -> None:
+        kind, owner, name = read.kind, read.owner, read.name
+        if kind == "global":
+            if type(owner.__globals__) is not dict or type(owner.__builtins__) is not dict:
+                if constant := naming.constant_global(owner, name):
+                    read.value = constant[0]
+                    return
+                naming.global_facet(owner, name, ())  # which says why not
+        elif kind == "module":
+            if type(owner) is not types.ModuleType or name == "__builtins__":
+                naming.module_facet(owner, name)
+            owner = dict_of_module(owner)
+        elif kind == "whole":
+            naming.check_whole(owner)
+            read.value = owner
+            return
+        read.facet = facet_of(kind, owner, name)
+        read.value = read.look()
+
+    def tell(self, kind: OpaqueKind, cause: Cause, code: types.CodeType, line: int | None, text: str) -> None:
+        key = (kind, id(code), line, text)
+        if key not in self.opaque:
+            self.opaque[key] = Opaque(kind, code, line, text, cause)
+
+    def class_seen(self, obj: Any) -> type:
+        """The class of an object that the program can give another one."""
+        kind = type(obj)
+        if not naming.is_immutable(kind):
+            self.typed[id(obj)] = (obj, kind)
+        return kind
+
+    # --- functions ---
+
+    def function(
+        self,
+        function: types.FunctionType,
+        arguments: Sequence[Values] | None,
+        keywords: dict[str, Values],
+        via: Read | None,
+        depth: int,
+    ) -> Values:
+        """What a call of it returns. arguments: None where they can be any."""
+        if not self.follow(function):
+            self.leaves[id(function)] = function
+            return ANY
+        code_read = self.read("function", function, "code", via, None, None)
+        defaults = self.read("function", function, "defaults", via, None, None)
+        code = function.__code__
+        kwdefaults = self.read("function", function, "kwdefaults", via, None, None) if code.co_kwonlyargcount else None
+        bound = self._bind(code, arguments, keywords, defaults, kwdefaults)
+        key = self._context(function, bound)
+        if key in self.returns:
+            return self.returns[key]
+        if self.contexts.get(id(function), 0) > MOST_CONTEXTS:
+            bound = self._bind(code, None, {}, defaults, kwdefaults)
+            key = self._context(function, bound)
+            if key in self.returns:
+                return self.returns[key]
+        self.contexts[id(function)] = self.contexts.get(id(function), 0) + 1
+        self.kept.append((function, bound))
+        self.returns[key] = ANY  # where it calls itself
+        if depth > self.depth:
+            self.tell(
+                "world",
+                "depth",
+                code,
+                code.co_firstlineno,
+                f"{code.co_qualname}(...) lies deeper than {self.depth} calls",
+            )
+            return ANY
+        for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
+            bound[name] = self._cell(name, cell, code_read)
+        returned = Frame(
+            self, function, code, bound, code_read, depth, self.lines if function is self.root else None
+        ).run()
+        result = ANY if code.co_flags & CO_SUSPENDS else returned
+        self.returns[key] = result
+        return result
+
+    def _cell(self, name: str, cell: types.CellType, via: Read | None) -> Values:
+        value = contents(cell)
+        if id(cell) not in self.cells:
+            self.cells[id(cell)] = Cell(name, cell, value)
+        return ANY if value is MISSING else (known(value, via),)
+
+    def _context(self, function: types.FunctionType, bound: dict[str, Values]) -> tuple[Any, ...]:
+        return (id(function), *((name, tuple(each.key() for each in values)) for name, values in bound.items()))
+
+    def _bind(
+        self,
+        code: types.CodeType,
+        arguments: Sequence[Values] | None,
+        keywords: dict[str, Values],
+        defaults: Read | None,
+        kwdefaults: Read | None,
+    ) -> dict[str, Values]:
+        """What is known of each parameter."""
+        names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        bound: dict[str, Values] = {}
+        for index, name in enumerate(names[: code.co_argcount]):
+            if arguments is not None and index < len(arguments):
+                bound[name] = tuple(map(in_call, arguments[index]))
+            elif name in keywords:
+                bound[name] = tuple(map(in_call, keywords[name]))
+            else:
+                bound[name] = ANY if arguments is None else ()
+        for name in names[code.co_argcount :]:
+            given = keywords.get(name)
+            bound[name] = tuple(map(in_call, given)) if given else ANY if arguments is None else ()
+        values = defaults.value if defaults is not None else None
+        if type(values) is tuple:
+            for name, value in zip(names[code.co_argcount - len(values) : code.co_argcount], values, strict=False):
+                self._default(bound, name, value, defaults)
+        if kwdefaults is not None and type(kwdefaults.value) is dict:
+            for name in names[code.co_argcount :]:
+                found = self.read("item", kwdefaults.value, name, kwdefaults, None, None)
+                if found is not None and found.value is not MISSING:
+                    self._default(bound, name, found.value, kwdefaults)
+        for name in names:
+            bound[name] = bound[name] or ANY
+        more = [flag for flag in (CO_VARARGS, CO_VARKEYWORDS) if code.co_flags & flag]
+        for offset, flag in enumerate(more):
+            kind = tuple if flag == CO_VARARGS else dict
+            bound[code.co_varnames[len(names) + offset]] = (Value("instance", kind),)
+        return bound
+
+    def _default(self, bound: dict[str, Values], name: str, value: Any, via: Read | None) -> None:
+        """The default counts where no argument is known to be given."""
+        given = bound[name]
+        if not given or UNKNOWN in given:
+            bound[name] = union((given, (known(value, via),)))
+
+    def checks(self) -> tuple[Callable[[], bool], ...]:
+        return tuple(_has_class(obj, kind) for obj, kind in self.typed.values())
+
+
+def _has_class(obj: Any, kind: type) -> Callable[[], bool]:
+    return lambda: type(obj) is kind
