@@ -1,30 +1,22 @@
 """The objects and facets that a program's functions depend on: found by address, told of by the tap, not kept alive."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from enum import StrEnum
 from types import FunctionType, ModuleType
 from typing import Any, Final
+
+# Past __getattribute__ and metaclasses of the program: no code of its own may run because it is recorded.
+from depwatch.values import dict_of_class, dict_of_module, flags_of, is_a, mro_of, qualname_of
 
 from . import _tap
 from .places import Places
 
 type Owner = FunctionType | dict[str, Any] | type
 
-# Past __getattribute__ and metaclasses of the program: no code of its own may run because it is recorded.
-module_dict: Final[Callable[[ModuleType], dict[str, Any]]] = vars(ModuleType)["__dict__"].__get__
-_type_dict: Final[Callable[[type], Any]] = vars(type)["__dict__"].__get__
-_type_mro: Final[Callable[[type], tuple[type, ...]]] = vars(type)["__mro__"].__get__
-_type_name: Final[Callable[[type], str]] = vars(type)["__qualname__"].__get__
-_type_flags: Final[Callable[[type], int]] = vars(type)["__flags__"].__get__
 _HEAP_TYPE: Final = 1 << 9  # Py_TPFLAGS_HEAPTYPE
 
 MISSING: Final = object()
-
-
-def is_a(thing: object, kind: type) -> bool:
-    """isinstance(), without asking thing for its __class__: that may run code of the program."""
-    return issubclass(type(thing), kind)
 
 
 class Kind(StrEnum):
@@ -84,10 +76,10 @@ class Objects:
         if isinstance(owner, FunctionType):
             name = f"{_text(owner.__module__, '?')}.{_text(owner.__qualname__, '?')}"
             return "function", name, self._places.name(owner.__code__.co_filename)
-        name = _text(_type_dict(owner).get("__module__"), "?")
+        name = _text(dict_of_class(owner).get("__module__"), "?")
         module = sys.modules.get(name)
-        file = self._file(module_dict(module)) if module is not None and is_a(module, ModuleType) else None
-        return "type", f"{name}.{_type_name(owner)}", file
+        file = self._file(dict_of_module(module)) if module is not None and is_a(module, ModuleType) else None
+        return "type", f"{name}.{qualname_of(owner)}", file
 
     def _file(self, namespace: dict[str, Any]) -> str | None:
         file = dict.get(namespace, "__file__")
@@ -100,25 +92,25 @@ def _text(value: object, otherwise: str) -> str:
 
 def provided(cls: type, name: str) -> Iterator[tuple[type, object]]:
     """The classes along the MRO that have name, each with the raw value; the first one counts."""
-    for base in _type_mro(cls):
-        value = _type_dict(base).get(name, MISSING)
+    for base in mro_of(cls):
+        value = dict_of_class(base).get(name, MISSING)
         if value is not MISSING:
             yield base, value
 
 
 def heap_bases(cls: type) -> list[type]:
     """The classes whose change is a change of cls; static types cannot change."""
-    return [base for base in _type_mro(cls) if is_heap(base)]
+    return [base for base in mro_of(cls) if is_heap(base)]
 
 
 def is_heap(cls: type) -> bool:
-    return bool(_type_flags(cls) & _HEAP_TYPE)
+    return bool(flags_of(cls) & _HEAP_TYPE)
 
 
 def module_of(namespace: dict[str, Any]) -> ModuleType | None:
     """The module whose dict this is."""
     name = dict.get(namespace, "__name__")
     module = sys.modules.get(name) if type(name) is str else None
-    if module is not None and is_a(module, ModuleType) and module_dict(module) is namespace:
+    if module is not None and is_a(module, ModuleType) and dict_of_module(module) is namespace:
         return module
     return None

@@ -5,10 +5,11 @@ from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import Any, TypeGuard
 
 import depwatch
+from depwatch.values import dict_of_module, is_a
 
 from . import _tap
 from .bytecode import CO_OPTIMIZED, Use
-from .objects import MISSING, Kind, Objects, Owner, heap_bases, is_a, is_heap, module_dict, provided
+from .objects import MISSING, Kind, Objects, Owner, heap_bases, is_heap, provided
 
 
 def is_module(value: object) -> TypeGuard[ModuleType]:
@@ -95,7 +96,7 @@ class Resolver:
         return self._add(Kind.GLOBAL, namespace, builtins, name, value, places, None)
 
     def _module_attribute(self, module: ModuleType, name: str, via: _tap.Facet) -> Found | None:
-        namespace = module_dict(module)
+        namespace = dict_of_module(module)
         value = dict.get(namespace, name, MISSING)
         found = self._add(Kind.MODULE, namespace, None, name, value, (namespace,), via)
         if found is not None:
