@@ -33,9 +33,8 @@ OPAQUE = {
     "an item of a dict of another class": (
         "class D(dict): __slots__ = ()\nd = D()\ndef f(): return d['k']", "world item __getitem__ of <D object>",
     ),
-    "a method of a list of another class": (
-        "class L(list): __slots__ = ()\nl = L()\ndef f(): return l.copy()",
-        "world dynamic .copy of <L object>; world class call of a value of unknown class",
+    "an item of a list of another class": (
+        "class L(list): __slots__ = ()\nl = L()\ndef f(): return l[0]", "world item __getitem__ of <L object>",
     ),
     "the length of a set of another class": (
         "class S(set): pass\ns = S()\ndef f(): return len(s)", "world item __len__ of <S object>",
