@@ -1,4 +1,4 @@
-"""What install() costs: calls through an entry, past it and after it, beside plain calls and direct ones."""
+"""What install(), discover() and assume() cost: calls through an entry, past it and after it, beside plain ones."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import depwatch
+from discover import costs
 from measure import Row, Spread, compare, finish, interleave
 
 CALLS = 20_000  # in one sample
@@ -184,7 +185,7 @@ def main() -> int:
     )
     options = parser.parse_args()
     samples = 5 if options.quick else 101
-    rows = calls(samples) + methods(samples) + many(samples) + installing(samples)
+    rows = calls(samples) + methods(samples) + many(samples) + installing(samples) + costs(min(samples, 31))
     return finish("entry", "What install() costs", rows, check=options.check, write=not options.quick)
 
 

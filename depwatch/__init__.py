@@ -17,6 +17,7 @@ from depwatch import interpreter  # noqa: F401 (before all else: it refuses any 
 # isort: split
 from depwatch import _core, native
 from depwatch._core import Entry, GuardCell, Handle, Handles, JumpLabel, Subscription, ValueCell, drain
+from depwatch.assumed import Assumed, assume
 from depwatch.discovery import MISSING, Found, Opaque, Read, discover
 from depwatch.entry import install
 from depwatch.errors import DepwatchError, Released, Stale, Unstable, Unwatchable
@@ -37,6 +38,7 @@ __version__ = "0.1.0"
 __all__ = [
     "MISSING",
     "UNKNOWN",
+    "Assumed",
     "Change",
     "DepwatchError",
     "DestroyedFunction",
@@ -58,6 +60,7 @@ __all__ = [
     "Unstable",
     "Unwatchable",
     "ValueCell",
+    "assume",
     "dependents",
     "discover",
     "drain",

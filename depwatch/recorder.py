@@ -44,6 +44,10 @@ def _exact_int(what: str, given: object) -> int:
     return int.__add__(given, 0)  # type: ignore[operator]
 
 
+def _other_than_found(read: Read) -> Stale:
+    return Stale(f"{read} is not what discover() found: discover again")
+
+
 @final
 class Recorder(_core.Assumptions):
     """Collects the assumptions of one piece of optimized code while it is compiled.
@@ -164,7 +168,12 @@ class Recorder(_core.Assumptions):
         if type(found) is not Found:
             raise TypeError(f"read_all() takes what discover() returns, not {brief(found)}")
         for read in found.reads:
-            self._read_again(read)
+            if read.facet is None or read.kind == "module" or read.value is MISSING:
+                self._read_again(read)
+                continue
+            now = self.read_facet(read.facet)  # the very one that read_global() and read_type_attr() would ask for
+            if not now or (now[0] is not read.value and not is_same(now[0], read.value)):
+                raise _other_than_found(read)
 
     def _read_again(self, read: Read) -> None:
         if read.value is MISSING:
@@ -177,7 +186,7 @@ class Recorder(_core.Assumptions):
             except (NameError, AttributeError):
                 same = False
         if not same:
-            raise Stale(f"{read} is not what discover() found: discover again")
+            raise _other_than_found(read)
 
     def _value_of(self, read: Read) -> Any:
         owner, name = read.owner, read.name
@@ -189,7 +198,7 @@ class Recorder(_core.Assumptions):
             case "class":
                 return self.read_type_attr(owner, name)
             case "function":
-                return self.read_function(owner, name)[0]
+                return self.read_facet(naming.function_facet(owner, name))[0]
             case "item":
                 value = self.read_facet(_core.facet("key", owner, name))
                 return value[0] if value else MISSING

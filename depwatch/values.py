@@ -38,8 +38,8 @@ def along_mro(cls: type, name: str) -> tuple[Any, ...]:
         names = dict_of_class(base)
         if not flags_of(base) & IMMUTABLE_TYPE and not has_str_keys(names):
             raise Unwatchable(
-                f"{name!r} in the dict of {brief(base)}, which has other keys than str: one may come to equal it; use "
-                "a class without such keys"
+                f"{name!r} in the dict of {brief(base)}, which has other keys than str: one may come to equal it; "
+                "use a class without such keys"
             )
         if name in names:
             return (names[name],)

@@ -92,9 +92,10 @@ def leads_on(value: Value) -> bool:
 
 
 def is_plain(value: Value) -> bool:
-    if value.what == "known":
-        return is_plain_object(value.obj)
-    return value.what == "plain" or (value.what == "instance" and id(value.obj) in PLAIN_TYPES)
+    what = value.what
+    if what == "known":
+        return id(type(value.obj)) in PLAIN_TYPES or is_plain_object(value.obj)
+    return what == "plain" or (what == "instance" and id(value.obj) in PLAIN_TYPES)
 
 
 def is_plain_object(obj: Any) -> bool:

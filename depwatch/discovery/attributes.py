@@ -12,6 +12,7 @@ from depwatch.discovery.abstract import (
     ANY,
     DATA,
     LRU,
+    PLAIN_TYPES,
     UNKNOWN,
     Value,
     Values,
@@ -43,6 +44,7 @@ _DESCRIPTORS: Final = ids(
 _NO_STATE: Final = _DESCRIPTORS | ids(types.FunctionType, types.MethodType, types.CodeType, LRU)
 _PARTED: Final = {id(functools.partial): ("func",), id(types.MethodType): ("__func__", "__self__")}
 _METHODS: Final = ids(types.MethodDescriptorType, types.WrapperDescriptorType)
+_FIXED: Final = PLAIN_TYPES | ids(tuple, frozenset, object)  # what their own methods see of an instance never changes
 _SLOTS: Final = ids(types.MemberDescriptorType, types.GetSetDescriptorType)
 
 
@@ -285,6 +287,9 @@ def _bind(
             return ANY
         return calls.call(frame, known(getter, read), ((owner,),), {})
     if id(kind) in _DESCRIPTORS:
+        if id(kind) in _METHODS and not through_class and id(found.__objclass__) not in _FIXED:
+            origin: OpaqueKind = "world" if owner.origin == "world" else "arguments"
+            frame.tell(origin, "item", f"{name} of {short(owner)}")  # such as what a subclass of dict has in it
         return (value,) if kind is types.BuiltinFunctionType else ANY if not through_class else (value,)
     if not _look(frame, kind, "__get__"):
         return (value,)

@@ -173,6 +173,10 @@ class Found:
                     return False
                 if value[0] is not read.value if value else read.value is not MISSING:
                     return False
+        return self.same_unwatched()
+
+    def same_unwatched(self) -> bool:
+        """Whether what sends no event is as it was: the contents of cells, and the classes of objects."""
         return all(cell.holds() for cell in self.cells) and all(check() for check in self.checks)
 
     @override

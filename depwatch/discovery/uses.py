@@ -108,6 +108,7 @@ class _Stack:
         self.waiting: dict[int, list[int]] = {}  # the stack with which a jump arrives at an offset
         self.line: int | None = None
         self.keywords: tuple[str, ...] = ()
+        self.names: Final = code.co_names
         cells = tuple(name for name in code.co_cellvars if name not in code.co_varnames)
         self.variables: Final = code.co_varnames + cells + code.co_freevars
 
@@ -164,8 +165,9 @@ class _Stack:
     # --- the stack ---
 
     def add(self, what: str, a: Any = None, b: Any = None) -> int:
+        number = len(self.uses)
         self.uses.append((what, self.line, a, b))
-        return len(self.uses) - 1
+        return number
 
     def pop(self) -> int:
         return self.stack.pop() if self.stack else UNKNOWN
@@ -291,7 +293,11 @@ class _Stack:
         self.stack.append(UNKNOWN)
 
     def do_LOAD_GLOBAL(self, argument: int) -> None:
-        self.push_callable(self.add("global", self.code.co_names[argument >> 1]), argument & 1)
+        number = self.add("global", self.names[argument >> 1])
+        if argument & 1:
+            self.push_callable(number, 1)
+        else:
+            self.stack.append(number)
 
     def do_LOAD_NAME(self, argument: int) -> None:
         name = self.code.co_names[argument]
@@ -367,10 +373,7 @@ class _Stack:
     def do_BINARY_OP(self, argument: int) -> None:
         left, right = self.pop_many(2)
         names = _BINARY[argument]
-        if names is None:
-            self.stack.append(self.add("item", left, right))
-        else:
-            self.stack.append(self.add("binary", names, (left, right)))
+        self.stack.append(self.add("item", left, right) if names is None else self.add("binary", names, (left, right)))
 
     def do_BINARY_SUBSCR(self, argument: int) -> None:
         left, right = self.pop_many(2)

@@ -86,8 +86,7 @@ class Walk:
             value = facet.value()
         except Unwatchable:
             return self.read("global", function, name, via, code, line)
-        found = value[0] if value else MISSING
-        read = self.reads[key] = Read("global", function, name, found, via, code, line, facet)
+        read = self.reads[key] = Read("global", function, name, value[0] if value else MISSING, via, code, line, facet)
         return read
 
     def _look(self, read: Read) -> None:

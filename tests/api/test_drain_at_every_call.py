@@ -116,6 +116,7 @@ OPERATIONS = {
     "dependents of a name": lambda world: [
         world.handle.id in depwatch.dependents(world.globals, name) for name in ("A", "B", "F")
     ],
+    "assume": lambda world: depwatch.assume(world.function, allow="all").valid,
     "discover": lambda world: [read.name for read in depwatch.discover(world.function).reads],
     "drain": told_of_own,
     "explain": lambda world: re.sub(r"handle \d+", "handle", depwatch.explain(world.handle)),

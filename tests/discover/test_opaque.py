@@ -30,6 +30,15 @@ OPAQUE = {
         "L = [1]\ndef f(): return L.copy()",
         "world item .copy of <list of 1 item>; world item __iter__ of <list of 1 item>",
     ),
+    "an item of a dict of another class": (
+        "class D(dict): __slots__ = ()\nd = D()\ndef f(): return d['k']", "world item __getitem__ of <D object>",
+    ),
+    "an item of a list of another class": (
+        "class L(list): __slots__ = ()\nl = L()\ndef f(): return l[0]", "world item __getitem__ of <L object>",
+    ),
+    "the length of a set of another class": (
+        "class S(set): pass\ns = S()\ndef f(): return len(s)", "world item __len__ of <S object>",
+    ),
     "exec": ("def f(): exec('x')", "world dynamic exec(...)"),
     "eval": ("def f(): return eval('x')", "world dynamic eval(...)"),
     "globals()[n]": (
