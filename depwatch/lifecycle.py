@@ -73,9 +73,9 @@ def set_lifecycle_callback(callback: LifecycleCallback | None) -> None:
     """
     if callback is not None and not callable(callback):
         raise TypeError(f"the callback must be callable or None, not {brief(callback)}")
-    _core.set_hearer(callback)
+    _core.set_lifecycle_callback(callback)
 
 
 def get_lifecycle_callback() -> LifecycleCallback | None:
     """The callback that is set, or None."""
-    return _core.get_hearer()
+    return _core.get_lifecycle_callback()

@@ -54,7 +54,7 @@ static uint32_t new_handle(uint16_t unstable_after)
     uint32_t id = handle_new(unstable_after);
     if (switched_off && id != NO_ID) {
         *handle_byte(id) = BYTE_RETIRED;
-        handle_at(id)->told = HANDLE_GONE;
+        handle_at(id)->told = HANDLE_RETIRED;
     }
     return id;
 }

@@ -11,7 +11,7 @@ static void end_facet(uint32_t id, uint32_t object)
         facet_dies(id);
         /* No value goes with it: a new reference to what is dying would bring it back to life. */
         if (has_native_listeners(facet))
-            facet_listeners_hear(id, object, DEPWATCH_DESTROYED, NULL, NULL, NULL);
+            call_facet_listeners(id, object, DEPWATCH_DESTROYED, NULL, NULL, NULL);
         queue_detail(id, object, DEPWATCH_DESTROYED, !dependents_empty(&facet->handles), NULL, NULL, NULL);
     } else if (facet->known && facet->provider != object) {
         facet_touch(id); /* the value is not from there; the drain leaves it out */

@@ -101,8 +101,8 @@ static void tell_of_function(PyFunction_WatchEvent event, PyFunctionObject *func
     if (change == DEPWATCH_MODIFIED && part == DEPWATCH_NOT_APPLICABLE)
         return; /* __qualname__, which only 3.15 reports, is not in the proposal */
     if (function_listeners != NULL)
-        function_listeners_hear(change, function, part, value);
-    if (service.hearer != NULL)
+        call_function_listeners(change, function, part, value);
+    if (service.lifecycle_callback != NULL)
         queue_function_event(change, function, part, value);
 }
 

@@ -23,7 +23,7 @@ void on_module_class(PyObject *module, const PyObject *class)
         facet->changes++;
         facet_retires(id, CAUSE_CLASS);
         if (has_native_listeners(facet))
-            facet_listeners_hear(id, dict->id, DEPWATCH_CLASS, NULL, NULL, NULL);
+            call_facet_listeners(id, dict->id, DEPWATCH_CLASS, NULL, NULL, NULL);
         if (relied_on)
             queue_detail(id, dict->id, DEPWATCH_CLASS, true, NULL, NULL, NULL);
     }

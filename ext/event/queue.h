@@ -39,7 +39,7 @@ typedef struct Detail {
     };
     union {
         PyObject *code;    /* owned or NULL: code object of the frame that made the change */
-        PyObject *hearer;  /* life: owned, who heard of functions when it happened */
+        PyObject *lifecycle_callback;  /* life: owned, who heard of functions when it happened */
     };
     int offset;            /* bytes into that code */
     uint32_t facet;
@@ -165,7 +165,7 @@ static inline void queue_life(Change change, depwatch_part part, PyObject *funct
     *detail = (Detail){.address = function,
                        .new_value = value,
                        .new = has,
-                       .hearer = Py_NewRef(service.hearer),
+                       .lifecycle_callback = Py_NewRef(service.lifecycle_callback),
                        .facet = NO_ID,
                        .attribute = part,
                        .change = (uint8_t)change};

@@ -6,7 +6,7 @@ void tell_listeners(const Facet *facet, bool broke, uint32_t object, Change chan
 {
     bool subscribed = has_subscriptions(facet);
     if (has_native_listeners(facet))
-        facet_listeners_hear(facet->id, object, change, NULL, before, value);
+        call_facet_listeners(facet->id, object, change, NULL, before, value);
     if (!broke && !subscribed)
         return;
     queue_detail(facet->id, object, change, broke, NULL, subscribed ? before : NULL, value);
@@ -17,7 +17,7 @@ void tell_listeners(const Facet *facet, bool broke, uint32_t object, Change chan
 void tell_created(const Facet *facet, uint32_t code, PyObject *function)
 {
     if (has_native_listeners(facet))
-        facet_listeners_hear(facet->id, code, DEPWATCH_CREATED, NULL, NULL, function);
+        call_facet_listeners(facet->id, code, DEPWATCH_CREATED, NULL, NULL, function);
     if (!has_subscriptions(facet))
         return;
     Detail *detail = queue_detail(facet->id, code, DEPWATCH_CREATED, false, NULL, NULL, NULL);
@@ -48,7 +48,7 @@ void whole_event(uint32_t id, uint32_t object, Change change, PyObject *key, PyO
     if (object_at(facet->owner)->kind == OBJECT_FUNCTION && object != facet->owner)
         key = names_of_parts[FACET_KWDEFAULTS]; /* the key of that dict is not one of the function's facets */
     if (has_native_listeners(facet))
-        facet_listeners_hear(id, object, change, key, NULL, value);
+        call_facet_listeners(id, object, change, key, NULL, value);
     if (relied_on || has_subscriptions(facet)) {
         queue_detail(id, object, change, relied_on, key, NULL, value);
         service_schedule();

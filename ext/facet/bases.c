@@ -106,13 +106,13 @@ static int table_of_static(PyTypeObject *base, PyTypeObject *type, PyObject *key
     return found;
 }
 
-static int link_table(uint32_t facet, uint32_t *n_links, PyObject *table)
+static int register_table(uint32_t facet, uint32_t *n_registered, PyObject *table)
 {
     uint32_t object = object_use(table);
     if (object == NO_ID)
         return -1;
     object_at(object)->subclasses_table = true;
-    int result = facet_link(facet, (*n_links)++, table);
+    int result = facet_register(facet, (*n_registered)++, table);
     object_release(object);
     return result;
 }
@@ -134,7 +134,7 @@ static int rely_on_type_watcher(PyTypeObject *type)
     return -1;
 }
 
-static int link_base(uint32_t facet, uint32_t *n_links, PyTypeObject *base, PyTypeObject *type)
+static int register_base(uint32_t facet, uint32_t *n_registered, PyTypeObject *base, PyTypeObject *type)
 {
     PyObject *key = PyLong_FromVoidPtr(type), *table = NULL;
     if (key == NULL)
@@ -145,7 +145,7 @@ static int link_base(uint32_t facet, uint32_t *n_links, PyTypeObject *base, PyTy
     Py_DECREF(key);
     int result = found < 0 ? -1 : 0;
     if (found > 0) {
-        result = link_table(facet, n_links, table);
+        result = register_table(facet, n_registered, table);
         Py_DECREF(table);
     } else if (found == 0 && !is_static(base)) {
         PyErr_Format(Unwatchable_error,
@@ -304,10 +304,10 @@ int look_bases(uint32_t id)
     }
     PyObject *family = PyList_New(0); /* the type and every class that it inherits from and that can change */
     int result = family == NULL ? -1 : PyList_Append(family, (PyObject *)type);
-    uint32_t n_links = 0;
+    uint32_t n_registered = 0;
     for (Py_ssize_t i = 0; result == 0 && i < PyList_GET_SIZE(family); i++) {
         PyTypeObject *member = (PyTypeObject *)PyList_GET_ITEM(family, i);
-        bool refused = facet_link(id, n_links++, (PyObject *)member) < 0 || refuse_assigned_bases(member) < 0 ||
+        bool refused = facet_register(id, n_registered++, (PyObject *)member) < 0 || refuse_assigned_bases(member) < 0 ||
                        refuse_own_mro(member) < 0 || refuse_other_mro(member) < 0;
         result = refused ? -1 : 0;
         PyObject *bases = Py_NewRef(member->tp_bases);
@@ -315,7 +315,7 @@ int look_bases(uint32_t id)
             PyTypeObject *base = (PyTypeObject *)PyTuple_GET_ITEM(bases, j);
             if (is_immutable(member))
                 continue;
-            result = link_base(id, &n_links, base, member);
+            result = register_base(id, &n_registered, base, member);
             bool seen = is_static(base);
             for (Py_ssize_t k = 0; !seen && k < PyList_GET_SIZE(family); k++)
                 seen = PyList_GET_ITEM(family, k) == (PyObject *)base;
@@ -325,7 +325,7 @@ int look_bases(uint32_t id)
         Py_DECREF(bases);
     }
     if (result == 0) {
-        facet_unlink_after(id, n_links);
+        facet_unregister_after(id, n_registered);
         facet_at(id)->known = true;
     }
     Py_XDECREF(family);

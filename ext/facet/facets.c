@@ -169,12 +169,12 @@ static void facet_free(uint32_t id)
     Facet *facet = facet_at(id);
     uint32_t owner = facet->owner, fallback = facet->fallback;
     PyObject *name = facet->name, *recorded = facet_forget(facet);
-    facet_unlink_after(id, 0);
+    facet_unregister_after(id, 0);
     map_remove(id);
     leave_owner(id);
     service.function_interest -= facet->kind == FACET_CREATED;
-    free(facet->links);
-    facet->links = NULL;
+    free(facet->registered_at);
+    facet->registered_at = NULL;
     facet->name = NULL;
     facet->owner = NO_ID; /* no facet: who has kept its number sees that */
     pool_give(&facet_pool, id);
@@ -229,22 +229,22 @@ static bool know_only(KeySlot *slot)
     return true;
 }
 
-int facet_link(uint32_t id, uint32_t index, PyObject *target)
+int facet_register(uint32_t id, uint32_t index, PyObject *target)
 {
     Facet *facet = facet_at(id);
     uint32_t object = object_use(target);
     if (object == NO_ID)
         return -1;
-    if (index < facet->n_links && facet->links[index] == object) {
+    if (index < facet->n_registered && facet->registered_at[index] == object) {
         object_release(object);
         return 0;
     }
-    facet_unlink_after(id, index);
-    if ((facet->n_links & (facet->n_links + 1)) == 0) { /* room for 1, 3, 7, ... more */
-        uint32_t *links = realloc(facet->links, (2 * (size_t)facet->n_links + 1) * sizeof *links);
-        if (links == NULL)
+    facet_unregister_after(id, index);
+    if ((facet->n_registered & (facet->n_registered + 1)) == 0) { /* room for 1, 3, 7, ... more */
+        uint32_t *registered_at = realloc(facet->registered_at, (2 * (size_t)facet->n_registered + 1) * sizeof *registered_at);
+        if (registered_at == NULL)
             goto no_memory;
-        facet->links = links;
+        facet->registered_at = registered_at;
     }
     Object *at = object_at(object);
     if (traits_of(facet)->has_mro && object_at(facet->owner)->kind == OBJECT_TYPE)
@@ -254,7 +254,7 @@ int facet_link(uint32_t id, uint32_t index, PyObject *target)
                                                                   : dependents_add(&at->whole, id);
     if (!added)
         goto no_memory;
-    facet->links[facet->n_links++] = object;
+    facet->registered_at[facet->n_registered++] = object;
     return 0;
 no_memory:
     object_release(object);
@@ -262,11 +262,11 @@ no_memory:
     return -1;
 }
 
-void facet_unlink_after(uint32_t id, uint32_t n_links)
+void facet_unregister_after(uint32_t id, uint32_t n_registered)
 {
     Facet *facet = facet_at(id);
-    while (facet->n_links > n_links) {
-        uint32_t object = facet->links[--facet->n_links];
+    while (facet->n_registered > n_registered) {
+        uint32_t object = facet->registered_at[--facet->n_registered];
         if (traits_of(facet)->is_named)
             know_only(keys_remove(&object_at(object)->keys, facet->name, id));
         else
@@ -277,10 +277,10 @@ void facet_unlink_after(uint32_t id, uint32_t n_links)
 
 /* --- what could be derived, and is kept so that an event reads it in one load ----------------------------------------- */
 
-static const char *links_wrong(const Facet *facet)
+static const char *registrations_wrong(const Facet *facet)
 {
-    for (uint32_t i = 0; i < facet->n_links; i++) {
-        const KeySlot *slot = keys_find(&object_at(facet->links[i])->keys, facet->name);
+    for (uint32_t i = 0; i < facet->n_registered; i++) {
+        const KeySlot *slot = keys_find(&object_at(facet->registered_at[i])->keys, facet->name);
         if (slot == NULL || !dependents_has(&slot->facets, facet->id))
             return "a facet is linked to a dict that does not know it";
         uint32_t only = dependents_only(&slot->facets);
@@ -298,7 +298,7 @@ static const char *facet_wrong(const Facet *facet)
         return "a facet is dead, and its objects are not; or the other way round";
     if (facet->native_listeners > facet->listeners)
         return "a facet has more listeners in C than listeners";
-    return traits_of(facet)->is_named ? links_wrong(facet) : NULL;
+    return traits_of(facet)->is_named ? registrations_wrong(facet) : NULL;
 }
 
 const char *facets_wrong(void)

@@ -71,7 +71,7 @@ typedef struct Facet {
     bool identity : 1;      /* a reader of what is recorded asked for that very object: an equal one is another value */
     bool conservative;      /* the present break came from an event that does not tell the value */
     bool dead;              /* its object died */
-    bool heard;             /* handles of it have a listener: see handle_listeners.h */
+    bool handles_have_listeners;           /* handles of it have a listener: see handle_listeners.h */
     uint16_t breaks;        /* breaks that a drain has seen */
     uint32_t id;            /* its own */
     PyObject *current;      /* borrowed from the provider */
@@ -87,8 +87,8 @@ typedef struct Facet {
                                also service.generations */
     uint32_t readers;       /* recorders that have read it and not yet committed */
     uint32_t pins;          /* Python references, drains at work, and the user who was given the object's ID */
-    uint32_t n_links;
-    uint32_t *links;        /* owned: object IDs where this facet is registered */
+    uint32_t n_registered;
+    uint32_t *registered_at;      /* owned: object IDs where this facet is registered */
     PyObject *name;         /* owned, interned; NULL for parts of functions and whole objects */
     uint8_t awaits[2];      /* Awaits: of the first dict that had such an event since the last look, and of the last other one */
     bool kept;              /* one pin is for the user who has its object's ID: until the object dies */
@@ -182,8 +182,8 @@ bool facet_free_if_unused(uint32_t id);
 void facet_free_mro_if_alone(uint32_t owner);
 /* Makes target the index-th object whose events concern this facet (for a look-up chain: events of its key), and
  * forgets those after it if it was another. -1 with an exception set. */
-int facet_link(uint32_t id, uint32_t index, PyObject *target);
-void facet_unlink_after(uint32_t id, uint32_t n_links);
+int facet_register(uint32_t id, uint32_t index, PyObject *target);
+void facet_unregister_after(uint32_t id, uint32_t n_registered);
 /* Lets recorded go; returns an owned reference to DECREF when the state is consistent, or NULL. */
 PyObject *facet_forget(Facet *facet);
 

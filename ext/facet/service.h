@@ -16,14 +16,14 @@ enum { CHANGES = DEPWATCH_CLASS + 1 }; /* how many there are */
 typedef struct Service {
     uint32_t first_touched;    /* facets that the drain must look at: list through Facet.next_touched */
     uint32_t first_retired;    /* handles whose edges wait to be purged: list through Handle.next_retired */
-    uint32_t function_interest; /* code objects whose new functions somebody listens for; more with a hearer, and
+    uint32_t function_interest; /* code objects whose new functions somebody listens for; more with a lifecycle_callback, and
                                   for each listener in C */
     uint32_t settling;         /* drains at work */
     bool scheduled;            /* a pending call is outstanding */
     bool unfinished;           /* the last drain left something to do: facets whose change was not made yet, or memory ran out */
     bool shutting_down;        /* the interpreter ends: no reference is taken any more */
     int (*pending)(void *);    /* runs the drain, as a pending call: notice gives it */
-    PyObject *hearer;          /* owned or NULL: who hears of every function of the process */
+    PyObject *lifecycle_callback;          /* owned or NULL: who hears of every function of the process */
     uint16_t unstable_after;   /* the smallest of all handles ever */
     uint64_t generations;      /* changes of the generation of facets that had readers */
     uint64_t events;           /* events that concerned a facet, once for each facet */

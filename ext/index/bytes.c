@@ -30,8 +30,8 @@ static void change_bits_scalar(uint8_t *chunk, const uint64_t *words, ByteChange
 {
     if (change == BYTE_BREAKS)
         change_bits(chunk, words, BYTE_BREAKS);
-    else if (change == BYTE_MENDS)
-        change_bits(chunk, words, BYTE_MENDS);
+    else if (change == BYTE_HOLDS)
+        change_bits(chunk, words, BYTE_HOLDS);
     else
         change_bits(chunk, words, BYTE_RETIRES);
 }
@@ -78,8 +78,8 @@ AVX2 static void change_bits_avx2(uint8_t *chunk, const uint64_t *words, ByteCha
 {
     if (change == BYTE_BREAKS)
         change_64s(chunk, words, BYTE_BREAKS);
-    else if (change == BYTE_MENDS)
-        change_64s(chunk, words, BYTE_MENDS);
+    else if (change == BYTE_HOLDS)
+        change_64s(chunk, words, BYTE_HOLDS);
     else
         change_64s(chunk, words, BYTE_RETIRES);
 }
@@ -134,8 +134,8 @@ void bytes_change_all(uint8_t *const *chunks, const Dependents *set, ByteChange 
 {
     if (change == BYTE_BREAKS)
         change_all(chunks, set, BYTE_BREAKS);
-    else if (change == BYTE_MENDS)
-        change_all(chunks, set, BYTE_MENDS);
+    else if (change == BYTE_HOLDS)
+        change_all(chunks, set, BYTE_HOLDS);
     else
         change_all(chunks, set, BYTE_RETIRES);
 }

@@ -14,7 +14,7 @@
 #define BYTE_CHUNKS (1u << (31 - BYTE_CHUNK_BITS))
 #define BYTE_RETIRED 255
 
-typedef enum ByteChange { BYTE_BREAKS, BYTE_MENDS, BYTE_RETIRES } ByteChange;
+typedef enum ByteChange { BYTE_BREAKS, BYTE_HOLDS, BYTE_RETIRES } ByteChange;
 
 static ALWAYS_INLINE uint8_t *byte_at(uint8_t *const *chunks, uint32_t id)
 {

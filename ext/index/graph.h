@@ -50,9 +50,9 @@ static inline void graph_break(Graph *graph, uint32_t facet)
     bytes_change(graph->bytes, graph_set(graph, facet), BYTE_BREAKS);
 }
 
-static inline void graph_mend(Graph *graph, uint32_t facet)
+static inline void graph_hold(Graph *graph, uint32_t facet)
 {
-    bytes_change(graph->bytes, graph_set(graph, facet), BYTE_MENDS);
+    bytes_change(graph->bytes, graph_set(graph, facet), BYTE_HOLDS);
 }
 
 /* The union of the dependents of n facets in the portable Roaring format: *size bytes, malloc'ed; NULL: no memory. */

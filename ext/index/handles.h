@@ -15,7 +15,7 @@
 #include "index/ids.h"
 #include "index/pool.h"
 
-typedef enum HandleState { HANDLE_VALID, HANDLE_INVALID, HANDLE_GONE } HandleState;
+typedef enum HandleState { HANDLE_VALID, HANDLE_INVALID, HANDLE_RETIRED } HandleState;
 
 typedef struct Handle {
     uint32_t next_retired;   /* first, because Pool threads its free list through these 4 bytes: list of handles whose
@@ -24,7 +24,7 @@ typedef struct Handle {
     uint8_t told : 5;        /* HandleState last delivered to Python */
     bool released : 1;
     bool queued : 1;         /* is on the retired list */
-    bool heard : 1;          /* has a listener in C: see handle_listeners.h */
+    bool has_listeners : 1;  /* in C: see handle_listeners.h */
     FacetList facets;        /* that it depends on */
 } Handle;
 
@@ -43,7 +43,7 @@ static inline uint8_t *handle_byte(uint32_t id) { return byte_at(handle_bytes, i
 static inline HandleState handle_state(uint32_t id)
 {
     uint8_t byte = *handle_byte(id);
-    return byte == 0 ? HANDLE_VALID : byte == BYTE_RETIRED ? HANDLE_GONE : HANDLE_INVALID;
+    return byte == 0 ? HANDLE_VALID : byte == BYTE_RETIRED ? HANDLE_RETIRED : HANDLE_INVALID;
 }
 
 /* What an event does to all dependents at once. */

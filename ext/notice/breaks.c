@@ -29,8 +29,8 @@ static void give_up_unstable(uint32_t id)
     FOR_EACH_DEPENDENT(handle, walk, &facet->handles)
         if (handle_at(handle)->unstable_after <= facet->breaks) {
             *handle_byte(handle) = BYTE_RETIRED;
-            if (handle_at(handle)->heard)
-                handle_listeners_hear(handle, id);
+            if (handle_at(handle)->has_listeners)
+                call_handle_listeners(handle, id);
             facet->cause = facet->cause == CAUSE_NONE ? CAUSE_UNSTABLE : facet->cause; /* or they are retired already */
         }
 }

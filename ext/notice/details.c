@@ -105,10 +105,10 @@ void details_drop(Garbage *garbage)
     }
 }
 
-PyObject *hear_functions(PyObject *hearer)
+PyObject *service_set_lifecycle_callback(PyObject *lifecycle_callback)
 {
-    PyObject *before = service.hearer;
-    service.hearer = Py_XNewRef(hearer);
-    service.function_interest = service.function_interest + (hearer != NULL) - (before != NULL);
+    PyObject *before = service.lifecycle_callback;
+    service.lifecycle_callback = Py_XNewRef(lifecycle_callback);
+    service.function_interest = service.function_interest + (lifecycle_callback != NULL) - (before != NULL);
     return before;
 }

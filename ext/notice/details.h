@@ -12,6 +12,6 @@ int take_details(Garbage *garbage);
 /* All go to garbage, untold; dropped at once where memory is short, as no state is in the making. */
 void details_drop(Garbage *garbage);
 /* Who hears of every function from now on (NULL: nobody). Returns who did, for the caller to DECREF, or NULL. */
-PyObject *hear_functions(PyObject *hearer);
+PyObject *service_set_lifecycle_callback(PyObject *lifecycle_callback);
 
 #endif

@@ -13,9 +13,9 @@ cdef class Notice(Ours):
 
     cdef Notice next
     cdef uint64_t number
-    cdef object subject    # a Subscription, a Handle, or a Hearer
+    cdef object subject    # a Subscription, a Handle, or a LifecycleListener
     cdef object callback   # of a handle
-    cdef object argument   # an Event; of a Hearer a tuple
+    cdef object argument   # an Event; of a LifecycleListener a tuple
     cdef HandleState state # of a handle
 
 
@@ -61,7 +61,7 @@ cdef int make_state(uint32_t handle, HandleState state, uint32_t facet, Cause ca
     cdef FacetNotes known
     if holder is None or holder.was_released:
         return 0
-    if state == HANDLE_GONE:  # its callback is called when it is purged, like that of one which was retired by hand
+    if state == HANDLE_RETIRED:  # its callback is called when it is purged, like that of one which was retired by hand
         known = notes_of(facet)
         broke = None if known is None else known.last_break()
         return holder.give_reason(handle, words_of_cause(facet, cause, NULL if broke is None else <PyObject*>broke))
@@ -73,7 +73,7 @@ cdef int make_retired(uint32_t handle) except -1:
     cdef Holder holder = holder_of(handle)
     if holder is None or holder.was_released or not holder.tells_end(handle):
         return 0
-    return enter_notice(holder.handle_of(handle), holder.on_retire, None, HANDLE_GONE)
+    return enter_notice(holder.handle_of(handle), holder.on_retire, None, HANDLE_RETIRED)
 
 
 cdef int handle_gone(uint32_t handle, bint released) noexcept:
@@ -132,8 +132,8 @@ cdef int make_detail(const Detail* detail, PyObject* old_value, PyObject* new_va
 
 
 cdef int make_life(const Detail* detail, PyObject* function, const Detail* end, PyObject* value) except -1:
-    cdef Hearer hearer = <Hearer>detail.hearer
-    if hearer.switched_off != times_switched_off:
+    cdef LifecycleListener listener = <LifecycleListener>detail.lifecycle_callback
+    if listener.switched_off != times_switched_off:
         return 0
     if function == NULL:
         about = tuple_of(DestroyedFunctionType, (
@@ -143,7 +143,7 @@ cdef int make_life(const Detail* detail, PyObject* function, const Detail* end, 
         about = <object>function
     new_value = None if detail.change == DEPWATCH_DESTROYED else or_unknown(value)
     told = (FUNCTION_EVENTS_BY_NUMBER[detail.change], about, FUNCTION_ATTRIBUTES_BY_NUMBER[detail.attribute], new_value)
-    return enter_notice(hearer, None, told)
+    return enter_notice(listener, None, told)
 
 
 cdef uint64_t mark_notices() noexcept:
@@ -195,7 +195,7 @@ cdef uint64_t times_switched_off = 0
 
 @cython.final
 @cython.auto_pickle(False)
-cdef class Hearer(Ours):
+cdef class LifecycleListener(Ours):
     """A lifecycle callback as it was set. What waits for it is still delivered when another follows, not when it is None."""
 
     cdef object callback
@@ -203,31 +203,31 @@ cdef class Hearer(Ours):
     cdef bint raises            # its last call did
 
 
-def set_hearer(callback):
+def set_lifecycle_callback(callback):
     """Queue the life of every function of the process for this callback from now on; for None: of no function.
 
     Raises Unwatchable if no watcher slot is free. When the interpreter ends, nobody hears any more.
     """
     global times_switched_off
-    cdef Hearer hearer = None
+    cdef LifecycleListener listener = None
     if service.shutting_down:
         return
     if callback is None:
         times_switched_off += 1
     else:
         watch_functions()
-        hearer = <Hearer>Hearer.__new__(Hearer)
-        hearer.callback, hearer.switched_off = callback, times_switched_off
-    before = hear_functions(NULL if hearer is None else <PyObject*>hearer)
+        listener = <LifecycleListener>LifecycleListener.__new__(LifecycleListener)
+        listener.callback, listener.switched_off = callback, times_switched_off
+    before = service_set_lifecycle_callback(NULL if listener is None else <PyObject*>listener)
     if service_unsettled():
         service_schedule()  # what waits for nobody must not keep anything until the next event
     if before != NULL:
         Py_DECREF_stolen(before)
 
 
-def get_hearer():
+def get_lifecycle_callback():
     """The callback that hears of every function now, or None."""
-    return None if service.hearer == NULL else (<Hearer>service.hearer).callback
+    return None if service.lifecycle_callback == NULL else (<LifecycleListener>service.lifecycle_callback).callback
 
 
 # --- calls ------------------------------------------------------------------------------------------------------------
@@ -258,7 +258,7 @@ cdef int deliver(Notice notice) noexcept:
     cdef Handle handle
     cdef int count = 0
     cdef Subscription subscription
-    cdef Hearer hearer
+    cdef LifecycleListener listener
     subject = notice.subject
     if type(subject) is Subscription:
         subscription = <Subscription>subject
@@ -266,16 +266,16 @@ cdef int deliver(Notice notice) noexcept:
             return 0
         subscription.raises = call(subscription.listener, notice.argument, False, subscription.raises)
         return 1
-    if type(subject) is Hearer:
-        hearer = <Hearer>subject
-        if hearer.switched_off != times_switched_off:
+    if type(subject) is LifecycleListener:
+        listener = <LifecycleListener>subject
+        if listener.switched_off != times_switched_off:
             return 0
-        hearer.raises = call(hearer.callback, notice.argument, True, hearer.raises)
+        listener.raises = call(listener.callback, notice.argument, True, listener.raises)
         return 1
     handle = subject
     if handle.was_released:
         return 0
-    if notice.state == HANDLE_GONE and handle.entries is not None:
+    if notice.state == HANDLE_RETIRED and handle.entries is not None:
         remove_entries(handle)
         drop_discarded()
         count = 1

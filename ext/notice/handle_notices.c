@@ -24,11 +24,11 @@ int tell_handles(uint32_t id)
             return -1;
         if (breaks_first)
             handle_at(handle)->told = HANDLE_INVALID;
-        bool saturated = state == HANDLE_GONE && facet->cause == CAUSE_NONE;
+        bool saturated = state == HANDLE_RETIRED && facet->cause == CAUSE_NONE;
         if (notice_makers.state(handle, state, id, saturated ? CAUSE_SATURATED : (Cause)facet->cause) < 0)
             return -1;
         handle_at(handle)->told = (uint8_t)state & 0x1f;
-        if (state == HANDLE_GONE)
+        if (state == HANDLE_RETIRED)
             handle_retire(handle);
     }
     if (facet->cause == CAUSE_CHANGED && facet->holds)
@@ -88,7 +88,7 @@ int purge_retired(void)
     for (uint32_t i = 0; i < n && result == 0; i++) {
         Handle *handle = handle_at(handles[i]);
         handle->queued = false;
-        handle->told = HANDLE_GONE;
+        handle->told = HANDLE_RETIRED;
         notice_makers.gone(handles[i], handle->released);
         if (handle->released)
             handle_free(handles[i]);

@@ -85,13 +85,13 @@ static int refuse_odd_key(PyObject *dict, PyObject *name)
 static int walk_chain(uint32_t id, const Chain *chain, PyObject **value, uint32_t *provider)
 {
     Facet *facet = facet_at(id);
-    uint32_t n_links = 0, changes = facet->changes;
+    uint32_t n_registered = 0, changes = facet->changes;
     *value = NULL;
     *provider = NO_ID;
     for (Py_ssize_t i = 0; i < chain->n && *value == NULL; i++) {
         PyObject *dict = chain->dicts[i];
         bool watched = chain->watched[i];
-        if (watched && (facet_link(id, n_links++, dict) < 0 || refuse_odd_key(dict, facet->name) < 0))
+        if (watched && (facet_register(id, n_registered++, dict) < 0 || refuse_odd_key(dict, facet->name) < 0))
             return -1;
         *value = PyDict_GetItemWithError(dict, facet->name);
         if (*value == NULL && PyErr_Occurred())
@@ -99,13 +99,13 @@ static int walk_chain(uint32_t id, const Chain *chain, PyObject **value, uint32_
         if (watched)
             *provider = object_find(dict);
         /* Comparing keys ran Python, and that may have changed a dict or the MRO, or looked here itself. */
-        if (facet->changes != changes || facet->n_links < n_links ||
-            (watched && facet->links[n_links - 1] != *provider))
+        if (facet->changes != changes || facet->n_registered < n_registered ||
+            (watched && facet->registered_at[n_registered - 1] != *provider))
             return 1;
         if (!watched)
             *provider = NO_ID;
     }
-    facet_unlink_after(id, n_links);
+    facet_unregister_after(id, n_registered);
     return 0;
 }
 
@@ -134,18 +134,18 @@ static int look_along_chain(uint32_t id)
 
 static int look_whole_type(uint32_t id, PyObject *type)
 {
-    uint32_t n_links = 0;
+    uint32_t n_registered = 0;
     Chain chain;
     int result = chain_of_type((PyTypeObject *)type, &chain);
     if (result < 0)
         return -1;
     for (Py_ssize_t i = 0; i < chain.n && result == 0; i++)
         if (chain.watched[i])
-            result = facet_link(id, n_links++, chain.dicts[i]);
+            result = facet_register(id, n_registered++, chain.dicts[i]);
     chain_clear(&chain);
     if (result < 0)
         return -1;
-    facet_unlink_after(id, n_links);
+    facet_unregister_after(id, n_registered);
     facet_at(id)->known = true;
     return 0;
 }
@@ -159,16 +159,16 @@ static int look_function(uint32_t id)
     PyObject *value = facet->kind == FACET_CODE       ? function->func_code
                       : facet->kind == FACET_DEFAULTS ? function->func_defaults
                                                       : function->func_kwdefaults;
-    uint32_t n_links = 0;
+    uint32_t n_registered = 0;
     if (facet->kind == FACET_KWDEFAULTS) {
         /* Both the dict in use and the one that handles wait for: either may change in place. */
         PyObject *recorded = facet_recorded(facet);
-        if (recorded != NULL && PyDict_Check(recorded) && facet_link(id, n_links++, recorded) < 0)
+        if (recorded != NULL && PyDict_Check(recorded) && facet_register(id, n_registered++, recorded) < 0)
             return -1;
-        if (value != NULL && value != recorded && facet_link(id, n_links++, value) < 0)
+        if (value != NULL && value != recorded && facet_register(id, n_registered++, value) < 0)
             return -1;
     }
-    facet_unlink_after(id, n_links);
+    facet_unregister_after(id, n_registered);
     facet->provider = facet->owner;
     facet_becomes(id, value == NULL ? Py_None : value);
     return 0;
@@ -182,9 +182,9 @@ static int look_whole(uint32_t id, PyObject *object)
     PyObject *dict = PyDict_Check(object)       ? object
                      : PyFunction_Check(object) ? ((PyFunctionObject *)object)->func_kwdefaults
                                                 : NULL;
-    if (dict != NULL && facet_link(id, 0, dict) < 0)
+    if (dict != NULL && facet_register(id, 0, dict) < 0)
         return -1;
-    facet_unlink_after(id, dict != NULL);
+    facet_unregister_after(id, dict != NULL);
     facet_at(id)->known = true;
     return 0;
 }

@@ -151,7 +151,7 @@ void service_shut_down(Garbage *garbage)
     garbage_make_room(garbage, 2);
     let_go(garbage, drain_callable);
     drain_callable = NULL;
-    let_go(garbage, hear_functions(NULL));
+    let_go(garbage, service_set_lifecycle_callback(NULL));
     while (let_assignments_go(garbage) < 0) {
         PyErr_Clear();
         garbage_make_room(garbage, 2);
