@@ -11,7 +11,7 @@ void tell_listeners(const Facet *facet, bool broke, uint32_t object, Change chan
         return;
     queue_detail(facet->id, object, change, broke, NULL, subscribed ? before : NULL, value);
     if (!broke)
-        service_schedule(); /* a break has done that */
+        service_schedule(); /* where the event broke the facet, the break has scheduled the drain */
 }
 
 void tell_created(const Facet *facet, uint32_t code, PyObject *function)
@@ -28,7 +28,8 @@ void tell_created(const Facet *facet, uint32_t code, PyObject *function)
     service_schedule();
 }
 
-/* A dict of keyword defaults that the function had in between: neither in use nor waited for. */
+/* Whether the object is a former dict of keyword defaults: neither the function's current dict nor the recorded one, so its
+ * events concern no handle. */
 static bool is_other_dict(const Facet *facet, uint32_t object)
 {
     const PyObject *dict = object_at(object)->address;
@@ -40,13 +41,13 @@ void whole_event(uint32_t id, uint32_t object, Change change, PyObject *key, PyO
     Facet *facet = facet_at(id);
     if (facet->dead || is_other_dict(facet, object))
         return;
-    /* ANY, or KWDEFAULTS whose dict changed in place: nothing is recorded that could be found again. */
+    /* ANY, or KWDEFAULTS whose dict changed in place: no recorded value could hold again, so the handles are retired. */
     bool relied_on = !dependents_empty(&facet->handles);
     service.events++;
     facet->changes++;
     facet_retires(id, CAUSE_CHANGED);
     if (object_at(facet->owner)->kind == OBJECT_FUNCTION && object != facet->owner)
-        key = names_of_parts[FACET_KWDEFAULTS]; /* the key of that dict is not one of the function's facets */
+        key = names_of_parts[FACET_KWDEFAULTS]; /* not the key in that dict, because no part of a function has its name */
     if (has_native_listeners(facet))
         call_facet_listeners(id, object, change, key, NULL, value);
     if (relied_on || has_subscriptions(facet)) {
