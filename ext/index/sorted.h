@@ -1,16 +1,16 @@
-/* Ascending runs of IDs, as an array keeps them: whole (uint32_t) or their lower halves (uint16_t). Included once for each,
- * with the type as SORTED. The ids that are added, removed or looked for are whole; where the array keeps halves, all of
- * them have the upper half that the array stands for. No Python.h.
+/* Sorted arrays of IDs. The array's items are whole IDs (uint32_t) or the lower halves of IDs (uint16_t): this file is included
+ * once for each, with the type as SORTED. The parameter `ids` is always whole IDs; if the items are halves, all of ids must
+ * have the upper half that the array stands for. No Python.h.
  */
 
 #include <stdint.h>
 #include <string.h>
 
-/* How many of ids are not among the m items. */
+/* How many of the n ids are not among the m items. */
 static uint32_t count_missing(const SORTED *items, uint32_t m, const uint32_t *ids, uint32_t n)
 {
     if (m == 0 || items[m - 1] < (SORTED)ids[0])
-        return n; /* handles are numbered upwards: new ones go to the end */
+        return n; /* the common case: new handles have higher numbers, and go to the end */
     uint32_t missing = 0, from = 0;
     for (uint32_t i = 0; i < n; i++) {
         uint32_t low = from, high = m;
@@ -27,7 +27,8 @@ static uint32_t count_missing(const SORTED *items, uint32_t m, const uint32_t *i
     return missing;
 }
 
-/* Merges ids into m items, from the back, so that both may be in the same block. total: how many there are afterwards. */
+/* Merges n ids into m items. It goes from the back, so that `into` and `items` may be the same block. total: the number of
+ * items afterwards. */
 static void merge(SORTED *into, const SORTED *items, uint32_t m, const uint32_t *ids, uint32_t n, uint32_t total)
 {
     while (n > 0) {
@@ -42,7 +43,7 @@ static void merge(SORTED *into, const SORTED *items, uint32_t m, const uint32_t 
         memcpy(into, items, m * sizeof *items);
 }
 
-/* Removes ids from m items, where they are; returns how many items are left. */
+/* Removes the n ids from m items, in place; returns how many items are left. */
 static uint32_t keep_others(SORTED *items, uint32_t m, const uint32_t *ids, uint32_t n)
 {
     uint32_t left = 0;
