@@ -91,7 +91,7 @@ static inline void facet_becomes(uint32_t id, PyObject *value) { (void)becomes(f
 
 void facet_becomes_missing(uint32_t id); /* the drain looked: no dict of the chain has the name */
 void facet_becomes_unknown(uint32_t id); /* its value may have changed: it is broken until the drain has looked it up */
-void facet_loses_place(Facet *facet);    /* the value is the same, but may be elsewhere: the drain looks where; it still holds */
+void facet_loses_place(Facet *facet);    /* the same value may be in another dict now: it holds, and the drain looks where */
 /* Retires all handles and guard cells of the facet; also its value cells, if the facet can no longer be watched. */
 void facet_retires(uint32_t id, Cause cause);
 void facet_dies(uint32_t id);            /* its object died */

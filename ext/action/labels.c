@@ -199,7 +199,7 @@ static bool check_bytes(uintptr_t address)
     if (memcmp(found, NOP, sizeof NOP) == 0)
         return true;
     PyErr_Format(PyExc_ValueError,
-                 "at %p are the bytes %02x %02x %02x %02x %02x, not the 5-byte nop 0f 1f 44 00 00: pass the address of that nop",
+                 "at %p are the bytes %02x %02x %02x %02x %02x, not the 5-byte nop 0f 1f 44 00 00: pass the address of a nop",
                  (void *)address, found[0], found[1], found[2], found[3], found[4]);
     return false;
 }

@@ -1,6 +1,7 @@
-"""Room api: what Python (_core.pyx) and C (capi.pxi) call, and nothing that CPython calls. Safe points only.
+"""Room api: what Python code (through _core.pyx) and C code (through capi.pxi) call. CPython itself calls nothing here. Safe
+points only.
 
-This is what the C core offers to _core.pyx; units and rules are in the headers.
+This file declares what the C core offers to _core.pyx; units and rules are in the C headers.
 """
 
 from cpython.object cimport PyObject

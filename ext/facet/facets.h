@@ -78,7 +78,7 @@ typedef struct Facet {
     uint16_t breaks;        /* how many breaks drains have counted */
     uint32_t id;            /* its own ID */
     PyObject *current;      /* borrowed from the provider */
-    PyObject *recorded;     /* held as reference says. NULL: nothing is recorded, or (if not holds) the recorded value is gone */
+    PyObject *recorded;     /* held as reference says. NULL: nothing is recorded, or (if broken) the recorded value is gone */
     Dependents handles;
     struct Cell *cells;     /* owned list */
     /* The second cache line. */

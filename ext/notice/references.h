@@ -17,8 +17,7 @@ bool is_lost(const Facet *facet);
 /* Retires the handles that wait for the recorded value, and gives the value to garbage: at most one item. */
 void give_up_waiting(uint32_t facet, Garbage *garbage);
 /* After the drain has looked at the facet: decides whether the recorded value is borrowed again, kept weakly, kept, or given
- * up.
- * -1 with MemoryError set. */
+ * up. -1 with MemoryError set. */
 int update_reference(uint32_t facet, Garbage *garbage);
 /* Gives to garbage the kept values to which only depwatch still refers. A drain must look for them, because CPython does not
  * report when another reference to a value is dropped. -1 with MemoryError set: the next drain goes on. */
