@@ -16,7 +16,7 @@
 #include "facet/values.h"
 #include "index/handles.h"
 
-/* Stores the facet's new value in its value cells. Their guards become 1 if the value fits the cell's kind, else 0. */
+/* Stores the facet's new value in its value cells. The guard of a cell becomes 1 if the value fits the cell's kind, else 0. */
 static inline void cells_become(Cell *cells, PyObject *value)
 {
     for (Cell *cell = cells; cell != NULL; cell = cell->next)

@@ -48,8 +48,8 @@ cdef class FacetReference(Ours):
         return () if facet.current == NULL else (<object>facet.current,)
 
     cdef int look_once(self, owner, name) except -1:
-        """Keep what the facet is now, and free the facet. In the same step in which it was made: depwatch is switched off, so
-        it would not learn that the owner died."""
+        """Keep what the facet is now, and free the facet at once: depwatch is switched off, so it would not learn that the
+        owner died."""
         cdef Facet* facet = facet_at(self.id)
         value = (None,) if not facet_has_value(facet) else () if facet.current == NULL else (<object>facet.current,)
         self.seen = (owner, name, words_of_facet(self.id), value)

@@ -284,7 +284,7 @@ cdef int capi_unlisten(object listening) except -1:
     elif type(listening) is HandleListening:
         handle_listener_leave(&(<HandleListening>listening).listener)
     else:
-        raise TypeError(f"{type(listening).__name__} object where what listen() returned is expected")
+        raise TypeError(f"{type(listening).__name__} object where a listener is expected: pass what listen() returned")
     return 0
 
 

@@ -65,7 +65,7 @@ cdef class Handles(Holder):
         if i < 0:
             i += self.n
         if not 0 <= i < self.n:
-            raise IndexError(f"index {i} of {self.n} handles")
+            raise IndexError(f"index {i} is out of range: there are {self.n} handles")
         handle = self.handle_at(<uint32_t>i)
         handle.artifact  # looked up now, and only once: artifacts may be a sequence of the program's, and run Python
         return handle

@@ -47,7 +47,7 @@ PyObject *facet_read(uint32_t id, unsigned unstable_after, bool identity, uint32
             PyErr_SetString(Unwatchable_error, "the value is being changed by the write in whose watcher callback this code runs; "
                                                "read it after that write");
         else
-            PyErr_Format(Unwatchable_error, "%R changed each time that it was looked up (%d times in a row); use keys whose "
+            PyErr_Format(Unwatchable_error, "%R changes each time it is looked up (%d times in a row); use keys whose "
                                             "__eq__ and __hash__ do not change the dict",
                          facet->name, MAX_LOOKS);
         return NULL;

@@ -29,7 +29,7 @@ void bases_begin(PyTypeObject *type, PyObject *code, int offset, uint64_t thread
 /* Whether the test is true of the type or any of its subclasses. */
 bool any_of_family(PyTypeObject *type, bool (*test)(PyTypeObject *));
 
-/* Safe points only. Returns -1 with Unwatchable set while such an assignment to a class of the type's MRO is going on. */
+/* Safe points only. Returns -1 with Unwatchable set while an entered assignment to a class of the type's MRO is going on. */
 int refuse_assigned_bases(PyTypeObject *type);
 /* Takes out one assignment that is over: true, and its references (type, code) are the caller's. False: there is none. */
 bool take_assigned_bases(Assignment *over);

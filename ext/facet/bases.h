@@ -33,7 +33,7 @@ static inline PyObject *known_table(PyTypeObject *base)
     return table != NULL && PyDict_CheckExact(table) ? table : NULL;
 }
 
-/* The type whose address the key of such a table is; it may be dead. NULL: the key is no address. */
+/* The type whose address this key of a table of subclasses is; it may be dead. NULL: the key is no address. */
 static inline const PyTypeObject *type_of_key(PyObject *key)
 {
     return PyLong_CheckExact(key) ? (PyTypeObject *)(uintptr_t)PyLong_AsUnsignedLongLongMask(key) : NULL;
