@@ -52,7 +52,7 @@ static inline bool cell_store(Cell *cell, PyObject *value)
     case CELL_I64: {
         if (!PyLong_CheckExact(value))
             return false;
-        int overflow; /* an exact int: no Python, no exception, no allocation */
+        int overflow; /* converting an exact int runs no Python, raises nothing and allocates nothing */
         long long i64 = PyLong_AsLongLongAndOverflow(value, &overflow);
         if (overflow)
             return false;

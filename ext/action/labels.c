@@ -169,7 +169,7 @@ static CodePage *make_page(uintptr_t address, const char permissions[5])
     if (known == NULL)
         known = &code.pages[code.n++];
     else
-        munmap(known->alias, PAGE); /* of earlier code at this address, freed since */
+        munmap(known->alias, PAGE); /* known is the page of earlier code at this address, which was freed */
     *known = page;
     return known;
 }

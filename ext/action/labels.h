@@ -15,8 +15,8 @@ struct Cell;
 
 typedef struct Label {
     uint64_t *alias;      /* the aligned 8 bytes around the label, in the writable mapping */
-    uint64_t holds_word;  /* these 8 bytes with the nop */
-    uint64_t breaks_word; /* these 8 bytes with the jump */
+    uint64_t holds_word;  /* the 8 bytes around the label, with the nop */
+    uint64_t breaks_word; /* the 8 bytes around the label, with the jump */
     uintptr_t address;
     struct Cell *cell;    /* its guard cell; kept alive by the owner of the label */
     struct Label *next;   /* the next label of the same cell */

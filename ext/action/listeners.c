@@ -3,7 +3,7 @@
 #define BUCKETS 256u
 
 Linked *function_listeners;
-static Linked *facet_listeners[BUCKETS]; /* by facet ID */
+static Linked *facet_listeners[BUCKETS]; /* lists of the listeners of facets, by facet ID modulo BUCKETS */
 
 static Linked **list_of(uint32_t facet)
 {

@@ -40,7 +40,7 @@ RETIRED = BYTE_RETIRED
 cdef array.array IDS = array.array("I"), ADDRESSES = array.array("Q")
 
 cdef str SWITCHED_OFF = "depwatch is switched off (DEPWATCH=0 in the environment): nothing is watched"
-cdef object UNKNOWN, StaleError, ReleasedError  # these are set by set_up
+cdef object UNKNOWN, StaleError, ReleasedError  # set_up() sets these three
 cdef type EventType, DestroyedFunctionType
 cdef dict CHANGES_BY_NUMBER, FUNCTION_EVENTS_BY_NUMBER, FUNCTION_ATTRIBUTES_BY_NUMBER
 

@@ -124,7 +124,7 @@ static bool new_handles(uint32_t *handles, uint32_t n, uint16_t unstable_after)
                 handle_free(handles[--i]);
             return false;
         }
-    ids_sort(handles, n); /* because reused IDs come in any order */
+    ids_sort(handles, n); /* the pool gives reused IDs in any order */
     return true;
 }
 

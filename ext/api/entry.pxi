@@ -9,7 +9,7 @@ cdef class Entry(Discardable):
 
     cdef CEntry entry
     cdef readonly str function_name
-    cdef readonly object optimized      # the callable that calls run; None once the entry is removed
+    cdef readonly object optimized      # what a call of the function runs; None once the entry is removed
     cdef FacetReference existence       # the function's existence: keeps the function watched, so that its death is reported
     cdef Handle of_code                 # its byte says whether the optimized code may run
     cdef Handle of_function             # relies on the function's code, defaults and kwdefaults; owned by the entry

@@ -60,10 +60,10 @@ cdef class Handle(Holder):
     """A committed piece of optimized code. Made by Recorder.commit; kept until release()."""
 
     cdef object __weakref__
-    cdef int64_t number         # -1 unless it was committed
+    cdef int64_t number         # the handle number; -1: this Handle was never committed
     cdef str why_retired        # the reason, or None
     cdef object made_of         # the artifact; or, if index >= 0, the artifacts of all handles that were made together
-    cdef int64_t index          # of its artifact in made_of; -1: made_of is the artifact
+    cdef int64_t index          # where its artifact is in made_of; -1: made_of is the artifact
     cdef dict entries           # the entries that test this handle's byte, as Entry -> None; or None
 
     def __cinit__(self):

@@ -67,7 +67,7 @@ cdef str interned(str text):
     result = <object>word
     Py_DECREF_stolen(word)
     if not PyUnicode_CHECK_INTERNED(result):
-        raise MemoryError()  # because PyUnicode_InternInPlace clears its own
+        raise MemoryError()  # raised here, because PyUnicode_InternInPlace clears the MemoryError that it meets
     return result
 
 

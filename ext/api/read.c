@@ -31,8 +31,8 @@ int refuse_lazy_import(uint32_t id)
     const Facet *facet = facet_at(id);
     if (!facet_has_value(facet) || facet->current == NULL || !is_lazy_import(facet->current))
         return 0;
-    PyErr_Format(Unwatchable_error, "%R is a lazy import that is not made yet: code that loads the name makes the import and gets "
-                                    "another value; load the name first, then read it",
+    PyErr_Format(Unwatchable_error, "%R is a lazy import that is not made yet: code that loads the name makes the import and "
+                                    "gets another value; load the name first, then read it",
                  facet->name);
     return -1;
 }
@@ -44,8 +44,8 @@ PyObject *facet_read(uint32_t id, unsigned unstable_after, bool identity, uint32
         return NULL;
     if (!facet->known) {
         if (facet_is_awaited(facet))
-            PyErr_SetString(Unwatchable_error, "the value is being changed by the write in whose watcher callback this code runs; "
-                                               "read it after that write");
+            PyErr_SetString(Unwatchable_error, "the value is being changed by the write in whose watcher callback this code "
+                                               "runs; read it after that write");
         else
             PyErr_Format(Unwatchable_error, "%R changes each time it is looked up (%d times in a row); use keys whose "
                                             "__eq__ and __hash__ do not change the dict",

@@ -22,7 +22,7 @@ int on_function_event(PyFunction_WatchEvent event, PyFunctionObject *function, P
 int on_code_event(PyCodeEvent event, PyCodeObject *code);
 void on_module_class(PyObject *module, const PyObject *class);
 void on_bases(PyTypeObject *type);
-void on_type_death(uint32_t object, PyObject *weakref); /* from its weak reference, as a type has no DESTROY event */
+void on_type_death(uint32_t object, PyObject *weakref); /* called by the type's weak reference: types have no DESTROY event */
 
 extern const WatchCallbacks event_callbacks; /* all callbacks above */
 

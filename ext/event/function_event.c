@@ -52,7 +52,7 @@ static NOT_INLINE int function_modified(uint32_t object, PyFunction_WatchEvent e
             whole_event(id, object, DEPWATCH_MODIFIED, names_of_parts[part], value);
             if (part == FACET_KWDEFAULTS) {
                 awaits_kwdefaults(facet, assigned);
-                facet_becomes_unknown(id); /* so that the drain registers the facet with the new dict */
+                facet_becomes_unknown(id); /* makes the drain register the facet at the new dict */
             }
             continue;
         }
@@ -100,7 +100,7 @@ static void tell_of_function(PyFunction_WatchEvent event, PyFunctionObject *func
                     : event == PyFunction_EVENT_DESTROY ? DEPWATCH_DESTROYED
                                                         : DEPWATCH_MODIFIED;
     if (change == DEPWATCH_MODIFIED && part == DEPWATCH_NOT_APPLICABLE)
-        return; /* of __qualname__, which only 3.15 reports and the proposal does not name */
+        return; /* __qualname__ was assigned: only 3.15 reports that, and the proposal does not name it */
     if (function_listeners != NULL)
         call_function_listeners(change, function, part, value);
     if (service.lifecycle_callback != NULL)

@@ -47,7 +47,7 @@ void whole_event(uint32_t id, uint32_t object, Change change, PyObject *key, PyO
     facet->changes++;
     facet_retires(id, CAUSE_CHANGED);
     if (object_at(facet->owner)->kind == OBJECT_FUNCTION && object != facet->owner)
-        key = names_of_parts[FACET_KWDEFAULTS]; /* not the key in that dict, because no part of a function has its name */
+        key = names_of_parts[FACET_KWDEFAULTS]; /* the part that changed; the dict's own key names no part of a function */
     if (has_native_listeners(facet))
         call_facet_listeners(id, object, change, key, NULL, value);
     if (relied_on || has_subscriptions(facet)) {

@@ -23,7 +23,7 @@ static void mro_event(Facet *facet, const Object *type)
     if (facet->kind == FACET_ANY)
         whole_event(facet->id, type->id, DEPWATCH_MRO, NULL, NULL);
     Happening before = event_begins(facet);
-    facet_becomes_unknown(facet->id); /* also ANY and MRO, because the drain must register them along the new MRO */
+    facet_becomes_unknown(facet->id); /* ANY and MRO facets, too: the drain must register them along the new MRO */
     if (facet->kind != FACET_ANY)
         event_ends(facet, before, type->id, DEPWATCH_MRO, NULL);
 }

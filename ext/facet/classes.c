@@ -24,7 +24,7 @@ typedef struct Walk {
     AddressMap met;         /* owned: visited classes that may be found again */
     bool enough;
     unsigned n_found;
-    Found found[BATCH];     /* not visited yet */
+    Found found[BATCH];     /* classes that are found and not visited yet */
 } Walk;
 
 static int keep_waiting(Walk *walk, PyTypeObject *type)

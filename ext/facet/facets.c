@@ -189,7 +189,7 @@ void facet_free_mro_if_alone(uint32_t owner)
 {
     uint32_t first = object_at(owner)->first_facet;
     if (first != NO_ID && facet_at(first)->kind == FACET_MRO && facet_at(first)->next_of_owner == NO_ID &&
-        !facet_at(first)->touched && facet_at(first)->pins == 0) /* else a drain has it, and frees it when it is done */
+        !facet_at(first)->touched && facet_at(first)->pins == 0) /* else a drain has this facet, and frees it later */
         facet_free(first);
 }
 

@@ -41,7 +41,8 @@ typedef enum Cause {
     CAUSE_SATURATED   /* of one handle, not of the facet: its byte cannot count a 255th broken assumption */
 } Cause;
 
-/* What an event announced and is perhaps not done yet. The drain looks only when it is: before, a look finds the old value. */
+/* The change that an event announced, and that may not be made yet. The drain looks at the facet only once it is made: before,
+ * a look finds the old value. */
 typedef enum Awaits {
     AWAITS_NOTHING,
     AWAITS_NAME,      /* the name will be in the dict awaited_in */

@@ -19,7 +19,7 @@ bool kept_reserve(uint32_t n)
     uint32_t more = n > 2 * capacity ? n - capacity : capacity;
     if (!address_map_reserve(&kept_values, capacity + more))
         return false;
-    Kept *items = malloc(more * sizeof *items); /* for the life of the process */
+    Kept *items = malloc(more * sizeof *items); /* never freed */
     if (items == NULL)
         return false;
     for (; fresh != fresh_end; fresh++) {

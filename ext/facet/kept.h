@@ -22,7 +22,7 @@
 
 typedef struct Kept {
     PyObject *value;    /* NULL: the value died, or its reference was let go */
-    struct Kept *next;  /* in the list of those with a reference, or in the list of free ones */
+    struct Kept *next;  /* the next Kept in the list of those with a reference, or in the list of free ones */
     struct Kept **link; /* where the list points to this Kept; NULL: only the address is kept, no reference */
     uint32_t users;     /* facets and details that have this Kept */
     uint32_t here;      /* how often value is in the dict that drop_items() is emptying */

@@ -50,7 +50,8 @@ PyObject *odd_key_of(PyObject *dict, Py_hash_t hash)
 
 static bool table_known; /* see stored_keys_learn */
 
-/* The i-th index into the array of keys. Below 0 there is no key: none was ever there (NOTHING), or it was deleted. */
+/* The i-th slot of the hash table: an index into the array of keys. Below 0 the slot has no key: none was ever there (NOTHING),
+ * or it was deleted. */
 #define NOTHING (-1)
 static Py_ssize_t index_at(const Table *table, size_t i)
 {

@@ -12,7 +12,7 @@
 #include "index/blocks.h"
 
 #define CONTAINER_ARRAY_MOST 4096u /* IDs in an array */
-#define CONTAINER_WORDS 1024u      /* of 64 bits in a bitset */
+#define CONTAINER_WORDS 1024u      /* 64-bit words in a bitset */
 
 typedef struct Container {
     uint16_t key;  /* the upper half of its IDs */

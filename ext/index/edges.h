@@ -18,7 +18,7 @@
 /* Says where the sets of dependents are: each is a field in the item of a pool. */
 typedef struct DependentsOf {
     const Pool *facets;
-    size_t offset; /* of the set in an item, bytes */
+    size_t offset; /* where the set is in an item, bytes */
 } DependentsOf;
 
 static inline Dependents *dependents_of(const DependentsOf *sets, uint32_t facet)
@@ -28,7 +28,7 @@ static inline Dependents *dependents_of(const DependentsOf *sets, uint32_t facet
 
 typedef struct Edge {
     uint32_t facet;
-    uint32_t index; /* of its handle among those of the batch */
+    uint32_t index; /* the place of the handle among the handles of the batch */
 } Edge;
 
 typedef struct Edges {

@@ -82,7 +82,7 @@ int look_again(uint32_t id, Garbage *garbage)
             PyErr_NoMemory();
             return -1;
         }
-        facet->touched = true; /* so that nothing frees it before the next drain */
+        facet->touched = true; /* a touched facet is not freed before the next drain */
         service.unfinished = true;
         return 0;
     }

@@ -75,7 +75,7 @@ static void leave_oldest(Garbage *garbage)
     const Detail detail = queue.details[queue.head];
     queue.head = (queue.head + 1) & (QUEUE_CAPACITY - 1);
     if (--queue.count == 0)
-        queue.head = 0; /* so that a queue that is emptied often uses the same few cache lines */
+        queue.head = 0; /* a queue that is emptied often thus uses the same few cache lines */
     leave_detail(&detail, garbage);
 }
 

@@ -62,7 +62,7 @@ cdef int make_state(uint32_t handle, HandleState state, uint32_t facet, Cause ca
     cdef FacetNotes known
     if holder is None or holder.was_released:
         return 0
-    if state == HANDLE_RETIRED:  # only the reason now: make_retired() enters the notice, as for handles that retire() retires
+    if state == HANDLE_RETIRED:  # a retired handle gets only its reason here: make_retired() enters its notice
         known = notes_of(facet)
         broke = None if known is None else known.last_break()
         return holder.give_reason(handle, words_of_cause(facet, cause, NULL if broke is None else <PyObject*>broke))

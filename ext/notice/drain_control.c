@@ -63,7 +63,7 @@ int service_pending(void *Py_UNUSED(unused))
     else if (result == NULL && PyErr_Occurred())
         raised = -1; /* a signal handler raised: the program gets the exception, as it would without the drain */
     Py_XDECREF(result);
-    service.scheduled = false; /* only now, so that events during the drain did not ask for another one */
+    service.scheduled = false; /* cleared after the drain, so that events during it ask for no other one */
     if (!service_has_news())
         rounds = 0;
     else if ((queue.taken + queue.count == before && !no_memory) || ++rounds < MAX_ROUNDS)

@@ -103,7 +103,7 @@ int settle(Garbage *garbage, LookedAt *looked_at)
 {
     batches++;
     own_batches++;
-    service.settling++; /* this drain looks at all that it touches, so that needs no pending call */
+    service.settling++; /* facets touched from here on need no pending call: this drain looks at them itself */
     take_unfinished();
     (void)kept_reserve(2 * kept_values.count); /* without room, a facet that breaks next could not hold again */
     int result = let_assignments_go(garbage) < 0 || take_details(garbage) < 0 || let_go_of_lonely(garbage) < 0 ||
@@ -111,7 +111,7 @@ int settle(Garbage *garbage, LookedAt *looked_at)
                      ? -1
                      : settle_batch(looked_at, garbage);
     for (uint32_t i = 0; i < looked_at->n && result < 0; i++)
-        facet_touch(looked_at->facets[i]); /* so that the next drain goes on with them */
+        facet_touch(looked_at->facets[i]); /* the next drain looks at these facets again */
     service.settling--;
     if (service_has_news())
         service_schedule();

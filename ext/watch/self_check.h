@@ -9,7 +9,7 @@
 #ifndef DW_SELF_CHECK_H
 #define DW_SELF_CHECK_H
 
-int self_check_dicts(void); /* and the dicts of classes */
+int self_check_dicts(void); /* also checks the dicts of classes */
 int self_check_functions(void);
 int self_check_codes(void);
 
