@@ -75,7 +75,7 @@ def test_wrong_arguments_are_named(handle):
         depwatch.install(function, 5, handle)
     with pytest.raises(ValueError, match="itself"):
         depwatch.install(function, function, handle)
-    with pytest.raises(TypeError, match="must be a Handle.*not 'handle'"):
+    with pytest.raises(TypeError, match=r"must be a Handle.*not 'handle'"):
         depwatch.install(function, optimized, "handle")
     handle.retire("old")
     with pytest.raises(Stale, match="is retired: old; compile again"):
