@@ -1,18 +1,18 @@
-"""Assume things about a running Python program at no cost per call, and put the code right the moment one breaks.
+"""Let optimized code assume things about a running Python program, and stop that code the moment one of them changes.
 
     rec = depwatch.Recorder("price")
     rate = rec.read_global(price, "RATE")
     handle = rec.commit(machine_code)      # handle.broken_address: a byte, 0 while the code may run
 
-One service per process, of its main interpreter: these are module functions. Importing takes no watcher slot and
-watches nothing.
+There is one service in a process, and it serves the main interpreter; so the API is functions of this module. Importing
+depwatch takes no watcher slot and watches nothing.
 """
 
 import atexit
 import os
 from collections.abc import Sequence
 
-from depwatch import interpreter  # noqa: F401 (before all else: it refuses any but the main one)
+from depwatch import interpreter  # noqa: F401 (first of all, as it refuses to be imported in a sub-interpreter)
 
 # isort: split
 from depwatch import _core, native

@@ -1,4 +1,4 @@
-"""Entries: optimized code that runs wherever a function is called, as long as what it assumes holds."""
+"""Entries: optimized code that runs in the place of a function's own code while its handle is valid."""
 
 import sys
 import types
@@ -17,23 +17,23 @@ _core.learn_entry(lambda: None)
 
 
 def install(function: types.FunctionType, optimized: Callable[..., Any], handle: Handle) -> Entry:
-    """Let every call of function run optimized, with the same arguments, as long as handle is valid.
+    """Let every call of function run optimized, with the same arguments, while handle is valid.
 
-    It looks at the handle's byte at each call, and at one more that is 0 while `__code__`, `__defaults__`,
-    `__kwdefaults__` and the dict of the latter are as they are now: at any other time the interpreter runs the
-    function's own code, and when all is undone, optimized runs again. Nothing is compared that optimized was made from:
-    read the function's parts with the Recorder of the handle, before compiling. install reads them too, so handles that
-    wait for another code or other defaults of the function are retired.
+    Each call tests two bytes: that of handle, and a second one, which is 0 while the function's `__code__`,
+    `__defaults__`, `__kwdefaults__` and the dict of keyword defaults are as they are now. While one of them is not 0,
+    the interpreter runs the function's own code; when the changes are undone, optimized runs again. install cannot
+    know what optimized was made from: read the function's parts with the Recorder of the handle, before compiling.
+    install reads these parts too, so it retires handles that recorded other code or other defaults of the function.
 
     The entry is removed by Entry.remove(), by handle.release(), when the function dies, and at the drain after the
-    handle has been retired or the dict of keyword defaults has changed in place. Until then optimized and the handle
-    are kept; and so is the function, if optimized refers to it.
+    handle was retired or the dict of keyword defaults changed in place. Until then the entry keeps optimized and the
+    handle alive, and so the function, if optimized refers to it.
 
-    Cost: a look-up and two loads a call, and on CPython 3.13+, for good, what specialised calls of the function saved:
-    docs/install.md has the numbers. There is one entry for each function: ValueError if another one is installed whose
-    handle is not retired. Raises Unwatchable where CPython would pass the entry by, on 3.13+ after a look at each
-    class of the process; Stale if the handle is retired, or is by that; Released; TypeError. With DEPWATCH=0 the
-    function is left as it is.
+    Cost: a look-up and two loads for each call. On CPython 3.13+ calls of the function also lose, for good, what
+    CPython's specialised calls save; docs/install.md has the numbers. A function has one entry: raises ValueError if
+    it has one whose handle is not retired. Raises Unwatchable where CPython would bypass the entry (on 3.13+ this
+    takes a look at each class of the process); Stale if the handle is retired, also if install retired it; Released;
+    TypeError. With DEPWATCH=0 the function is left as it is.
     """
     if not is_a(function, types.FunctionType):
         raise naming.refused(
@@ -44,7 +44,7 @@ def install(function: types.FunctionType, optimized: Callable[..., Any], handle:
     if optimized is function:
         raise ValueError(f"optimized is {brief(function)} itself: every call would call itself again; pass other code")
     if type(handle) is not Handle:
-        raise TypeError(f"{brief(handle)} is no Handle; Recorder.commit() makes one")
+        raise TypeError(f"the handle must be a Handle, which Recorder.commit() makes, not {brief(handle)}")
     if _core.is_switched_off():
         return _core.entry_not_installed(function, handle, _core.facet("existence", function))
     if handle.retired:
@@ -60,32 +60,35 @@ def install(function: types.FunctionType, optimized: Callable[..., Any], handle:
     if isinstance(installed, Entry):
         return installed
     guard.release()
-    raise _refusal(installed, function, handle)  # meanwhile: reading drains, which can run anything
+    raise _refusal(installed, function, handle)  # something changed meanwhile: reading drains, which runs callbacks
 
 
 def _refusal(state: str, function: types.FunctionType, handle: Handle) -> Exception:
-    """Why install_entry() did nothing."""
+    """The exception for what install_entry() returned in place of an Entry."""
     match state:
         case "ours":
             return ValueError(
-                f"an entry is installed for {brief(function)}; remove() that one, or retire its handle, first"
+                f"{brief(function)} has an entry already; remove() that entry, or retire its handle, first"
             )
         case "other's":
             return Unwatchable(
-                f"another extension has installed an entry (vectorcall) for {brief(function)}: ours would take its "
-                "place and break what it does; remove the other one first"
+                f"another extension has replaced the vectorcall of {brief(function)}: an entry would take its place "
+                "and break what it does; remove the other extension's first"
             )
         case "released":
-            return Released(f"handle {handle.id} ({handle.name!r}) was released; its byte may serve another handle")
+            return Released(
+                f"handle {handle.id} ({handle.name!r}) was released, so its byte may belong to another handle; install "
+                "before release()"
+            )
         case "ending":
-            return RuntimeError("the interpreter is shutting down: nothing is installed any more")
+            return RuntimeError("the interpreter is shutting down, so depwatch installs no more entries")
     if handle.retired:
         return Stale(f"handle {handle.id} ({handle.name!r}) is retired: {handle.reason}; compile again")
     return Stale(f"{brief(function)} changed while its entry was installed; compile again")
 
 
 def _check_reached(function: types.FunctionType) -> None:
-    """Raises Unwatchable if some class reaches the function in a way that passes entries by."""
+    """Raises Unwatchable if CPython could bypass an entry of the function, because of how a class uses it."""
     match _core.entry_bypass(function):
         case "init":
             raise _passed_by(function, "an __init__", "C(...)", "the metaclass's __call__ or C.__new__")
@@ -95,6 +98,6 @@ def _check_reached(function: types.FunctionType) -> None:
 
 def _passed_by(function: types.FunctionType, what: str, call: str, instead: str) -> Unwatchable:
     return Unwatchable(
-        f"{brief(function)} is {what}: {_CPYTHON} runs its own code at a hot {call} whatever entry it has; install for "
-        f"{instead}, or replace it in its class"
+        f"{brief(function)} is {what}: at a hot {call} {_CPYTHON} runs the function's own code without its entry; "
+        f"install for {instead}, or replace the function in its class"
     )

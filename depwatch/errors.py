@@ -1,21 +1,21 @@
-"""What can go wrong. Messages name the value, the limit and the remedy."""
+"""The exceptions of depwatch. Their messages name the value, the limit and the remedy."""
 
 
 class DepwatchError(Exception):
-    """Base of every error that is depwatch's own; wrong arguments raise TypeError or ValueError."""
+    """Base of all errors that only depwatch raises. Wrong arguments raise TypeError or ValueError."""
 
 
 class Unwatchable(DepwatchError):
-    """CPython does not report every change of this, so nothing may rely on it; the message says why."""
+    """CPython does not report every change of this value, so no code may rely on it; the message says why."""
 
 
 class Unstable(DepwatchError):
-    """This facet has broken so often that building on it does not pay: load it at run time, or use a value cell."""
+    """This value has changed too often to rely on it: load it at run time, or use a value cell."""
 
 
 class Stale(DepwatchError):
-    """Something that was read while compiling changed before commit: compile again."""
+    """A value that was read while compiling changed before the commit: compile again."""
 
 
 class Released(DepwatchError):
-    """The recorder was committed already, or the handle or cell was released."""
+    """A recorder was used after its commit, or a handle or cell after its release."""

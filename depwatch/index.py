@@ -1,4 +1,4 @@
-"""Questions to the index: who depends on what, and how large everything is."""
+"""Asks the index which handles depend on an object, retires them, and counts everything."""
 
 import types
 from collections.abc import Iterable
@@ -12,10 +12,10 @@ from depwatch.values import brief, dict_of_module, is_a
 
 
 def id_of(obj: Any) -> int:
-    """The object ID of a dict, module (its __dict__), type, function or code object, watched from now on.
+    """The object ID of a dict, module (its __dict__), type, function or code object.
 
-    It stays the same until the object dies, and is reused only after every edge that named it is gone.
-    Raises Unwatchable.
+    depwatch watches the object from now on. It keeps this ID until it dies. Another object can get the ID only after
+    all handles that depended on the first one are purged. Raises Unwatchable.
     """
     if is_a(obj, types.ModuleType):
         obj = dict_of_module(obj)
@@ -23,10 +23,10 @@ def id_of(obj: Any) -> int:
 
 
 def dependents(obj: Any, facet: str | None = None) -> BitMap:
-    """The IDs of the handles that a change of this facet of obj concerns now; of any change, without facet.
+    """The IDs of the handles that depend on this facet of obj; without a facet, on anything in obj.
 
-    Facets as for subscribe(). IDs are an answer about this moment: another drain may free them. Cost: the size of the
-    answer. Raises TypeError; ValueError for a part that the object does not have; Unwatchable, as id_of.
+    facet: as for subscribe(). The IDs are good only now, because another drain may free them. Cost: proportional to
+    the number of IDs. Raises TypeError; ValueError for a part that the object does not have; Unwatchable like id_of.
     """
     if facet is not None:
         check_part(obj, facet)
@@ -35,27 +35,28 @@ def dependents(obj: Any, facet: str | None = None) -> BitMap:
 
 
 def invalidate(objects: Iterable[Any], reason: str) -> BitMap:
-    """Retire for good every handle that depends on any of these objects, all at once; return the IDs of these handles.
+    """Retire for good, in one step, every handle that depends on any of these objects.
 
-    Proposal B as an operation: for changes that CPython does not report and the caller knows of, such as what an array
-    or a closure cell contains. Cost: one store a handle before any is told, then about a microsecond each.
-    Raises TypeError unless reason is a str; Unwatchable, as id_of, for an object that nothing can depend on: then no
-    handle is retired. Source: CPython, _Py_Executors_InvalidateDependency.
+    Returns the IDs of these handles. For changes of which only the caller knows, because CPython does not report them:
+    of what an array or a closure cell contains, for example. Cost: one store for each handle; the drain then takes
+    about a microsecond for each. Raises TypeError unless reason is a str; Unwatchable like id_of, before any handle is
+    retired. Source: CPython, _Py_Executors_InvalidateDependency.
     """
     try:
         each = iter(objects)
     except TypeError:
-        raise TypeError(f"the objects must come in an iterable, such as [module], not as {brief(objects)}") from None
-    given = list(each)  # may run the program's code: nothing is looked for before that is done
+        raise TypeError(f"the objects must be an iterable, such as [module], not {brief(objects)}") from None
+    given = list(each)  # before the search, because this may run the program's code
     _core.drain()
     return BitMap(_core.retire_dependents(given, reason))
 
 
 def forget_breaks(obj: Any, facet: str | None = None) -> None:
-    """Let this facet of obj be relied on again, however often it broke; every facet of obj, without facet.
+    """Forget how often this facet of obj broke, so that reading it no longer raises Unstable.
 
-    A second chance for long-lived processes: a test session changes everything once, and then it stays. Facets as for
-    subscribe(). Handles that gave the facet up stay retired. Raises as dependents().
+    Without a facet: of all facets of obj.
+    For long-lived processes in which values settle: start-up code or a test session changes many values a few times,
+    and later they stay. facet: as for subscribe(). Handles that are retired stay retired. Raises like dependents().
     """
     if facet is not None:
         check_part(obj, facet)
@@ -66,11 +67,13 @@ def forget_breaks(obj: Any, facet: str | None = None) -> None:
 def stats() -> dict[str, int]:
     """Counters of the service: what is watched now, and what has happened since the process started.
 
-    events: changes that concerned a facet, once for each facet; what stays broken silently is not counted.
-    conservative_breaks: breaks at an event that does not tell the new value; needless_breaks: of these, those that the
-    drain found to hold after all. identity_breaks: by an equal value, of what a Recorder(identity=True) has
-    read. errors_not_reported: what a listener raised at calls that followed one that was
-    reported. Slots: 1 where depwatch has taken one of CPython's 8 watcher slots of that kind.
+    events: changes that concerned a facet, counted once for each facet. Events that only leave a broken facet broken,
+    and that nothing listens to, are not counted.
+    conservative_breaks: breaks by an event that does not name the new value.
+    needless_breaks: how many of the conservative breaks were needless, because the drain found the recorded value.
+    identity_breaks: breaks by an equal value, of a facet that a Recorder(identity=True) has read.
+    errors_not_reported: exceptions of listeners that were only counted, because the listener's call before had raised.
+    ..._slots: 1 if depwatch has taken one of CPython's 8 watcher slots of that kind.
     """
     _core.drain()
     return _core.counters()

@@ -1,7 +1,7 @@
-"""Which interpreter of the process this is: the core serves the main one only, whoever imports it first.
+"""Refuses to be imported in any interpreter but the main one, which is the only one that the core serves.
 
-Imported before the core, as that would belong for ever to the interpreter that is the first to load it; and CPython
-refuses it in an interpreter with its own GIL without saying what to do.
+depwatch imports this module before the core, because the core would belong for ever to the first interpreter that loads
+it. In an interpreter with its own GIL CPython would refuse the core, but without saying what to do.
 """
 
 import importlib
@@ -14,11 +14,11 @@ def _is_main() -> bool:
         except ModuleNotFoundError:
             continue
         return bool(interpreters.get_current() == interpreters.get_main())
-    return True  # built without: then nothing in Python can make another one
+    return True  # CPython was built without that module, so Python code can make no other interpreter
 
 
 if not _is_main():
     raise ImportError(
-        "depwatch serves one interpreter of a process, the main one: import and use it there, with what the main "
-        "interpreter runs, or start a process of its own instead of an interpreter"
+        "depwatch serves only the main interpreter of a process: import it there, or start a process instead of a "
+        "second interpreter"
     )

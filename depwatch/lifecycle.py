@@ -18,10 +18,10 @@ class FunctionEvent(enum.IntEnum):
 
 
 class FunctionAttribute(enum.IntEnum):
-    """What of a function was modified. The numbers are those of depwatch_part in depwatch.h.
+    """Which attribute of a function was modified. The numbers are those of depwatch_part in depwatch.h.
 
-    GLOBALS and CLOSURE are here because the proposal lists them: they are read-only on CPython 3.12+, and no event ever
-    carries them.
+    GLOBALS and CLOSURE are here because the proposal lists them. No event ever has them: these attributes are
+    read-only on CPython 3.12+.
     """
 
     CODE = _core.PARTS["CODE"]
@@ -33,49 +33,51 @@ class FunctionAttribute(enum.IntEnum):
 
 
 class DestroyedFunction(NamedTuple):
-    """What is left of a function that died, as of the moment of its death."""
+    """What is left of a function that died."""
 
     id: int  # what id(function) was; another object may have it by now
-    qualname: str  # "" if it was gone first: from garbage in a cycle CPython may take it before the function dies
-    code: types.CodeType  # still told then: code.co_qualname. UNKNOWN if the queue had no room for its DESTROYED
+    qualname: str  # at its death; "" if the collector had cleared it before: then code.co_qualname names the function
+    code: types.CodeType  # at its death; UNKNOWN if the queue was full when the function died
 
 
 type LifecycleCallback = Callable[[FunctionEvent, Any, FunctionAttribute, Any], object]
 
 
 def set_lifecycle_callback(callback: LifecycleCallback | None) -> None:
-    """Call callback(event, function, attribute, new_value) for every function of the process from now on; None: nobody.
+    """From now on call callback(event, function, attribute, new_value) for every function of the process; None: stop.
 
     event          attribute                   function              new_value
     CREATED        NOT_APPLICABLE              the function          None
     MODIFIED       CODE, DEFAULTS, KWDEFAULTS  the function          as assigned; None where it was deleted
     DESTROYED      NOT_APPLICABLE              a DestroyedFunction   None
 
-    It is called in the drain, in the order of the events, like listeners; what it raises goes to
-    sys.unraisablehook (the first time, and again after a call that raised nothing).
-    Functions live as long as they would without it: one that has died by then is told as a DestroyedFunction in CREATED
-    and MODIFIED too, and what was assigned to it as UNKNOWN if that is gone. Only the code object of one that died
-    waits for the drain. (A listener in C hears at once, of the function itself.) To correlate, take id(function), or
-    the id of a DestroyedFunction, at CREATED: an id() may be reused, but only after the DESTROYED of who had it.
-    DESTROYED also comes for functions that were there before the callback.
+    The drain calls it, in the order of the events. Its exceptions go to sys.unraisablehook (the first one, and again
+    the first after a call that did not raise).
+    The queue does not keep functions alive: if a function dies before the drain, CREATED and MODIFIED get a
+    DestroyedFunction in its place, and UNKNOWN in the place of an assigned value that is gone. Only the code object of
+    a dead function is kept until the drain. (A listener in C is called at once, with the function itself.) To recognise
+    a function, remember its id() at CREATED: an id() is reused only after the DESTROYED of the function that had it.
+    DESTROYED also comes for functions that were made before the callback was set.
 
-    Assignments of the same object are events too. `f.__kwdefaults__["x"] = 1` changes a dict in place and is none: a
-    Recorder or subscribe() on "kwdefaults" sees it. Nor is `__qualname__`, which CPython 3.15 reports.
+    An assignment of the same object is an event, too. `f.__kwdefaults__["x"] = 1` is none, because it changes a dict in
+    place: use a Recorder or subscribe() on "kwdefaults". An assignment of `__qualname__` is none, although CPython 3.15
+    reports it.
 
-    Every function means also those of depwatch, of the callback and of genexprs, class bodies and exec(). What the
-    callback causes is delivered by the next drain, so one that creates functions for each event never hears the last
-    of them: look first whether it is about a function of yours. When 8192 events wait, more are dropped; stats() counts
-    them ("details_dropped").
+    "Every function" includes those of depwatch and of the callback, and those that CPython makes for generator
+    expressions, class bodies and exec(). Events that the callback causes are delivered by the next drain, so a callback
+    that creates functions at each call never comes to an end: test first whether the function is one of yours. When
+    8192 events wait, further ones are dropped; stats() counts them ("details_dropped").
 
-    There is one callback. What waits for the one before is still delivered to it; after None nothing is, not even what
-    waits. Cost: two queue entries for each function that comes and goes, and a call each. A function watcher slot is
-    taken at the first call. Raises TypeError, Unwatchable. Source: gh-91053, PyFunction_SetLifecycleCallback.
+    There is one callback at a time. Events that wait for a former callback are still delivered to it; but None drops
+    all that wait. Cost: two events in the queue and two calls for each function that is made and dies. The first call
+    of this function takes a watcher slot for functions. Raises TypeError, Unwatchable.
+    Source: gh-91053, PyFunction_SetLifecycleCallback.
     """
     if callback is not None and not callable(callback):
         raise TypeError(f"the callback must be callable or None, not {brief(callback)}")
-    _core.set_hearer(callback)
+    _core.set_lifecycle_callback(callback)
 
 
 def get_lifecycle_callback() -> LifecycleCallback | None:
-    """The callback that is set, or None."""
-    return _core.get_hearer()
+    """The callback that is set now, or None."""
+    return _core.get_lifecycle_callback()

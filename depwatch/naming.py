@@ -1,4 +1,4 @@
-"""From an object and a name to the facet that is meant, or to the reason why it cannot be watched."""
+"""Finds the facet of an object and a name, or says why depwatch cannot watch it."""
 
 import builtins as of_python
 import sys
@@ -11,9 +11,9 @@ from depwatch.errors import Unwatchable
 from depwatch.values import IMMUTABLE_TYPE, along_mro, brief, dict_of_module, flags_of, is_a, mro_of, qualname_of
 
 FUNCTION_PARTS: Final = ("code", "defaults", "kwdefaults", "existence")
-FROZEN: Final = vars(of_python).get("frozendict", types.NoneType)  # the type of no namespace, before 3.15
-LAZY_MODULES: Final[set[str]] = vars(sys).get("lazy_modules", set())  # CPython's own, from 3.15 on
-KEPT_IN_THE_CLASS: Final = ("__name__", "__qualname__")  # not in its dict
+FROZEN: Final = vars(of_python).get("frozendict", types.NoneType)  # before 3.15 a type that no namespace has
+LAZY_MODULES: Final[set[str]] = vars(sys).get("lazy_modules", set())  # from 3.15 on, CPython's own set
+KEPT_IN_THE_CLASS: Final = ("__name__", "__qualname__")  # stored in the type object, not in its dict
 
 
 def check_name(name: object) -> str:
@@ -30,15 +30,15 @@ def refused(owner: object, what: str) -> TypeError:
 def exact_dict(namespace: object, what: str) -> dict[str, object]:
     if type(namespace) is not dict:
         raise Unwatchable(
-            f"{what} is {brief(namespace)}: look-ups in it can run any code; only an exact dict will do for globals"
+            f"{what} is {brief(namespace)}: a look-up in it can run any code; use an exact dict for globals"
         )
     return namespace
 
 
 def constant_global(owner: Any, name: str) -> tuple[Any, ...]:
-    """(value,) of a global of a function that can never change, as it is found in a frozendict (3.15+); or ().
+    """(value,) of a function's global that can never change, because it is in a frozendict (3.15+); or ().
 
-    Raises Unwatchable for one that has other keys than strs: such a key may come to equal any name of its hash.
+    Raises Unwatchable if the frozendict has keys that are no strs: their __eq__ may later call them equal to the name.
     """
     if not is_a(owner, types.FunctionType):
         return ()
@@ -47,7 +47,8 @@ def constant_global(owner: Any, name: str) -> tuple[Any, ...]:
             return ()
         if not all(type(key) is str for key in namespace):
             raise Unwatchable(
-                f"{name!r} in {brief(namespace)}, which has other keys than str: one may come to equal it"
+                f"{name!r} in {brief(namespace)}, which has keys that are no str, whose __eq__ may call them equal to "
+                "the name; use only keys of type str"
             )
         if name in namespace:
             return (namespace[name],)
@@ -60,12 +61,12 @@ def namespace_of(owner: Any) -> dict[str, object]:
         return dict_of_module(owner)
     if is_a(owner, dict):
         return exact_dict(owner, "the namespace")
-    raise refused(owner, "function, module or dict: pass what the global is looked up from")
+    raise refused(owner, "function, module or dict: pass the function that loads the global, or its namespace")
 
 
 def builtins_facet(owner: Any) -> FacetReference | None:
-    """The facet of the "__builtins__" of a namespace, which code that is run in it will get: other ones may know other
-    names. None for a function, which keeps those that it was made with. Raises TypeError, Unwatchable.
+    """The facet of a namespace's "__builtins__", where code that runs in the namespace looks names up. None for a
+    function, which keeps the builtins that it was made with. Raises TypeError, Unwatchable.
     """
     if is_a(owner, types.FunctionType):
         return None
@@ -73,9 +74,9 @@ def builtins_facet(owner: Any) -> FacetReference | None:
 
 
 def global_facet(owner: Any, name: str, builtins: tuple[Any, ...]) -> FacetReference:
-    """The facet [globals, builtins] of a name as code sees it. Raises TypeError, Unwatchable.
+    """The facet of a name that code looks up in globals, then in builtins. Raises TypeError, Unwatchable.
 
-    builtins: the value of builtins_facet(owner), or () where it has none. A function's are known.
+    builtins: (value,) of builtins_facet(owner), or () if there are none. Not needed for a function.
     """
     check_name(name)
     if is_a(owner, types.FunctionType):
@@ -100,10 +101,10 @@ def global_facet(owner: Any, name: str, builtins: tuple[Any, ...]) -> FacetRefer
 
 
 def module_facet(module: types.ModuleType, name: str) -> FacetReference:
-    """The facet of a module's attribute, as long as its class is as it is. Raises Unwatchable."""
+    """The facet of a module's attribute; valid while the module keeps its class. Raises Unwatchable."""
     check_name(name)
     kind = type(module)
-    if name == "__builtins__":  # that key is watched as what it is to code: whatever class the module gets
+    if name == "__builtins__":  # watched only as a key that code reads, which holds whatever class the module gets
         raise Unwatchable(f"{name!r} of {brief(module)} as an attribute: read the global that you need from it")
     if along_mro(kind, "__getattribute__")[0] is not types.ModuleType.__getattribute__:
         raise Unwatchable(
@@ -119,42 +120,42 @@ def module_facet(module: types.ModuleType, name: str) -> FacetReference:
             )
         if not is_immutable(type(found)):
             raise Unwatchable(
-                f"{name!r} of {brief(module)}: its class {qualname_of(kind)} has {brief(found)} of that name, which "
-                "can come to compute the attribute; read it at run time"
+                f"{name!r} of {brief(module)}: its class {qualname_of(kind)} has {brief(found)} of that name, whose "
+                "type may get a __get__ and compute the attribute; read it at run time"
             )
     _core.see_module_classes()
     return _core.facet("key", dict_of_module(module), name)
 
 
 def check_plain_class(module: types.ModuleType, name: str) -> None:
-    """Raises Unwatchable where a module's class can come to compute its attributes: a cell could not follow that."""
+    """Raises Unwatchable if a module's class can get a property that computes attributes: no cell could follow that."""
     if not is_immutable(type(module)):
         raise Unwatchable(
-            f"a cell of {name!r} of {brief(module)}: its class {qualname_of(type(module))} can come to compute the "
-            "attribute; use read_attr, which depends on the class too"
+            f"a cell of {name!r} of {brief(module)}: its class {qualname_of(type(module))} may get a property that "
+            "computes the attribute; use read_attr, which depends on the class too"
         )
 
 
 def no_own_name(namespace: dict[str, object], name: str) -> Exception:
-    """Why a dict has no cell of this name."""
+    """The exception for a cell of a name that the dict does not have."""
     found: Any = namespace.get("__builtins__")
     builtins = dict_of_module(found) if is_a(found, types.ModuleType) else found
     if type(builtins) is dict and name in builtins:
         return Unwatchable(
-            f"a cell of {name!r} of {brief(namespace)}: the name is in its builtins, which can be exchanged; pass the "
-            "function that loads it, which keeps its builtins"
+            f"a cell of {name!r} of {brief(namespace)}: the name is in the dict's builtins, which can be exchanged; "
+            "pass the function that loads it, which keeps its builtins"
         )
     return NameError(f"name {name!r} is not defined", name=name)
 
 
 def is_lazy_submodule(module: types.ModuleType, name: str) -> bool:
-    """Whether loading the attribute, which the module's dict does not have, imports a submodule (3.15+)."""
+    """Whether loading this attribute, which the module's dict does not have, imports a submodule (3.15+)."""
     package = dict_of_module(module).get("__name__")
     return type(package) is str and f"{package}.{name}" in LAZY_MODULES
 
 
 def no_module_attribute(module: types.ModuleType, name: str) -> Exception:
-    """Why a module's dict does not have this name."""
+    """The exception for an attribute that the module's dict does not have."""
     kind = type(module)
     if "__getattr__" in dict_of_module(module) or along_mro(kind, "__getattr__"):
         return Unwatchable(
@@ -163,8 +164,8 @@ def no_module_attribute(module: types.ModuleType, name: str) -> Exception:
         )
     if is_lazy_submodule(module, name):
         return Unwatchable(
-            f"{name!r} of {brief(module)} is a submodule that is imported lazily, when the attribute is first loaded: "
-            "load it, and read it then"
+            f"{name!r} of {brief(module)} is a submodule that Python imports when the attribute is first loaded: load "
+            "it first, then read it"
         )
     if along_mro(kind, name):
         return Unwatchable(
@@ -187,14 +188,14 @@ def attribute_facet(cls: type, name: str) -> FacetReference | None:
         return None
     if name in KEPT_IN_THE_CLASS and not along_mro(cls, name):
         raise Unwatchable(
-            f"{name!r} of {brief(cls)} is kept in the class itself, where instances do not find it, and CPython 3.13+ "
-            "reports no change of it; read it at run time"
+            f"{name!r} of {brief(cls)} is stored in the class itself, where instances do not find it, and CPython "
+            "3.13+ reports no change of it; read it at run time"
         )
     return _core.facet("attribute", cls, name)
 
 
 def no_attribute(owner: Any, name: str) -> Unwatchable:
-    """Why attributes of this object are not watched."""
+    """The exception for an attribute of an object that is no module."""
     if is_a(owner, type):
         return Unwatchable(
             f"{name!r} of {brief(owner)}: its metaclass may override attribute look-up on the class; use "
@@ -219,34 +220,34 @@ def function_facet(function: Any, part: str) -> FacetReference:
         return _core.facet(part, function)
     if part in ("globals", "closure"):
         raise Unwatchable(
-            f"{part!r} of {brief(function)}: __{part}__ is read-only, so there is nothing to watch; "
-            "the contents of closure cells change without any event"
+            f"{part!r} of {brief(function)}: __{part}__ is read-only, so there is nothing to watch, and CPython "
+            "reports no change of a closure cell; use read_global for globals, pass cells' values as arguments"
         )
     if part in ("name", "qualname"):
         raise Unwatchable(
-            f"{part!r} of {brief(function)}: it changes nothing that a call does, and CPython reports "
+            f"{part!r} of {brief(function)}: no call depends on it, and CPython reports "
             + ("no change of it" if part == "name" else "no change of it before 3.15")
             + "; read it when you need it"
         )
-    raise ValueError(f"a function has no part {part!r}; there are {', '.join(FUNCTION_PARTS)}")
+    raise ValueError(f"a function has no part {part!r}; pass one of {', '.join(FUNCTION_PARTS)}")
 
 
 def created_facet(code: object) -> FacetReference:
-    """The functions that are made from a code object."""
+    """The facet of the functions that are made from a code object. Raises TypeError, Unwatchable."""
     if type(code) is not types.CodeType:
         raise TypeError(f"{brief(code)} is no code object (of a function, pass function.__code__)")
     return _core.facet("created", code)
 
 
 def whole_facet(obj: Any) -> FacetReference | None:
-    """The facet that every change of the object concerns; None where it can never change. Raises Unwatchable."""
+    """The facet that every change of the object concerns; None if it can never change. Raises Unwatchable."""
     if is_a(obj, types.ModuleType):
         obj = dict_of_module(obj)
     return None if is_a(obj, type) and is_immutable(obj) else _core.facet("any", obj)
 
 
 def check_whole(obj: object) -> None:
-    """Raises Unwatchable where an object has more to it than CPython reports changes of."""
+    """Raises Unwatchable for an object of which CPython reports only some of the changes."""
     if is_a(obj, dict) and type(obj) is not dict:
         raise Unwatchable(
             f"{brief(obj)}: CPython reports changes of its items, but not of what a subclass of dict has besides "
@@ -255,16 +256,16 @@ def check_whole(obj: object) -> None:
 
 
 def check_part(obj: Any, name: str) -> None:
-    """Raises ValueError, Unwatchable for what is no key, attribute or part of the object."""
+    """Raises ValueError or Unwatchable for a name that cannot be a key, attribute or part of the object."""
     check_name(name)
     if is_a(obj, types.FunctionType) and name not in FUNCTION_PARTS:
         function_facet(obj, name)
     if is_a(obj, types.CodeType) and name not in ("existence", "created"):
-        raise ValueError(f"a code object has no part {name!r}; there are existence, created")
+        raise ValueError(f"a code object has no part {name!r}; pass existence or created")
 
 
 def named_facets(obj: Any, names: tuple[str, ...]) -> list[FacetReference]:
-    """The facets that subscribe() and dependents() mean; all of the object where no name is given."""
+    """The facets of these names, for subscribe(); without names, the facet of the whole object."""
     if not names:
         whole = whole_facet(obj)
         return [] if whole is None else [whole]

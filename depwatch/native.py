@@ -1,4 +1,4 @@
-"""What the C API means by an object and a name: the facets that ext/api/capi.pxi hands out, and where depwatch.h is."""
+"""Finds the facets that functions of the C API (ext/api/capi.pxi) return, and the directory of depwatch.h."""
 
 import types
 from pathlib import Path
@@ -12,8 +12,8 @@ from depwatch.naming import created_facet
 from depwatch.recorder import Recorder
 from depwatch.values import brief, is_a
 
-__all__ = ["created_facet", "id_of"]  # as they are
-_PARTS = ("code", "defaults", "kwdefaults", "existence")  # numbered as depwatch_part
+__all__ = ["created_facet", "id_of"]  # the C API calls these two unchanged
+_PARTS = ("code", "defaults", "kwdefaults", "existence")  # in the order of depwatch_part
 
 
 def get_include() -> str:
@@ -40,13 +40,13 @@ def attribute_facet(cls: Any, name: Any) -> FacetReference:
         raise naming.refused(cls, "class")
     facet = naming.attribute_facet(cls, name)
     if facet is None:
-        raise Unwatchable(f"{brief(cls)} is immutable: {name!r} never changes and needs no facet; read it as it is")
+        raise Unwatchable(f"{brief(cls)} is immutable: {name!r} never changes and has no facet; use its value")
     return facet
 
 
 def function_facet(function: Any, part: int) -> FacetReference:
     if not 0 <= part < len(_PARTS):
-        raise ValueError(f"there is no part {part} of a function that is a facet; there are 0 to {len(_PARTS) - 1}")
+        raise ValueError(f"the part is {part}; it must be a depwatch_part from 0 to {len(_PARTS) - 1}")
     return naming.function_facet(function, _PARTS[part])
 
 
@@ -54,7 +54,7 @@ def whole_facet(obj: Any) -> FacetReference:
     naming.check_whole(obj)
     facet = naming.whole_facet(obj)
     if facet is None:
-        raise Unwatchable(f"{brief(obj)} is immutable: it never changes and needs no facet")
+        raise Unwatchable(f"{brief(obj)} is immutable: it never changes and has no facet; rely on it without one")
     return facet
 
 

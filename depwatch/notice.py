@@ -1,4 +1,4 @@
-"""What listeners are told, and why handles are not valid: words for what the core's drain delivers."""
+"""Subscriptions, the events that their listeners get, and explain(), which says why a handle is not valid."""
 
 import enum
 from collections.abc import Callable
@@ -11,28 +11,28 @@ from depwatch.values import brief
 
 
 class Change(enum.IntEnum):
-    """What kind of change an event reports. The numbers are those of service.h."""
+    """The kind of change that an event reports. The numbers are those of depwatch_change in depwatch.h."""
 
     ADDED = _core.CHANGES["ADDED"]
     MODIFIED = _core.CHANGES["MODIFIED"]
     DELETED = _core.CHANGES["DELETED"]
-    CLONED = _core.CHANGES["CLONED"]  # an empty dict was filled from another: names no key
-    CLEARED = _core.CHANGES["CLEARED"]  # names no key
+    CLONED = _core.CHANGES["CLONED"]  # an empty dict was filled from another one; the event has no key
+    CLEARED = _core.CHANGES["CLEARED"]  # a dict was cleared; the event has no key
     DESTROYED = _core.CHANGES["DESTROYED"]  # the object died
     CREATED = _core.CHANGES["CREATED"]  # a function was made from the code object
-    MRO = _core.CHANGES["MRO"]  # the method resolution order of the type
-    CLASS = _core.CHANGES["CLASS"]  # the module gets another class
+    MRO = _core.CHANGES["MRO"]  # the type got another method resolution order
+    CLASS = _core.CHANGES["CLASS"]  # the module got another class
 
 
 class Event(NamedTuple):
-    """One change of something that somebody subscribed to."""
+    """One change of a facet that has a subscription."""
 
     change: Change
     object_id: int
-    facet: str | None  # the key or attribute, or the part of the function; None: it names none
-    old: Any  # UNKNOWN where CPython does not tell, and where the program dropped it before the drain
-    new: Any  # likewise
-    filename: str | None  # of the Python frame that made the change
+    facet: str | None  # the key, the attribute or the part of the function; None: the event names none
+    old: Any  # the old value; UNKNOWN if CPython does not report it, or if the program dropped it before the drain
+    new: Any  # the new value; UNKNOWN likewise
+    filename: str | None  # of the Python frame that made the change; None: no Python code made it
     lineno: int | None
 
 
@@ -40,12 +40,12 @@ type Listener = Callable[[Event], object]
 
 
 def subscribe(listener: Listener, obj: object, *facets: str) -> Subscription:
-    """Call listener(event) in the drain after every change of these facets of obj; without any, of every change.
+    """Let the drain call listener(event) after every change of these facets of obj; without facets, after every change.
 
-    Facets are keys of a dict or module, attributes of a type (found along its MRO), or "code", "defaults",
-    "kwdefaults", "existence" of a function. What a listener raises goes to sys.unraisablehook (the first time, and
-    again after a call of it that raised nothing); the others still run. Raises Unwatchable; TypeError and ValueError
-    for names that cannot be meant.
+    Facets are keys of a dict or of a module's dict, attributes of a type (found along its MRO), or "code",
+    "defaults", "kwdefaults", "existence" of a function. A listener's exceptions go to sys.unraisablehook (the first
+    one, and again the first after a call that did not raise), and other listeners are still called. Raises Unwatchable;
+    TypeError and ValueError for names that obj cannot have as facets.
     """
     if not callable(listener):
         raise TypeError(f"the listener must be callable, not {brief(listener)}")
@@ -55,8 +55,8 @@ def subscribe(listener: Listener, obj: object, *facets: str) -> Subscription:
 
 
 def subscribe_created(listener: Listener, code: object) -> Subscription:
-    """Call listener(event) in the drain for every new function of this code object; event.new is the function, or
-    UNKNOWN if it has died since: nothing keeps it alive.
+    """Let the drain call listener(event) for every new function of this code object. event.new is the function, or
+    UNKNOWN if it died before the drain: depwatch does not keep it alive.
 
     Cost: a test for each function that the process creates. Raises TypeError, Unwatchable.
     """
@@ -66,12 +66,12 @@ def subscribe_created(listener: Listener, code: object) -> Subscription:
 
 
 def explain(handle: Handle) -> str:
-    """Why the handle is not valid: which facets, their old and new values, and file:line of the change.
+    """Why the handle is not valid: the broken facets, their old and new values, and the file and line of each change.
 
     Raises TypeError, Released.
     """
     if type(handle) is not Handle:
-        raise TypeError(f"{brief(handle)} is no Handle; Recorder.commit() makes one")
+        raise TypeError(f"the handle must be a Handle, which Recorder.commit() makes, not {brief(handle)}")
     _core.drain()
     byte, reason, assumptions, broken = _core.explanation(handle)
     name = f"handle {handle.id} ({handle.name!r})"

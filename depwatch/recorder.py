@@ -20,7 +20,8 @@ NEVER: Final = MAX_UNSTABLE_AFTER + 1
 
 
 def _check_numbers(what: str, given: object, code: str) -> None:
-    """Only a buffer of these can be read from C; numpy has the same under other codes."""
+    """Raises TypeError unless C can read `given` as an array of this typecode. numpy has other codes for the same
+    type."""
     try:
         numbers = memoryview(given)  # type: ignore[arg-type]
         fits = numbers.format in "LQIN" and (numbers.itemsize, numbers.ndim) == (array(code).itemsize, 1)
@@ -38,7 +39,7 @@ def _check_callbacks(*callbacks: Callback | None) -> None:
 
 
 def _exact_int(what: str, given: object) -> int:
-    """Without a method of a subclass."""
+    """The int, without calling a method of a subclass of int."""
     if not is_a(given, int):
         raise TypeError(f"{what} must be an int, not {brief(given)}")
     return int.__add__(given, 0)  # type: ignore[operator]
@@ -52,16 +53,17 @@ def _other_than_found(read: Read) -> Stale:
 class Recorder(_core.Assumptions):
     """Collects the assumptions of one piece of optimized code while it is compiled.
 
-    name: for messages. unstable_after: how many breaks (1 to 65535) of one facet it puts up with; reading a facet that
-    broke more often raises Unstable, and a handle gives up a facet that comes to break that often. None: for code that
-    has no slower way to get at a value: reading never raises Unstable, and after 65535 breaks of a facet each further
-    one retires the handle. Every read costs a few microseconds and watches the facet until the recorder is committed,
-    closed or dropped.
+    name: for messages.
+    unstable_after: the limit, from 1 to 65535, on how often one value may have changed. At the limit, reading it raises
+    Unstable, and handles that rely on it are retired. None is for code that has no slower way to get at a value:
+    reading never raises Unstable, and from 65535 breaks on each further one retires the handle.
+    identity: whether an equal value that is another object counts as another value; for an optimizer that folds `is`.
 
-    The same value is the same object, or an exact int, float or str that is equal to the last bit: 0.0 and -0.0 differ,
-    and so do 1 and True. identity=True, for an optimizer that folds `is`: an equal value that is another object is
-    another value. A facet has one bit, so this is then so for all who rely on that value of it; stats() counts these
-    breaks ("identity_breaks"), which are needless to the others.
+    Without identity, two values are the same if they are the same object, or exact ints, floats or strs with the same
+    bits: 0.0 and -0.0 differ, and so do 1 and True. A facet has one bit for all its handles, so identity=True also
+    breaks the handles of other recorders that read this value; stats() counts these breaks ("identity_breaks").
+
+    Every read costs a few microseconds and watches the facet until the recorder is committed, closed or dropped.
     Source: V8, CompilationDependencies.
     """
 
@@ -72,12 +74,12 @@ class Recorder(_core.Assumptions):
             raise TypeError(f"the name must be a str, not {brief(name)}")
         limit = NEVER if unstable_after is None else _exact_int("unstable_after", unstable_after)
         if unstable_after is not None and not 1 <= limit <= MAX_UNSTABLE_AFTER:
-            raise ValueError(f"unstable_after is {limit}; it must be from 1 to {MAX_UNSTABLE_AFTER} breaks")
+            raise ValueError(f"unstable_after is {limit}; it must be from 1 to {MAX_UNSTABLE_AFTER} breaks, or None")
         self.begin(str.__str__(name), limit, identity is True)
 
     @contextmanager
     def _assuming(self, facet: FacetReference | None) -> Iterator[tuple[Any, ...]]:
-        """Read the facet: what is read inside rests on it. Where that fails, nothing does, and it is taken back."""
+        """Read the facet, on which the reads inside the `with` depend. If one of them raises, take this read back."""
         value = () if facet is None else self.read_facet(facet)
         try:
             yield value
@@ -93,16 +95,16 @@ class Recorder(_core.Assumptions):
 
     @contextmanager
     def _module_attribute(self, module: types.ModuleType, name: str) -> Iterator[FacetReference]:
-        with self._assuming(naming.whole_facet(type(module))):  # which may come to compute the attribute
+        with self._assuming(naming.whole_facet(type(module))):  # the class may get a property of that name
             yield naming.module_facet(module, name)
 
     def read_global(self, owner: types.FunctionType | types.ModuleType | dict[str, Any], name: str) -> Any:
-        """The value of a global now, with the assumption that it stays.
+        """Return the present value of a global, and record the assumption that it stays.
 
-        owner: the function that loads it (its globals, then the builtins that it was made with), or a namespace, a
-        module or a dict: its items, then its "__builtins__", with the assumption that these stay, too. A namespace that
-        has no "__builtins__" has no builtins: only exec() and eval() give it the usual ones. A function's globals in a
-        frozendict never change: reading them records nothing.
+        owner: the function that loads the global (looked up in its globals, then in the builtins that it was made
+        with), or a namespace: a module or a dict (looked up in its items, then in its "__builtins__", with the
+        assumption that these stay the same, too). A namespace without "__builtins__" has no builtins: only exec() and
+        eval() give it the usual ones. Globals of a function in a frozendict never change: reading one records nothing.
         Raises NameError like Python; Unstable; Unwatchable; TypeError.
         """
         self.check()
@@ -114,13 +116,13 @@ class Recorder(_core.Assumptions):
             raise NameError(f"name {name!r} is not defined", name=name)
 
     def read_attr(self, module: types.ModuleType, name: str) -> Any:
-        """The value of a module's attribute now, with the assumption that it stays.
+        """Return the present value of a module's attribute, and record the assumption that it stays.
 
-        What is watched is the entry in the module's dict. `module.__class__ = ...` retires the handle: an audit hook is
-        added at the first such read. Where the module's class is not ModuleType itself, the handle depends on the whole
-        class too, as by depend_on().
+        depwatch watches the key in the module's dict. It adds an audit hook at the first read of a module's attribute,
+        because `module.__class__ = ...` must retire the handle. If the module's class is not ModuleType itself, the
+        handle depends on the whole class, too, as by depend_on().
         Raises AttributeError like Python; Unwatchable for anything but modules, and for a name that only the module's
-        __getattr__ knows; Unstable.
+        __getattr__ computes; Unstable.
         """
         self.check()
         naming.check_name(name)
@@ -132,10 +134,10 @@ class Recorder(_core.Assumptions):
             raise naming.no_module_attribute(module, name)
 
     def read_type_attr(self, cls: type, name: str) -> Any:
-        """What instances find along the MRO now, unbound (like inspect.getattr_static), assumed to stay.
+        """Return what instances find along the MRO now, and record the assumption that it stays.
 
-        Static types cannot change: reading them records nothing. Raises AttributeError like Python; Unstable;
-        Unwatchable; TypeError.
+        The value is unbound, as inspect.getattr_static() returns it. Static types cannot change: reading one records
+        nothing. Raises AttributeError like Python; Unstable; Unwatchable; TypeError.
         """
         self.check()
         if not is_a(cls, type):
@@ -146,14 +148,15 @@ class Recorder(_core.Assumptions):
         raise self._missing(cls, name)
 
     def read_function(self, function: types.FunctionType, *parts: str) -> tuple[Any, ...]:
-        """These parts of a function now ("code", "defaults", "kwdefaults", "existence"), assumed to stay.
+        """Return these parts of a function, and record the assumption that they stay.
 
-        One value a part; "existence" reads as the function itself. A change of the kwdefaults dict in place retires.
-        Raises TypeError, ValueError, Unstable, Unwatchable (for what CPython does not report).
+        parts: "code", "defaults", "kwdefaults", "existence". Returns one value for each; that of "existence" is the
+        function itself. A change of the kwdefaults dict in place retires the handle.
+        Raises TypeError, ValueError, Unstable, Unwatchable (for parts of which CPython reports no change).
         """
         self.check()
         if not parts:
-            raise ValueError(f"no part is named; there are {', '.join(naming.FUNCTION_PARTS)}")
+            raise ValueError(f"no part is given: pass one or more of {', '.join(naming.FUNCTION_PARTS)}")
         return tuple(self.read_facet(naming.function_facet(function, part))[0] for part in parts)
 
     def read_all(self, found: Found) -> None:
@@ -206,15 +209,16 @@ class Recorder(_core.Assumptions):
         return owner
 
     def depend_on(self, obj: object) -> None:
-        """Assume that an object stays as it is. No value could come back: any change retires the handle.
+        """Record the assumption that an object stays as it is: any change retires the handle for good.
 
-        dict         its items; only of an exact dict, as a subclass has more (order, attributes) that sends no event
+        dict         its items; only of an exact dict, because CPython does not report what else a subclass has (order,
+                     attributes)
         module       its dict
-        type         what look-ups find in it: attributes along the MRO, and the MRO; not __name__, __qualname__ and the
-                     metaclass. A static type cannot change, and nothing is recorded
-        function     code, defaults, kwdefaults and what is in that dict; not name, annotations, attributes and what is
-                     in closure cells
-        code object  existence, as of each of these
+        type         attributes as found along the MRO, and the MRO; not __name__, __qualname__ and the metaclass. A
+                     static type cannot change, so nothing is recorded
+        function     code, defaults, kwdefaults and the items of that dict; not name, annotations, attributes and the
+                     contents of closure cells
+        code object  its existence; the handle also depends on the existence of the objects above
 
         Raises Unwatchable.
         """
@@ -225,7 +229,7 @@ class Recorder(_core.Assumptions):
             self.read_facet(facet)
 
     def _cell_facet(self, owner: Any, name: str) -> FacetReference:
-        """One that tells of all that a cell may have to follow: a cell rests on no assumption beside it."""
+        """The facet of a cell. It must report every change of the value, because a cell depends on no other facet."""
         if is_a(owner, types.ModuleType):
             facet = naming.module_facet(owner, name)
             naming.check_plain_class(owner, name)
@@ -233,7 +237,7 @@ class Recorder(_core.Assumptions):
         if is_a(owner, type):
             attribute = naming.attribute_facet(owner, name)
             if attribute is None:
-                raise Unwatchable(f"{brief(owner)} is immutable: {name!r} never changes and needs no cell")
+                raise Unwatchable(f"{brief(owner)} is immutable: {name!r} never changes and has no cell; use its value")
             return attribute
         if is_a(owner, types.FunctionType) or is_a(owner, dict):
             return naming.global_facet(owner, name, ())
@@ -249,16 +253,18 @@ class Recorder(_core.Assumptions):
         return AttributeError(f"type object {name_of(owner)!r} has no attribute {name!r}", name=name, obj=owner)
 
     def value_cell(self, owner: Any, name: str, kind: CellKind) -> ValueCell:
-        """A word that depwatch keeps current: no assumption, a change is patched and invalidates nothing.
+        """A word in memory that depwatch keeps equal to the value.
 
-        owner: a function or dict (a global), a module or a type (an attribute). kind: "object" (a borrowed PyObject*),
-        "f64" (an exact float) or "i64" (an exact int that fits). Shared by all handles that ask for the same.
-        Of a dict, its own items only, as its "__builtins__" can be exchanged: for those pass a function.
-        Raises TypeError if the value now does not fit; NameError or AttributeError like Python; Unwatchable.
+        A change of the value does not invalidate the handle.
+        owner: a function or a dict (for a global), a module or a type (for an attribute). For a dict only its own
+        items, because its "__builtins__" can be exchanged; for a builtin, pass the function that loads it.
+        kind: "object" (a borrowed PyObject*), "f64" (an exact float) or "i64" (an exact int that fits into 64 bits).
+        All handles that ask for the same cell share it.
+        Raises TypeError if the present value does not fit; NameError or AttributeError like Python; Unwatchable.
         """
         self.check()
         if kind not in CELL_KINDS:
-            raise ValueError(f"there is no kind of cell {kind!r}; there are {', '.join(CELL_KINDS)}")
+            raise ValueError(f"{kind!r} is no kind of cell: pass one of {', '.join(CELL_KINDS)}")
         facet = self._cell_facet(owner, name)
         cell = self.new_value_cell(facet, kind)
         if cell is not None:
@@ -268,9 +274,10 @@ class Recorder(_core.Assumptions):
         raise TypeError(f"{facet.describe()} is {brief(now[0])}, which does not fit a cell of kind {kind!r}")
 
     def guard_cell(self, owner: Any, name: str) -> GuardCell:
-        """A byte that turns 0 the moment the value changes, and 1 again when the change is undone.
+        """A byte in memory that becomes 0 the moment the value changes, and 1 again when the change is undone.
 
-        The facet is no assumption of the handle: the code tests the byte instead. Raises like value_cell, and Unstable.
+        A change of the value does not invalidate the handle: its code tests the byte. Raises like value_cell, and
+        Unstable.
         """
         self.check()
         cell = self.new_guard_cell(self._cell_facet(owner, name))
@@ -281,21 +288,20 @@ class Recorder(_core.Assumptions):
     def jump_label(self, address: int, target: int, owner: Any, name: str) -> JumpLabel:
         """Patch native code: the 5-byte nop at address becomes a jump to target the moment the value changes.
 
-        And the nop again when the change is undone. Right inside running code, in other threads too; free of cost while
-        the value stays. owner and name as for guard_cell, and the facet is no assumption of the handle either.
-        x86-64 Linux only, and opt-in: the page of the code is replaced by a copy that is mapped twice, once executable
-        and once writable. Needs code in anonymous memory, linked, with the label inside one aligned word of 8 bytes
-        (.balign 8) and the target within 2^31 bytes. The code must stay mapped until the handle is released and
-        drained.
+        It becomes the nop again when the change is undone. The code may be running meanwhile, also in other threads.
+        owner and name: as for guard_cell; a change of the value does not invalidate the handle. x86-64 Linux only: the
+        page of the code is replaced by a copy that is mapped twice, once executable and once writable. The code must be
+        in anonymous memory, with the label inside one aligned word of 8 bytes (.balign 8) and the target within 2^31
+        bytes. It must stay mapped until the handle is released and drained.
 
-        Cost: some 50 microseconds now, one store at each change. Raises ValueError for a place that cannot be patched,
-        saying why; Unwatchable where the system forbids it; else like guard_cell.
+        Cost: some 50 microseconds now, one store at each change, nothing while the value stays. Raises ValueError with
+        the reason if the place cannot be patched; Unwatchable if the system forbids it; else like guard_cell.
         Source: Linux, Documentation/staging/static-keys.rst.
         """
         place = _exact_int("the address", address), _exact_int("the target", target)
         for what, number in zip(("address", "target"), place, strict=True):
             if not 0 < number < 2**64:
-                raise ValueError(f"the {what} is {number:#x}, which is no address")
+                raise ValueError(f"the {what} is {number:#x}; an address must be from 1 to 2**64 - 1")
         self.check()
         label = self.new_jump_label(self._cell_facet(owner, name), *place)
         if label is None:
@@ -310,10 +316,10 @@ class Recorder(_core.Assumptions):
         on_resume: Callback | None = None,
         on_retire: Callback | None = None,
     ) -> Handle:
-        """The handle of the finished code: valid as long as every assumption holds.
+        """Make the handle of the finished code, which is valid while every assumption holds.
 
-        artifact is kept as handle.artifact. The callbacks get the handle, in the drain. Raises Stale, naming the first
-        facet that is not as it was read; then nothing is kept, and the recorder can only be dropped.
+        artifact: kept as handle.artifact. The drain calls the callbacks with the handle. Raises Stale, which names the
+        first facet that changed since it was read. Also then the recorder is closed: compile again with a new one.
         """
         _check_callbacks(on_invalidate, on_resume, on_retire)
         return self.commit_one(artifact, on_invalidate, on_resume, on_retire)
@@ -328,21 +334,21 @@ class Recorder(_core.Assumptions):
         on_resume: Callback | None = None,
         on_retire: Callback | None = None,
     ) -> Handles:
-        """The handles of many pieces of finished code at once, for optimizers that compile in batches.
+        """Make the handles of many pieces of finished code at once, for optimizers that compile in batches.
 
-        The i-th depends on what was read as numbers reads[offsets[i]:offsets[i + 1]] (see `reads`), in any order; one
-        may come twice. offsets: uint64 ("Q"), one more than there are handles; reads: uint32 ("I"). artifacts: one for
-        each. The callbacks get the handle concerned. The recorder stays open; the cells asked for since the last commit
-        are shared by these handles.
+        The i-th handle depends on the reads with the numbers reads[offsets[i]:offsets[i + 1]] (see Recorder.reads), in
+        any order, also with repetitions. offsets: an array of uint64 ("Q"), with one item more than there are handles.
+        reads: an array of uint32 ("I"). artifacts: one for each handle. The drain calls the callbacks with the handle
+        concerned. The recorder stays open. These handles share the cells that were made since the last commit.
 
-        Cost: about 50 ns for each number, against some microseconds for each commit(). Raises Stale, naming the first
-        facet that is not as it was read: then no handle is made. Raises TypeError, and ValueError for arrays that do
-        not fit together.
+        Cost: about 50 ns for each number in reads, against some microseconds for each commit(). Raises Stale, which
+        names the first facet that changed since it was read; then no handle is made. Raises TypeError, and ValueError
+        for arrays that do not fit together.
         """
         _check_callbacks(on_invalidate, on_resume, on_retire)
         _check_numbers("offsets", offsets, "Q")
         _check_numbers("reads", reads, "I")
         n = max(0, memoryview(offsets).nbytes // 8 - 1)
         if artifacts is not None and len(artifacts) != n:
-            raise ValueError(f"there are {len(artifacts)} artifacts and {n} handles; give one for each, or none")
+            raise ValueError(f"there are {len(artifacts)} artifacts for {n} handles: pass one for each handle, or None")
         return self.commit_many_at_once(offsets, reads, artifacts, on_invalidate, on_resume, on_retire)

@@ -1,13 +1,13 @@
-"""What an object really is, whatever its `__class__` and metaclass say."""
+"""What an object really is, ignoring `__class__` and metaclasses."""
 
 import types
 from collections.abc import Callable, Mapping
 from typing import Any, Final, final
 
-from depwatch._core import brief as brief  # in short words
+from depwatch._core import brief as brief  # a short description, for messages
 from depwatch.errors import Unwatchable
 
-# What CPython itself goes by. A class, or its metaclass, may say something else under these names.
+# type's own descriptors, which CPython goes by. A class or its metaclass may override the attributes of these names.
 flags_of: Final[Callable[[type], int]] = vars(type)["__flags__"].__get__
 mro_of: Final[Callable[[type], tuple[type, ...]]] = vars(type)["__mro__"].__get__
 dict_of_class: Final[Callable[[type], types.MappingProxyType[str, Any]]] = vars(type)["__dict__"].__get__
@@ -16,7 +16,7 @@ name_of: Final[Callable[[type], str]] = vars(type)["__name__"].__get__
 _qualname_of: Final[Callable[[type], str]] = vars(type)["__qualname__"].__get__
 IMMUTABLE_TYPE: Final = 1 << 8  # Py_TPFLAGS_IMMUTABLETYPE: static types have it too
 _STR_ALONE: Final = frozenset({id(str)})
-_exact: Final = str.__str__  # a name may be of a subclass of str, which has a say when it is formatted
+_exact: Final = str.__str__  # a name may be of a subclass of str, whose methods would run when it is formatted
 
 
 def qualname_of(cls: type) -> str:
@@ -24,7 +24,7 @@ def qualname_of(cls: type) -> str:
 
 
 def is_a(obj: object, kind: type) -> bool:
-    """isinstance(), but by what the object is, not by what its __class__ says."""
+    """isinstance(), but by the object's type, not by its __class__."""
     return issubclass(type(obj), kind)
 
 
@@ -34,7 +34,7 @@ def along_mro(cls: type, name: str) -> tuple[Any, ...]:
     Raises Unwatchable where a class before that has keys other than str: one may come to equal the name, and to ask
     whether it does would run its `__eq__`.
     """
-    for base in mro_of(cls) or ():  # None while it is being made
+    for base in mro_of(cls) or ():  # the MRO is None while the class is being made
         names = dict_of_class(base)
         if not flags_of(base) & IMMUTABLE_TYPE and not has_str_keys(names):
             raise Unwatchable(
@@ -61,7 +61,7 @@ class Unknown:
         return "UNKNOWN"
 
     def __reduce__(self) -> str:
-        return "UNKNOWN"  # itself, also when it is copied or unpickled
+        return "UNKNOWN"  # so that copying and unpickling give this very object
 
 
-UNKNOWN: Final = Unknown()  # CPython did not tell, or there is no such value
+UNKNOWN: Final = Unknown()  # in the place of a value that CPython does not report, or that is gone

@@ -31,7 +31,7 @@ static bool remove_handles(void *self, const uint32_t *handles, uint32_t n) { re
 
 static void break_facet(void *self, uint32_t facet) { graph_break(self, facet); }
 
-static void mend_facet(void *self, uint32_t facet) { graph_mend(self, facet); }
+static void mend_facet(void *self, uint32_t facet) { graph_hold(self, facet); }
 
 static uint8_t *unite(void *self, const uint32_t *facets, uint32_t n, size_t *size)
 {

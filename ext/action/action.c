@@ -33,7 +33,7 @@ void facet_loses_place(Facet *facet)
 {
     bool held = facet_holds_now(facet);
     lose_value(facet);
-    if (held && facet->recorded == NULL) /* nothing could be kept: nobody can say any more that it is the same */
+    if (held && facet->recorded == NULL) /* no reference to the value could be kept, so no look can recognise it again */
         facet_flips(facet, false);
     facet->known = false;
     facet->provider = NO_ID;
@@ -55,13 +55,13 @@ void facet_becomes_unknown(uint32_t id)
     service.conservative++;
 }
 
-/* Whether nothing says any more what the facet is: its value cells cannot follow it. */
+/* Whether, after this cause, no event reports the facet's changes any more, so that its value cells cannot be kept current. */
 static bool ends_watching(Cause cause)
 {
     return cause == CAUSE_UNWATCHABLE || cause == CAUSE_AMBIGUOUS || cause == CAUSE_CLASS || cause == CAUSE_BASES;
 }
 
-/* Their guards go down, and the facet goes on without them. */
+/* Takes the guard cells (and value cells too, if asked) from the facet for good, with their guards at 0. */
 static void drop_cells(Facet *facet, bool values_too)
 {
     for (Cell **link = &facet->cells; *link != NULL;) {
@@ -81,7 +81,7 @@ void facet_retires(uint32_t id, Cause cause)
 {
     Facet *facet = facet_at(id);
     facet->generation++;
-    service.generations += facet->readers != 0; /* without readers, nobody knows the generation before */
+    service.generations += facet->readers != 0; /* without readers, no recorder knows the earlier generation */
     if (ends_watching(cause))
         facet_becomes_unknown(id);
     drop_cells(facet, ends_watching(cause));
@@ -89,8 +89,8 @@ void facet_retires(uint32_t id, Cause cause)
         return;
     facet->cause = (uint8_t)cause;
     handles_change(&facet->handles, BYTE_RETIRES);
-    if (facet->heard)
-        facet_handles_hear(facet);
+    if (facet->handles_have_listeners)
+        call_listeners_of_dependents(facet);
     facet_touch(id);
 }
 
@@ -112,7 +112,7 @@ void facet_dies(uint32_t id)
     }
     facet->cause = CAUSE_DIED;
     handles_change(&facet->handles, BYTE_RETIRES);
-    if (facet->heard)
-        facet_handles_hear(facet);
+    if (facet->handles_have_listeners)
+        call_listeners_of_dependents(facet);
     facet_touch(id);
 }

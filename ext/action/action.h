@@ -1,9 +1,11 @@
-/* Room action: what a change does to code, at once: bytes, cells, labels, entries, listeners in C. Called inside CPython's
- * callback: stores and new references only; what allocates or frees says that it is for safe points.
+/* Room action: what a change does to optimized code at once. It changes the bytes of handles, cells, jump labels and
+ * entries, and calls listeners in C. CPython's callbacks call it, so it only stores and takes new references; a function
+ * that allocates or frees says that it is for safe points only.
  */
 
-/* Actions: what an event does to a facet and to all that rely on it, at once. Called inside CPython's callback, before
- * the change takes effect: stores and new references only. The drain calls them too, when it has looked again.
+/* Actions: what an event does at once to a facet and to everything that relies on the facet. CPython's callbacks call these
+ * functions before the change takes effect, so they only store and take new references. The drain calls them too, after it
+ * has looked the facet up again.
  */
 #ifndef DW_ACTION_H
 #define DW_ACTION_H
@@ -14,7 +16,7 @@
 #include "facet/values.h"
 #include "index/handles.h"
 
-/* The words of value cells, and whether they are current. */
+/* Stores the facet's new value in its value cells. The guard of a cell becomes 1 if the value fits the cell's kind, else 0. */
 static inline void cells_become(Cell *cells, PyObject *value)
 {
     for (Cell *cell = cells; cell != NULL; cell = cell->next)
@@ -22,7 +24,8 @@ static inline void cells_become(Cell *cells, PyObject *value)
             cell->guard = cell_store(cell, value);
 }
 
-/* The bit changes first, then the dependents are told: one store a handle; and listeners when all is changed. */
+/* Breaks the facet, or makes it hold again. The facet's own bit changes first, then the byte of each dependent handle, then
+ * guard cells; listeners in C are called last, when all state is new. */
 static inline void facet_flips(Facet *facet, bool holds)
 {
     facet->holds = holds;
@@ -31,7 +34,7 @@ static inline void facet_flips(Facet *facet, bool holds)
         facet->counted = false;
         facet->conservative = false;
         service.restores++;
-        handles_change(&facet->handles, BYTE_MENDS);
+        handles_change(&facet->handles, BYTE_HOLDS);
     } else {
         service.breaks++;
         handles_change(&facet->handles, BYTE_BREAKS);
@@ -39,14 +42,15 @@ static inline void facet_flips(Facet *facet, bool holds)
     for (Cell *cell = facet->cells; cell != NULL; cell = cell->next)
         if (cell->kind == CELL_GUARD)
             cell_set_guard(cell, holds);
-    if (facet->heard)
-        facet_handles_hear(facet);
+    if (facet->handles_have_listeners)
+        call_listeners_of_dependents(facet);
     touch(facet);
 }
 
-/* The provider is no longer known to keep the recorded value: from now on we do, or its address could come to mean
- * another object. Where that may not be (it is dying, it is an array, the interpreter ends) the facet can never hold
- * again. */
+/* Takes a reference of our own to the recorded value, because the provider (the dict or function that holds the value) may
+ * drop it now. Without a reference the value could die and another object get its address, and then the facet would seem to
+ * hold. Where depwatch may take no reference (the value is dying, it is an array, or the interpreter ends), the facet can
+ * never hold again. */
 static inline void keep_recorded(Facet *facet)
 {
     PyObject *value = facet->recorded;
@@ -61,10 +65,10 @@ static inline void keep_recorded(Facet *facet)
     facet->reference = facet->recorded == NULL ? REFERENCE_BORROWED : REFERENCE_KEPT;
 }
 
-/* Counts the break of a facet if the value that is stored equals the recorded one: then only identity broke it. */
+/* Counts a break that happened only because the reader asked for identity: the new value equals the recorded one. */
 void count_identity_break(const Facet *facet, PyObject *value);
 
-/* The provider is about to hold value (borrowed). Returns whether that broke the facet. */
+/* The facet's provider (a dict or function) is about to store value (borrowed). Returns whether that broke the facet. */
 static ALWAYS_INLINE bool becomes(Facet *facet, PyObject *value)
 {
     bool recorded = facet->recorded != NULL;
@@ -85,11 +89,11 @@ static ALWAYS_INLINE bool becomes(Facet *facet, PyObject *value)
 
 static inline void facet_becomes(uint32_t id, PyObject *value) { (void)becomes(facet_at(id), value); }
 
-void facet_becomes_missing(uint32_t id);                /* nobody provides it now: seen by the drain */
-void facet_becomes_unknown(uint32_t id);                /* it may have changed: broken until the drain has looked */
-void facet_loses_place(Facet *facet);                   /* the same value, the drain finds where: what held holds on */
-/* All that rely on it end for good: handles and guards, and value cells where it can no longer be watched. */
+void facet_becomes_missing(uint32_t id); /* the drain looked: no dict of the chain has the name */
+void facet_becomes_unknown(uint32_t id); /* its value may have changed: it is broken until the drain has looked it up */
+void facet_loses_place(Facet *facet);    /* the same value may be in another dict now: it holds, and the drain looks where */
+/* Retires all handles and guard cells of the facet; also its value cells, if the facet can no longer be watched. */
 void facet_retires(uint32_t id, Cause cause);
-void facet_dies(uint32_t id);                           /* with its object */
+void facet_dies(uint32_t id);            /* its object died */
 
 #endif

@@ -3,7 +3,7 @@
 #include "facet/classes.h"
 #include "facet/keys.h"
 
-/* What a later CPython does is not known before it is looked at: there both. */
+/* The bypasses of this CPython. For a version that was not examined yet, both are assumed. */
 #define HAS_INIT (PY_VERSION_HEX >= 0x030d0000)
 #define HAS_GETTER (PY_VERSION_HEX >= 0x030e0000 && PY_VERSION_HEX >> 16 != 0x030f)
 
@@ -16,16 +16,16 @@ typedef struct Search {
 
 static bool is_init(PyObject *text) { return PyUnicode_CompareWithASCIIString(text, "__init__") == 0; }
 
-/* A look-up of "__init__" may ask an odd key whether it equals that; nobody knows what it will say. */
+/* Whether a look-up of "__init__" may find this key: an odd key (one whose __eq__ runs Python) may say that it equals it. */
 static bool may_be_init(PyObject *key) { return compares_as_str(key) ? is_init(key) : !never_equals_str(key); }
 
 static int is_same(PyObject *part, void *function) { return part == function; }
 
-/* Of a property: exactly that type, CPython specialises no subclass. */
+/* Whether the function is the property's getter. Only for exact properties: CPython specializes no subclass. */
 static int is_getter_of(PyObject *property, PyObject *function)
 {
     if (!PyProperty_Type.tp_traverse(property, is_same, function))
-        return 0; /* nothing that it has */
+        return 0; /* the property does not refer to the function */
     PyObject *getter = PyObject_GenericGetAttr(property, fget);
     if (getter == NULL)
         return -1;
@@ -47,7 +47,7 @@ static int search_items(PyObject *dict, PyObject *function)
     return found;
 }
 
-/* Whether a look-up compares strings, and runs no Python. */
+/* Whether all keys of the dict are exact strs, so that a look-up runs no Python. */
 static bool has_str_keys(PyObject *dict)
 {
     const uint8_t *keys = (const uint8_t *)((PyDictObject *)dict)->ma_keys;
@@ -73,7 +73,7 @@ int bypass_of(PyObject *function)
     if (!HAS_INIT && !HAS_GETTER)
         return BYPASS_NONE;
     if (HAS_INIT && (is_init(named->func_name) || is_init(((PyCodeObject *)named->func_code)->co_name)))
-        return BYPASS_INIT; /* a class may be about to get it */
+        return BYPASS_INIT; /* a class may be about to get it as its __init__ */
     if ((fget == NULL && (fget = PyUnicode_InternFromString("fget")) == NULL) ||
         (init == NULL && (init = PyUnicode_InternFromString("__init__")) == NULL))
         return -1;

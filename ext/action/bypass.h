@@ -1,5 +1,5 @@
-/* Bypasses: where CPython, once a place is hot, runs a function's own code and never looks at its entry. Which it has is
- * found out by tests/host/test_host_entries.py. Safe points only.
+/* Bypasses: instructions that CPython specializes once they are hot, and that then run a function's own code without calling
+ * the entry installed for it. tests/host/test_host_entries.py finds out which bypasses each CPython has. Safe points only.
  */
 #ifndef DW_BYPASS_H
 #define DW_BYPASS_H
@@ -8,11 +8,12 @@
 
 typedef enum Bypass {
     BYPASS_NONE,
-    BYPASS_INIT,  /* the function is, or is called, an __init__: C(...) */
-    BYPASS_GETTER /* of a property: obj.name */
+    BYPASS_INIT,  /* the call C(...) of a class whose __init__ is the function; also if the function is only named so */
+    BYPASS_GETTER /* the load obj.name of a property whose getter is the function */
 } Bypass;
 
-/* What leads past an entry of this function now; -1 with an exception set. Runs no code of the program. */
+/* The bypass that CPython could take around an entry of this function now; -1 with an exception set. Runs no code of the
+ * program. */
 int bypass_of(PyObject *function);
 
 #endif

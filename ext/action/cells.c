@@ -47,7 +47,7 @@ void cell_release(Cell *cell)
         while (*link != cell)
             link = &(*link)->next;
         *link = cell->next;
-        facet_touch(cell->facet); /* the drain frees it if nobody else needs it */
+        facet_touch(cell->facet); /* the drain frees the facet if nothing else needs it */
     }
     free(cell);
 }

@@ -1,7 +1,7 @@
-/* Cells: patch points in memory. A value cell is a word that holds the facet's value now; a guard cell is a byte that
- * is 1 while the facet's recorded value holds. All handles that ask for the same cell share it.
+/* Cells: patch points in memory. A value cell is a word that holds the facet's present value; a guard cell is a byte that
+ * is 1 while the facet's recorded value holds. All handles that ask for the same cell of a facet share it.
  *
- * Addresses never move, and the memory is freed only when every handle that uses it is released and drained.
+ * A cell never moves. Its memory is freed when every handle that uses it was released, at the drain after that.
  */
 #ifndef DW_CELLS_H
 #define DW_CELLS_H
@@ -23,13 +23,13 @@ typedef struct Cell {
     } word;
     uint8_t guard;        /* 1 while word is current (value cell) or the recorded value holds (guard cell) */
     uint8_t kind;         /* CellKind */
-    uint32_t facet;       /* NO_ID once the facet went on without it: the guard stays 0 */
-    uint32_t users;       /* recorders and handles */
-    struct Cell *next;    /* of the same facet */
-    Label *labels;        /* guard cells: code that is patched with the guard */
+    uint32_t facet;       /* NO_ID once the facet dropped this cell: then the guard stays 0 */
+    uint32_t users;       /* recorders and handles that have this cell */
+    struct Cell *next;    /* the next cell of the same facet */
+    Label *labels;        /* guard cells: the jump labels that are patched when the guard changes */
 } Cell;
 
-/* The guard of a guard cell goes up or down, and its labels with it. Called inside CPython's callback. */
+/* Sets the guard byte of a guard cell to 1 or 0, and patches its jump labels. Called inside CPython's callback. */
 static inline void cell_set_guard(Cell *cell, bool holds)
 {
     cell->guard = holds;
@@ -37,7 +37,7 @@ static inline void cell_set_guard(Cell *cell, bool holds)
         label_patch(label, holds);
 }
 
-/* Whether value fits a cell of this kind; if so it is stored. Stores only: called inside CPython's callback. */
+/* Stores value in the cell if it fits the cell's kind; returns whether it fits. Called inside CPython's callback. */
 static inline bool cell_store(Cell *cell, PyObject *value)
 {
     switch (cell->kind) {
@@ -52,7 +52,7 @@ static inline bool cell_store(Cell *cell, PyObject *value)
     case CELL_I64: {
         if (!PyLong_CheckExact(value))
             return false;
-        int overflow; /* an exact int: no Python, no exception, no allocation */
+        int overflow; /* converting an exact int runs no Python, raises nothing and allocates nothing */
         long long i64 = PyLong_AsLongLongAndOverflow(value, &overflow);
         if (overflow)
             return false;
@@ -64,10 +64,11 @@ static inline bool cell_store(Cell *cell, PyObject *value)
     }
 }
 
-/* Safe points only. The cell of that kind of this facet, with one user added; NULL with an exception set. A value cell
- * starts with its guard at 0 where the value does not fit. A guard cell is made for the value recorded now. */
+/* Safe points only. Returns the facet's cell of that kind, with one user added; NULL with an exception set. The guard of a
+ * new value cell is 0 if the present value does not fit. A new guard cell guards the value that is recorded now. */
 Cell *cell_use(uint32_t facet, CellKind kind);
-/* A cell of no facet, whose guard stays 0. NULL with an exception set; or without, if the value does not fit. */
+/* Returns a cell without a facet, for a process where depwatch is switched off: its guard stays 0. NULL with an exception
+ * set; or NULL without one, if the value does not fit the kind. */
 Cell *cell_of_nothing(CellKind kind, PyObject *value);
 void cell_release(Cell *cell);
 

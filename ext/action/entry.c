@@ -2,17 +2,17 @@
 
 AddressMap entries_by_function = {address_map_nothing, 0, 0};
 
-static vectorcallfunc interpreters; /* what every Python function starts with */
+static vectorcallfunc interpreters; /* the interpreter's own pointer, which every new Python function has */
 
-/* The function pointer of a function with an entry. Whatever happens to the entry inside the optimized code (removed, its
- * function dead) is seen by the next call; this one needs no more than the reference that it takes. */
+/* What a function with an entry has as its vectorcall pointer. While the optimized code runs, the entry may be removed or
+ * the function may die: the next call sees that. This call needs only `optimized`, to which it takes a reference. */
 static PyObject *call_entry(PyObject *function, PyObject *const *args, size_t flags, PyObject *names)
 {
     const Entry *entry = address_map_find(&entries_by_function, function);
-    /* None: another extension has put our pointer back after we had removed it. */
+    /* entry is NULL if another extension put our pointer back after depwatch had removed the entry. */
     if (entry == NULL || (*entry->handle_byte | *entry->guard_byte) != 0)
         return interpreters(function, args, flags, names);
-    /* Optimized code that only calls the function again must not run out of C stack. */
+    /* Limits the depth, because optimized code that calls the function again could use up the C stack. */
     if (Py_EnterRecursiveCall(" in optimized code"))
         return NULL;
     PyObject *optimized = Py_NewRef(entry->optimized);
@@ -38,7 +38,8 @@ bool entry_install(Entry *entry)
 {
     if (!address_map_insert(&entries_by_function, entry->function, entry))
         return false;
-    /* Not by a store: specialised calls go past the pointer; this takes the version away that they compare. */
+    /* Calls that CPython has specialized do not read the pointer; they compare the function's version, which this call resets.
+     * Storing the pointer would not stop them. */
     PyFunction_SetVectorcall((PyFunctionObject *)entry->function, call_entry);
     return true;
 }
@@ -50,7 +51,7 @@ void entry_remove(Entry *entry)
         return;
     address_map_remove(&entries_by_function, function);
     entry->function = NULL;
-    if (*pointer_of(function) == call_entry) /* else somebody has put another one in front: theirs calls ours, or not */
+    if (*pointer_of(function) == call_entry) /* else another extension installed its own pointer: that stays */
         PyFunction_SetVectorcall((PyFunctionObject *)function, interpreters);
 }
 

@@ -1,8 +1,8 @@
-/* Entries: optimized code in the place of a function's own, for every reference to that function.
+/* Entries: optimized code that runs in the place of a function's own code, whichever reference the function is called by.
  *
- * CPython calls a Python function through the pointer in it (vectorcall). While an entry is installed that pointer is
- * ours: each call looks at two bytes, and runs the optimized code only if both are 0. What takes the right to run away
- * is a store into a byte, as for all handles; so it is effective at once, and so is its return.
+ * CPython calls a Python function through a pointer in the function object (vectorcall). While an entry is installed that
+ * pointer is ours: each call reads two bytes and runs the optimized code only if both are 0. An event changes these bytes
+ * as it changes the byte of any handle, so the next call after an event already runs the right code.
  */
 #ifndef DW_ENTRY_H
 #define DW_ENTRY_H
@@ -16,14 +16,14 @@
 typedef struct Entry {
     PyObject *function;          /* borrowed; NULL: not installed, or the function is dead */
     PyObject *optimized;         /* borrowed from the owner */
-    const uint8_t *handle_byte;  /* of the optimized code's handle: kept from being released */
-    PyObject *owner;             /* who has the entry: one reference to it is kept while it is installed */
-    const uint8_t *guard_byte;   /* of the handle that relies on the function's code, defaults and kwdefaults */
+    const uint8_t *handle_byte;  /* the byte of the optimized code's handle; releasing that handle removes the entry first */
+    PyObject *owner;             /* the Python object Entry; the map keeps one reference to it while the entry is installed */
+    const uint8_t *guard_byte;   /* the byte of the handle that relies on the function's code, defaults and kwdefaults */
 } Entry;
 
 extern AddressMap entries_by_function;
 
-/* Called inside CPython's callback: the address will soon mean another function, or something else. */
+/* Called inside CPython's callback. Takes the dying function out of the map, because another object can get its address. */
 static inline void entry_function_dies(const void *function)
 {
     Entry *entry = address_map_find(&entries_by_function, function);
@@ -33,16 +33,16 @@ static inline void entry_function_dies(const void *function)
     entry->function = NULL;
 }
 
-/* Safe points only from here on. Which function pointer is the interpreter's own: that of any new function. */
+/* Safe points only from here on. Learns the interpreter's own vectorcall pointer from a new, untouched function. */
 void entry_learn(PyObject *new_function);
-/* Whether calls of the function go to the interpreter now, and not to us or to another extension. */
+/* Whether the function's vectorcall pointer is the interpreter's own, and neither ours nor another extension's. */
 bool entry_is_free(PyObject *function);
 Entry *entry_of(PyObject *function); /* or NULL */
-/* False when out of memory. The function must be free. From now on each call of it that CPython makes goes here. */
+/* Directs all calls of the function to the entry. The function must be free (entry_is_free). False: out of memory. */
 bool entry_install(Entry *entry);
-/* Calls go to the interpreter again. Idempotent. */
+/* Directs calls of the function to the interpreter again. Idempotent. */
 void entry_remove(Entry *entry);
-/* What the function's own code returns; NULL with an exception set. kwargs: a dict. */
+/* Runs the function's own code and returns its result; NULL with an exception set. kwargs: a dict. */
 PyObject *entry_call_original(PyObject *function, PyObject *args, PyObject *kwargs);
 
 #endif

@@ -1,8 +1,7 @@
-/* Listeners in C of what becomes of a handle: called at once, wherever its byte changes. Their contract is in
- * depwatch.h.
+/* Listeners in C of a handle's state: called at once, wherever the handle's byte changes. Their contract is in depwatch.h.
  *
- * Nobody pays for the listeners of others: a facet has a flag that says whether handles with a listener depend on it,
- * and only then a set of those, apart from that of all its dependents.
+ * A handle without listeners costs nothing here. A facet has a flag that says whether any dependent handle has listeners;
+ * only then it has a second set, of those dependents alone, so an event need not visit the others.
  */
 #ifndef DW_HANDLE_LISTENERS_H
 #define DW_HANDLE_LISTENERS_H
@@ -18,33 +17,38 @@
 typedef struct HandleListener {
     Linked linked;
     depwatch_handle_listener call;
-    void *data; /* the owner's */
+    void *data; /* given by the owner, passed to call */
     uint32_t handle;
 } HandleListener;
 
-typedef struct HeardHandle {
-    uint8_t state; /* HandleState that its listeners have heard of last */
+typedef struct HandleListeners {
+    uint8_t state; /* the HandleState that the listeners were last called with */
     Linked *listeners;
-} HeardHandle;
+} HandleListeners;
 
-extern AddressMap heard_handles; /* owned HeardHandle, by Handle */
-extern AddressMap heard_facets;  /* owned Dependents, never empty, by Facet */
+extern AddressMap listeners_by_handle; /* owned HandleListeners, by Handle */
+extern AddressMap dependents_with_listeners; /* owned Dependents, never empty, by Facet */
 
-static inline HeardHandle *heard_handle(uint32_t handle) { return address_map_find(&heard_handles, handle_at(handle)); }
+/* NULL: the handle has no listeners. */
+static inline HandleListeners *handle_listeners_of(uint32_t handle)
+{
+    return address_map_find(&listeners_by_handle, handle_at(handle));
+}
 
-/* Safe points only. False: out of memory, it has not entered. */
+/* Safe points only. False: out of memory, and the listener was not entered. */
 bool handle_listener_enter(HandleListener *listener);
 void handle_listener_leave(HandleListener *listener); /* idempotent */
-/* All leave. Before the handle's edges are purged: from then on nothing becomes of it. */
+/* Takes out all listeners of a retired handle. Called before the handle's edges are purged: its state changes no more. */
 void handle_listeners_leave(uint32_t handle);
-/* What is wrong with the sets, or NULL. */
+/* Checks the flags, maps and sets of this file against each other: describes the first error, or returns NULL. */
 const char *handle_listeners_wrong(void);
 
-/* Wherever bytes change, also inside CPython's callback: those whose handle is now in another state hear so.
+/* Called wherever bytes change, also inside CPython's callback. Both functions call the listeners of a handle only if its
+ * state is another than the one they were last called with.
  *
- * Of the handles of a facet that is heard. */
-void facet_handles_hear(const Facet *facet);
-/* Of a handle that is heard. facet: the ID of the one that did it, or NO_ID. */
-void handle_listeners_hear(uint32_t handle, uint32_t facet);
+ * For all handles with listeners that depend on the facet, which must have the flag handles_have_listeners. */
+void call_listeners_of_dependents(const Facet *facet);
+/* For one handle, which must have listeners. facet: the ID of the facet that changed the handle's byte, or NO_ID. */
+void call_handle_listeners(uint32_t handle, uint32_t facet);
 
 #endif

@@ -24,8 +24,8 @@ static const uint8_t NOP[5] = {0x0f, 0x1f, 0x44, 0x00, 0x00};
 
 typedef struct CodePage {
     uintptr_t page;
-    char *alias; /* owned: the same memory, to be written */
-    ino_t file;  /* of the mapping, to see whether the page is still it */
+    char *alias; /* owned: the second, writable mapping of the same memory */
+    ino_t file;  /* inode of the mapping, to find out whether other memory was mapped here since */
     Label *labels;
 } CodePage;
 
@@ -44,7 +44,7 @@ static CodePage *page_of(uintptr_t address)
 
 typedef enum Found { FOUND_NOTHING, FOUND_CODE, FOUND_UNREADABLE } Found;
 
-/* What is mapped there; unreadable, with errno set, if that cannot be told. */
+/* Finds out what is mapped at this page: FOUND_UNREADABLE, with errno set, if /proc/self/maps cannot be read. */
 static Found find_mapping(uintptr_t page, char permissions[5], ino_t *file)
 {
     FILE *maps = fopen("/proc/self/maps", "re");
@@ -65,14 +65,15 @@ static Found find_mapping(uintptr_t page, char permissions[5], ino_t *file)
     return found;
 }
 
-/* Puts a copy of the page in its place that is mapped a second time, writable. False with errno set. */
+/* Replaces the page by a copy that is mapped twice: here, and once more, writable. False with errno set. */
 static bool map_twice(CodePage *page, const char permissions[5])
 {
-    int protection = PROT_READ | PROT_EXEC | (permissions[1] == 'w' ? PROT_WRITE : 0); /* whose code it is may write on */
+    /* Where the page was writable it stays so: the owner of the code may go on writing to it. */
+    int protection = PROT_READ | PROT_EXEC | (permissions[1] == 'w' ? PROT_WRITE : 0);
     struct stat status;
     int file = memfd_create("depwatch labels", MFD_CLOEXEC | MFD_EXEC);
     if (file < 0 && errno == EINVAL)
-        file = memfd_create("depwatch labels", MFD_CLOEXEC); /* before Linux 6.3 there is no such flag */
+        file = memfd_create("depwatch labels", MFD_CLOEXEC); /* Linux before 6.3 does not know MFD_EXEC */
     if (file < 0)
         return false;
     char *alias = MAP_FAILED;
@@ -110,7 +111,7 @@ static bool reserve_page(void)
     return true;
 }
 
-/* The exception that errno calls for. */
+/* Raises MemoryError or Unwatchable, by errno. */
 static void refused_by_system(const char *format, uintptr_t page)
 {
     if (errno == ENOMEM)
@@ -119,19 +120,19 @@ static void refused_by_system(const char *format, uintptr_t page)
         PyErr_Format(Unwatchable_error, format, (void *)page, strerror(errno));
 }
 
-/* Checks the page of that code, and changes nothing: sets *page to the one that is mapped twice, or to NULL where that is to be
- * done, with what permissions it has. False with an exception set. */
+/* Checks the page of the code at address, and changes nothing. Sets *page to the page if it is mapped twice already, else to
+ * NULL, and permissions to those that it has. False with an exception set. */
 static bool check_page(uintptr_t address, CodePage **page, char permissions[5])
 {
     uintptr_t start = address & ~(PAGE - 1);
     ino_t file;
     Found found = find_mapping(start, permissions, &file);
     if (found == FOUND_UNREADABLE) {
-        refused_by_system("what is at %p cannot be told, as /proc/self/maps cannot be read (%s); use a guard cell", start);
+        refused_by_system("depwatch cannot check the code at %p: /proc/self/maps cannot be read (%s); use a guard cell", start);
         return false;
     }
     if (found == FOUND_NOTHING || permissions[0] != 'r' || permissions[2] != 'x') {
-        PyErr_Format(PyExc_ValueError, "there is no executable code at %p: pass the address of a label that is linked",
+        PyErr_Format(PyExc_ValueError, "there is no executable code at %p: pass the address of a label in code that is loaded",
                      (void *)address);
         return false;
     }
@@ -139,14 +140,14 @@ static bool check_page(uintptr_t address, CodePage **page, char permissions[5])
     if (*page != NULL && (*page)->file == file)
         return true;
     if (*page != NULL && (*page)->labels != NULL) {
-        PyErr_Format(PyExc_ValueError, "the page at %p has labels of code that is gone: release their handles, and drain, "
-                     "before the code is freed", (void *)start);
+        PyErr_Format(PyExc_ValueError, "the page at %p has labels of code that was freed: release their handles and drain "
+                     "before you free code", (void *)start);
         return false;
     }
     if (file != 0) {
         PyErr_Format(Unwatchable_error,
-                     "the code at %p is mapped from a file, which others may share: only what was made in anonymous "
-                     "memory can be patched; use a guard cell",
+                     "the code at %p is mapped from a file, which other processes may share: depwatch patches only code in "
+                     "anonymous memory; use a guard cell",
                      (void *)address);
         return false;
     }
@@ -154,7 +155,7 @@ static bool check_page(uintptr_t address, CodePage **page, char permissions[5])
     return true;
 }
 
-/* Maps the page of that code twice. NULL with an exception set: it is as it was. */
+/* Maps the page of the code at address twice. NULL with an exception set; the page is then as it was. */
 static CodePage *make_page(uintptr_t address, const char permissions[5])
 {
     CodePage page = {.page = address & ~(PAGE - 1)}, *known = page_of(address);
@@ -168,7 +169,7 @@ static CodePage *make_page(uintptr_t address, const char permissions[5])
     if (known == NULL)
         known = &code.pages[code.n++];
     else
-        munmap(known->alias, PAGE); /* of code that was there and is freed now */
+        munmap(known->alias, PAGE); /* known is the page of earlier code at this address, which was freed */
     *known = page;
     return known;
 }
@@ -178,14 +179,14 @@ static bool check_place(uintptr_t address, uintptr_t target)
     int64_t distance = (int64_t)(target - (address + sizeof NOP));
     if ((address & 7) > 8 - sizeof NOP) {
         PyErr_Format(PyExc_ValueError,
-                     "the label at %p crosses a multiple of 8: its 5 bytes must lie in one aligned word, so that they are "
-                     "stored at once; align it (.balign 8)",
+                     "the label at %p crosses a multiple of 8: its 5 bytes must lie in one aligned 8-byte word, because "
+                     "depwatch patches them by one store; align it (.balign 8)",
                      (void *)address);
         return false;
     }
     if (distance != (int32_t)distance) {
         PyErr_Format(PyExc_ValueError,
-                     "the target %p is %lld bytes from the label at %p; a jump reaches 2^31: link them together",
+                     "the target %p is %lld bytes from the label at %p; a jump reaches 2^31 bytes: place them closer together",
                      (void *)target, (long long)distance, (void *)address);
         return false;
     }
@@ -198,7 +199,7 @@ static bool check_bytes(uintptr_t address)
     if (memcmp(found, NOP, sizeof NOP) == 0)
         return true;
     PyErr_Format(PyExc_ValueError,
-                 "at %p are the bytes %02x %02x %02x %02x %02x, not the 5-byte nop 0f 1f 44 00 00: pass the address of one",
+                 "at %p are the bytes %02x %02x %02x %02x %02x, not the 5-byte nop 0f 1f 44 00 00: pass the address of a nop",
                  (void *)address, found[0], found[1], found[2], found[3], found[4]);
     return false;
 }
@@ -213,7 +214,7 @@ static bool check_free(const CodePage *page, uintptr_t address)
     return true;
 }
 
-/* All that may refuse comes before the page is replaced. */
+/* All checks come first: where one of them refuses, the page is as it was. */
 Label *label_new(Cell *cell, uintptr_t address, uintptr_t target)
 {
     CodePage *page;
@@ -267,12 +268,12 @@ void labels_after_fork(void)
         ino_t file;
         Found found = find_mapping(page->page, permissions, &file);
         if (found == FOUND_NOTHING || (found == FOUND_CODE && file != page->file))
-            continue; /* that code is gone */
+            continue; /* the code was freed, so nothing is to be patched there */
         if (found == FOUND_UNREADABLE || !map_twice(page, permissions))
-            Py_FatalError("depwatch: the code that has jump labels cannot be copied after a fork");
+            Py_FatalError("depwatch: a code page with jump labels could not be copied in the child of a fork");
         for (Label *label = page->labels; label != NULL; label = label->next_of_page) {
             label->alias = (uint64_t *)(page->alias + ((char *)label->alias - before));
-            label_patch(label, label->cell->guard); /* the parent may have patched meanwhile */
+            label_patch(label, label->cell->guard); /* the parent may have patched the page between the fork and the copy */
         }
         munmap(before, PAGE);
     }
@@ -283,7 +284,7 @@ void labels_after_fork(void)
 Label *label_new(struct Cell *cell, uintptr_t address, uintptr_t target)
 {
     (void)cell, (void)address, (void)target;
-    PyErr_SetString(Unwatchable_error, "jump labels are patched on x86-64 Linux only: use a guard cell");
+    PyErr_SetString(Unwatchable_error, "jump labels work on x86-64 Linux only: use a guard cell");
     return NULL;
 }
 

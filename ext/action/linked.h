@@ -1,4 +1,5 @@
-/* Lists of listeners, which leave from the middle. An item is the first part of what it lists, and is never moved. */
+/* Lists of listeners, from which an item can leave anywhere. A Linked is the first field of the listener that it lists; the
+ * listener is never moved while it is in a list. */
 #ifndef DW_LINKED_H
 #define DW_LINKED_H
 
@@ -7,10 +8,10 @@
 
 typedef struct Linked {
     struct Linked *next;
-    struct Linked **link; /* what points here; NULL: it is in no list */
+    struct Linked **link; /* the pointer that points to this item; NULL: the item is in no list */
 } Linked;
 
-/* At the end: the first to enter is the first to hear. */
+/* Adds the item at the end of the list, so that listeners are called in the order in which they entered. */
 static inline void linked_enter(Linked **list, Linked *item)
 {
     while (*list != NULL)
@@ -19,7 +20,7 @@ static inline void linked_enter(Linked **list, Linked *item)
     *list = item;
 }
 
-/* Whether it was in a list. */
+/* Takes the item out of its list; returns whether it was in one. */
 static inline bool linked_leave(Linked *item)
 {
     if (item->link == NULL)

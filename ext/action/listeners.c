@@ -3,7 +3,7 @@
 #define BUCKETS 256u
 
 Linked *function_listeners;
-static Linked *facet_listeners[BUCKETS]; /* by facet ID */
+static Linked *facet_listeners[BUCKETS]; /* lists of the listeners of facets, by facet ID modulo BUCKETS */
 
 static Linked **list_of(uint32_t facet)
 {
@@ -17,7 +17,7 @@ static void count(uint32_t facet, int delta)
     if (facet == NO_ID) {
         service.function_interest += (uint32_t)delta;
     } else {
-        facet_at(facet)->listeners += (uint32_t)delta; /* so that its events take no short path */
+        facet_at(facet)->listeners += (uint32_t)delta; /* not 0: the facet's events do not take the short path */
         facet_at(facet)->native_listeners += (uint32_t)delta;
     }
 }
@@ -36,7 +36,7 @@ void listener_leave(Listener *listener)
 
 /* --- inside callbacks ---------------------------------------------------------------------------------------------- */
 
-void facet_listeners_hear(uint32_t facet, uint32_t object, Change change, PyObject *key, PyObject *old_value,
+void call_facet_listeners(uint32_t facet, uint32_t object, Change change, PyObject *key, PyObject *old_value,
                           PyObject *new_value)
 {
     depwatch_event event = {facet, object, change, key, old_value, new_value};
@@ -49,7 +49,7 @@ void facet_listeners_hear(uint32_t facet, uint32_t object, Change change, PyObje
     }
 }
 
-void function_listeners_hear(Change change, PyFunctionObject *function, depwatch_part part, PyObject *value)
+void call_function_listeners(Change change, PyFunctionObject *function, depwatch_part part, PyObject *value)
 {
     if (service.shutting_down)
         return;

@@ -1,6 +1,6 @@
-/* Listeners in C: called inside CPython's callback, at once. Their contract is in depwatch.h.
+/* Listeners in C of facets, and of all functions: called at once, inside CPython's callback. Their contract is in depwatch.h.
  *
- * A listener is part of the Python object that its owner holds; entering and leaving need no memory.
+ * A listener is a part of the Python object that its owner holds, so entering and leaving a list need no memory.
  */
 #ifndef DW_LISTENERS_H
 #define DW_LISTENERS_H
@@ -17,19 +17,19 @@ typedef struct Listener {
         depwatch_listener of_facet;
         depwatch_function_listener of_functions;
     } call;
-    void *data;             /* the owner's */
-    uint32_t facet;         /* NO_ID: of functions */
+    void *data;             /* given by the owner, passed to call */
+    uint32_t facet;         /* NO_ID: a listener of all functions */
 } Listener;
 
 extern Linked *function_listeners;
 
-/* Safe points only; a listener of functions needs their watcher: see watch_functions. */
+/* Safe points only. Call watch_functions() before a listener of functions enters. */
 void listener_enter(Listener *listener);
 void listener_leave(Listener *listener); /* idempotent */
 
-/* Inside CPython's callback. All values are borrowed. */
-void facet_listeners_hear(uint32_t facet, uint32_t object, Change change, PyObject *key, PyObject *old_value,
+/* Inside CPython's callback: call the listeners of the facet, or of functions. All values are borrowed. */
+void call_facet_listeners(uint32_t facet, uint32_t object, Change change, PyObject *key, PyObject *old_value,
                           PyObject *new_value);
-void function_listeners_hear(Change change, PyFunctionObject *function, depwatch_part part, PyObject *value);
+void call_function_listeners(Change change, PyFunctionObject *function, depwatch_part part, PyObject *value);
 
 #endif

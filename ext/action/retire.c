@@ -11,8 +11,8 @@ void handle_retire(uint32_t id)
 {
     Handle *handle = handle_at(id);
     *handle_byte(id) = BYTE_RETIRED;
-    if (handle->heard)
-        handle_listeners_hear(id, NO_ID);
+    if (handle->has_listeners)
+        call_handle_listeners(id, NO_ID);
     if (handle->queued)
         return;
     handle->queued = true;
@@ -27,7 +27,7 @@ void handle_release(uint32_t id)
     handle_retire(id);
 }
 
-/* Edge by edge: for few, or when there is no memory to sort them. */
+/* Purges edge by edge: for few handles, or where there is no memory to sort the edges. */
 static void purge_each(const uint32_t *handles, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++)
@@ -62,7 +62,7 @@ static bool purge_sorted(const uint32_t *handles, uint32_t n)
 void handles_purge(uint32_t *handles, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++)
-        if (handle_at(handles[i])->heard)
+        if (handle_at(handles[i])->has_listeners)
             handle_listeners_leave(handles[i]);
     ids_sort(handles, n);
     if (!purge_sorted(handles, n))

@@ -1,10 +1,10 @@
 # cython: language_level=3
 """The native core as Python sees it: facets, assumptions, patch points, handles and the drain, as objects.
 
-The package `depwatch` is written on top of this, and says which of it is public. No call acts on a number that Python code
-kept: an object owns its place in the core, and each operation is one step, in which nothing of the program's runs between
-test and act. All of it runs at safe points, under the GIL; what runs inside CPython's callbacks is in ext/event and
-ext/action.
+The package `depwatch` is written on top of this module and says which part of it is public. Python code never passes a number
+that it kept: an object here owns its facet or handle in the core. Each operation is one step: no code of the program runs
+between a test and the action that relies on it. Everything here runs at safe points, under the GIL; what runs inside CPython's
+callbacks is in ext/event and ext/action.
 """
 
 cimport cython
@@ -40,14 +40,14 @@ RETIRED = BYTE_RETIRED
 cdef array.array IDS = array.array("I"), ADDRESSES = array.array("Q")
 
 cdef str SWITCHED_OFF = "depwatch is switched off (DEPWATCH=0 in the environment): nothing is watched"
-cdef object UNKNOWN, StaleError, ReleasedError  # these are set by set_up
+cdef object UNKNOWN, StaleError, ReleasedError  # set_up() sets these three
 cdef type EventType, DestroyedFunctionType
 cdef dict CHANGES_BY_NUMBER, FUNCTION_EVENTS_BY_NUMBER, FUNCTION_ATTRIBUTES_BY_NUMBER
 
 cdef extern from *:
     """
     #define Py_DECREF_stolen(value) Py_DECREF(value)
-    /* A tuple of a subclass that Python code made, without running any. */
+    /* Makes an instance of a subclass of tuple that is written in Python, without running Python. */
     static PyObject *tuple_of(PyObject *type, PyObject *items)
     {
         PyObject *arguments = PyTuple_Pack(1, items);
@@ -81,13 +81,13 @@ cdef extern from *:
 
 def set_up(unwatchable, unstable, stale, released, unknown, event, destroyed_function, changes, function_events,
            function_attributes, bint off):
-    """Give the core the errors that it raises, the value that stands for "not told", and what listeners are told with:
-    two classes of tuples, and three enums. off: nothing is watched, and no handle is ever valid."""
+    """Give the core the exceptions that it raises, the value UNKNOWN, and the types of what listeners get: two classes of
+    tuples and three enums. off: watch nothing, so that no handle is ever valid."""
     global switched_off
     global Unwatchable_error, Unstable_error, StaleError, ReleasedError, drain_callable, UNKNOWN, EventType
     global DestroyedFunctionType, CHANGES_BY_NUMBER, FUNCTION_EVENTS_BY_NUMBER, FUNCTION_ATTRIBUTES_BY_NUMBER
     for owned in (unwatchable, unstable, drain):
-        Py_INCREF(owned)  # the first two for the life of the process: callbacks outlive every module
+        Py_INCREF(owned)  # the exceptions for the life of the process: CPython's callbacks outlive every module
     Unwatchable_error, Unstable_error = <PyObject*>unwatchable, <PyObject*>unstable
     switched_off = off
     StaleError, ReleasedError, UNKNOWN = stale, released, unknown
@@ -98,7 +98,7 @@ def set_up(unwatchable, unstable, stale, released, unknown, event, destroyed_fun
     drain_callable = <PyObject*>drain
     for part in range(<size_t>FACET_KINDS):
         if facet_traits[part].is_part:
-            names_of_parts[part] = <PyObject*>KIND_NAMES[part]  # which keeps them
+            names_of_parts[part] = <PyObject*>KIND_NAMES[part]  # borrowed: KIND_NAMES keeps them
     if not queue_allocate():
         raise MemoryError()
     stored_keys_learn()
@@ -112,8 +112,8 @@ def is_switched_off():
 
 
 def shut_down():
-    """The interpreter ends: deliver what happened and then nothing more. From now on queue, schedule and keep nothing of the
-    program; bytes and guards go on working until the process ends."""
+    """Called when the interpreter ends: deliver what happened, and nothing after that. From now on depwatch queues and
+    schedules nothing, and keeps no object of the program; bytes and guards go on working until the process ends."""
     global first_notice, last_notice
     cdef Garbage garbage = garbage_none()
     cdef Py_ssize_t i
@@ -122,8 +122,8 @@ def shut_down():
         try:
             drain_now()
         except MemoryError:
-            drain_now()  # what the first could not tell
-    finally:  # what memory is too short for is not delivered any more
+            drain_now()  # delivers what the first could not, for want of memory
+    finally:  # what this could not deliver either is lost
         service_shut_down(&garbage)
         end_entries()
         first, first_notice, last_notice = first_notice, None, None
@@ -140,10 +140,11 @@ def shut_down():
 
 
 def after_fork():
-    """In a child, the parent's pending call and other threads are gone, and its code pages are not ours to patch.
+    """Called in the child of a fork, which has neither the parent's pending call nor its other threads, and must not patch the
+    code pages that it shares with the parent.
 
-    What drains of those threads had taken is for the child's next one: facets are looked at again, and calls that were
-    due are made. Not the call that such a thread was in the middle of: that is cut off, like all else that it did.
+    The child's next drain does what drains of those threads had begun: it looks at facets again and makes the calls that were
+    due. A call that one of those threads was in the middle of is not made again.
     """
     drain_after_fork()
     settle_after_fork()
@@ -153,27 +154,28 @@ def after_fork():
 
 
 def see_module_classes():
-    """From now on `module.__class__ = ...` retires whoever relies on attributes of that module. Raises Unwatchable."""
+    """From now on `module.__class__ = ...` retires the handles that rely on attributes of that module. Raises Unwatchable."""
     audit_assignments("attributes of modules")
 
 
 def brief(value):
-    """The value in at most about 80 characters. Never raises but MemoryError, never runs the program's code."""
+    """A description of the value in at most about 80 characters. Runs no code of the program; raises only MemoryError."""
     return words_of_value(value)
 
 
 def dict_of_type(cls):
-    """The dict behind cls.__dict__, whose events tell of the type."""
+    """The dict behind cls.__dict__: CPython reports changes of the class's attributes as events of this dict."""
     return PyType_GetDict(<PyTypeObject*>cls)
 
 
 def use_avx2(bint use):
-    """Whether dense sets are walked 32 bytes at a time from now on; whether they are (the CPU must have it)."""
+    """Choose whether dense sets are changed 32 bytes at a time. Returns whether they are now: the CPU must have AVX2."""
     return bytes_use_avx2(use)
 
 
 def same_value(a, b):
-    """Whether one stands for the other as an assumption: the same object, or an exact int, float or str with the same bits."""
+    """Whether an assumption of one value also holds with the other: if they are the same object, or exact ints, floats or strs
+    with the same bits."""
     return c_same_value(a, b)
 
 

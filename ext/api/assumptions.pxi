@@ -1,13 +1,13 @@
-"""Part of _core: references to facets, and what a compilation has read of them."""
+"""Part of _core: references to facets, and the assumptions that one compilation has recorded."""
 
 
 @cython.final
 @cython.auto_pickle(False)
 cdef class FacetReference(Ours):
-    """A facet. It stays watched, and its number its own, as long as this object lives."""
+    """A reference to a facet: as long as this object lives the facet stays watched, and its number means no other facet."""
 
-    cdef readonly uint32_t id  # NO_ID until facet() has found it, and while depwatch is switched off
-    cdef tuple seen            # switched off: (owner, name, words, (value,) or ()); the facet was for one look
+    cdef readonly uint32_t id  # NO_ID until facet() has found the facet, and if depwatch is switched off
+    cdef tuple seen            # if depwatch is switched off, what one look found: (owner, name, words, (value,) or ())
 
     def __cinit__(self):
         self.id = NO_ID
@@ -17,7 +17,7 @@ cdef class FacetReference(Ours):
             facet_unpin(self.id)
 
     def keep(self):
-        """Keep the facet, and the ID of its object, until the object dies: that ID. Idempotent."""
+        """Keep the facet, and so the ID of its object, until the object dies. Returns that ID. Idempotent."""
         cdef Facet* facet = facet_given(self)
         if not facet.kept:
             facet.kept = True
@@ -38,7 +38,7 @@ cdef class FacetReference(Ours):
         return None if owner == NULL else <object>owner
 
     def value(self):
-        """(value now,), looked up if it is not known; () if it is missing."""
+        """(value now,), looked up if it is unknown; () if the name is missing."""
         cdef Facet* facet
         if self.seen is not None:
             return self.seen[3]
@@ -48,7 +48,8 @@ cdef class FacetReference(Ours):
         return () if facet.current == NULL else (<object>facet.current,)
 
     cdef int look_once(self, owner, name) except -1:
-        """Nothing would tell if the owner died: so the facet goes in the same step, before anything else runs."""
+        """Keep what the facet is now, and free the facet at once: depwatch is switched off, so it would not learn that the
+        owner died."""
         cdef Facet* facet = facet_at(self.id)
         value = (None,) if not facet_has_value(facet) else () if facet.current == NULL else (<object>facet.current,)
         self.seen = (owner, name, words_of_facet(self.id), value)
@@ -58,7 +59,7 @@ cdef class FacetReference(Ours):
         return 0
 
     def describe(self):
-        """What of which object, in words."""
+        """What of which object the facet is, in words."""
         if self.seen is not None:
             return self.seen[2]
         facet_given(self)
@@ -69,7 +70,7 @@ cdef Facet* facet_given(FacetReference reference) except NULL:
     if reference.seen is not None:
         raise (<object>Unwatchable_error)(f"{reference.seen[2]}: {SWITCHED_OFF}")
     if reference.id == NO_ID:
-        raise TypeError("a FacetReference that was made by hand: facet() makes them")
+        raise TypeError("this FacetReference was not made by depwatch: pass one that facet() returned")
     return facet_at(reference.id)
 
 
@@ -82,8 +83,8 @@ cdef object facet_name(FacetReference reference):
 
 
 cdef Cell* cell_of(FacetReference reference, CellKind kind) except? NULL:
-    """A cell of the facet, with one user more. A guard cell is of the value that is recorded now. Switched off: a cell of no
-    facet; NULL if the value does not fit. Raises Unwatchable."""
+    """A cell of the facet, with one user added. A guard cell guards the value that is recorded now. If depwatch is switched
+    off: a cell without a facet, or NULL if the value does not fit. Raises Unwatchable."""
     if reference.seen is not None:
         return cell_of_nothing(kind, <PyObject*>reference.seen[3][0]) if reference.seen[3] else NULL
     if not facet_given(reference).known:
@@ -93,7 +94,7 @@ cdef Cell* cell_of(FacetReference reference, CellKind kind) except? NULL:
 
 
 def facet(str kind, owner, str name=None, fallback=None):
-    """That facet of owner, watched from now on until nobody needs it. Raises Unwatchable."""
+    """A reference to that facet of owner, which depwatch watches from now on. Raises Unwatchable."""
     name = None if name is None else interned(name)
     reference = <FacetReference>FacetReference.__new__(FacetReference)
     reference.id = facet_get(KINDS_BY_NAME[kind], <PyObject*>owner, NULL if fallback is None else <PyObject*>fallback,
@@ -105,20 +106,20 @@ def facet(str kind, owner, str name=None, fallback=None):
 
 @cython.auto_pickle(False)
 cdef class Assumptions(Ours):
-    """What one compilation has read, and its patch points. Facets stay watched as long as it lives, or until it is committed
-    or closed: then every call but close() raises Released. The base of depwatch.Recorder.
+    """What one compilation has read, and its patch points: the base of depwatch.Recorder. depwatch watches the facets until
+    this object is committed, closed or freed. After a commit or close() every other call raises Released.
     """
 
     cdef Assumption* items       # owned
     cdef uint32_t count
     cdef uint32_t capacity
-    cdef uint64_t generations    # of the service, before the earliest read
-    cdef unsigned unstable_after # breaks
-    cdef bint identity           # an equal value is another one
-    cdef bint begun              # by __init__
+    cdef uint64_t generations    # service.generations before the earliest read
+    cdef unsigned unstable_after # limit of breaks of a facet
+    cdef bint identity           # whether an equal value counts as another one
+    cdef bint begun              # whether __init__ was called
     cdef bint closed
     cdef str given_name
-    cdef list cells              # patch points, for the handle
+    cdef list cells              # the patch points, which the handle gets
 
     def __cinit__(self, *args, **kwargs):
         self.closed = True
@@ -126,9 +127,9 @@ cdef class Assumptions(Ours):
         self.given_name = "?"
 
     def begin(self, str name, unsigned unstable_after, bint identity):
-        """Once, by __init__."""
+        """Initialise; called once, by __init__."""
         if self.begun:
-            raise TypeError(f"recorder {self.given_name!r} was initialised before: make a new one")
+            raise TypeError(f"recorder {self.given_name!r} is initialised already: make a new one for each compilation")
         self.begun = True
         self.given_name = name
         self.unstable_after, self.identity = unstable_after, identity
@@ -153,25 +154,27 @@ cdef class Assumptions(Ours):
         return 0
 
     cdef int open_and_settled(self) except -1:
-        """Drains, so that breaks are counted and old values looked at again. What that calls may close the recorder."""
+        """Drain first, so that breaks are counted and facets looked up again. The callbacks of the drain may close the
+        recorder, which raises Released."""
         self.check_open()
         drain_now()
         return self.check_open()
 
     def check(self):
-        """Raises Released if it was committed or closed; drains."""
+        """Drain. Raises Released if the recorder was committed or closed."""
         self.open_and_settled()
 
     @property
     def name(self):
-        """For messages."""
+        """The name given to the recorder, for messages."""
         return self.given_name
 
     @property
     def reads(self):
-        """How many facets were read so far; one read can record several (a global: the builtins behind it, too).
+        """How many facets were read so far. One read can record several facets: that of a global also reads the builtins.
 
-        They are numbered in the order of reading: those of a read lie between this number before and after it.
+        The facets are numbered in the order of reading, from 0 on. A read records the facets from the value of `reads` before
+        it up to the value after it, less one.
         """
         return self.count
 
@@ -189,8 +192,8 @@ cdef class Assumptions(Ours):
         return 0
 
     def read_facet(self, FacetReference reference):
-        """Drain, read the facet and record its value: (value,), or () if it is missing. Raises Unstable, Unwatchable,
-        Released."""
+        """Drain, read the facet and record its value. Returns (value,), or () if the name is missing. Raises Unstable,
+        Unwatchable, Released."""
         return self.record(reference)
 
     cdef tuple record(self, FacetReference reference):
@@ -202,14 +205,14 @@ cdef class Assumptions(Ours):
             return reference.seen[3]
         facet_given(reference)
         self.open_and_settled()
-        generations = service.generations  # reading can run Python, and that can read here too
+        generations = service.generations  # before the read: it can run Python that reads with this recorder, too
         value = facet_read(reference.id, self.unstable_after, self.identity, &generation)
         if value == NULL:
             return ()
         try:
             owned = (<object>value,)
             self.check_open()
-            self.reserve()  # not before: reading can run Python, and that can read here too
+            self.reserve()  # after the read, because it can run Python that reads with this recorder, too
         except BaseException:
             facet_unread(reference.id)
             raise
@@ -222,13 +225,14 @@ cdef class Assumptions(Ours):
         return owned
 
     def forget(self, FacetReference reference):
-        """Take back the last assumption about this facet; not simply the last one, as a drain may have come between."""
+        """Take back the last assumption about this facet. It need not be the last one of all: a callback of a drain may have
+        read something with this recorder since."""
         if reference.seen is None:
             facet_given(reference)
         self.take_back(reference.id)
 
     cdef int take_back(self, uint32_t facet) noexcept:
-        """Needs no memory, not even to look for a method of the same name in a subclass."""
+        """forget() for a facet ID. Needs no memory: a cdef method, so that no method of a subclass is looked up."""
         cdef uint32_t i = self.count
         while i > 0:
             i -= 1
@@ -240,11 +244,11 @@ cdef class Assumptions(Ours):
         return 0
 
     def new_value_cell(self, FacetReference reference, str kind):
-        """A value cell of the facet, for the handle; None if the value now does not fit."""
+        """A value cell of the facet, which the handle gets; None if the present value does not fit the kind."""
         self.check_open()
         cell = <ValueCell>ValueCell.__new__(ValueCell)
         cell.cell = cell_of(reference, CELL_KINDS[kind])  # a look can run Python
-        self.check_open()  # cell goes again
+        self.check_open()  # if this raises, the cell is released
         if cell.cell == NULL or not (cell.cell.guard or switched_off):
             return None
         cell.given_name = facet_name(reference)
@@ -252,11 +256,13 @@ cdef class Assumptions(Ours):
         return cell
 
     def new_guard_cell(self, FacetReference reference):
-        """A guard cell of the value now, for the handle; None if it is missing. The facet is no assumption."""
+        """A guard cell for the present value, which the handle gets; None if the name is missing. The facet does not become an
+        assumption of the handle."""
         return self.guard(reference, <GuardCell>GuardCell.__new__(GuardCell), 0, 0)
 
     def new_jump_label(self, FacetReference reference, uintptr_t address, uintptr_t target):
-        """A jump label of the value now, for the handle; None if it is missing. The facet is no assumption."""
+        """A jump label for the present value, which the handle gets; None if the name is missing. The facet does not become an
+        assumption of the handle."""
         return self.guard(reference, <JumpLabel>JumpLabel.__new__(JumpLabel), address, target)
 
     cdef object guard(self, FacetReference reference, CellReference made, uintptr_t address, uintptr_t target):
@@ -267,7 +273,8 @@ cdef class Assumptions(Ours):
         return made
 
     cdef CellReference guarded(self, FacetReference reference, CellReference made, uintptr_t address, uintptr_t target):
-        """made, with a cell or label of the value now; None if it is missing. The facet is no assumption."""
+        """Give `made` a cell or label for the present value, and return it; None if the name is missing. The facet does not
+        become an assumption."""
         value = self.record(reference)
         if not value:
             return None
@@ -282,7 +289,7 @@ cdef class Assumptions(Ours):
         return made
 
     cdef object stale(self, uint32_t witness):
-        """The error; the witness is one of what was read."""
+        """The exception Stale. witness: the number of the read that does not hold any more."""
         return StaleError(f"{words_of_facet(self.items[witness].facet)} changed since it was read for "
                             f"{self.given_name!r}; compile again")
 
@@ -290,7 +297,7 @@ cdef class Assumptions(Ours):
         return <uint16_t>min(self.unstable_after, 0xffffu)
 
     def commit_one(self, artifact, on_invalidate, on_resume, on_retire):
-        """The Handle of all that was read, in one step; the recorder is closed. Raises Stale: it is closed, too."""
+        """Make the Handle of all that was read, in one step, and close the recorder. Raises Stale; that closes it, too."""
         cdef uint32_t witness = 0
         self.open_and_settled()
         handle = <Handle>Handle.__new__(Handle)
@@ -309,8 +316,9 @@ cdef class Assumptions(Ours):
         return handle
 
     def commit_many_at_once(self, offsets, reads, artifacts, on_invalidate, on_resume, on_retire):
-        """The Handles, the i-th of what was read as number reads[offsets[i]] to reads[offsets[i + 1] - 1], in one step. Raises
-        Stale; ValueError for offsets or numbers out of range. offsets: a buffer of uint64; reads: of uint32.
+        """Make many handles in one step: the i-th of the facets with the numbers reads[offsets[i]] to reads[offsets[i + 1] -
+        1]. Raises Stale; ValueError for offsets or numbers out of range. offsets: a buffer of uint64; reads: a buffer of
+        uint32.
         """
         cdef Py_buffer offsets_given, reads_given
         PyObject_GetBuffer(offsets, &offsets_given, PyBUF_SIMPLE)
@@ -346,24 +354,25 @@ cdef class Assumptions(Ours):
         return handles
 
     cdef int drop(self) except -1:
-        """What was recorded and the patch points, without a handle."""
+        """Close: drop what was recorded, and the patch points."""
         cells, self.cells = self.cells, None
         self.let_go()
         release_cells(cells)
         return 0
 
     def close(self):
-        """Drop what was recorded, without a handle. Idempotent."""
+        """Drop what was recorded, without making a handle. Idempotent."""
         if not self.closed:
             self.drop()
 
 
 cdef Py_ssize_t check_offsets(const uint64_t* offsets, Py_ssize_t n_offsets, const uint32_t* reads, Py_ssize_t n_reads,
                               uint32_t n_read) except -1:
-    """How many handles these make: offsets cut reads into as many pieces."""
+    """How many handles are asked for: one less than offsets. Raises ValueError if offsets or reads are out of range."""
     cdef Py_ssize_t i
     if n_offsets == 0 or n_offsets > NO_ID or offsets[0] != 0 or offsets[n_offsets - 1] != <size_t>n_reads:
-        raise ValueError(f"offsets must go from 0 to the number of reads, which is {n_reads}: one more than there are handles")
+        raise ValueError(f"offsets must begin with 0 and end with the number of reads, which is {n_reads}: pass one offset "
+                         "more than handles")
     for i in range(1, n_offsets):
         if offsets[i] < offsets[i - 1]:
             raise ValueError(f"offsets[{i}] is {offsets[i]}, less than the one before ({offsets[i - 1]}): they must ascend")

@@ -1,21 +1,21 @@
-"""Part of _core: what depwatch.h declares, behind the capsule depwatch._C_API. Its rules are stated there, once."""
+"""Part of _core: the functions that depwatch.h declares, behind the capsule depwatch._C_API. depwatch.h states their rules."""
 
 from cpython.pycapsule cimport PyCapsule_New
 
-cdef object native  # depwatch.native: names facets and makes recorders; set by c_api
+cdef object native  # the module depwatch.native, which finds facets by name and makes recorders; set by c_api()
 
-# Which handles are C code's: those have no Handle.
-cdef uint8_t* native_handles = NULL  # owned; 1 for each, by ID
+# Which handles C code holds. They have no Handle in Python.
+cdef uint8_t* native_handles = NULL  # owned; by handle ID: 1 if C code holds the handle
 cdef uint32_t native_capacity = 0
 
 
 @cython.final
 @cython.auto_pickle(False)
 cdef class Listening(Ours):
-    """A listener in C, from when it was entered until unlisten() or the end of this object."""
+    """A listener in C of a facet or of functions. It listens until unlisten(), or until this object is freed."""
 
     cdef Listener listener  # a part of this object: never moves
-    cdef FacetReference facet  # keeps the facet; None: of functions
+    cdef FacetReference facet  # keeps the facet watched; None: a listener of functions
 
     def __dealloc__(self):
         listener_leave(&self.listener)
@@ -24,7 +24,7 @@ cdef class Listening(Ours):
 @cython.final
 @cython.auto_pickle(False)
 cdef class HandleListening(Ours):
-    """The same, of a handle. Ends with the handle, too."""
+    """A listener in C of a handle. It listens until unlisten(), until this object is freed, or until the handle is retired."""
 
     cdef HandleListener listener  # a part of this object: never moves
 
@@ -66,12 +66,12 @@ cdef int check_listener(const void* listener) except -1:
 
 cdef int check_handle(uint32_t handle) except -1:
     if handle >= native_capacity or not native_handles[handle]:
-        raise released(f"{handle} is no handle of C code, or it was released; its byte may serve another handle")
+        raise released(f"{handle} is no handle that C code holds: pass what commit() returned, before handle_release()")
     return 0
 
 
 cdef int make_native_room(uint32_t n) except -1:
-    """For n handles more: entering them cannot fail then."""
+    """Make room in native_handles for n more handles, so that entering them cannot fail."""
     global native_handles, native_capacity
     cdef uint64_t wanted = <uint64_t>handle_pool.used + n
     cdef uint8_t* grown
@@ -140,7 +140,8 @@ cdef Py_ssize_t capi_reads(object recorder) except -1:
 
 
 cdef Assumptions assumptions_to_commit(object recorder, uint32_t n):
-    """With room for n handles. Patch points that were asked for in Python would have no owner."""
+    """The assumptions of a recorder, with room made for n handles. Raises ValueError if the recorder has patch points of
+    Python, because a handle of C code would not own them."""
     cdef Assumptions assumptions = recorder_passed(recorder)
     assumptions.open_and_settled()
     if assumptions.cells:
@@ -208,7 +209,7 @@ cdef FacetReference facet_with_cells(object given):
     if facet.seen is not None:
         return facet
     if not traits_of(facet_at(facet.id)).is_named:
-        raise ValueError(f"{facet.describe()} has no cells: only keys, globals and attributes have")
+        raise ValueError(f"{facet.describe()} can have no cell: pass the facet of a key, a global or an attribute")
     return facet
 
 
@@ -216,7 +217,7 @@ cdef object capi_value_cell(object given, depwatch_cell_kind kind):
     cdef FacetReference facet = facet_with_cells(given)
     cdef ValueCell cell
     if <int>kind not in (0, 1, 2):
-        raise ValueError(f"there is no kind of cell {<int>kind}; there are 0 to 2")
+        raise ValueError(f"{<int>kind} is no kind of cell: pass DEPWATCH_OBJECT, DEPWATCH_F64 or DEPWATCH_I64 (0 to 2)")
     drain_now()
     cell = <ValueCell>ValueCell.__new__(ValueCell)
     cell.cell = cell_of(facet, <CellKind><int>kind)
@@ -227,7 +228,7 @@ cdef object capi_value_cell(object given, depwatch_cell_kind kind):
 
 
 cdef object guarded(object recorder, object given, CellReference made, uintptr_t address, uintptr_t target, PyObject** value):
-    """What is patched while the value that is read now is not there: the caller's alone, not the recorder's."""
+    """Make a guard cell or jump label for the present value. It belongs to the caller, not to the recorder's handle."""
     cdef FacetReference facet = facet_with_cells(given)
     value[0] = NULL
     made = recorder_passed(recorder).guarded(facet, made, address, target)
@@ -283,7 +284,7 @@ cdef int capi_unlisten(object listening) except -1:
     elif type(listening) is HandleListening:
         handle_listener_leave(&(<HandleListening>listening).listener)
     else:
-        raise TypeError(f"{type(listening).__name__} object where what listen() returned is expected")
+        raise TypeError(f"{type(listening).__name__} object where a listener is expected: pass what listen() returned")
     return 0
 
 
@@ -310,7 +311,7 @@ cdef object capi_jump_label(object recorder, object facet, void* address, void* 
 cdef const uint8_t* capi_label_guard(object given) except NULL:
     cdef JumpLabel label = label_passed(given)
     if label.label == NULL:
-        raise released("the label was released: its code may be gone")
+        raise released("the label was released, so its code may be gone; use a label only before label_release()")
     return &label.cell.guard
 
 
@@ -330,7 +331,7 @@ cdef depwatch_api api
 
 
 def c_api(package_native):
-    """The capsule of the C API, which names facets by means of the package."""
+    """The capsule of the C API. package_native: the module depwatch.native, which finds facets by name."""
     global native
     native = package_native
     api.size = sizeof(depwatch_api)

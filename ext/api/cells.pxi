@@ -1,26 +1,26 @@
-"""Part of _core: patch points. Memory and code that depwatch keeps current, and native code reads or runs."""
+"""Part of _core: patch points: memory that native code reads, or places in native code, which depwatch keeps up to date."""
 
 
 @cython.auto_pickle(False)
 cdef class CellReference(Ours):
-    """One user's reference to a cell. The memory stays until every reference is released."""
+    """One user's reference to a cell. The cell's memory stays until every reference to it is released."""
 
     cdef Cell* cell            # shared; NULL once released
     cdef str given_name
-    cdef object plain          # of a guard: what is assumed, if that dies unseen; a tuple of it
+    cdef object plain          # of a guard: (assumed value,), if the value dies unseen (see kept.h); else None
 
     def __dealloc__(self):
         self.release()
 
     cdef int release(self) noexcept:
-        """Idempotent. The addresses must not be used afterwards."""
+        """Release the cell. Idempotent. Its addresses must not be used afterwards."""
         if self.cell != NULL:
             cell_release(self.cell)
             self.cell = NULL
         return 0
 
     cdef int assume(self, value) except -1:
-        """Lifetimes are the program's: only the facet knows a value that could be missed."""
+        """Remember the assumed value, but only one that dies unseen: a reference to another would prolong its life."""
         if dies_unseen(<PyObject*>value):
             self.plain = (value,)
         return 0
@@ -35,19 +35,20 @@ cdef class CellReference(Ours):
 
     cdef Cell* live(self) except NULL:
         if self.cell == NULL:
-            raise released(f"the cell of {self.given_name!r} was released with its handle; its memory may be gone")
+            raise released(f"the cell of {self.given_name!r} was released with its handle, so its memory may be gone; use a "
+                           "cell only before that")
         return self.cell
 
     @property
     def name(self):
-        """Of the global or attribute."""
+        """The name of the global or attribute."""
         return self.given_name
 
 
 @cython.final
 @cython.auto_pickle(False)
 cdef class ValueCell(CellReference):
-    """A word that holds the value now: a borrowed PyObject*, a double or an int64, by kind.
+    """A word in memory that holds the present value: a borrowed PyObject*, a double or an int64, by kind.
 
     Read the guard byte first (1: the word is current). A borrowed PyObject* must be increfed before anything that can
     run Python. The memory stays until the handle is released and drained, and never moves.
@@ -65,12 +66,13 @@ cdef class ValueCell(CellReference):
 
     @property
     def guard_address(self):
-        """Address of the byte that is 0 while the word is not the value: deleted, or of another type. Raises Released."""
+        """Address of the guard byte: 1 while the word is current; 0 while the name is deleted, or its value does not fit the
+        kind. Raises Released."""
         return <uintptr_t>&self.live().guard
 
     @property
     def value(self):
-        """What the word holds now; depwatch.UNKNOWN while the guard is down. Raises Released."""
+        """What the word holds now; depwatch.UNKNOWN while the guard byte is 0. Raises Released."""
         cdef Cell* cell = self.live()
         if not cell.guard:
             return UNKNOWN
@@ -84,28 +86,28 @@ cdef class ValueCell(CellReference):
 @cython.final
 @cython.auto_pickle(False)
 cdef class GuardCell(CellReference):
-    """A byte that is 1 while the value is the one that was read, and 0 from the moment it is another."""
+    """A byte in memory that is 1 while the name has the value that was read, and 0 from the moment it has another."""
 
     @property
     def value(self):
-        """What is assumed; depwatch.UNKNOWN once nobody has it any more, or relies on it."""
+        """The assumed value; depwatch.UNKNOWN once the program no longer has it, or nothing relies on it."""
         return self.assumed()
 
     @property
     def address(self):
-        """Address of the byte. Raises Released."""
+        """Address of the guard byte. Raises Released."""
         return <uintptr_t>&self.live().guard
 
     @property
     def holds(self):
-        """Whether the value is the one that was read. Raises Released."""
+        """Whether the name has the value that was read. Raises Released."""
         return self.live().guard != 0
 
 
 @cython.final
 @cython.auto_pickle(False)
 cdef class JumpLabel(CellReference):
-    """A 5-byte nop in native code that becomes a jump to `target` the moment the value is another than `value`.
+    """A 5-byte nop in native code, which becomes a jump to `target` the moment the name gets another value than `value`.
 
     Made by Recorder.jump_label. It becomes the nop again when the change is undone. The code must stay mapped until the
     handle is released and drained.
@@ -137,21 +139,22 @@ cdef class JumpLabel(CellReference):
 
     @property
     def value(self):
-        """What is assumed; depwatch.UNKNOWN once nobody has it any more, or relies on it."""
+        """The assumed value; depwatch.UNKNOWN once the program no longer has it, or nothing relies on it."""
         return self.assumed()
 
     @property
     def holds(self):
-        """Whether it is the nop now. Raises Released."""
+        """Whether the label is the nop now. Raises Released."""
         if self.label == NULL:
-            raise released(f"the jump label of {self.given_name!r} was released with its handle; its code may be gone")
+            raise released(f"the jump label of {self.given_name!r} was released with its handle, so its code may be gone; use "
+                           "a label only before that")
         return self.cell.guard != 0
 
 
 @cython.final
 @cython.auto_pickle(False)
 cdef class PatchPoints(Ours):
-    """The cells and labels of one handle, or of handles that were committed together: released with the last of those."""
+    """The cells and labels of one handle, or of handles that were committed together: released with the last of them."""
 
     cdef list cells
     cdef uint32_t users  # handles

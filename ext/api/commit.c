@@ -8,9 +8,9 @@
 #include "index/handles.h"
 #include "watch/switch.h"
 
-#define AHEAD 16 /* facets that are fetched early */
+#define AHEAD 16 /* how many facets ahead are prefetched */
 
-/* Whether it is still as when its generation was read. */
+/* Whether the facet still holds what was recorded with its present generation. */
 static bool still_holds(uint32_t id)
 {
     const Facet *facet = facet_at(id);
@@ -32,7 +32,7 @@ static void lower_least_limit(uint16_t unstable_after)
 
 /* --- one handle ---------------------------------------------------------------------------------------------------- */
 
-/* The facets of the assumptions, ascending, each once; *n becomes their number. NULL when out of memory. */
+/* The distinct facets of *n assumptions, ascending and malloc'ed; *n becomes their number. NULL when out of memory. */
 static uint32_t *facets_of(const Assumption *assumptions, uint32_t *n)
 {
     uint32_t *facets = malloc((*n + 1) * sizeof *facets), unique = 0;
@@ -48,13 +48,13 @@ static uint32_t *facets_of(const Assumption *assumptions, uint32_t *n)
     return facets;
 }
 
-/* Switched off, it is retired from the start, and nobody is told. */
+/* Makes a handle. If depwatch is switched off, it is retired from the start, and no callback is called for that. */
 static uint32_t new_handle(uint16_t unstable_after)
 {
     uint32_t id = handle_new(unstable_after);
     if (switched_off && id != NO_ID) {
         *handle_byte(id) = BYTE_RETIRED;
-        handle_at(id)->told = HANDLE_GONE;
+        handle_at(id)->told = HANDLE_RETIRED;
     }
     return id;
 }
@@ -87,7 +87,7 @@ no_memory:
 
 /* --- many ---------------------------------------------------------------------------------------------------------- */
 
-/* The facet of each read, in their order; NULL when out of memory. */
+/* The facets of n reads, in the order of the reads, malloc'ed; NULL when out of memory. */
 static uint32_t *facets_read(const Assumption *assumptions, uint64_t n, const uint32_t *reads)
 {
     uint32_t *facets = malloc((n + 1) * sizeof *facets);
@@ -99,7 +99,7 @@ static uint32_t *facets_read(const Assumption *assumptions, uint64_t n, const ui
     return facets;
 }
 
-/* The first read whose facet has another generation than the one that was read, or NO_ID. */
+/* The first read whose facet has got another generation since, or NO_ID. */
 static uint32_t other_generation(const Assumption *assumptions, uint64_t n, const uint32_t *reads)
 {
     for (uint64_t i = 0; i < n; i++)
@@ -124,14 +124,14 @@ static bool new_handles(uint32_t *handles, uint32_t n, uint16_t unstable_after)
                 handle_free(handles[--i]);
             return false;
         }
-    ids_sort(handles, n); /* reused ones come in any order */
+    ids_sort(handles, n); /* the pool gives reused IDs in any order */
     return true;
 }
 
 bool handles_commit(const Assumption *assumptions, uint64_t generations, uint32_t n, const uint64_t *offsets,
                     const uint32_t *reads, uint16_t unstable_after, uint32_t *handles, uint32_t *witness)
 {
-    /* Where nothing was recorded anew since the first read, each facet has the generation that was read. */
+    /* If service.generations is unchanged, no facet that a recorder had read has got another generation. */
     *witness = generations == service.generations ? NO_ID : other_generation(assumptions, offsets[n], reads);
     if (*witness != NO_ID)
         return false;

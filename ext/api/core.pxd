@@ -1,6 +1,7 @@
-"""Room api: what Python (_core.pyx) and C (capi.pxi) call, and nothing that CPython calls. Safe points only.
+"""Room api: what Python code (through _core.pyx) and C code (through capi.pxi) call. CPython itself calls nothing here. Safe
+points only.
 
-This is what the C core offers to _core.pyx; units and rules are in the headers.
+This file declares what the C core offers to _core.pyx; units and rules are in the C headers.
 """
 
 from cpython.object cimport PyObject
@@ -55,7 +56,7 @@ cdef extern from "index/handles.h":
     uint64_t dependency_count
     uint8_t* handle_byte(uint32_t) noexcept nogil
     ctypedef enum HandleState:
-        HANDLE_VALID, HANDLE_INVALID, HANDLE_GONE
+        HANDLE_VALID, HANDLE_INVALID, HANDLE_RETIRED
 
 cdef extern from "facet/keys.h":
     ctypedef struct KeySlot:
@@ -193,7 +194,7 @@ cdef extern from "facet/service.h":
     ctypedef struct Service:
         bint shutting_down
         int (*pending)(void*) noexcept
-        PyObject* hearer
+        PyObject* lifecycle_callback
         uint64_t generations, events, breaks, restores, conservative, needless, identity_breaks
     Service service
     void service_schedule() noexcept
@@ -203,7 +204,7 @@ cdef extern from "event/queue.h":
         PyObject* key
         void* address
         PyObject* new_value
-        PyObject* hearer
+        PyObject* lifecycle_callback
         uint32_t facet, object, attribute
         uint8_t change
         bint broke
@@ -237,7 +238,7 @@ cdef extern from "watch/switch.h":
     bint switched_off
 
 cdef extern from "notice/details.h":
-    PyObject* hear_functions(PyObject* hearer) noexcept
+    PyObject* service_set_lifecycle_callback(PyObject* lifecycle_callback) noexcept
 
 cdef extern from "notice/drain_control.h":
     PyObject* drain_callable

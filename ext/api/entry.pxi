@@ -1,17 +1,18 @@
-"""Part of _core: optimized code in the place of a function's own. See entry.h, and depwatch/entry.py."""
+"""Part of _core: entries: optimized code in the place of a function's own code. See entry.h and depwatch/entry.py."""
 
 
 @cython.final
 @cython.auto_pickle(False)
 cdef class Entry(Discardable):
-    """Optimized code that is installed for a function. Made by install(); lasts without anybody keeping this object."""
+    """Optimized code that is installed for a function. Made by install(); stays installed even if the program drops this
+    object."""
 
     cdef CEntry entry
     cdef readonly str function_name
-    cdef readonly object optimized      # what calls run; None once it is removed
-    cdef FacetReference existence       # of the function: its death is told as long as this lives
-    cdef Handle of_code                 # whose byte says whether the optimized code may run
-    cdef Handle of_function             # that relies on the function's code, defaults and kwdefaults; the entry's own
+    cdef readonly object optimized      # what a call of the function runs; None once the entry is removed
+    cdef FacetReference existence       # the function's existence: keeps the function watched, so that its death is reported
+    cdef Handle of_code                 # its byte says whether the optimized code may run
+    cdef Handle of_function             # relies on the function's code, defaults and kwdefaults; owned by the entry
     cdef bint in_map
 
     def __repr__(self):
@@ -20,7 +21,7 @@ cdef class Entry(Discardable):
 
     @property
     def handle(self):
-        """Of the optimized code."""
+        """The handle of the optimized code."""
         return self.of_code
 
     @property
@@ -35,26 +36,28 @@ cdef class Entry(Discardable):
 
     @property
     def installed(self):
-        """Whether calls of the function still look at the handle."""
+        """Whether calls of the function still come to this entry."""
         return self.entry.function != NULL
 
     @property
     def active(self):
-        """Whether the next call runs the optimized code: the handle is valid and the function as it was."""
+        """Whether the next call runs the optimized code: the handle is valid, and the function's code and defaults are as they
+        were at install()."""
         return self.entry.function != NULL and (self.entry.handle_byte[0] | self.entry.guard_byte[0]) == 0
 
     def original(self, *args, **kwargs):
-        """Run the function's own code: the slow path for optimized code that gives up in the middle of a call.
+        """Run the function's own code: for optimized code that finds in the middle of a call that it cannot go on.
 
         Raises ReferenceError if the function is dead.
         """
         function = self.existence.owner
         if function is None:
-            raise ReferenceError(f"the function {self.function_name} is dead")
+            raise ReferenceError(f"the function {self.function_name} is dead; keep a reference to it while its entry is used")
         return entry_call_original(function, args, kwargs)
 
     def remove(self):
-        """Let the interpreter run the function again; True the first time. Calls that run the optimized code end in it.
+        """Let the interpreter run the function again. Returns True the first time, then False. Calls that are running the
+        optimized code finish in it.
 
         The handle stays as it is. On CPython 3.13+ calls of the function are never as fast again as before install().
         """
@@ -64,7 +67,7 @@ cdef class Entry(Discardable):
         return first
 
     cdef int take_out(self) noexcept:
-        """In one step, without a destructor of the program: what it keeps is left to drop_discarded()."""
+        """Remove the entry in one step that runs no destructor of the program: its references are left to drop_discarded()."""
         if not self.in_map:
             return 0
         self.in_map = False
@@ -73,7 +76,7 @@ cdef class Entry(Discardable):
         forget_entry(self.of_function, self)
         self.of_function.give_up()
         discard(self)
-        Py_DECREF(self)  # of the map
+        Py_DECREF(self)  # the reference of the map
         return 0
 
     cdef int let_go(self) noexcept:
@@ -88,10 +91,12 @@ cdef int forget_entry(Handle handle, Entry entry) noexcept:
 
 
 def install_entry(function, optimized, Handle handle not None, Handle guard not None, FacetReference existence not None):
-    """The Entry, installed in one step; both handles remove it when they go. guard: of the function, and the entry's own.
+    """Install an Entry in one step, and return it. It is removed when either handle is retired or released. guard: the handle
+    that relies on the function's code and defaults; the entry takes it over.
 
-    Or nothing is done, and why: "released", "retired" (one of the handles), "ours", "other's" (there is an entry), "ending" (the
-    interpreter is).
+    If that cannot be done, nothing is done, and the result says why: "released" or "retired" (one of the handles), "ours" (the
+    function has an entry), "other's" (another extension has replaced the function's vectorcall), "ending" (the interpreter
+    ends).
     """
     cdef Entry entry = <Entry>Entry.__new__(Entry)
     cdef dict of_code, of_function
@@ -115,12 +120,12 @@ def install_entry(function, optimized, Handle handle not None, Handle guard not 
         raise MemoryError()
     handle.entries, guard.entries = of_code, of_function
     entry.in_map = True
-    Py_INCREF(entry)  # of the map
+    Py_INCREF(entry)  # the reference of the map
     return entry
 
 
 def entry_not_installed(function, Handle handle not None, FacetReference existence not None):
-    """The Entry of a function that goes on running its own code, as depwatch is switched off."""
+    """An Entry that is not installed, for a process in which depwatch is switched off: the function runs its own code."""
     cdef Entry entry = <Entry>Entry.__new__(Entry)
     entry.function_name = exact(<object>(<PyFunctionObject*>function).func_qualname)
     entry.existence, entry.of_code, entry.of_function = existence, handle, handle
@@ -128,26 +133,27 @@ def entry_not_installed(function, Handle handle not None, FacetReference existen
 
 
 cdef dict entries_with(Handle handle, Entry entry):
-    """A copy of its entries with one more."""
+    """A copy of the handle's entries, with one added."""
     cdef dict entries = {} if handle.entries is None else handle.entries.copy()
     entries[entry] = None
     return entries
 
 
 def learn_entry(new_function):
-    """Take the entry of this function, which nobody has touched, for the interpreter's."""
+    """Learn the interpreter's own vectorcall pointer from this new, untouched function."""
     entry_learn(<PyObject*>new_function)
 
 
 def entry_state(function):
-    """"free", "ours" or "other's": who is called first when the function is."""
+    """Whose code a call of the function reaches first: "free" (the interpreter's), "ours", or "other's" (another
+    extension's)."""
     if entry_of(<PyObject*>function) != NULL:
         return "ours"
     return "free" if entry_is_free(<PyObject*>function) else "other's"
 
 
 def remove_retired_entry(function):
-    """Remove the entry of this function if it can never be active again, as the next drain would."""
+    """Remove the function's entry if it can never be active again, without waiting for the next drain."""
     cdef CEntry* entry = entry_of(<PyObject*>function)
     if entry != NULL and (entry.handle_byte[0] == BYTE_RETIRED or entry.guard_byte[0] == BYTE_RETIRED):
         (<Entry>entry.owner).take_out()
@@ -155,7 +161,8 @@ def remove_retired_entry(function):
 
 
 def entry_bypass(function):
-    """What leads CPython past any entry of the function now, once it is hot: "init", "getter", or None.
+    """How a call that CPython has specialized can run the function's own code without its entry: "init", "getter", or None if
+    no call can.
 
     Cost: a look at each class of the process.
     """
@@ -164,7 +171,7 @@ def entry_bypass(function):
 
 
 cdef int end_entries() noexcept:
-    """The interpreter ends: what is installed must not keep anything of the program alive."""
+    """The interpreter ends: remove all entries, because they must not keep objects of the program alive."""
     cdef CEntry* entry
     cdef uint32_t i = 0
     while i <= entries_by_function.mask:
@@ -172,6 +179,6 @@ cdef int end_entries() noexcept:
             i += 1
         else:
             entry = <CEntry*>entries_by_function.slots[i].item
-            (<Entry>entry.owner).take_out()  # another one may be in its slot now
+            (<Entry>entry.owner).take_out()  # this slot may have another entry now, so it is looked at again
     drop_discarded()
     return 0

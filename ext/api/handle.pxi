@@ -1,10 +1,13 @@
-"""Part of _core: handles. Who holds a handle's number owns it: the number is free again only after its holder released it."""
+"""Part of _core: handles. The holder of a handle (a Handle, Handles or C code) owns its number, which is reused only after the
+holder has released it."""
 
-cdef list holders = []  # by number: its Handle or Handles until it is retired or released, or None: nobody, or C code
+# By handle number: its Handle or Handles, kept alive until retired or released, even if the program drops it. None: the handle
+# has no holder in Python, or the number is not in use.
+cdef list holders = []
 
 
 cdef int make_room(Py_ssize_t n) except -1:
-    """For n handles more: entering them cannot fail then."""
+    """Make room in holders for n more handles, so that entering them cannot fail."""
     cdef Py_ssize_t missing = <Py_ssize_t>handle_pool.used + n - len(holders)
     if missing > 0:
         holders.extend([None] * missing)
@@ -19,7 +22,7 @@ cdef str check_reason(reason):
 
 @cython.auto_pickle(False)
 cdef class Holder(Discardable):
-    """Who holds handles: a Handle its own, or the Handles that were made together."""
+    """A holder of handles: a Handle holds its own, a Handles those that were made together."""
 
     cdef str given_name
     cdef object on_invalidate, on_resume, on_retire  # callbacks or None
@@ -28,7 +31,7 @@ cdef class Holder(Discardable):
 
     @property
     def name(self):
-        """As the recorder's."""
+        """The recorder's name."""
         return self.given_name
 
     cdef Handle handle_of(self, uint32_t number):
@@ -36,18 +39,18 @@ cdef class Holder(Discardable):
         return None
 
     cdef bint tells_end(self, uint32_t number) noexcept:
-        """Whether something is to be done when it is retired: a callback, or entries to be removed."""
+        """Whether a drain must do something when that handle is retired: call on_retire, or remove entries."""
         return True
 
     cdef int reserve_reasons(self) except -1:
-        """Giving reasons to any of its handles cannot fail then."""
+        """Make room, so that giving a reason to any of its handles cannot fail."""
         return 0
 
     cdef int give_reason(self, uint32_t number, str reason) except -1:
         return 0
 
     cdef int purged(self) noexcept:
-        """One of its handles is released, and its edges are gone."""
+        """Called when one of its handles was released and its edges were purged."""
         return self.points.one_less()
 
 
@@ -57,11 +60,11 @@ cdef class Handle(Holder):
     """A committed piece of optimized code. Made by Recorder.commit; kept until release()."""
 
     cdef object __weakref__
-    cdef int64_t number         # -1 unless it was committed
-    cdef str why_retired        # or None
-    cdef object made_of         # the artifact, or, if index is one, the artifacts that it is one of
-    cdef int64_t index          # -1: it has its artifact
-    cdef dict entries           # Entry -> None, or None: those that look at its byte
+    cdef int64_t number         # the handle number; -1: this Handle was never committed
+    cdef str why_retired        # the reason, or None
+    cdef object made_of         # the artifact; or, if index >= 0, the artifacts of all handles that were made together
+    cdef int64_t index          # where its artifact is in made_of; -1: made_of is the artifact
+    cdef dict entries           # the entries that test this handle's byte, as Entry -> None; or None
 
     def __cinit__(self):
         self.number = self.index = -1
@@ -86,9 +89,10 @@ cdef class Handle(Holder):
 
     cdef uint32_t live(self) except? 0x7fffffff:
         if self.number < 0:
-            raise released("this handle was never committed")
+            raise released("this Handle was never committed: Recorder.commit() makes handles")
         if self.was_released:
-            raise released(f"handle {self.number} ({self.given_name!r}) was released; its byte may serve another handle")
+            raise released(f"handle {self.number} ({self.given_name!r}) was released, so its byte may belong to another "
+                           "handle; use a handle only before release()")
         return <uint32_t>self.number
 
     @property
@@ -98,14 +102,14 @@ cdef class Handle(Holder):
 
     @property
     def reason(self):
-        """Why it was retired, or None."""
+        """Why the handle was retired; None if it was not."""
         return SWITCHED_OFF if switched_off and self.why_retired is None else self.why_retired
 
     @property
     def artifact(self):
-        """What was given to commit(), or as this one's to commit_many(): the machine code, a dispatcher, ..."""
+        """What was given to commit() (or to commit_many() for this handle): the machine code, a dispatcher, ..."""
         if self.index >= 0:
-            found = self.made_of[self.index]  # may be a sequence of the program's
+            found = self.made_of[self.index]  # made_of may be a sequence of the program's, and run Python
             if self.index >= 0:
                 self.made_of, self.index = found, -1
         return self.made_of
@@ -136,7 +140,7 @@ cdef class Handle(Holder):
         return <uintptr_t>handle_byte(self.live())
 
     def retire(self, reason):
-        """Retire this handle for good; True the first time.
+        """Retire this handle for good. Returns True the first time, then False.
 
         Cost: one store now; edges are purged at the next drain. Raises TypeError unless reason is a str; Released.
         Source: Truffle, Assumption.invalidate(String).
@@ -150,8 +154,8 @@ cdef class Handle(Holder):
         return True
 
     def release(self):
-        """Give the handle up: nothing runs its code any more. Its entries are removed at once, its byte and cells are
-        freed at the next drain.
+        """Give the handle up. Call it when no code of the handle runs any more: its entries are removed at once, and its byte
+        and cells are freed at the next drain.
 
         Raises Released the second time.
         """
@@ -160,12 +164,12 @@ cdef class Handle(Holder):
         drop_discarded()
 
     cdef int give_up(self) noexcept:
-        """In one step, if it is live: what goes with its entries is left to drop_discarded()."""
+        """Release the handle in one step, unless it was released. References of its entries are left to drop_discarded()."""
         if self.number < 0 or self.was_released:
             return 0
         self.was_released = True
         remove_entries(self)
-        holders[self.number] = self  # until its cells are freed
+        holders[self.number] = self  # keeps it until its cells are freed
         handle_release(<uint32_t>self.number)
         return 0
 
@@ -181,7 +185,7 @@ cdef class Handle(Holder):
 
 
 cdef int remove_entries(Handle handle) noexcept:
-    """Nobody looks at the byte any more: another handle may get it."""
+    """Remove all entries that test the handle's byte, because the byte may go to another handle."""
     cdef dict entries = handle.entries
     handle.entries = None
     if entries is not None:

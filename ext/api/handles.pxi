@@ -1,25 +1,28 @@
-"""Part of _core: many pieces of optimized code that were committed together. Each becomes a Handle when it is asked for."""
+"""Part of _core: many handles that were committed together. The object Handle of one is made when the program asks for it."""
 
 
 @cython.final
 @cython.auto_pickle(False)
 cdef class Handles(Holder):
-    """What Recorder.commit_many made, in its order, as a sequence of Handle. Kept until every one is released.
+    """The handles that Recorder.commit_many made, in its order: a sequence of Handle. Kept alive until all are retired or
+    released.
 
-    Indexing gives the Handle, the same object each time; one that nobody asked for costs its byte, its facets and 5 bytes.
+    Indexing gives a Handle, the same object each time. A handle that was never indexed takes its byte, its list of facets and
+    5 bytes.
     """
 
     cdef object __weakref__
     cdef uint32_t* numbers    # owned; ascending
     cdef uint32_t n           # handles
     cdef object artifacts     # a sequence of the program's, or None
-    cdef list made            # by index: the Handle that has the number and releases it, or None; None before the first
-    cdef list reasons         # by index: why it was retired, of those never asked for; None before the first
-    cdef uint8_t* asked       # owned; by index: whether there is one in made, which the collector may have cleared
+    cdef list made            # by index: the Handle, which then owns the number; None for those not asked for, or for all
+    cdef list reasons         # by index: why a handle without a Handle was retired; None before the first reason
+    cdef uint8_t* asked       # owned; by index: whether made has a Handle. The collector may have cleared made itself
 
     def __dealloc__(self):
         cdef uint32_t i
-        # Holders keeps those that may still run: all are retired, and nobody can ask any more for one never asked for.
+        # `holders` keeps this object as long as any handle may run, so all are retired. Those without a Handle are released
+        # here, because no code can reach them any more.
         if not self.was_released:
             for i in range(self.n):
                 if not self.asked[i]:
@@ -62,9 +65,9 @@ cdef class Handles(Holder):
         if i < 0:
             i += self.n
         if not 0 <= i < self.n:
-            raise IndexError(f"index {i} of {self.n} handles")
+            raise IndexError(f"index {i} is out of range: there are {self.n} handles")
         handle = self.handle_at(<uint32_t>i)
-        handle.artifact  # asked for now, and once: it may be a sequence of the program's
+        handle.artifact  # looked up now, and only once: artifacts may be a sequence of the program's, and run Python
         return handle
 
     cdef list piece(self, piece):
@@ -77,7 +80,7 @@ cdef class Handles(Holder):
         return found
 
     cdef Handle handle_at(self, uint32_t index):
-        """The Handle of that index, entered in the same step: the number has one owner."""
+        """The Handle of that index. Made and entered in one step, because a number has only one owner."""
         cdef Handle handle
         if self.asked[index]:
             return <Handle>self.made[index]
@@ -95,17 +98,18 @@ cdef class Handles(Holder):
 
     cdef int check_live(self) except -1:
         if self.was_released:
-            raise released(f"the handles of {self.given_name!r} were released; their bytes may serve others")
+            raise released(f"the handles of {self.given_name!r} were released, so their bytes may belong to others; use "
+                           "handles only before release()")
         return 0
 
     cdef int release_others(self) noexcept:
-        """Those that nobody has asked for. Idempotent."""
+        """Release the handles without a Handle. Idempotent."""
         cdef uint32_t i
         if not self.was_released:
             self.was_released = True
             for i in range(self.n):
                 if not self.asked[i]:
-                    holders[self.numbers[i]] = self  # until its cells are freed
+                    holders[self.numbers[i]] = self  # keeps it until its cells are freed
                     handle_release(self.numbers[i])
         return 0
 
@@ -116,7 +120,7 @@ cdef class Handles(Holder):
 
     @property
     def broken_addresses(self):
-        """Handle.broken_address of each, an array of uint64. Raises Released."""
+        """Handle.broken_address of each handle, an array of uint64. Raises Released."""
         cdef uint32_t i
         self.check_live()
         cdef array.array found = array.clone(ADDRESSES, self.n, False)
@@ -125,7 +129,7 @@ cdef class Handles(Holder):
         return found
 
     def retire(self, reason):
-        """Retire for good all that are not. Cost: a microsecond each; their edges are purged at the next drain.
+        """Retire all of these handles for good. Cost: a microsecond for each; their edges are purged at the next drain.
 
         Raises TypeError unless reason is a str; Released.
         """
@@ -142,7 +146,7 @@ cdef class Handles(Holder):
                 handle_retire(number)
 
     def release(self):
-        """Give all up: nothing runs their code any more. Bytes and cells are freed at the next drain.
+        """Give all handles up. Call it when none of their code runs any more: bytes and cells are freed at the next drain.
 
         Raises Released the second time.
         """

@@ -1,4 +1,4 @@
-"""Part of _core: questions to the live index, and what is done to all that depends on some objects."""
+"""Part of _core: asks the index which handles depend on an object, and retires them."""
 
 
 cdef int collect(const Dependents* facets, array.array into) except -1:
@@ -10,7 +10,7 @@ cdef int collect(const Dependents* facets, array.array into) except -1:
 
 
 cdef int concerned_by_dict(PyObject* dict, PyObject* name, array.array into) except -1:
-    """The facets that an event of this dict concerns; of this key, if a name is given."""
+    """Add the facets that events of this dict concern; if a name is given, only those that events of this key concern."""
     cdef uint32_t i, id = object_find(dict)
     cdef Object* object
     cdef KeySlot* slot
@@ -29,7 +29,7 @@ cdef int concerned_by_dict(PyObject* dict, PyObject* name, array.array into) exc
 
 
 cdef int parts_concerned(PyObject* owner, str part, array.array into) except -1:
-    """The facets that are parts of this object; only this part and the whole, if one is given."""
+    """Add the facets whose owner this object is; if a part is given, only that part and the whole object."""
     cdef uint32_t id = object_find(owner)
     cdef uint8_t kind
     id = NO_ID if id == NO_ID else object_at(id).first_facet
@@ -42,11 +42,12 @@ cdef int parts_concerned(PyObject* owner, str part, array.array into) except -1:
 
 
 cdef int concerned(owner, str name, array.array into) except -1:
-    """The facets that a change of owner concerns; of this key, attribute or part, if a name is given. Raises Unwatchable."""
+    """Add the facets that a change of owner concerns; if a name is given, only a change of this key, attribute or part. Raises
+    Unwatchable."""
     cdef PyObject* object = <PyObject*>owner
     cdef PyObject* key = NULL if name is None else <PyObject*>name
     if name is not None:
-        PyObject_Hash(name)  # of an exact str
+        PyObject_Hash(name)  # computes the hash of an exact str, which keys_find() needs
     if PyModule_Check(owner):
         object = module_dict(object)
         return 0 if object == NULL else concerned_by_dict(object, key, into)
@@ -62,7 +63,7 @@ cdef int concerned(owner, str name, array.array into) except -1:
 
 
 def dependents_of(owner, str name=None):
-    """The IDs of the handles that a change of this object concerns; of this key, attribute or part, if a name is given: in the
+    """The IDs of the handles that depend on this object; if a name is given, on this key, attribute or part of it. In the
     portable Roaring format. Raises Unwatchable."""
     cdef array.array facets = array.clone(IDS, 0, False)
     cdef uint32_t n
@@ -88,7 +89,8 @@ cdef Gathering gathering
 def retire_dependents(list objects, reason):
     """Retire all handles that depend on any of these objects, in one step, and give their holders the reason.
 
-    The IDs of those that were not retired before, as an array of uint32. Raises TypeError, Unwatchable: then none is retired.
+    Returns the IDs of those that were not retired before, as an array of uint32. Raises TypeError or Unwatchable before any
+    handle is retired.
     """
     cdef array.array facets = array.clone(IDS, 0, False), retired
     cdef DependentsWalk walk
@@ -103,7 +105,7 @@ def retire_dependents(list objects, reason):
         while dependents_next(&walk):
             for j in range(walk.count):
                 if handle_byte(walk.ids[j])[0] != BYTE_RETIRED:
-                    most += 1  # once for each facet
+                    most += 1  # an upper limit: a handle is counted once for each facet
                     holder = holder_of(walk.ids[j])
                     if holder is not None:
                         holder.reserve_reasons()
@@ -126,8 +128,8 @@ def retire_dependents(list objects, reason):
 
 
 def explanation(Handle handle not None):
-    """(byte, why it was retired, number of assumptions, [(facet, what broke it last or None), ...] of those that do not hold
-    now), in words, all of one moment. Raises Released."""
+    """(byte, why the handle was retired, number of its assumptions, [(facet, what broke it last or None), ...] for its broken
+    assumptions), in words, all taken at one moment. Raises Released."""
     cdef uint64_t ends[2]
     cdef uint32_t number = handle.live()
     cdef FacetNotes known
@@ -149,7 +151,8 @@ def explanation(Handle handle not None):
 
 
 def forget_breaks(owner, str name=None):
-    """Forget how often the facets of this object broke; of this key, attribute or part, if a name is given. Raises Unwatchable."""
+    """Forget how often the facets of this object broke; if a name is given, only those of this key, attribute or part. Raises
+    Unwatchable."""
     cdef array.array facets = array.clone(IDS, 0, False)
     cdef Facet* facet
     concerned(owner, name, facets)
@@ -161,7 +164,7 @@ def forget_breaks(owner, str name=None):
 
 
 def check_index():
-    """Whether the index is as it must be: raises AssertionError. Cost: each dependency is looked up."""
+    """Check the index: raises AssertionError with the first error. Cost: looks up every dependency."""
     cdef const char* wrong = index_wrong()
     if wrong != NULL:
         raise AssertionError(wrong.decode())

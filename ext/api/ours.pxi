@@ -1,12 +1,12 @@
-"""Part of _core: what all objects of depwatch have in common."""
+"""Part of _core: the base classes of all objects of depwatch."""
 
 
 @cython.auto_pickle(False)
 cdef class Ours:
-    """Owns a place in the core, and nobody else may: it is not copied, not pickled, and made by depwatch alone."""
+    """The one owner of something in the core. Only depwatch makes it; it cannot be copied, pickled or assigned to."""
 
     def __init__(self, *args, **kwargs):
-        raise TypeError(f"a {type(self).__name__} is made by depwatch and initialised once")
+        raise TypeError(f"a {type(self).__name__} is made by depwatch alone and initialised once: do not call its class")
 
     def __reduce_ex__(self, protocol):
         raise TypeError(f"a {type(self).__name__} cannot be copied or pickled: it owns a place in depwatch's core")
@@ -20,14 +20,14 @@ cdef class Ours:
 
 @cython.auto_pickle(False)
 cdef class Discardable(Ours):
-    """May hold the last reference to something of the program's, whose destructor must not run while a state is in the
-    making: discard() puts it aside without needing memory, drop_discarded() lets go."""
+    """May hold the last reference to an object of the program, whose destructor must not run while state is inconsistent.
+    discard() puts the Discardable aside and needs no memory; drop_discarded() later drops what it holds."""
 
     cdef Discardable next_discarded
     cdef bint discarded
 
     cdef int let_go(self) noexcept:
-        """Drops what it is to drop, if it is kept otherwise. May run the program's destructors."""
+        """Drops the references that must go although this object may live on. May run the program's destructors."""
         return 0
 
 
@@ -56,7 +56,7 @@ cdef int drop_discarded() noexcept:
 
 
 cdef str exact(text):
-    """The same text as an exact str, without a method of a subclass."""
+    """The same text as an exact str; calls no method of a subclass of str."""
     return <str>PyUnicode_FromObject(text)
 
 
@@ -67,7 +67,7 @@ cdef str interned(str text):
     result = <object>word
     Py_DECREF_stolen(word)
     if not PyUnicode_CHECK_INTERNED(result):
-        raise MemoryError()  # which CPython has cleared
+        raise MemoryError()  # raised here, because PyUnicode_InternInPlace clears the MemoryError that it meets
     return result
 
 

@@ -7,7 +7,8 @@
 #include "watch/errors.h"
 #include "watch/watch.h"
 
-/* Returns what was recorded before, an owned reference or NULL: dropping it may run Python. */
+/* Records the facet's present value. Returns a reference to the value recorded before, or NULL, for the caller to drop: that
+ * may run Python. */
 static PyObject *record(uint32_t id, bool identity)
 {
     Facet *facet = facet_at(id);
@@ -16,7 +17,7 @@ static PyObject *record(uint32_t id, bool identity)
         facet->identity |= identity;
         return NULL;
     }
-    if (!same) /* another value than the one that these handles wait for: their code is of no use any more */
+    if (!same) /* the facet can no longer hold for handles that wait for the former recorded value */
         facet_retires(id, CAUSE_SUPERSEDED);
     PyObject *old = facet_forget(facet);
     facet->recorded = facet->current;
@@ -30,8 +31,8 @@ int refuse_lazy_import(uint32_t id)
     const Facet *facet = facet_at(id);
     if (!facet_has_value(facet) || facet->current == NULL || !is_lazy_import(facet->current))
         return 0;
-    PyErr_Format(Unwatchable_error, "%R is a lazy import that is not made yet: code that loads it makes it and finds another "
-                                    "value; load the name first, and read it then",
+    PyErr_Format(Unwatchable_error, "%R is a lazy import that is not made yet: code that loads the name makes the import and "
+                                    "gets another value; load the name first, then read it",
                  facet->name);
     return -1;
 }
@@ -43,17 +44,18 @@ PyObject *facet_read(uint32_t id, unsigned unstable_after, bool identity, uint32
         return NULL;
     if (!facet->known) {
         if (facet_is_awaited(facet))
-            PyErr_SetString(Unwatchable_error, "it is being changed right now, and this runs inside a watcher's callback; "
-                                               "read it when the change is made");
+            PyErr_SetString(Unwatchable_error, "the value is being changed by the write in whose watcher callback this code "
+                                               "runs; read it after that write");
         else
-            PyErr_Format(Unwatchable_error, "%R changes each time it is looked up (%d times in a row)", facet->name,
-                         MAX_LOOKS);
+            PyErr_Format(Unwatchable_error, "%R changes each time it is looked up (%d times in a row); use keys whose "
+                                            "__eq__ and __hash__ do not change the dict",
+                         facet->name, MAX_LOOKS);
         return NULL;
     }
     if (facet->breaks >= unstable_after) {
         PyObject *words = words_of_facet(id);
         if (words != NULL)
-            PyErr_Format(Unstable_error, "%U: it has broken %u times, the limit is %u: load it at run time or use a value cell",
+            PyErr_Format(Unstable_error, "%U has broken %u times, the limit is %u: load it at run time or use a value cell",
                          words, (unsigned)facet->breaks, unstable_after);
         Py_XDECREF(words);
         return NULL;
@@ -72,7 +74,8 @@ PyObject *facet_read(uint32_t id, unsigned unstable_after, bool identity, uint32
 
 /* --- finding a facet by what it is ---------------------------------------------------------------------------------- */
 
-/* The MRO facet of a type lives as long as the type has another facet: it tells them when the MRO changes. */
+/* Makes the MRO facet of a type, through which the type's other facets learn of changes of the MRO. It lives as long as the
+ * type has another facet. */
 static int need_mro_facet(uint32_t type)
 {
     uint32_t id = facet_lookup(FACET_MRO, type, NO_ID, NULL);
@@ -107,7 +110,7 @@ done:
     if (other != NO_ID)
         object_release(other);
     if (object != NO_ID) {
-        object_at(object)->uses++; /* the MRO facet must not go while it is looked for */
+        object_at(object)->uses++; /* keeps the object while facet_free_mro_if_alone() looks at it */
         if (id == NO_ID)
             facet_free_mro_if_alone(object);
         object_release(object);

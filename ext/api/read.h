@@ -1,4 +1,4 @@
-/* Reading is recording: finding a facet, and its value as what a reader assumes. Safe points only. */
+/* Reading is recording: finds a facet, and records its present value as what the reader assumes. Safe points only. */
 #ifndef DW_READ_H
 #define DW_READ_H
 
@@ -6,13 +6,14 @@
 
 #include "facet/facets.h"
 
-/* The facet of that description, made and looked up if need be, with one pin added; NO_ID with an exception set. */
+/* The facet of that description, with one pin added; made and looked up if there is none. NO_ID with an exception set. */
 uint32_t facet_get(FacetKind kind, PyObject *owner, PyObject *fallback, PyObject *name);
-/* The facet's value now (a new reference), recorded as what the reader assumes: *generation names the recording, and
- * the facet has one reader more (facet_unread takes it back). NULL without an exception: it is missing. NULL with one:
- * Unstable, Unwatchable. identity: from now on, and as long as that is recorded, an equal value is another one. */
+/* Records the facet's present value as what the reader assumes, and returns a new reference to it. *generation identifies the
+ * recording. Adds one reader to the facet; facet_unread() takes it away. NULL without an exception: the name is missing. NULL
+ * with one: Unstable, Unwatchable or MemoryError. identity: as long as this value is recorded, an equal one breaks the facet.
+ * */
 PyObject *facet_read(uint32_t id, unsigned unstable_after, bool identity, uint32_t *generation);
-/* -1 with Unwatchable set while the facet's value stands for an import that is not made yet. */
+/* Returns -1 with Unwatchable set if the facet's value is a lazy import that is not made yet (PEP 810). */
 int refuse_lazy_import(uint32_t id);
 
 #endif

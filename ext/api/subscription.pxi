@@ -1,26 +1,27 @@
-"""Part of _core: what Python knows of a facet: who listens, and what broke it last."""
+"""Part of _core: what Python keeps for a facet: its subscriptions, and descriptions of the changes that broke it last."""
 
-cdef AddressMap notes  # owned FacetNotes by facet
+cdef AddressMap notes  # owned FacetNotes, by facet
 notes.slots = address_map_nothing
 
 
 @cython.final
 @cython.auto_pickle(False)
 cdef class FacetNotes(Discardable):
-    """Goes with the facet. Taking a subscription out needs no memory: del of a list's item may."""
+    """What Python keeps for one facet; freed with the facet. Taking a subscription out needs no memory, so the list does not
+    shrink: deleting an item of a list may need some."""
 
-    cdef list subscriptions       # the first n, in the order in which they came, then None
+    cdef list subscriptions       # the first n, in the order in which they were made; the rest is None
     cdef Py_ssize_t n
-    cdef list ended               # what they were: let go when no state is in the making any more
-    cdef str broke, broke_before  # the last two changes that broke it, in words: no value is kept alive for them
-    cdef uint32_t repeats         # how often in a row one of these was the last one again
+    cdef list ended               # former subscriptions, to be dropped when all state is consistent
+    cdef str broke, broke_before  # the last two changes that broke the facet, in words, so that no value is kept alive
+    cdef uint32_t repeats         # how often in a row a break had the words of one of the two before it
 
     cdef int let_go(self) noexcept:
         self.ended = None
         return 0
 
     cdef int end(self) noexcept:
-        """Nobody listens any more."""
+        """Take out all subscriptions."""
         self.ended, self.subscriptions, self.n = self.subscriptions, None, 0
         discard(self)
         return 0
@@ -31,11 +32,11 @@ cdef class FacetNotes(Discardable):
         return 0
 
     cdef str last_break(self):
-        """In words; None: its details were dropped."""
+        """The last change that broke the facet, in words; None if its details were dropped."""
         return self.broke if self.broke is None or self.repeats < 2 else f"{self.broke}; it goes to and fro"
 
     cdef int reserve(self) except -1:
-        """For one subscription more."""
+        """Make room for one more subscription, so that put() cannot fail."""
         if self.subscriptions is None:
             self.subscriptions = [None]
         elif len(self.subscriptions) == self.n:
@@ -63,13 +64,13 @@ cdef class FacetNotes(Discardable):
 
 
 cdef FacetNotes notes_of(uint32_t facet):
-    """Or None."""
+    """The notes of the facet, or None."""
     found = address_map_find(&notes, facet_at(facet))
     return None if found == NULL else <FacetNotes>found
 
 
 cdef FacetNotes make_notes(uint32_t facet):
-    """Those that are there, or new ones."""
+    """The notes of the facet, made if there are none."""
     found = notes_of(facet)
     if found is not None:
         return found
@@ -81,7 +82,7 @@ cdef FacetNotes make_notes(uint32_t facet):
 
 
 cdef int facet_freed(uint32_t facet) noexcept:
-    """Its number is about to mean another one."""
+    """The facet's number is about to mean another facet: drop its notes."""
     found = notes_of(facet)
     if found is not None:
         address_map_remove(&notes, facet_at(facet))
@@ -91,7 +92,7 @@ cdef int facet_freed(uint32_t facet) noexcept:
 
 
 cdef int facet_died(uint32_t facet) noexcept:
-    """With its object: nothing is left to listen to."""
+    """The facet's object died: end all its subscriptions."""
     cdef FacetNotes found = notes_of(facet)
     cdef Py_ssize_t i
     if found is not None and found.n != 0:
@@ -104,16 +105,16 @@ cdef int facet_died(uint32_t facet) noexcept:
 @cython.final
 @cython.auto_pickle(False)
 cdef class Subscription(Ours):
-    """One listener's interest in some facets. Lasts until cancel() or until their objects die."""
+    """One listener that is called for events of some facets. Lasts until cancel(), or until all of their objects died."""
 
     cdef readonly object listener
-    cdef list facets       # FacetReference, each once: the first n, then None
+    cdef list facets       # distinct FacetReferences: the first n; the rest is None
     cdef Py_ssize_t n
     cdef bint cancelled
-    cdef bint raises       # its last call did
+    cdef bint raises       # whether the last call of the listener raised
 
     cdef int enter(self, list facets) except -1:
-        """All or, out of memory, none. facets becomes the subscription's."""
+        """Enter the subscription in the notes of all facets, or (out of memory) of none. It takes over the list."""
         cdef uint32_t id
         cdef Py_ssize_t i
         for i in range(len(facets)):
@@ -126,7 +127,7 @@ cdef class Subscription(Ours):
         return 0
 
     cdef int leave(self, uint32_t facet) noexcept:
-        """Stop listening to one of its facets. Does not take itself out of the notes."""
+        """Stop listening to one facet. The caller takes the subscription out of the facet's notes."""
         cdef Py_ssize_t i
         for i in range(self.n):
             if (<FacetReference>self.facets[i]).id == facet:
@@ -138,7 +139,7 @@ cdef class Subscription(Ours):
         return 0
 
     def cancel(self):
-        """Stop listening; what is not yet delivered is not delivered any more. Idempotent."""
+        """Stop listening. Events that are not delivered yet are not delivered any more. Idempotent."""
         cdef uint32_t id
         self.cancelled = True
         while self.n > 0:
@@ -148,7 +149,7 @@ cdef class Subscription(Ours):
 
 
 def subscribe_to(listener, list facets):
-    """Call listener(event) in the drain for every event of these facets, from now on."""
+    """From now on, let drains call listener(event) for every event of these facets."""
     cdef list once = []
     if switched_off:
         facets = once  # none

@@ -9,12 +9,12 @@ static void end_facet(uint32_t id, uint32_t object)
         return;
     if (facet->owner == object || facet->fallback == object) {
         facet_dies(id);
-        /* No value goes with it: a new reference to what is dying would bring it back to life. */
+        /* The event carries no value: a new reference to the dying object would resurrect it. */
         if (has_native_listeners(facet))
-            facet_listeners_hear(id, object, DEPWATCH_DESTROYED, NULL, NULL, NULL);
+            call_facet_listeners(id, object, DEPWATCH_DESTROYED, NULL, NULL, NULL);
         queue_detail(id, object, DEPWATCH_DESTROYED, !dependents_empty(&facet->handles), NULL, NULL, NULL);
     } else if (facet->known && facet->provider != object) {
-        facet_touch(id); /* the value is not from there; the drain leaves it out */
+        facet_touch(id); /* the value is in another dict of the chain; the drain takes the dead dict out of the chain */
     } else {
         facet_becomes_unknown(id);
     }
@@ -39,5 +39,5 @@ void object_dies(uint32_t id)
         end_facets(&object->keys.slots[i].facets, id);
     end_facets(&object->whole, id);
     if (object->kind == OBJECT_DICT)
-        drop_items(address); /* as when it is cleared */
+        drop_items(address); /* a dying dict drops all its values, like one that is cleared */
 }

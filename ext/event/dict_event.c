@@ -8,18 +8,19 @@
 
 static inline bool drops_one(Change change) { return change == DEPWATCH_MODIFIED || change == DEPWATCH_DELETED; }
 
-/* The dict drops this value of the key's; NULL: none that is known. drop_ends() follows. */
+/* The dict is about to drop `before`, its value of this key; NULL: unknown. The caller calls drop_ends() after the event. */
 static inline void item_drop_begins(PyObject *before, const Object *object, PyObject *key)
 {
     if (before != NULL && UNLIKELY(Py_REFCNT(before) <= MAX_REFERENCES_OF_LAST + 1))
         drop_begins(before, references_of_last(object, key));
 }
 
-/* The key's provider stores another value: the one event that is to be trusted, as the write cannot fail any more. */
+/* The dict that provides the facet's value stores another value under the key. Of all events of a dict only this one names
+ * the facet's new value for certain: the write cannot fail any more. */
 static NOT_INLINE int provider_event(Facet *facet, const Object *object, PyObject *value)
 {
     service.events++;
-    facet->changes++; /* a look-up that is under way sees by this that it must look again */
+    facet->changes++; /* tells a look-up that is under way to start again */
     PyObject *before = facet->current;
     item_drop_begins(before, object, facet->name);
     bool broke = becomes(facet, value);
@@ -28,17 +29,17 @@ static NOT_INLINE int provider_event(Facet *facet, const Object *object, PyObjec
     return 0;
 }
 
-/* Any other event of a key along a look-up chain, or of the whole dict. */
+/* Any other event of a key in a dict of the facet's look-up chain, or of the whole dict. */
 static void chain_event(uint32_t id, const Object *object, Change change, PyObject *value)
 {
     Facet *facet = facet_at(id);
     bool removal = change == DEPWATCH_DELETED || change == DEPWATCH_CLEARED;
     if (facet->dead || (facet->known && facet->provider != object->id && removal))
-        return; /* of something else: the facet's name is not in this dict, it is provided further down */
+        return; /* this dict does not have the facet's name: a dict further down the chain provides it */
     Happening before = event_begins(facet);
     facet_awaits(facet, removal ? AWAITS_NO_NAME : AWAITS_NAME, object->id);
     if (before.held && value != NULL && is_recorded(facet, value))
-        facet_loses_place(facet); /* whether or not the write succeeds: the value is the same, only perhaps moved here */
+        facet_loses_place(facet); /* the same value, perhaps now in this dict: it holds whether or not the write succeeds */
     else if (before.held || facet->known)
         facet_becomes_unknown(id);
     event_ends(facet, before, object->id, change, value);
@@ -52,7 +53,8 @@ static inline void named_event(uint32_t id, const Object *object, Change change,
         chain_event(id, object, change, value);
 }
 
-/* A type leaves a base's table of subclasses: its MRO and those of its subclasses are already new. */
+/* The key is deleted from a base's table of subclasses: that type leaves the base. CPython has already replaced its MRO, and
+ * those of its subclasses. */
 static void subclasses_event(PyObject *key)
 {
     const PyTypeObject *left = key == NULL ? NULL : type_of_key(key);
@@ -65,7 +67,7 @@ _Static_assert(PyDict_EVENT_ADDED < PyDict_EVENT_DELETED && PyDict_EVENT_MODIFIE
                    (int)DEPWATCH_ADDED == PyDict_EVENT_ADDED && (int)DEPWATCH_MODIFIED == PyDict_EVENT_MODIFIED &&
                    (int)DEPWATCH_DELETED == PyDict_EVENT_DELETED && (int)DEPWATCH_CLONED == PyDict_EVENT_CLONED &&
                    (int)DEPWATCH_CLEARED == PyDict_EVENT_CLEARED,
-               "the changes of a dict have CPython's numbers");
+               "the changes of a dict have the same numbers as CPython's events");
 
 /* A dict loses all its keys. */
 static void clear_event(const Object *object)
@@ -74,11 +76,11 @@ static void clear_event(const Object *object)
     for (uint32_t i = 0; object->keys.slots != NULL && i <= object->keys.mask; i++)
         FOR_EACH_DEPENDENT(facet, walk, &object->keys.slots[i].facets)
             chain_event(facet, object, DEPWATCH_CLEARED, NULL);
-    drop_items(object->address); /* after all facets have kept theirs: what the program does not have otherwise goes */
+    drop_items(object->address); /* last, because the facets above took references that must not outlive the clear() */
 }
 
-/* An event whose key may equal any name, or any of this hash. Nothing tells whether it did, now or when the change is
- * made: so nobody goes on relying on such a name. */
+/* An event whose key may equal any name, or any name with this hash. CPython reports neither whether the key equals a name nor
+ * when the change is made, so the facets of all these names are given up. */
 static void ambiguous_event(const Object *object, Change change, Py_hash_t hash)
 {
     DependentsWalk walk;
@@ -91,7 +93,7 @@ static void ambiguous_event(const Object *object, Change change, Py_hash_t hash)
                 continue;
             const Facet *known = facet_at(facet);
             if (known->provider == object->id && drops_one(change))
-                item_drop_begins(known->current, object, known->name); /* perhaps */
+                item_drop_begins(known->current, object, known->name); /* if the key equals the name */
             facet_awaits_clarity(facet_at(facet));
             give_up_event(facet, object->id, change, CAUSE_AMBIGUOUS);
             facet_awaits_clarity(facet_at(facet));
@@ -110,17 +112,17 @@ static void str_key_event(const Object *object, Change change, PyObject *key, Py
         named_event(facet, object, change, value);
 }
 
-/* Whether the key is the name that it spells, and leaves nothing behind that could cease to be it. */
+/* Whether the event concerns exactly the name that the key spells, now and later. */
 static bool names_one(Change change, PyObject *key)
 {
     if (compares_as_str(key))
         return true;
-    /* A key that it finds: the dict keeps the one that it has. */
+    /* If the dict already has the name, it keeps its own key object, so this key need not compare as a str later. */
     return drops_one(change) && PyUnicode_Check(key) && has_slots_of_str(key) && str_hash(key) != -1;
 }
 
-/* The value that the dict has under the key and is about to lose (borrowed). NULL: it has none, or nothing of ours is in its
- * way, or it takes Python to find it. */
+/* The value that the dict has under the key and is about to drop (borrowed). NULL: there is none, or depwatch keeps no
+ * reference that could prolong its life, or finding it would run Python. */
 static PyObject *value_dropped(const Object *object, Change change, PyObject *key)
 {
     const KeySlot *slot = names_one(change, key) ? keys_find(&object->keys, key) : NULL;
@@ -137,12 +139,13 @@ static void key_event(const Object *object, Change change, PyObject *key, PyObje
     if (names_one(change, key))
         str_key_event(object, change, key, value);
     else if (!never_equals_str(key))
-        /* Its comparison may say anything, now or later; but a dict compares only what has the same hash. */
+        /* The key's __eq__ may answer anything, now or later; but a dict compares only keys of the same hash. */
         ambiguous_event(object, change, hash_without_python(key));
-    /* Else it is no name. It may have found an odd key equal to it, but nobody relies on a name of that one's hash. */
+    /* Else the key equals no str. It may equal an odd key of the dict (one with an __eq__ of its own), but no facet has a name
+     * with the hash of an odd key. */
 }
 
-/* An empty dict is about to be filled from another. */
+/* An empty dict is about to be filled from the dict source. */
 static void clone_event(const Object *object, PyObject *source)
 {
     Py_ssize_t position = 0;
@@ -178,7 +181,8 @@ static NOT_INLINE int dict_event(Object *object, PyDict_WatchEvent event, PyObje
     return 0;
 }
 
-/* It is broken, stays so, and nobody wants to hear of it. */
+/* Whether the facet is broken and stays so with this value, and has no cell and no listener: then the event changes nothing
+ * but the facet's value. */
 static inline bool stays_broken(const Facet *facet, PyObject *value)
 {
     if (facet->holds || facet->cells != NULL || facet->listeners != 0)
@@ -187,7 +191,7 @@ static inline bool stays_broken(const Facet *facet, PyObject *value)
     return recorded != NULL && surely_differ(recorded, value);
 }
 
-/* The value that it drops may be one that we keep. */
+/* The same event, where the dict's old value may have no reference left but the dict's own and ours. */
 static NOT_INLINE int stays_broken_and_drops(Facet *facet, const Object *object, PyObject *value)
 {
     if (kept_first != NULL)
@@ -198,7 +202,7 @@ static NOT_INLINE int stays_broken_and_drops(Facet *facet, const Object *object,
     return 0;
 }
 
-/* Nothing here but the ends is a call: an event that concerns nobody saves no registers. */
+/* The shortest path: all calls are tail calls, so an event that concerns no facet saves no registers. */
 static ALWAYS_INLINE int object_event(Object *object, PyDict_WatchEvent event, PyObject *key, PyObject *value)
 {
     if (event > PyDict_EVENT_DELETED || !dependents_empty(&object->whole) || !PyUnicode_CheckExact(key) ||
@@ -208,7 +212,7 @@ static ALWAYS_INLINE int object_event(Object *object, PyDict_WatchEvent event, P
     if (slot == NULL)
         return 0;
     if (slot->name != key)
-        return dict_event(object, event, key, value); /* an equal string, or only its hash: compared there */
+        return dict_event(object, event, key, value); /* another string of the same hash: dict_event() compares them */
     /* Most often one facet relies on the key, and this dict provides it. */
     Facet *facet = slot->only;
     if (facet == NULL || event != PyDict_EVENT_MODIFIED || facet->provider != object->id)

@@ -1,11 +1,12 @@
-/* Room event: from what CPython reports to the facets that it concerns, whose actions are called; details are queued for the
- * drain. All of it runs inside CPython's callbacks, but for what allocates the queue.
+/* Room event: finds the facets that a change reported by CPython concerns, calls their actions, and queues the details of the
+ * change for the drain. All of it runs inside CPython's callbacks; only queue_allocate() does not.
  */
 
-/* The callbacks that CPython calls, inside its own updates: those of the four kinds of watchers, and an audit hook.
+/* The callbacks that CPython calls in the middle of its own updates: of the four kinds of watchers, of the audit hook, and of
+ * the weak references to types.
  *
- * No Python, no allocation, no exception, no release of the GIL, return 0 always: changing a dict from its own callback
- * corrupts it, and an error return re-enters Python in the middle of an update (gh-154710).
+ * They run no Python, allocate nothing, raise nothing, keep the GIL and always return 0. Changing a dict from its own callback
+ * corrupts the dict, and an error return makes CPython run Python in the middle of the update (gh-154710).
  */
 #ifndef DW_EVENT_H
 #define DW_EVENT_H
@@ -21,8 +22,8 @@ int on_function_event(PyFunction_WatchEvent event, PyFunctionObject *function, P
 int on_code_event(PyCodeEvent event, PyCodeObject *code);
 void on_module_class(PyObject *module, const PyObject *class);
 void on_bases(PyTypeObject *type);
-void on_type_death(uint32_t object, PyObject *weakref); /* from its weak reference, as a type has no DESTROY event */
+void on_type_death(uint32_t object, PyObject *weakref); /* called by the type's weak reference: types have no DESTROY event */
 
-extern const WatchCallbacks event_callbacks; /* all of them */
+extern const WatchCallbacks event_callbacks; /* all callbacks above */
 
 #endif

@@ -3,7 +3,7 @@
 #include "event/event.h"
 #include "event/telling.h"
 
-/* The part of a function that an event is about. */
+/* The part of a function that the event changes. */
 static depwatch_part part_of(PyFunction_WatchEvent event)
 {
     switch (event) {
@@ -23,7 +23,7 @@ static FacetKind kind_of(depwatch_part part)
     return part == DEPWATCH_CODE ? FACET_CODE : part == DEPWATCH_DEFAULTS ? FACET_DEFAULTS : FACET_KWDEFAULTS;
 }
 
-/* What is assigned may be what is there already: CPython reports that too. */
+/* Whether the function already has the value that is assigned: CPython reports this assignment, too. */
 static bool is_there_already(const PyFunctionObject *function, FacetKind part, const PyObject *value)
 {
     return value == (part == FACET_CODE       ? function->func_code
@@ -52,7 +52,7 @@ static NOT_INLINE int function_modified(uint32_t object, PyFunction_WatchEvent e
             whole_event(id, object, DEPWATCH_MODIFIED, names_of_parts[part], value);
             if (part == FACET_KWDEFAULTS) {
                 awaits_kwdefaults(facet, assigned);
-                facet_becomes_unknown(id); /* the drain registers it with the new dict */
+                facet_becomes_unknown(id); /* makes the drain register the facet at the new dict */
             }
             continue;
         }
@@ -60,7 +60,7 @@ static NOT_INLINE int function_modified(uint32_t object, PyFunction_WatchEvent e
         if (facet->kind == FACET_KWDEFAULTS)
             awaits_kwdefaults(facet, assigned);
         if (facet->kind == FACET_KWDEFAULTS && (!facet->known || value != facet_recorded(facet)))
-            facet_becomes_unknown(id); /* another dict of defaults: the drain watches its contents too */
+            facet_becomes_unknown(id); /* another dict of keyword defaults: the drain will watch its contents, too */
         else
             facet_becomes(id, value);
         event_ends(facet, before, object, DEPWATCH_MODIFIED, value);
@@ -79,19 +79,20 @@ static NOT_INLINE int function_created(PyFunctionObject *function)
     return 0;
 }
 
-/* What gh-91053 proposed to tell of every function, to a callback in Python. No name whose type is the program's is kept of a
- * function that dies: a new reference would resurrect an object that the collector has finalized. */
+/* Queues the event for the lifecycle callback, which gets what gh-91053 proposed. Of a dying function the name is kept only if
+ * it is an exact str: a new reference to an object of the program's would resurrect one that the collector has finalized. */
 static void queue_function_event(Change change, PyFunctionObject *function, depwatch_part part, PyObject *value)
 {
     PyObject *name = function->func_qualname;
     if (change == DEPWATCH_DESTROYED)
         queue_life(change, part, (PyObject *)function, PyUnicode_CheckExact(name) ? name : NULL, function->func_code);
     else
-        queue_life(change, part, (PyObject *)function, NULL, value == NULL ? Py_None : value); /* deleted defaults read as None */
+        /* Deleted defaults read as None. */
+        queue_life(change, part, (PyObject *)function, NULL, value == NULL ? Py_None : value);
     service_schedule();
 }
 
-/* Tells those who hear of every function. */
+/* Reports the event to the listeners of all functions: those in C, and the lifecycle callback. */
 static void tell_of_function(PyFunction_WatchEvent event, PyFunctionObject *function, PyObject *value)
 {
     depwatch_part part = part_of(event);
@@ -99,10 +100,10 @@ static void tell_of_function(PyFunction_WatchEvent event, PyFunctionObject *func
                     : event == PyFunction_EVENT_DESTROY ? DEPWATCH_DESTROYED
                                                         : DEPWATCH_MODIFIED;
     if (change == DEPWATCH_MODIFIED && part == DEPWATCH_NOT_APPLICABLE)
-        return; /* __qualname__, which only 3.15 reports, is not in the proposal */
+        return; /* __qualname__ was assigned: only 3.15 reports that, and the proposal does not name it */
     if (function_listeners != NULL)
-        function_listeners_hear(change, function, part, value);
-    if (service.hearer != NULL)
+        call_function_listeners(change, function, part, value);
+    if (service.lifecycle_callback != NULL)
         queue_function_event(change, function, part, value);
 }
 
@@ -119,7 +120,8 @@ static ALWAYS_INLINE int function_changed_or_died(PyFunction_WatchEvent event, P
     return 0;
 }
 
-/* Somebody wants to hear of functions that nobody relies on. */
+/* For when the lifecycle callback, or a listener of all functions or of new ones, is interested in functions on which no
+ * handle relies. */
 static NOT_INLINE int interesting_event(PyFunction_WatchEvent event, PyFunctionObject *function, PyObject *value)
 {
     tell_of_function(event, function, value);
@@ -128,7 +130,7 @@ static NOT_INLINE int interesting_event(PyFunction_WatchEvent event, PyFunctionO
     return function_changed_or_died(event, function, value);
 }
 
-/* What the function has now, and loses at this event; NULL: nothing, or not this event. */
+/* The value that the function loses by this event (borrowed); NULL: it had none, or the event replaces none. */
 static PyObject *attribute_lost(PyFunction_WatchEvent event, const PyFunctionObject *function)
 {
     return event == PyFunction_EVENT_MODIFY_CODE         ? function->func_code
@@ -137,7 +139,7 @@ static PyObject *attribute_lost(PyFunction_WatchEvent event, const PyFunctionObj
                                                          : NULL;
 }
 
-/* With it goes what it has. */
+/* The function dies, and drops its code and defaults. */
 static NOT_INLINE void function_drops(const PyFunctionObject *function)
 {
     kept_dies(function);
@@ -149,7 +151,7 @@ static NOT_INLINE void function_drops(const PyFunctionObject *function)
 
 int on_function_event(PyFunction_WatchEvent event, PyFunctionObject *function, PyObject *value)
 {
-    /* Every function of the process comes here, and nearly always nobody is interested. */
+    /* The short path: CPython calls this for every function of the process, and hardly ever is anything interested. */
     if (event == PyFunction_EVENT_CREATE && service.function_interest == 0)
         return 0;
     if (event == PyFunction_EVENT_CREATE)

@@ -1,11 +1,13 @@
-/* The queue of details: what an event was, for listeners and for explain(). Allocated once; when it is full, details
- * are dropped and counted. No action depends on it.
+/* The queue of details: describes each event (old value, new value, line) for subscriptions and for explain(). It is allocated
+ * once; when it is full, further details are dropped and counted. No action depends on it.
  *
- * It keeps nothing of the program alive beyond the store that drops its last reference. Old and new values are kept as
- * kept.h describes: one that the program dropped before the drain is not told any more (UNKNOWN, or "an object that is
- * gone"), whichever details have it. An array is never kept: a new one is told if it is still there, an old one is not.
- * Keys are told if they are exact strs. Functions that are created or changed are told as what is left of them if they
- * died meanwhile. Code objects stay until the drain: of the line that made a change, and of a function that died.
+ * The queue does not prolong the life of the program's objects:
+ *   - Old and new values are kept as kept.h describes. If the program drops a value before the drain, subscribers get UNKNOWN
+ *     in its place, and explain() says "an object that is gone".
+ *   - An array is never kept. Subscribers get a new array only if the drain still finds it in the facet, an old one never.
+ *   - A key is kept only if it is an exact str.
+ *   - A function that was created or changed and died before the drain is reported by its address, name and code object.
+ *   - Code objects do stay until the drain: that of the line that made a change, and that of a function that died.
  */
 #ifndef DW_QUEUE_H
 #define DW_QUEUE_H
@@ -19,27 +21,29 @@
 
 #define QUEUE_CAPACITY 8192u /* details, 48 bytes each; a power of two */
 
-/* How a detail has a value. */
-typedef enum Has { HAS_REFERENCE, HAS_KEPT, HAS_CURRENT /* that of the facet, if no event came since */ } Has;
+/* How a detail refers to a value: by a reference; by a Kept; or not at all, but the facet's current value is it, unless a
+ * later event of the facet came. */
+typedef enum Has { HAS_REFERENCE, HAS_KEPT, HAS_CURRENT } Has;
 
-/* An event of a facet; or, where facet is NO_ID, of a function's life, for who hears of every function. */
+/* An event of a facet; or, where facet is NO_ID, an event in the life of a function, for the lifecycle callback. Comments that
+ * begin with "life" say what a field means in the latter. */
 typedef struct Detail {
     union {
-        PyObject *key;     /* owned or NULL; an exact str. Life: the qualified name of a function that is destroyed; or NULL:
-                              it has none any more */
-        Kept *function;    /* life: that was created or modified, known by its address; NULL: there was no room */
+        PyObject *key;     /* owned or NULL; an exact str. Life: the qualified name of a function that is destroyed; NULL: the
+                              name is no exact str, or gone */
+        Kept *function;    /* life: the function that was created or modified, known by its address; NULL: no Kept was free */
     };
     union {
-        PyObject *old_value; /* owned, or a Kept, or NULL: not told, or (broke) what the facet has recorded */
-        void *address;       /* life: of the function, which may be dead */
+        PyObject *old_value; /* owned, or a Kept. NULL: unknown, or (if broke) the value that the facet has recorded */
+        void *address;       /* life: the address of the function, which may be dead */
     };
     union {
-        PyObject *new_value; /* owned, or a Kept, or NULL. Life: what was assigned, or the code object of the dead function */
-        uint32_t changes;    /* HAS_CURRENT: of the facet, with this one */
+        PyObject *new_value; /* owned, or a Kept, or NULL. Life: the assigned value, or the code object of the dead function */
+        uint32_t changes;    /* HAS_CURRENT: Facet.changes after this event */
     };
     union {
-        PyObject *code;    /* owned or NULL: code object of the frame that made the change */
-        PyObject *hearer;  /* life: owned, who heard of functions when it happened */
+        PyObject *code;               /* owned or NULL: code object of the frame that made the change */
+        PyObject *lifecycle_callback; /* life: owned, the callback that was set when the event happened */
     };
     int offset;            /* bytes into that code */
     uint32_t facet;
@@ -49,24 +53,24 @@ typedef struct Detail {
     };
     uint8_t change;        /* Change */
     bool broke;            /* this event broke the facet */
-    uint8_t old;           /* Has: how the old value is had */
-    uint8_t new;           /* Has: the new one */
+    uint8_t old;           /* Has: how old_value is held */
+    uint8_t new;           /* Has: how new_value is held */
 } Detail;
 
-_Static_assert(sizeof(Detail) == 48, "an entry for a life is no larger than one for a facet");
+_Static_assert(sizeof(Detail) == 48, "a detail of a function's life is no larger than one of a facet");
 
 typedef struct Queue {
     Detail *details;  /* owned; QUEUE_CAPACITY of them, NULL before the first use */
-    uint32_t head;    /* oldest */
+    uint32_t head;    /* index of the oldest detail */
     uint32_t count;
-    uint32_t limit;   /* QUEUE_CAPACITY, or 0 while nothing is to be queued: not allocated, or the interpreter ends */
-    uint64_t taken;   /* ever, by drains */
-    uint64_t dropped; /* ever */
+    uint32_t limit;   /* QUEUE_CAPACITY; 0 where nothing may be queued: before the allocation, and when the interpreter ends */
+    uint64_t taken;   /* details that drains have taken so far */
+    uint64_t dropped; /* details that found the queue full so far */
 } Queue;
 
 extern Queue queue;
 
-/* The entry after the last, or NULL: the queue is full, which is counted. */
+/* The detail after the last one, for the caller to fill. NULL: the queue is full; the dropped detail is counted. */
 static inline Detail *queue_next(void)
 {
     if (queue.count < queue.limit)
@@ -75,7 +79,7 @@ static inline Detail *queue_next(void)
     return NULL;
 }
 
-/* As a detail has it, until queue_leave(). */
+/* A reference to value for a detail, which queue_leave() gives back. Sets *has to how the value is held. */
 static inline PyObject *queue_keep(PyObject *value, uint8_t *has)
 {
     *has = HAS_REFERENCE;
@@ -87,7 +91,7 @@ static inline PyObject *queue_keep(PyObject *value, uint8_t *has)
     return kept;
 }
 
-/* Where the program is now. */
+/* Stores in the detail the line of Python code that is running. */
 static inline void queue_line(Detail *detail)
 {
     struct _PyInterpreterFrame *frame = current_frame();
@@ -96,18 +100,18 @@ static inline void queue_line(Detail *detail)
     if (frame == NULL)
         return;
     detail->code = PyUnstable_InterpreterFrame_GetCode(frame); /* a new reference */
-    if (PyCode_Check(detail->code)) /* the frame at the bottom of a thread has none */
+    if (PyCode_Check(detail->code)) /* the frame at the bottom of a thread has no code object here */
         detail->offset = PyUnstable_InterpreterFrame_GetLasti(frame);
 }
 
-/* The new value of a facet that keeps nothing alive: it is told if the drain still finds it there. */
+/* Leaves the new value to the facet, without a reference: the drain reports it if it is still the facet's current value. */
 static inline void queue_current(Detail *detail, const Facet *facet)
 {
     detail->new = HAS_CURRENT;
     detail->changes = facet->changes;
 }
 
-/* Called inside CPython's callback. Never with a value whose reference count is 0: a new reference would bring it back. */
+/* Called inside CPython's callback. Never pass a value whose reference count is 0: a new reference would resurrect it. */
 static inline Detail *queue_detail(uint32_t facet, uint32_t object, Change change, bool broke, PyObject *key,
                                    PyObject *old_value, PyObject *new_value)
 {
@@ -127,8 +131,8 @@ static inline Detail *queue_detail(uint32_t facet, uint32_t object, Change chang
     return detail;
 }
 
-/* A facet broke, and nobody listens: its name is its own, the old value is what it has recorded, and the new one what it
- * is now. */
+/* Queues the detail of a break for explain() alone, where no subscription wants it. So it needs no key and no old value: the
+ * drain takes the facet's name and its recorded value. */
 static ALWAYS_INLINE void queue_break(const Facet *facet, uint32_t object, Change change, PyObject *value)
 {
     Detail *detail = queue_next();
@@ -154,7 +158,7 @@ static ALWAYS_INLINE void queue_break(const Facet *facet, uint32_t object, Chang
     queue_line(detail);
 }
 
-/* The same for a function's life. name and value: see Detail. */
+/* Queues an event in the life of a function. name and value: see Detail.key and Detail.new_value. */
 static inline void queue_life(Change change, depwatch_part part, PyObject *function, PyObject *name, PyObject *value)
 {
     Detail *detail = queue_next();
@@ -165,7 +169,7 @@ static inline void queue_life(Change change, depwatch_part part, PyObject *funct
     *detail = (Detail){.address = function,
                        .new_value = value,
                        .new = has,
-                       .hearer = Py_NewRef(service.hearer),
+                       .lifecycle_callback = Py_NewRef(service.lifecycle_callback),
                        .facet = NO_ID,
                        .attribute = part,
                        .change = (uint8_t)change};
@@ -175,9 +179,9 @@ static inline void queue_life(Change change, depwatch_part part, PyObject *funct
         detail->function = keep_address(function);
 }
 
-/* Safe points only. Returns the reference of queue_keep(), for the caller to DECREF, or NULL. */
+/* Safe points only. Ends what queue_keep() began: returns the reference, for the caller to DECREF, or NULL. */
 static inline PyObject *queue_leave(PyObject *owned, Has has) { return has == HAS_KEPT ? kept_leave((Kept *)owned) : owned; }
 
-bool queue_allocate(void); /* at import; false when out of memory */
+bool queue_allocate(void); /* called at import; false when out of memory */
 
 #endif

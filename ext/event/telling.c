@@ -6,18 +6,18 @@ void tell_listeners(const Facet *facet, bool broke, uint32_t object, Change chan
 {
     bool subscribed = has_subscriptions(facet);
     if (has_native_listeners(facet))
-        facet_listeners_hear(facet->id, object, change, NULL, before, value);
+        call_facet_listeners(facet->id, object, change, NULL, before, value);
     if (!broke && !subscribed)
         return;
     queue_detail(facet->id, object, change, broke, NULL, subscribed ? before : NULL, value);
     if (!broke)
-        service_schedule(); /* a break has done that */
+        service_schedule(); /* where the event broke the facet, the break has scheduled the drain */
 }
 
 void tell_created(const Facet *facet, uint32_t code, PyObject *function)
 {
     if (has_native_listeners(facet))
-        facet_listeners_hear(facet->id, code, DEPWATCH_CREATED, NULL, NULL, function);
+        call_facet_listeners(facet->id, code, DEPWATCH_CREATED, NULL, NULL, function);
     if (!has_subscriptions(facet))
         return;
     Detail *detail = queue_detail(facet->id, code, DEPWATCH_CREATED, false, NULL, NULL, NULL);
@@ -28,7 +28,8 @@ void tell_created(const Facet *facet, uint32_t code, PyObject *function)
     service_schedule();
 }
 
-/* A dict of keyword defaults that the function had in between: neither in use nor waited for. */
+/* Whether the object is a former dict of keyword defaults: neither the function's current dict nor the recorded one, so its
+ * events concern no handle. */
 static bool is_other_dict(const Facet *facet, uint32_t object)
 {
     const PyObject *dict = object_at(object)->address;
@@ -40,15 +41,15 @@ void whole_event(uint32_t id, uint32_t object, Change change, PyObject *key, PyO
     Facet *facet = facet_at(id);
     if (facet->dead || is_other_dict(facet, object))
         return;
-    /* ANY, or KWDEFAULTS whose dict changed in place: nothing is recorded that could be found again. */
+    /* ANY, or KWDEFAULTS whose dict changed in place: no recorded value could hold again, so the handles are retired. */
     bool relied_on = !dependents_empty(&facet->handles);
     service.events++;
     facet->changes++;
     facet_retires(id, CAUSE_CHANGED);
     if (object_at(facet->owner)->kind == OBJECT_FUNCTION && object != facet->owner)
-        key = names_of_parts[FACET_KWDEFAULTS]; /* the key of that dict is not one of the function's facets */
+        key = names_of_parts[FACET_KWDEFAULTS]; /* the part that changed; the dict's own key names no part of a function */
     if (has_native_listeners(facet))
-        facet_listeners_hear(id, object, change, key, NULL, value);
+        call_facet_listeners(id, object, change, key, NULL, value);
     if (relied_on || has_subscriptions(facet)) {
         queue_detail(id, object, change, relied_on, key, NULL, value);
         service_schedule();

@@ -1,4 +1,5 @@
-/* Telling: what the callbacks share. Called inside CPython's updates: see event.h for what they may do. */
+/* Telling: how an event reaches the listeners in C and the queue of details; shared by all callbacks. Called inside CPython's
+ * updates: event.h says what code may do there. */
 #ifndef DW_TELLING_H
 #define DW_TELLING_H
 
@@ -6,23 +7,24 @@
 #include "action/listeners.h"
 #include "event/queue.h"
 
-/* Mostly there is nobody, and the first cache line says so. */
+/* Whether listeners in C listen to the facet. Most facets have no listener at all; `listeners`, in the facet's first cache
+ * line, shows this without a look at the second one. */
 static inline bool has_native_listeners(const Facet *facet)
 {
     return facet->listeners != 0 && facet->native_listeners != 0;
 }
 
-/* Whether details of what breaks nothing are to be queued. */
+/* Whether a subscription listens to the facet: then the details of events that break nothing are queued, too. */
 static inline bool has_subscriptions(const Facet *facet)
 {
     return facet->listeners != 0 && facet->listeners != facet->native_listeners;
 }
 
-/* Out of the way of the events that nobody listens to. */
+/* The slow part of tell(), for a facet with listeners. */
 void tell_listeners(const Facet *facet, bool broke, uint32_t object, Change change, PyObject *before, PyObject *value);
 
-/* Tells listeners in C, at once. Queues the details where somebody wants them: a subscription, or explain() because the
- * facet just broke. */
+/* Calls listeners in C at once. Queues the details of the event if a subscription listens, or if the event broke the facet:
+ * explain() shows what broke it. */
 static ALWAYS_INLINE void tell(const Facet *facet, bool broke, uint32_t object, Change change, PyObject *before,
                                PyObject *value)
 {
@@ -32,7 +34,7 @@ static ALWAYS_INLINE void tell(const Facet *facet, bool broke, uint32_t object, 
         queue_break(facet, object, change, value);
 }
 
-/* A facet before an event of it, from event_begins() to event_ends(). */
+/* The state of a facet before an event, from event_begins() to event_ends(). */
 typedef struct Happening {
     PyObject *value;
     bool held;
@@ -41,26 +43,26 @@ typedef struct Happening {
 static ALWAYS_INLINE Happening event_begins(Facet *facet)
 {
     service.events++;
-    facet->changes++; /* a look-up that is under way sees by this that it must look again */
+    facet->changes++; /* tells a look-up that is under way to start again */
     return (Happening){facet->current, facet_holds_now(facet)};
 }
 
-/* What had to become of the facet has become of it. */
+/* The facet's state is new: reports the event. */
 static ALWAYS_INLINE void event_ends(const Facet *facet, Happening before, uint32_t object, Change change, PyObject *value)
 {
     tell(facet, before.held && !facet->holds, object, change, before.value, value);
 }
 
-/* A function was made of this code object. */
+/* Reports that a function was made of this code object. code: its object ID. */
 void tell_created(const Facet *facet, uint32_t code, PyObject *function);
 
-/* "code", "defaults", "kwdefaults", by FacetKind: what an event of a function as a whole names. Borrowed. */
+/* "code", "defaults", "kwdefaults", by FacetKind: the keys of events of a whole function. Borrowed. */
 extern PyObject *names_of_parts[FACET_KWDEFAULTS + 1];
 
-/* An event of an object as a whole. key: owned by the caller, NULL if it names none. */
+/* An event of a facet that stands for a whole object. key: borrowed from the caller; NULL if the event names none. */
 void whole_event(uint32_t facet, uint32_t object, Change change, PyObject *key, PyObject *value);
 
-/* An event after which nothing tells what the facet is. */
+/* An event after which CPython reports no further change of the facet, so all that rely on it are retired. */
 void give_up_event(uint32_t facet, uint32_t object, Change change, Cause cause);
 
 #endif

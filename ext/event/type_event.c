@@ -6,7 +6,8 @@
 #include "facet/assigned_bases.h"
 #include "facet/bases.h"
 
-/* Whether the value is the type's own, which comes first in any MRO that has the type at its head. */
+/* Whether the facet's value is in the type's own dict. A look-up finds it there first, whatever bases the MRO has behind the
+ * type. */
 static bool is_own(const Facet *facet, const PyTypeObject *type)
 {
     return facet->kind == FACET_ATTRIBUTE && facet->known && facet->provider != NO_ID &&
@@ -22,7 +23,7 @@ static void mro_event(Facet *facet, const Object *type)
     if (facet->kind == FACET_ANY)
         whole_event(facet->id, type->id, DEPWATCH_MRO, NULL, NULL);
     Happening before = event_begins(facet);
-    facet_becomes_unknown(facet->id); /* ANY and MRO too: the drain registers them along the new MRO */
+    facet_becomes_unknown(facet->id); /* ANY and MRO facets, too: the drain must register them along the new MRO */
     if (facet->kind != FACET_ANY)
         event_ends(facet, before, type->id, DEPWATCH_MRO, NULL);
 }
@@ -37,15 +38,15 @@ void check_mros(const Object *object)
             continue;
         PyObject *mro = ((PyTypeObject *)type->address)->tp_mro;
         if (mro == type->told_mro)
-            continue; /* a class leaves several bases at once */
+            continue; /* reported already: a class leaves each of its old bases, and each leaving is an event */
         type->told_mro = mro;
         for (uint32_t id = type->first_facet; id != NO_ID; id = facet_at(id)->next_of_owner)
             mro_event(facet_at(id), type);
     }
 }
 
-/* The MRO of a type may be about to change: the event of a base comes before the MROs of its subclasses are new, and no
- * further event comes until the type has a version tag again, which the drain sees to. */
+/* A type watcher reported a base of this type, so the type's MRO may be about to change. CPython reports the base before it
+ * replaces the MROs of subclasses, and reports nothing more until the type has a version tag again; the drain assigns one. */
 static void mro_may_change(const Object *type)
 {
     for (uint32_t id = type->first_facet; id != NO_ID; id = facet_at(id)->next_of_owner) {
@@ -81,10 +82,10 @@ static bool give_up(PyTypeObject *type)
     for (uint32_t id = object == NULL ? NO_ID : object->first_facet; id != NO_ID; id = facet_at(id)->next_of_owner)
         if (facet_at(id)->kind != FACET_EXISTENCE)
             give_up_event(id, object->id, DEPWATCH_MRO, CAUSE_BASES);
-    return false; /* on with the next */
+    return false; /* any_of_family() goes on with the next type */
 }
 
-/* Whether a table is watched that the type leaves if it gets other bases: the old ones' all tell. */
+/* Whether one of the type's bases has a watched table of subclasses: then an event will report when the type leaves it. */
 static bool leaves_watched_table(const PyTypeObject *type)
 {
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(type->tp_bases); i++) {
@@ -95,7 +96,9 @@ static bool leaves_watched_table(const PyTypeObject *type)
     return false;
 }
 
-/* A class gets other bases. Where it did already since the drain has looked, its tables are not those that are registered. */
+/* `type.__bases__ = ...` is about to be made: the events of the watched tables will report the new MROs. But if bases of the
+ * type were assigned earlier since the last drain, the MRO facets may not be registered with the tables of its present
+ * bases. */
 static void expect_mros(const Object *object, const PyTypeObject *type)
 {
     bool known = true;
@@ -108,7 +111,7 @@ static void expect_mros(const Object *object, const PyTypeObject *type)
         known &= facet->known;
     }
     if (!known && !leaves_watched_table(type))
-        check_mros(object); /* told beforehand, then, and perhaps needlessly */
+        check_mros(object); /* no later event will come, so the change is reported now, perhaps needlessly */
 }
 
 static void begin_assignment(PyTypeObject *type)
@@ -117,7 +120,7 @@ static void begin_assignment(PyTypeObject *type)
         return;
     struct _PyInterpreterFrame *frame = current_frame();
     PyObject *code = frame == NULL ? NULL : PyUnstable_InterpreterFrame_GetCode(frame);
-    bool known = code != NULL && PyCode_Check(code); /* the frame at the bottom of a thread has none */
+    bool known = code != NULL && PyCode_Check(code); /* the frame at the bottom of a thread has no code object here */
     bases_begin(type, known ? code : NULL, known ? PyUnstable_InterpreterFrame_GetLasti(frame) : -1, PyThreadState_Get()->id);
 }
 

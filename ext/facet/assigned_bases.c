@@ -5,7 +5,7 @@
 #include "watch/errors.h"
 #include "watch/frame.h"
 
-#define MAX_DEPTH 20000 /* subclasses of subclasses: an assignment within another can leave them in a circle */
+#define MAX_DEPTH 20000 /* subclasses of subclasses: an assignment inside another one can leave them in a circle */
 
 static bool any_below(PyTypeObject *type, bool (*test)(PyTypeObject *), unsigned depth)
 {
@@ -25,11 +25,11 @@ bool any_of_family(PyTypeObject *type, bool (*test)(PyTypeObject *)) { return an
 
 bool bases_run_python(PyTypeObject *type) { return any_of_family(type, has_own_mro); }
 
-#define MAX_ASSIGNMENTS 1024 /* that are not over, or were not taken yet */
+#define MAX_ASSIGNMENTS 1024 /* assignments that are going on, or are over and not taken out yet */
 
 static Assignment assignments[MAX_ASSIGNMENTS];
 static uint32_t n_assignments;
-static bool too_many; /* once: from then on, classes are not watched */
+static bool too_many; /* there were more than MAX_ASSIGNMENTS at some time: from then on depwatch watches no class */
 
 static Assignment *find_same(const Assignment *made)
 {
@@ -40,7 +40,7 @@ static Assignment *find_same(const Assignment *made)
     return NULL;
 }
 
-/* References are only ever added here: one dropped could be the last. */
+/* Only takes references: dropping one could run a destructor inside CPython's callback. */
 void bases_begin(PyTypeObject *type, PyObject *code, int offset, uint64_t thread)
 {
     Assignment made = {.type = type, .code = code, .references = 1, .offset = offset, .thread = thread};
@@ -53,7 +53,7 @@ void bases_begin(PyTypeObject *type, PyObject *code, int offset, uint64_t thread
         Py_INCREF(type);
         assignments[n_assignments++] = made;
     }
-    service.unfinished = true; /* the drain lets it go, once it is over */
+    service.unfinished = true; /* a drain takes the assignment out once it is over */
     service_schedule();
 }
 
@@ -69,20 +69,20 @@ static bool runs_python(PyThreadState *thread)
 {
     struct _PyInterpreterFrame *frame = frame_of(thread);
     PyObject *code = frame == NULL ? NULL : PyUnstable_InterpreterFrame_GetCode(frame);
-    bool runs = code != NULL && PyCode_Check(code); /* the frame at the bottom of a thread has none */
+    bool runs = code != NULL && PyCode_Check(code); /* the frame at the bottom of a thread has no code object here */
     Py_XDECREF(code);
     return runs;
 }
 
-/* Whether a frame of the thread is at the instruction that made it: this one, or one like it. Without memory to look, it is
- * not over. */
+/* Whether no frame of the thread is at the instruction that made the assignment. Another frame at the same instruction also
+ * counts as going on, and so does a frame that cannot be read for want of memory. */
 static bool is_over(const Assignment *made)
 {
     PyThreadState *thread = find_thread(made->thread);
     if (thread == NULL || made->code == NULL)
         return thread == NULL;
     PyFrameObject *frame = PyThreadState_GetFrame(thread), *back;
-    bool found = frame == NULL && runs_python(thread); /* CPython has cleared the MemoryError */
+    bool found = frame == NULL && runs_python(thread); /* out of memory; CPython has cleared the MemoryError */
     for (; frame != NULL; frame = back) {
         PyCodeObject *code = PyFrame_GetCode(frame);
         found = found || ((PyObject *)code == made->code && PyFrame_GetLasti(frame) == made->offset);
@@ -131,8 +131,8 @@ int refuse_assigned_bases(PyTypeObject *type)
     if (found == NULL)
         return 0;
     PyErr_Format(Unwatchable_error,
-                 "%.200s: the bases of %.200s are being assigned, and the mro() of a subclass's metaclass may assign them again "
-                 "in the middle of it; read it when that is done",
+                 "%.200s: the bases of %.200s are being assigned, and until that is done the mro() of a subclass's metaclass "
+                 "may assign them again; read it after the assignment",
                  type->tp_name, found->tp_name);
     return -1;
 }

@@ -1,9 +1,10 @@
 /* Assignments of bases in the middle of which Python may run. `B.__bases__ = ...` replaces the MROs of B and of all its
- * subclasses one after the other; where the metaclass of one of these has an mro() of its own, that runs in between, and may
- * itself assign bases. Then, and where it raises, B leaves no table of subclasses: MROs are put back, or stay, unreported.
- * So what is looked up along these bases is given up when the assignment begins, and refused until it is over.
+ * subclasses, one after the other. If the metaclass of one of them has an mro() of its own, CPython calls it in between, and
+ * it may itself assign bases, or raise. In both cases B leaves no table of subclasses, so CPython reports nothing, although
+ * some MROs stay new or are put back. Therefore depwatch gives up every facet that is looked up along these bases when the
+ * assignment begins, and refuses to read one until the assignment is over.
  *
- * Nothing reports the end; but the frame that makes the assignment stays at its instruction until then.
+ * CPython does not report the end either. But until then the frame that makes the assignment stays at its instruction.
  */
 #ifndef DW_ASSIGNED_BASES_H
 #define DW_ASSIGNED_BASES_H
@@ -14,22 +15,23 @@
 
 typedef struct Assignment {
     PyTypeObject *type; /* owned */
-    PyObject *code;     /* owned or NULL: of the frame; NULL: it is not known, so the assignment is over with the thread */
-    uint32_t references; /* to that code: each time that it was made again */
-    int offset;         /* bytes into that code */
-    uint64_t thread;
+    PyObject *code;     /* owned: code object of the frame. NULL: unknown; then the assignment is over when the thread ends */
+    uint32_t references; /* to code, one for each time that the same frame position made this assignment */
+    int offset;         /* bytes into code */
+    uint64_t thread;    /* PyThreadState.id */
 } Assignment;
 
-/* Inside CPython's audit event, before the assignment. Whether any subclass's metaclass has an mro() of its own. */
+/* Called inside CPython's audit event, before the assignment: whether the metaclass of the type or of any subclass has an
+ * mro() of its own. */
 bool bases_run_python(PyTypeObject *type);
-/* The assignment begins. code: a new reference, or NULL; kept. */
+/* Enters an assignment that begins. code: a reference that this takes over, or NULL. */
 void bases_begin(PyTypeObject *type, PyObject *code, int offset, uint64_t thread);
 /* Whether the test is true of the type or any of its subclasses. */
 bool any_of_family(PyTypeObject *type, bool (*test)(PyTypeObject *));
 
-/* Safe points only. -1 with Unwatchable set while bases of the type are being assigned like that. */
+/* Safe points only. Returns -1 with Unwatchable set while an entered assignment to a class of the type's MRO is going on. */
 int refuse_assigned_bases(PyTypeObject *type);
-/* Takes one that is over: true, and the references are the caller's. */
+/* Takes out one assignment that is over: true, and its references (type, code) are the caller's. False: there is none. */
 bool take_assigned_bases(Assignment *over);
 
 #endif

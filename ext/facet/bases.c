@@ -8,7 +8,8 @@
 
 PyObject *table_of_object;
 
-/* 1 and a new reference to the table of base; 0: it has none that shows type; -1: MemoryError is set. So do those below. */
+/* Returns 1 and a new reference to base's table of subclasses; 0 if base has no table with that key; -1 with MemoryError set.
+ * The functions below that fill *table return the same. */
 static int table_in_field(PyTypeObject *base, PyObject *key, PyObject **table)
 {
     PyObject *found = (PyObject *)base->tp_subclasses;
@@ -22,7 +23,8 @@ static PyObject *test_class(const char *name, PyObject *base)
     return PyObject_CallFunction((PyObject *)&PyType_Type, "s(O){}", name, base);
 }
 
-/* What went wrong while CPython was tried out: -1 if that was memory, else 0, which is the answer. */
+/* For an exception that a test of CPython raised: keeps a MemoryError and returns -1; else clears it and returns 0, the answer
+ * "no". */
 static int clear_refusal(void)
 {
     if (PyErr_Occurred() && PyErr_ExceptionMatches(PyExc_MemoryError))
@@ -31,7 +33,8 @@ static int clear_refusal(void)
     return 0;
 }
 
-/* Whether a new subclass of base, made for this, appears in dict: a dict of the program may look like a table. */
+/* Whether dict is base's table: makes a subclass of base and looks whether it appears there. A dict of the program may only
+ * look like a table. */
 static int is_table_of(PyObject *dict, PyTypeObject *base)
 {
     PyObject *subclass = test_class("depwatch_self_check", (PyObject *)base);
@@ -43,13 +46,13 @@ static int is_table_of(PyObject *dict, PyTypeObject *base)
 }
 
 typedef struct TableSearch {
-    PyObject *reference;  /* borrowed: the weak reference to a subclass that its bases' tables share */
-    const PyTypeObject *type; /* which */
-    PyObject *candidates; /* borrowed list: dicts that have it as a table does */
+    PyObject *reference;  /* borrowed: the weak reference to a subclass, which the tables of all its bases share */
+    const PyTypeObject *type; /* that subclass */
+    PyObject *candidates; /* borrowed list: dicts that have the weak reference under the key that a table has */
 } TableSearch;
 
-/* Called for every object that the garbage collector knows, between its lists: item by item, so that no code of the program
- * runs, and nothing that the collector knows is made. */
+/* Called for every object of the garbage collector while it walks its lists. So this looks at a dict item by item, which runs
+ * no code of the program, and makes no object that the collector would add to the lists. */
 static int search_dict(PyObject *dict, void *data)
 {
     const TableSearch *search = data;
@@ -67,7 +70,7 @@ static int find_table(PyTypeObject *base, const TableSearch *search, PyObject *t
 {
     PyUnstable_GC_VisitObjects(search_dict, (void *)search);
     if (PyErr_Occurred())
-        return -1; /* no room for a candidate */
+        return -1; /* out of memory for a candidate */
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(search->candidates); i++) {
         PyObject *dict = PyList_GET_ITEM(search->candidates, i);
         int is_table = is_table_of(dict, base);
@@ -81,9 +84,9 @@ static int find_table(PyTypeObject *base, const TableSearch *search, PyObject *t
     return 0;
 }
 
-/* Static types keep their table out of reach. It is a dict that has the subclass's own weak reference, so the garbage
- * collector knows it: found by a look at every object, once for each static base. Not through the module gc, which is the
- * program's to replace. */
+/* A static type keeps its table in the interpreter's state, where no pointer leads. But the table is a dict with a weak
+ * reference in it, so the garbage collector knows it. It is found by a look at every object of the collector, once for each
+ * static base; not through the module gc, because a program can replace its functions. */
 static int table_of_static(PyTypeObject *base, PyTypeObject *type, PyObject *key, PyObject **table)
 {
     static PyObject *tables; /* static base -> its table */
@@ -106,19 +109,20 @@ static int table_of_static(PyTypeObject *base, PyTypeObject *type, PyObject *key
     return found;
 }
 
-static int link_table(uint32_t facet, uint32_t *n_links, PyObject *table)
+static int register_table(uint32_t facet, uint32_t *n_registered, PyObject *table)
 {
     uint32_t object = object_use(table);
     if (object == NO_ID)
         return -1;
     object_at(object)->subclasses_table = true;
-    int result = facet_link(facet, (*n_links)++, table);
+    int result = facet_register(facet, (*n_registered)++, table);
     object_release(object);
     return result;
 }
 
-/* The last resort, where a static base's table cannot be found (before gh-131740, in 3.13.3, what gc.freeze() has put aside is not
- * visited): a type watcher, which reports one change for each version tag, and a class gets at most 1000 of those. */
+/* The last resort, where a static base's table cannot be found: a type watcher. It reports one change for each version tag of
+ * a class, and a class gets at most 1000 of them. The table is not found if gc.freeze() has put it aside, in versions before
+ * 3.13.3 (gh-131740). */
 static int rely_on_type_watcher(PyTypeObject *type)
 {
     Object *object = object_at(object_find(type));
@@ -128,13 +132,13 @@ static int rely_on_type_watcher(PyTypeObject *type)
     if (PyUnstable_Type_AssignVersionTag(type))
         return 0;
     PyErr_Format(Unwatchable_error,
-                 "%.200s has used up its version tags (CPython gives 1000 to a class), so a change of its bases would "
-                 "not be reported; keep what changes so often out of the class",
+                 "%.200s has used up its version tags (CPython gives a class 1000), so CPython would not report a change of "
+                 "its bases; keep values that change so often out of the class",
                  type->tp_name);
     return -1;
 }
 
-static int link_base(uint32_t facet, uint32_t *n_links, PyTypeObject *base, PyTypeObject *type)
+static int register_base(uint32_t facet, uint32_t *n_registered, PyTypeObject *base, PyTypeObject *type)
 {
     PyObject *key = PyLong_FromVoidPtr(type), *table = NULL;
     if (key == NULL)
@@ -145,12 +149,12 @@ static int link_base(uint32_t facet, uint32_t *n_links, PyTypeObject *base, PyTy
     Py_DECREF(key);
     int result = found < 0 ? -1 : 0;
     if (found > 0) {
-        result = link_table(facet, n_links, table);
+        result = register_table(facet, n_registered, table);
         Py_DECREF(table);
     } else if (found == 0 && !is_static(base)) {
         PyErr_Format(Unwatchable_error,
-                     "the bases of %.200s are being assigned right now: it is in no table of subclasses of %.200s; read "
-                     "it when that is done",
+                     "the bases of %.200s are being assigned right now: %.200s does not have it among its subclasses; read "
+                     "it after the assignment",
                      type->tp_name, base->tp_name);
         result = -1;
     } else if (found == 0 && may_leave(base)) {
@@ -174,7 +178,7 @@ static int leaves_table(PyTypeObject *p, PyObject *h, PyObject *q)
     return answer;
 }
 
-/* Whether the tables tell, found out once. */
+/* Whether this CPython's tables of subclasses report a change of bases; tested once. 1, 0, or -1 with MemoryError set. */
 static int tables_answer(void)
 {
     static int answer = -1;
@@ -200,9 +204,9 @@ static bool has_mro(PyObject *dict)
     Py_ssize_t position = 0;
     PyObject *key;
     if (dict == NULL)
-        return false; /* a static type of CPython's: only `type` has one, and it is not asked */
+        return false; /* a static type: of these only `type` has an mro(), and own_mro() does not ask `type` */
     if (mro_name == NULL || odd_key_of(dict, str_hash(mro_name)) != NULL)
-        return true; /* perhaps */
+        return true; /* an odd key (with an __eq__ of its own) may equal "mro" */
     while (PyDict_Next(dict, &position, &key, NULL))
         if (key == mro_name || (compares_as_str(key) && same_str(key, mro_name)))
             return true;
@@ -229,13 +233,13 @@ static int refuse_own_mro(const PyTypeObject *type)
     if (metaclass == NULL)
         return 0;
     PyErr_Format(Unwatchable_error,
-                 "%.200s: its metaclass %.200s has an mro() of its own, which runs in the middle of a change of bases; "
-                 "depwatch cannot tell of such a change in time, so look attributes up at run time",
+                 "%.200s: its metaclass %.200s has an mro() of its own, which CPython runs in the middle of a change of bases, "
+                 "so depwatch cannot report that change in time; look attributes up at run time",
                  type->tp_name, metaclass->tp_name);
     return -1;
 }
 
-/* Whether the MRO is the type and then the MRO of its only base. */
+/* Whether the MRO is the type itself followed by the MRO of its only base. */
 static bool is_mro_behind(PyTypeObject *type, PyObject *mro, PyObject *base_mro)
 {
     if (base_mro == NULL || PyTuple_GET_SIZE(mro) != PyTuple_GET_SIZE(base_mro) + 1 ||
@@ -247,17 +251,18 @@ static bool is_mro_behind(PyTypeObject *type, PyObject *mro, PyObject *base_mro)
     return true;
 }
 
-/* Whether the type's MRO is what its bases give now. It is not where an mro() of a metaclass made it, which may be gone by now,
- * or raised in the middle of an assignment of bases: then any later assignment along the bases, also of the same ones,
- * makes the MRO anew, and no event tells that it becomes another. -1 with an exception set. */
+/* Whether the type's MRO is the one that type.mro() makes of its bases now. It is another if a metaclass's mro() made it (the
+ * metaclass may have lost that method since), or if this mro() raised while bases were assigned. Then any later assignment
+ * to __bases__ of a class in the MRO makes the MRO anew, and no event reports the change. -1 with an exception set. */
 static int is_mro_of_bases(PyTypeObject *type)
 {
     PyObject *mro = type->tp_mro, *bases = type->tp_bases;
-    if (PyTuple_GET_SIZE(bases) == 1) /* by far the most; on 3.12 type.mro() leaks its result where memory runs out here */
+    /* Most classes have one base. For them type.mro() is not called: on 3.12 it leaks its result if memory runs out. */
+    if (PyTuple_GET_SIZE(bases) == 1)
         return is_mro_behind(type, mro, ((PyTypeObject *)PyTuple_GET_ITEM(bases, 0))->tp_mro);
     PyObject *made = PyObject_CallMethodOneArg((PyObject *)&PyType_Type, mro_name, (PyObject *)type); /* type.mro(type) */
     if (made == NULL)
-        return PyErr_ExceptionMatches(PyExc_TypeError) ? clear_refusal() : -1; /* their order has become impossible */
+        return PyErr_ExceptionMatches(PyExc_TypeError) ? clear_refusal() : -1; /* TypeError: these bases have no MRO now */
     Py_ssize_t n = PyList_GET_SIZE(made);
     bool same = PyTuple_GET_SIZE(mro) == n;
     for (Py_ssize_t i = 0; same && i < n; i++)
@@ -271,8 +276,8 @@ static int refuse_other_mro(PyTypeObject *type)
     int answer = is_immutable(type) ? 1 : is_mro_of_bases(type);
     if (answer == 0)
         PyErr_Format(Unwatchable_error,
-                     "the MRO of %.200s is not the one that its bases give: a metaclass's mro() made it, or raised while bases "
-                     "were assigned; assign %.200s.__bases__ again",
+                     "the MRO of %.200s is not the one that type.mro() makes of its bases: a metaclass's mro() made it, or "
+                     "raised while bases were assigned; assign %.200s.__bases__ again",
                      type->tp_name, type->tp_name);
     return answer > 0 ? 0 : -1;
 }
@@ -291,18 +296,19 @@ int look_bases(uint32_t id)
     int answer = tables_answer();
     if (answer == 0)
         PyErr_Format(Unwatchable_error, "attributes of %.200s: this CPython (%s) does not show a change of bases in "
-                                        "tp_subclasses, and depwatch knows no other way to see it at once",
+                                        "tp_subclasses, and depwatch knows no other way to see one at once; look attributes up "
+                                        "at run time",
                      type->tp_name, Py_GetVersion());
     if (answer <= 0) {
         Py_DECREF(type);
         return -1;
     }
-    PyObject *family = PyList_New(0); /* the type and every class that it inherits from and that can change */
+    PyObject *family = PyList_New(0); /* the type, and every class among its bases, and their bases, that can change */
     int result = family == NULL ? -1 : PyList_Append(family, (PyObject *)type);
-    uint32_t n_links = 0;
+    uint32_t n_registered = 0;
     for (Py_ssize_t i = 0; result == 0 && i < PyList_GET_SIZE(family); i++) {
         PyTypeObject *member = (PyTypeObject *)PyList_GET_ITEM(family, i);
-        bool refused = facet_link(id, n_links++, (PyObject *)member) < 0 || refuse_assigned_bases(member) < 0 ||
+        bool refused = facet_register(id, n_registered++, (PyObject *)member) < 0 || refuse_assigned_bases(member) < 0 ||
                        refuse_own_mro(member) < 0 || refuse_other_mro(member) < 0;
         result = refused ? -1 : 0;
         PyObject *bases = Py_NewRef(member->tp_bases);
@@ -310,7 +316,7 @@ int look_bases(uint32_t id)
             PyTypeObject *base = (PyTypeObject *)PyTuple_GET_ITEM(bases, j);
             if (is_immutable(member))
                 continue;
-            result = link_base(id, &n_links, base, member);
+            result = register_base(id, &n_registered, base, member);
             bool seen = is_static(base);
             for (Py_ssize_t k = 0; !seen && k < PyList_GET_SIZE(family); k++)
                 seen = PyList_GET_ITEM(family, k) == (PyObject *)base;
@@ -320,7 +326,7 @@ int look_bases(uint32_t id)
         Py_DECREF(bases);
     }
     if (result == 0) {
-        facet_unlink_after(id, n_links);
+        facet_unregister_after(id, n_registered);
         facet_at(id)->known = true;
     }
     Py_XDECREF(family);

@@ -6,25 +6,25 @@
 #include "facet/bases.h"
 #include "index/address_map.h"
 
-/* A class is a chain of pointers to memory that nothing has read of late. So classes are read by the batch, one step of each
- * before the next step of any: the processor then waits for many at once, which is 2 to 6 times as fast. */
+/* Reading a class follows a chain of pointers to memory that is in no cache. So classes are read in batches: one step for each
+ * class of the batch, then the next step. The processor then waits for many at once, which is 2 to 6 times as fast. */
 #define BATCH 64
 
 typedef struct Found {
     PyObject *reference; /* borrowed, a weak reference to the class; NULL: type is known */
     PyTypeObject *type;  /* borrowed; NULL: dead */
-    PyTypeObject *base;  /* in whose table it is */
+    PyTypeObject *base;  /* the class in whose table it was found */
 } Found;
 
 typedef struct Walk {
     ClassVisit visit;
     void *data;
-    PyTypeObject **waiting; /* owned; borrowed classes that were visited, their subclasses not yet */
+    PyTypeObject **waiting; /* owned array of borrowed classes: visited, but their subclasses are not */
     size_t n, capacity;
     AddressMap met;         /* owned: visited classes that may be found again */
     bool enough;
     unsigned n_found;
-    Found found[BATCH];     /* not visited yet */
+    Found found[BATCH];     /* classes that are found and not visited yet */
 } Walk;
 
 static int keep_waiting(Walk *walk, PyTypeObject *type)
@@ -41,7 +41,8 @@ static int keep_waiting(Walk *walk, PyTypeObject *type)
     return 0;
 }
 
-/* A class with one base is in the table of that one only. One whose bases are being assigned is still in those of the old. */
+/* Whether the class can be found only once: it has one base, and was found in the table of that base. A class whose bases are
+ * being assigned is still in the tables of its old bases. */
 static bool is_found_once(const Found *found)
 {
     PyObject *bases = found->type->tp_bases;
@@ -58,7 +59,7 @@ static int visit_found(Walk *walk, const Found *found)
             return -1;
     }
     walk->enough = !walk->visit(type, walk->data);
-    return type->tp_subclasses == NULL ? 0 : keep_waiting(walk, type); /* of a static type it is no pointer, nor NULL */
+    return type->tp_subclasses == NULL ? 0 : keep_waiting(walk, type); /* a static type has an index here: never NULL */
 }
 
 static int visit_batch(Walk *walk)
@@ -82,7 +83,7 @@ static int visit_batch(Walk *walk)
             __builtin_prefetch(found->type->tp_dict);
         }
     for (const Found *found = walk->found; found < end; found++)
-        if (found->type != NULL && found->type->tp_dict != NULL) /* NULL: of a static type, which keeps it elsewhere */
+        if (found->type != NULL && found->type->tp_dict != NULL) /* a static type has NULL: its dict is elsewhere */
             __builtin_prefetch(((PyDictObject *)found->type->tp_dict)->ma_keys);
     for (const Found *found = walk->found; found < end && result == 0 && !walk->enough; found++)
         if (found->type != NULL)
@@ -99,7 +100,7 @@ static int find(Walk *walk, PyObject *reference, PyTypeObject *type, PyTypeObjec
     return walk->n_found == BATCH ? visit_batch(walk) : 0;
 }
 
-/* What `type.__subclasses__` runs: not looked up, for a program can tamper even with a static type's dict. */
+/* The C function of `type.__subclasses__`, from the method table: a program can change even a static type's dict. */
 static PyCFunction subclasses_of_static(void)
 {
     static PyCFunction found;
@@ -109,7 +110,7 @@ static PyCFunction subclasses_of_static(void)
     return found;
 }
 
-/* A static type keeps its table out of reach, and lists what is in it. */
+/* A static type keeps its table in the interpreter's state; its __subclasses__() returns a list of the classes in it. */
 static int find_in_static(Walk *walk, PyTypeObject *base)
 {
     PyObject *list = subclasses_of_static()((PyObject *)base, NULL);
@@ -118,7 +119,7 @@ static int find_in_static(Walk *walk, PyTypeObject *base)
     int result = 0;
     for (Py_ssize_t i = 0; result == 0 && !walk->enough && i < PyList_GET_SIZE(list); i++)
         result = find(walk, NULL, (PyTypeObject *)PyList_GET_ITEM(list, i), base);
-    Py_DECREF(list); /* drops no class: each was alive before, and still is */
+    Py_DECREF(list); /* frees no class: something else kept each alive before the call, and still does */
     return result;
 }
 

@@ -1,5 +1,5 @@
-/* The classes of the process. Each keeps its direct subclasses in a table, so all are found from `object` down: without a
- * look at any other object, by its fields alone. No code of the program runs, also not a metaclass's.
+/* Visits all classes of the process. Each class has a table of its direct subclasses, so all are found from `object` down,
+ * without a look at other objects. Only fields of the classes are read: no code of the program runs, not even a metaclass's.
  */
 #ifndef DW_CLASSES_H
 #define DW_CLASSES_H
@@ -7,7 +7,7 @@
 #include <Python.h>
 #include <stdbool.h>
 
-/* Whether to go on. Runs no Python: a class must not go meanwhile. */
+/* Returns whether to go on. It must run no Python, because no class may die during the walk. */
 typedef bool (*ClassVisit)(PyTypeObject *type, void *data);
 
 /* Visits each class of the process once. Safe points only. -1 with MemoryError set. */

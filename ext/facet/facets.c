@@ -6,7 +6,7 @@
 Pool facet_pool = POOL_OF(Facet);
 const DependentsOf handles_of_facets = {.facets = &facet_pool, .offset = offsetof(Facet, handles)};
 
-/* --- finding one: (kind, owner, fallback, name) -> facet ID ------------------------------------------------------- */
+/* --- finding a facet: (kind, owner, fallback, name) -> facet ID --------------------------------------------------- */
 
 #define TOMBSTONE (NO_ID + 1)
 
@@ -169,14 +169,14 @@ static void facet_free(uint32_t id)
     Facet *facet = facet_at(id);
     uint32_t owner = facet->owner, fallback = facet->fallback;
     PyObject *name = facet->name, *recorded = facet_forget(facet);
-    facet_unlink_after(id, 0);
+    facet_unregister_after(id, 0);
     map_remove(id);
     leave_owner(id);
     service.function_interest -= facet->kind == FACET_CREATED;
-    free(facet->links);
-    facet->links = NULL;
+    free(facet->registered_at);
+    facet->registered_at = NULL;
     facet->name = NULL;
-    facet->owner = NO_ID; /* no facet: who has kept its number sees that */
+    facet->owner = NO_ID; /* shows code that goes through all numbers that this one is no facet */
     pool_give(&facet_pool, id);
     if (fallback != NO_ID)
         object_release(fallback);
@@ -189,15 +189,15 @@ void facet_free_mro_if_alone(uint32_t owner)
 {
     uint32_t first = object_at(owner)->first_facet;
     if (first != NO_ID && facet_at(first)->kind == FACET_MRO && facet_at(first)->next_of_owner == NO_ID &&
-        !facet_at(first)->touched && facet_at(first)->pins == 0) /* a drain that looks at it frees it when it is done */
+        !facet_at(first)->touched && facet_at(first)->pins == 0) /* else a drain has this facet, and frees it later */
         facet_free(first);
 }
 
 bool facet_free_if_unused(uint32_t id)
 {
     Facet *facet = facet_at(id);
-    /* How often it broke makes it unstable. A name that is gone is forgotten unless it was given up before: there is no end of
-     * names that come and go. */
+    /* A facet stays, although nothing needs it, to remember how often it broke. But the facet of a name that was deleted is
+     * freed unless it is unstable: a program may use any number of names that come and go. */
     bool is_gone = facet->known && facet->current == NULL && traits_of(facet)->is_named && facet->breaks < service.unstable_after;
     bool remembers = facet->breaks != 0 && !facet->dead && !is_gone;
     if (facet->touched || facet->pins + facet->readers + facet->listeners != 0 || facet->cells != NULL ||
@@ -217,9 +217,9 @@ bool facet_free_if_unused(uint32_t id)
     return true;
 }
 
-/* --- links: where events concern a facet -------------------------------------------------------------------------- */
+/* --- registering a facet at the objects whose events concern it --------------------------------------------------- */
 
-/* Lets the slot's short path know its facet. */
+/* Updates slot->only, which the short path of events reads. False: slot is NULL (out of memory). */
 static bool know_only(KeySlot *slot)
 {
     if (slot == NULL)
@@ -229,32 +229,32 @@ static bool know_only(KeySlot *slot)
     return true;
 }
 
-int facet_link(uint32_t id, uint32_t index, PyObject *target)
+int facet_register(uint32_t id, uint32_t index, PyObject *target)
 {
     Facet *facet = facet_at(id);
     uint32_t object = object_use(target);
     if (object == NO_ID)
         return -1;
-    if (index < facet->n_links && facet->links[index] == object) {
+    if (index < facet->n_registered && facet->registered_at[index] == object) {
         object_release(object);
         return 0;
     }
-    facet_unlink_after(id, index);
-    if ((facet->n_links & (facet->n_links + 1)) == 0) { /* room for 1, 3, 7, ... more */
-        uint32_t *links = realloc(facet->links, (2 * (size_t)facet->n_links + 1) * sizeof *links);
-        if (links == NULL)
+    facet_unregister_after(id, index);
+    if ((facet->n_registered & (facet->n_registered + 1)) == 0) { /* room for 1, 3, 7, ... more */
+        uint32_t *registered_at = realloc(facet->registered_at, (2 * (size_t)facet->n_registered + 1) * sizeof *registered_at);
+        if (registered_at == NULL)
             goto no_memory;
-        facet->links = links;
+        facet->registered_at = registered_at;
     }
     Object *at = object_at(object);
     if (traits_of(facet)->has_mro && object_at(facet->owner)->kind == OBJECT_TYPE)
         at->of_class = true;
-    bool added = at->subclasses_table && facet->kind == FACET_MRO ? true /* found by the key: see subclasses_event */
+    bool added = at->subclasses_table && facet->kind == FACET_MRO ? true /* subclasses_event() finds it by the event's key */
                  : traits_of(facet)->is_named                     ? know_only(keys_add(&at->keys, facet->name, id))
                                                                   : dependents_add(&at->whole, id);
     if (!added)
         goto no_memory;
-    facet->links[facet->n_links++] = object;
+    facet->registered_at[facet->n_registered++] = object;
     return 0;
 no_memory:
     object_release(object);
@@ -262,11 +262,11 @@ no_memory:
     return -1;
 }
 
-void facet_unlink_after(uint32_t id, uint32_t n_links)
+void facet_unregister_after(uint32_t id, uint32_t n_registered)
 {
     Facet *facet = facet_at(id);
-    while (facet->n_links > n_links) {
-        uint32_t object = facet->links[--facet->n_links];
+    while (facet->n_registered > n_registered) {
+        uint32_t object = facet->registered_at[--facet->n_registered];
         if (traits_of(facet)->is_named)
             know_only(keys_remove(&object_at(object)->keys, facet->name, id));
         else
@@ -275,17 +275,17 @@ void facet_unlink_after(uint32_t id, uint32_t n_links)
     }
 }
 
-/* --- what could be derived, and is kept so that an event reads it in one load ----------------------------------------- */
+/* --- checking: what is kept, although it could be derived, so that an event reads it in one load -------------------- */
 
-static const char *links_wrong(const Facet *facet)
+static const char *registrations_wrong(const Facet *facet)
 {
-    for (uint32_t i = 0; i < facet->n_links; i++) {
-        const KeySlot *slot = keys_find(&object_at(facet->links[i])->keys, facet->name);
+    for (uint32_t i = 0; i < facet->n_registered; i++) {
+        const KeySlot *slot = keys_find(&object_at(facet->registered_at[i])->keys, facet->name);
         if (slot == NULL || !dependents_has(&slot->facets, facet->id))
-            return "a facet is linked to a dict that does not know it";
+            return "a facet is registered at a dict whose key table does not have it";
         uint32_t only = dependents_only(&slot->facets);
         if (slot->only != (only == NO_ID ? NULL : facet_at(only)))
-            return "the only facet of a key is another one than the key's table says";
+            return "a key's slot names another only facet than its set of facets has";
     }
     return NULL;
 }
@@ -293,12 +293,13 @@ static const char *links_wrong(const Facet *facet)
 static const char *facet_wrong(const Facet *facet)
 {
     bool owner_died = object_at(facet->owner)->address == NULL;
-    bool fallback_died = facet->fallback != NO_ID && object_at(facet->fallback)->address == NULL; /* told if it is looked at */
+    /* A facet need not be dead where its fallback died: a look may find the name in the owner. */
+    bool fallback_died = facet->fallback != NO_ID && object_at(facet->fallback)->address == NULL;
     if (facet->dead ? !owner_died && !fallback_died : owner_died)
-        return "a facet is dead, and its objects are not; or the other way round";
+        return "a facet is marked dead while its objects live, or its owner died and it is not marked dead";
     if (facet->native_listeners > facet->listeners)
         return "a facet has more listeners in C than listeners";
-    return traits_of(facet)->is_named ? links_wrong(facet) : NULL;
+    return traits_of(facet)->is_named ? registrations_wrong(facet) : NULL;
 }
 
 const char *facets_wrong(void)

@@ -1,14 +1,16 @@
-/* Room facet: the objects that are watched and what of them can change. In come objects and names at safe points; out go IDs
- * that an event finds by address and key. A facet is registered with what tells of it; nothing here changes a handle.
+/* Room facet: the watched objects, and their facets: what of them can change. At safe points this room is given objects and
+ * names; for an event it finds the facets by address and key. A facet is registered at every object whose events concern it.
+ * Nothing here changes a handle.
  */
 
-/* Facets: the parts of objects that can change, with who relies on them.
+/* Facets: the parts of objects that can change, each with the handles that rely on it.
  *
- * recorded is what the dependents assumed, current what the facet is now. While a facet holds, its provider (the dict,
- * the function) keeps the value alive and recorded is borrowed: depwatch keeps nothing of the program alive. Every way
- * to take the value away passes through an event before it happens; that event takes a reference, so that no other
- * object can appear at the same address and be mistaken for it, unless it is the last: then the value dies, and the facet
- * can never hold again. The drain turns that reference into a weak one where the type allows it. See kept.h.
+ * `recorded` is the value that the dependents assumed, `current` the value now. While a facet holds, its provider (the dict or
+ * the function that has the value) keeps the value alive, and recorded is borrowed. CPython reports every removal of the value
+ * before it is made, and that event takes a reference: otherwise the value could die, another object get its address, and be
+ * taken for it. The event takes none if the reference that goes is the program's last: then the value dies, as it would without
+ * depwatch, and the facet can never hold again. The drain replaces the reference by a weak one where the type allows it. See
+ * kept.h.
  */
 #ifndef DW_FACETS_H
 #define DW_FACETS_H
@@ -27,74 +29,77 @@
 /* Why a facet retired its handles. */
 typedef enum Cause {
     CAUSE_NONE,
-    CAUSE_CHANGED,    /* a whole-object dependency changed: there is no value that could come back */
-    CAUSE_DIED,       /* its object died */
-    CAUSE_SUPERSEDED, /* another value was recorded than the one that they wait for */
-    CAUSE_UNSTABLE,   /* it broke too often */
-    CAUSE_LOST,       /* nobody but depwatch has the value that they wait for */
-    CAUSE_UNWATCHABLE, /* it can no longer be watched */
+    CAUSE_CHANGED,    /* a whole-object dependency changed: no value was recorded that could come back */
+    CAUSE_DIED,       /* the facet's object died */
+    CAUSE_SUPERSEDED, /* a recorder read another value than the handles recorded */
+    CAUSE_UNSTABLE,   /* the facet broke too often */
+    CAUSE_LOST,       /* the program no longer has the value that the handles recorded */
+    CAUSE_UNWATCHABLE, /* the facet can no longer be watched */
     CAUSE_AMBIGUOUS,  /* a key that may equal any name was stored or deleted */
-    CAUSE_CLASS,      /* its module got another class */
-    CAUSE_BASES,      /* bases were assigned, and the mro() of a metaclass may have run in the middle of it */
-    CAUSE_SATURATED   /* of a handle alone: its byte counts no more broken assumptions */
+    CAUSE_CLASS,      /* the facet's module got another class */
+    CAUSE_BASES,      /* bases were assigned, and the mro() of a metaclass may have run in the middle of the assignment */
+    CAUSE_SATURATED   /* of one handle, not of the facet: its byte cannot count a 255th broken assumption */
 } Cause;
 
-/* What an event that is not to be trusted says will be so once its change is made. */
+/* The change that an event announced, and that may not be made yet. The drain looks at the facet only once it is made: before,
+ * a look finds the old value. */
 typedef enum Awaits {
     AWAITS_NOTHING,
-    AWAITS_NAME,      /* in the dict awaited_in */
-    AWAITS_NO_NAME,
-    AWAITS_KWDEFAULTS, /* awaited_value, in the function that has the facet */
-    AWAITS_CLARITY    /* nothing tells when the change is made: never looked at again; a new facet is, once this one is free */
+    AWAITS_NAME,      /* the name will be in the dict awaited_in */
+    AWAITS_NO_NAME,   /* the name will not be in the dict awaited_in */
+    AWAITS_KWDEFAULTS, /* the function will have awaited_value as its __kwdefaults__ */
+    AWAITS_CLARITY    /* no look can find out whether the change is made, so this facet is never looked up again. A new one
+                         of the same name is, once this one is freed */
 } Awaits;
 
 typedef enum Reference {
-    REFERENCE_BORROWED, /* from the provider: it is current */
-    REFERENCE_STRONG,   /* it dies unseen */
+    REFERENCE_BORROWED, /* recorded is current, and the provider keeps it alive */
+    REFERENCE_STRONG,   /* recorded is a reference: the value dies unseen (see kept.h) */
     REFERENCE_KEPT,     /* recorded is a Kept */
     REFERENCE_WEAK      /* recorded is a weak reference */
 } Reference;
 
 typedef struct Facet {
-    /* What an event reads and writes: one cache line. */
+    /* The first cache line: all that an event reads and writes. */
     uint32_t next_touched;  /* first, because Pool threads its free list through these 4 bytes */
     uint32_t provider;      /* object ID of the dict that holds the value; NO_ID: unknown, missing or immutable */
-    uint32_t changes;       /* events that may have changed it; wraps */
-    uint32_t listeners;     /* subscriptions, and listeners in C */
+    uint32_t changes;       /* counts events that may have changed the value; wraps */
+    uint32_t listeners;     /* number of subscriptions and of listeners in C */
     uint8_t kind;           /* FacetKind */
     uint8_t reference;      /* Reference: how recorded is held */
-    uint8_t cause;          /* Cause, until the drain has told the retired handles */
-    bool known;             /* current is what the facet is (NULL: it is missing) */
-    bool holds;             /* false: the recorded value is not there now */
-    bool touched;           /* on the service's list */
-    bool counted : 1;       /* the present break is in breaks */
-    bool identity : 1;      /* a reader of what is recorded asked for that very object: an equal one is another value */
-    bool conservative;      /* the present break came from an event that does not tell the value */
+    uint8_t cause;          /* Cause, until the drain has reported it for the retired handles */
+    bool known;             /* current is the value now (NULL: the name is missing) */
+    bool holds;             /* false: broken, the value now is not the recorded one */
+    bool touched;           /* on the service's list of facets that the drain must look at */
+    bool counted : 1;       /* breaks includes the present break */
+    bool identity : 1;      /* a reader of recorded asked for that very object: an equal value breaks the facet */
+    bool conservative;      /* the present break came from an event that does not name the new value */
     bool dead;              /* its object died */
-    bool heard;             /* handles of it have a listener: see handle_listeners.h */
-    uint16_t breaks;        /* breaks that a drain has seen */
-    uint32_t id;            /* its own */
+    bool handles_have_listeners; /* some dependent handle has listeners in C: see handle_listeners.h */
+    uint16_t breaks;        /* how many breaks drains have counted */
+    uint32_t id;            /* its own ID */
     PyObject *current;      /* borrowed from the provider */
-    PyObject *recorded;     /* see reference; NULL: nothing is recorded or, while it does not hold, that is gone */
+    PyObject *recorded;     /* held as reference says. NULL: nothing is recorded, or (if broken) the recorded value is gone */
     Dependents handles;
     struct Cell *cells;     /* owned list */
-    /* The rest. */
+    /* The second cache line. */
     uint32_t owner;         /* object ID */
     uint32_t fallback;      /* object ID of the builtins; NO_ID but for FACET_GLOBAL */
     uint32_t next_of_owner;     /* the facets of an object: a list in both directions, as an object may have thousands */
     uint32_t previous_of_owner; /* NO_ID: the first */
-    uint32_t generation;    /* of what is recorded: a recorder that read another generation is stale: see
-                               also service.generations */
+    uint32_t generation;    /* changes with each new recording; a recorder that read an earlier generation is stale. See also
+                               service.generations */
     uint32_t readers;       /* recorders that have read it and not yet committed */
     uint32_t pins;          /* Python references, drains at work, and the user who was given the object's ID */
-    uint32_t n_links;
-    uint32_t *links;        /* owned: object IDs where this facet is registered */
+    uint32_t n_registered;
+    uint32_t *registered_at; /* owned: IDs of the objects whose events find this facet; n_registered of them */
     PyObject *name;         /* owned, interned; NULL for parts of functions and whole objects */
-    uint8_t awaits[2];      /* Awaits: of the first dict that had such an event since the last look, and of the last other one */
-    bool kept;              /* one pin is for the user who has its object's ID: until the object dies */
-    uint32_t native_listeners; /* of listeners, those in C */
+    uint8_t awaits[2];      /* Awaits: what must be done before a look is worth it, for at most two dicts: the first one that
+                               changed since the last look, and the most recent other one */
+    bool kept;              /* one pin keeps the facet for the user who has its object's ID, until the object dies */
+    uint32_t native_listeners; /* how many of listeners are in C */
     union {
-        uint32_t awaited_in[2];        /* object IDs */
+        uint32_t awaited_in[2];        /* object IDs of these dicts */
         const PyObject *awaited_value; /* compared, never dereferenced */
     };
 } Facet;
@@ -102,7 +107,7 @@ typedef struct Facet {
 _Static_assert(sizeof(Facet) == 128, "a facet fills two cache lines: see Pool.item_size");
 
 extern Pool facet_pool;
-extern const DependentsOf handles_of_facets; /* the reverse side of the index */
+extern const DependentsOf handles_of_facets; /* the dependents of all facets: the reverse side of the index */
 
 static inline Facet *facet_at(uint32_t id)
 {
@@ -113,7 +118,7 @@ static inline const FacetTraits *traits_of(const Facet *facet) { return &facet_t
 
 static inline bool facet_has_value(const Facet *facet) { return traits_of(facet)->has_value; }
 
-/* The drain must look at it. */
+/* Puts the facet on the list of those that the drain must look at, and schedules a drain. */
 static inline void touch(Facet *facet)
 {
     if (!facet->touched) {
@@ -126,7 +131,8 @@ static inline void touch(Facet *facet)
 
 static inline void facet_touch(uint32_t id) { touch(facet_at(id)); }
 
-/* A watcher of somebody else may run Python before the change is made, and that may change another dict of the chain. */
+/* Notes that an event announced a change of this dict. Two dicts of a chain may have announced one: before the first change is
+ * made, another extension's watcher may run Python that changes the second dict. */
 static inline void facet_awaits(Facet *facet, Awaits what, uint32_t dict)
 {
     bool other = facet->awaits[0] != AWAITS_NOTHING && facet->awaited_in[0] != dict;
@@ -138,11 +144,11 @@ static inline void facet_awaits_clarity(Facet *facet)
 {
     facet->awaits[0] = AWAITS_CLARITY;
     facet->awaited_in[0] = NO_ID;
-    facet->breaks = 0; /* nothing to remember: it may go */
+    facet->breaks = 0; /* a facet that remembers breaks is not freed, and this one is to be freed */
     facet->counted = true;
 }
 
-/* What a facet's dependents assumed, or NULL when nothing is recorded or the value is gone. Borrowed. */
+/* The value that the facet's dependents assumed (borrowed); NULL if nothing is recorded or the value is gone. */
 static inline PyObject *facet_recorded(const Facet *facet)
 {
     PyObject *recorded = facet->recorded;
@@ -160,34 +166,34 @@ static inline bool is_recorded(const Facet *facet, PyObject *value)
     return recorded != NULL && (recorded == value || (!facet->identity && same_value(recorded, value)));
 }
 
-/* Whether what its dependents assumed is so now. */
+/* Whether a value is recorded and is the value now. */
 static inline bool facet_holds_now(const Facet *facet) { return facet->recorded != NULL && facet->holds; }
 
-/* It was broken by the end of its recorded value: nobody can restore that, and the drain retires those that rely on it. */
+/* Whether the facet is broken and its recorded value is gone: it can never hold again, and the drain retires its handles. */
 static inline bool lost_its_value(const Facet *facet) { return facet->recorded == NULL && !facet->holds && !facet->dead; }
 
-/* Safe points only from here on. A new facet of that description, not looked up yet; NO_ID with an exception set. */
+/* Safe points only from here on. Makes a facet that is not looked up yet; NO_ID with an exception set. */
 uint32_t facet_new(FacetKind kind, uint32_t owner, uint32_t fallback, PyObject *name);
-/* The one that exists, or NO_ID without an exception. */
+/* The existing facet of this description, or NO_ID without an exception. */
 uint32_t facet_lookup(FacetKind kind, uint32_t owner, uint32_t fallback, PyObject *name);
-/* The drain looks at every facet that there is. */
+/* Touches all facets: the next drain looks at each. */
 void facets_touch_all(void);
-/* The drain looks at the facet if nobody needs it now. */
+/* Touches the facet if no recorder and no handle needs it: the next drain then frees it. */
 void facet_touch_if_idle(uint32_t id);
-/* One pin or reader less. The drain looks at the facet if that may have been the last that needed it. */
+/* Take one pin or reader away, and touch the facet if it may now be unused. */
 void facet_unpin(uint32_t id);
 void facet_unread(uint32_t id);
-/* Frees the facet if nobody needs it or its memory of breaks; true if it is gone. */
+/* Frees the facet if it is unused and remembers no breaks; returns whether it was freed. */
 bool facet_free_if_unused(uint32_t id);
 void facet_free_mro_if_alone(uint32_t owner);
-/* Makes target the index-th object whose events concern this facet (for a look-up chain: events of its key), and
- * forgets those after it if it was another. -1 with an exception set. */
-int facet_link(uint32_t id, uint32_t index, PyObject *target);
-void facet_unlink_after(uint32_t id, uint32_t n_links);
-/* Lets recorded go; returns an owned reference to DECREF when the state is consistent, or NULL. */
+/* Makes target the index-th object whose events concern this facet (for a look-up chain: the events of the facet's key).
+ * Unregisters the facet from the objects from index on, if target was not the index-th. -1 with an exception set. */
+int facet_register(uint32_t id, uint32_t index, PyObject *target);
+void facet_unregister_after(uint32_t id, uint32_t n_registered);
+/* Forgets the recorded value. Returns an owned reference for the caller to DECREF once all state is consistent, or NULL. */
 PyObject *facet_forget(Facet *facet);
 
-/* What of the facets contradicts what it could be derived from, in words, or NULL. */
+/* Compares what the facets keep with what it could be derived from: describes the first contradiction, or returns NULL. */
 const char *facets_wrong(void);
 
 #endif

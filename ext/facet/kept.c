@@ -8,7 +8,7 @@ Kept *kept_first, *kept_free;
 const PyObject *kept_dying;
 bool kept_any_lost;
 
-/* Items are handed out one after the other: what was never needed is never touched. */
+/* The unused end of the last block: items are handed out one after the other, so memory that is never needed is not touched. */
 static Kept *fresh, *fresh_end;
 static uint32_t capacity;
 
@@ -19,7 +19,7 @@ bool kept_reserve(uint32_t n)
     uint32_t more = n > 2 * capacity ? n - capacity : capacity;
     if (!address_map_reserve(&kept_values, capacity + more))
         return false;
-    Kept *items = malloc(more * sizeof *items); /* for the life of the process */
+    Kept *items = malloc(more * sizeof *items); /* never freed */
     if (items == NULL)
         return false;
     for (; fresh != fresh_end; fresh++) {
@@ -32,9 +32,9 @@ bool kept_reserve(uint32_t n)
     return true;
 }
 
-/* Arrays and other owners of memory (a memoryview, an mmap) go by who else has them: ndarray.resize refuses with a reference or a
- * weak reference too many, a bytearray is not resized while a memoryview of it lives, torch.utils.swap_tensors refuses
- * with a weak reference. Nothing is ever kept of these. */
+/* Whether depwatch may take no reference to the value, because its methods count the references. Arrays and other owners of
+ * memory (a memoryview, an mmap) do: ndarray.resize refuses if there is another reference or a weak reference, a bytearray
+ * cannot be resized while a memoryview of it lives, torch.utils.swap_tensors refuses if there is a weak reference. */
 static bool is_never_kept(PyObject *value)
 {
     PyTypeObject *type = Py_TYPE(value);
@@ -56,7 +56,7 @@ static Kept *enter(PyObject *value)
     else
         return NULL;
     *kept = (Kept){.value = value, .users = 1};
-    address_map_put(&kept_values, value, kept); /* kept_reserve has made room for each item */
+    address_map_put(&kept_values, value, kept); /* kept_reserve() made room in the map for each item */
     return kept;
 }
 
@@ -77,7 +77,7 @@ Kept *keep_address(PyObject *function)
     return kept;
 }
 
-/* The reference leaves the list and is the caller's; NULL: there was none. */
+/* Takes the reference off the list and returns it to the caller; NULL: there was none. */
 static PyObject *take_reference(Kept *kept)
 {
     if (kept->link == NULL)
@@ -89,7 +89,7 @@ static PyObject *take_reference(Kept *kept)
     return kept->value;
 }
 
-/* The value leaves the map: those who have the item see that it is gone. */
+/* Takes the value out of the map, so that the users of the Kept find NULL. Returns the reference, or NULL: there was none. */
 static PyObject *take_value(Kept *kept)
 {
     if (kept->value == NULL)
@@ -110,7 +110,7 @@ PyObject *kept_leave(Kept *kept)
     return owned;
 }
 
-/* As Py_DECREF, which would also have to be able to call a destructor. */
+/* Drops a reference that is not the last. Unlike Py_DECREF it contains no call of a destructor. */
 static void drop_not_last(PyObject *owned)
 {
     if (owned == NULL)
@@ -124,7 +124,7 @@ static void drop_not_last(PyObject *owned)
 void kept_let_go(Kept *kept)
 {
     kept_any_lost = true;
-    drop_not_last(take_value(kept)); /* the container has one */
+    drop_not_last(take_value(kept)); /* not the last: the container still has one */
 }
 
 void drop_items(PyObject *dict)

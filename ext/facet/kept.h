@@ -1,12 +1,13 @@
-/* Kept values: what depwatch has a reference to although nobody told it to. Lifetimes are the program's, so for each value
- * there is at most one such reference, whoever wants it (facets whose recorded value was replaced, details in the queue), and
- * all of them lose it together:
- *   - where a store is about to drop the last reference that the program has, inside CPython's callback; the value then dies
- *     in that store. Until then the container has it, so our DECREF runs no destructor;
- *   - at the first drain at which nobody else has it.
- * A function of whose death CPython tells (DESTROY) is known without a reference.
+/* Kept values: objects of the program to which depwatch has a reference without having been asked to. Facets want one to a
+ * recorded value that was replaced, and the queue wants one to the values in its details. But a value must die when it would
+ * die without depwatch. So there is at most one reference for each value, shared by all that want it, and it is let go:
+ *   - inside CPython's callback, when a store is about to drop the program's last reference. The value then dies in that store,
+ *     as it should; our DECREF runs no destructor, because the container still has its reference;
+ *   - at the first drain at which only depwatch has a reference to the value.
+ * For a function depwatch keeps only the address, because CPython reports the death of a function (DESTROY).
  *
- * An exact int, float or str, and what is immortal, is no kept value: it has no destructor, and is simply referred to.
+ * An exact int, float or str, or an immortal object, "dies unseen": it has no destructor, so the program cannot notice how long
+ * it lives. depwatch takes ordinary references to these.
  */
 #ifndef DW_KEPT_H
 #define DW_KEPT_H
@@ -20,18 +21,18 @@
 #include "index/address_map.h"
 
 typedef struct Kept {
-    PyObject *value;    /* NULL: it is gone, or was let go */
-    struct Kept *next;  /* of those with a reference; or of those that are free */
-    struct Kept **link; /* what points here; NULL: there is no reference, it is known only */
-    uint32_t users;
-    uint32_t here;      /* how often it is in the dict that is being emptied */
+    PyObject *value;    /* NULL: the value died, or its reference was let go */
+    struct Kept *next;  /* the next Kept in the list of those with a reference, or in the list of free ones */
+    struct Kept **link; /* where the list points to this Kept; NULL: only the address is kept, no reference */
+    uint32_t users;     /* facets and details that have this Kept */
+    uint32_t here;      /* how often value is in the dict that drop_items() is emptying */
 } Kept;
 
-extern AddressMap kept_values; /* by value */
-extern Kept *kept_first;       /* list: with a reference */
-extern Kept *kept_free;        /* list */
-extern const PyObject *kept_dying; /* its last reference is about to be dropped: compared */
-extern bool kept_any_lost;     /* one was let go since the drain has looked at those who wait for their value */
+extern AddressMap kept_values; /* the Kept of a value, by its address */
+extern Kept *kept_first;       /* list of those with a reference */
+extern Kept *kept_free;        /* list of unused ones */
+extern const PyObject *kept_dying; /* the value whose last reference is about to be dropped; compared only */
+extern bool kept_any_lost;     /* a value was let go since the drain last looked at the facets that wait for theirs */
 
 #if PY_VERSION_HEX < 0x030e0000
 #define is_immortal(object) _Py_IsImmortal(object)
@@ -39,7 +40,7 @@ extern bool kept_any_lost;     /* one was let go since the drain has looked at t
 #define is_immortal(object) PyUnstable_IsImmortal(object)
 #endif
 
-/* Whether a reference to it shows nowhere: there is no destructor, nor a weak reference to be called. */
+/* Whether the program cannot notice when the value dies: it has no destructor and no weak references. */
 static inline bool dies_unseen(PyObject *value) { return is_scalar(value) || is_immortal(value); }
 
 static inline Kept *kept_of(const void *value)
@@ -61,7 +62,8 @@ static inline void kept_refer(Kept *kept)
     kept_first = kept;
 }
 
-/* For one user more; NULL: it is not to be kept, or there is no room. The caller has seen that it does not die unseen. */
+/* Keeps the value for one more user. NULL: it is about to die, may not be kept, or no Kept is free. Not for a value that dies
+ * unseen. */
 static inline Kept *keep(PyObject *value)
 {
     Kept *kept = kept_of(value);
@@ -75,11 +77,11 @@ static inline Kept *keep(PyObject *value)
     return kept;
 }
 
-/* The same of a function whose DESTROY is reported: without a reference. */
+/* Keeps the address of a function for one more user, without a reference: kept_dies() clears it. */
 Kept *keep_address(PyObject *function);
-/* A value that somebody else has a reference to, which goes next. */
+/* Lets the reference go. Some container still has a reference to the value, and drops it next. */
 void kept_let_go(Kept *kept);
-/* A function dies. */
+/* CPython reports the death (DESTROY) of a function. */
 static inline void kept_dies(const void *function)
 {
     Kept *kept = kept_of(function);
@@ -89,8 +91,9 @@ static inline void kept_dies(const void *function)
     }
 }
 
-/* Around an event that tells of a store: it drops one reference to before (NULL: none that is known). references: to a
- * value that nobody but its container has, as CPython's callback finds them. */
+/* Called before and after an event in which a container drops a reference to the value `before` (NULL: unknown): lets our own
+ * reference go if the program has no other. references: what Py_REFCNT is, inside the callback, of a value to which only its
+ * container refers. */
 static inline void drop_begins(PyObject *before, Py_ssize_t references)
 {
     if (before == NULL || Py_REFCNT(before) > references + 1)
@@ -106,17 +109,17 @@ static inline void drop_begins(PyObject *before, Py_ssize_t references)
 
 static inline void drop_ends(void) { kept_dying = NULL; }
 
-/* A dict drops all its values, some of which may be in it more than once. */
+/* The same for a dict that drops all its values. A value may be in it more than once. */
 void drop_items(PyObject *dict);
 
 /* --- safe points only ------------------------------------------------------------------------------------------------ */
 
-/* Room for so many values; memory that is not needed is not touched. Where there is too little, values are not kept, and
- * assumptions do not heal: right, only dear. False: out of memory. */
+/* Makes room for n values; memory that is never needed is never touched. If there is too little, values are not kept: then a
+ * broken facet retires its handles, which is correct, but it cannot hold again. False: out of memory. */
 bool kept_reserve(uint32_t n);
-/* One user less; returns the reference, for the caller to DECREF, or NULL. */
+/* Takes one user away. Returns the reference, for the caller to DECREF, if that was the last user and there is one; or NULL. */
 PyObject *kept_leave(Kept *kept);
-/* Those that nobody else has are let go: up to n references, for the caller to DECREF. Returns how many; 0: there is no such. */
+/* Takes out values to which only depwatch refers: writes up to n references, for the caller to DECREF; returns how many. */
 uint32_t kept_take_lonely(PyObject **owned, uint32_t n);
 
 #endif

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-/* Rebuilds the table with room for one more name, leaving out those that nobody uses. */
+/* Rebuilds the table with room for one more name, and without the names that no facet has any more. */
 static bool make_room(KeyTable *table)
 {
     uint32_t size = 8;

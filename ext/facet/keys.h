@@ -1,7 +1,8 @@
-/* KeyTable: for one watched dict, each name that some facet relies on -> those facets.
+/* KeyTable: for one watched dict, maps each name that some facet has to the facets of that name.
  *
- * Found by value, because an event carries the key of the look-up, which need not be interned; nor does CPython
- * promise that there is one interned string for each value. Most often it is the very object, so that is tried first.
+ * A name is compared by value, because an event carries the key with which the program stored, and that key need not be
+ * interned; nor does CPython promise that there is only one interned string of each value. Most often the key is the same
+ * object as the name, so this is tried first.
  */
 #ifndef DW_KEYS_H
 #define DW_KEYS_H
@@ -18,28 +19,29 @@ typedef struct KeySlot {
     PyObject *name;     /* owned, an exact str; NULL: empty */
     Py_hash_t hash;
     Dependents facets;
-    struct Facet *only; /* borrowed: the facet, if there is exactly one; kept by facets.c */
+    struct Facet *only; /* borrowed: the facet, if facets has exactly one; updated by facets.c */
 } KeySlot;
 
 typedef struct KeyTable {
-    KeySlot *slots;    /* owned; mask + 1 of them, NULL when there are none */
+    KeySlot *slots;    /* owned; mask + 1 of them; NULL before the first name */
     uint32_t mask;
-    uint32_t count;    /* names, also those that no facet uses any more */
-    uint32_t in_use;   /* names that some facet uses */
+    uint32_t count;    /* names in the table, including those that no facet has any more */
+    uint32_t in_use;   /* names that some facet has */
 } KeyTable;
 
-/* The hash of an exact str that has served as a dict key, or -1 where it has none yet. */
+/* The hash of a str; -1 if it was not computed yet, because the str was never used as a dict key. */
 static inline Py_hash_t str_hash(PyObject *str) { return ((PyASCIIObject *)str)->hash; }
 
-/* Whether nobody can assign to the type or to its bases. */
+/* Whether CPython refuses to assign attributes of the type, and its __bases__. */
 static inline bool is_immutable(const PyTypeObject *type)
 {
     return !PyType_HasFeature((PyTypeObject *)type, Py_TPFLAGS_HEAPTYPE) ||
            PyType_HasFeature((PyTypeObject *)type, Py_TPFLAGS_IMMUTABLETYPE);
 }
 
-/* Whether what the type says of its instances is said for good: a mutable type may get an __eq__ or a __hash__ at any time,
- * from an assignment to it, to one of its bases or to its __bases__, and CPython reports that to no watcher of the dict. */
+/* Whether the type's __eq__ and __hash__ can never change: all classes of its MRO are immutable. A mutable type may get other
+ * ones at any time, by an assignment to it, to one of its bases or to its __bases__, and CPython does not report that to the
+ * watcher of a dict that has an instance as a key. */
 static inline bool is_settled(PyTypeObject *type)
 {
     PyObject *mro = type->tp_mro;
@@ -54,7 +56,7 @@ static inline bool has_slots_of_str(PyObject *key)
     return Py_TYPE(key)->tp_hash == PyUnicode_Type.tp_hash && Py_TYPE(key)->tp_richcompare == PyUnicode_Type.tp_richcompare;
 }
 
-/* Whether a dict compares the key as it compares an exact str, now and later: by value, without running Python. */
+/* Whether a dict compares this key by value and without running Python, as it does an exact str, now and later. */
 static inline bool compares_as_str(PyObject *key)
 {
     if (!PyUnicode_CheckExact(key) && (!PyUnicode_Check(key) || !has_slots_of_str(key) || !is_settled(Py_TYPE(key))))
@@ -62,8 +64,8 @@ static inline bool compares_as_str(PyObject *key)
     return str_hash(key) != -1;
 }
 
-/* Whether its type's comparison never runs Python for a str and never finds one equal, now and later. Of the immutable
- * types' instances, only modules can get another __class__. */
+/* Whether comparing the key with a str runs no Python and says "not equal", now and later. Modules are excluded, because a
+ * module can get another __class__; other instances of immutable types cannot. */
 static inline bool never_equals_str(PyObject *key)
 {
     richcmpfunc compare = Py_TYPE(key)->tp_richcompare;
@@ -77,9 +79,9 @@ static inline bool never_equals_str(PyObject *key)
     return differs && !PyModule_Check(key) && is_settled(Py_TYPE(key));
 }
 
-#define ANY_HASH (-1) /* nothing has it */
+#define ANY_HASH (-1) /* unknown, so it may be any; no object has the hash -1 */
 
-/* The key's hash where finding it runs no Python, else ANY_HASH. */
+/* The key's hash, if finding it runs no Python, else ANY_HASH. */
 static inline Py_hash_t hash_without_python(PyObject *key)
 {
     hashfunc hash = Py_TYPE(key)->tp_hash;
@@ -96,7 +98,7 @@ static inline bool same_str(PyObject *a, PyObject *b)
            memcmp(PyUnicode_DATA(a), PyUnicode_DATA(b), (size_t)PyUnicode_GET_LENGTH(a) * PyUnicode_KIND(a)) == 0;
 }
 
-/* The first slot on the key's way that has the key itself or its hash; NULL: nobody relies on the key. */
+/* The first slot on the key's probe sequence that has the key itself or its hash. NULL: no facet has this name. */
 static inline KeySlot *keys_probe(const KeyTable *table, PyObject *key)
 {
     if (table->slots == NULL)
@@ -113,7 +115,7 @@ static inline KeySlot *keys_probe(const KeyTable *table, PyObject *key)
     }
 }
 
-/* For an exact str that has a hash. */
+/* The slot of this name; NULL: no facet has it. The key must be an exact str whose hash was computed. */
 static inline KeySlot *keys_find(const KeyTable *table, PyObject *key)
 {
     if (table->slots == NULL)
@@ -128,7 +130,7 @@ static inline KeySlot *keys_find(const KeyTable *table, PyObject *key)
     }
 }
 
-/* Safe points only. Both return the name's slot; add returns NULL when out of memory. */
+/* Safe points only. Add or remove one facet of the name; both return the name's slot, or keys_add NULL when out of memory. */
 KeySlot *keys_add(KeyTable *table, PyObject *name, uint32_t facet);
 KeySlot *keys_remove(KeyTable *table, PyObject *name, uint32_t facet);
 void keys_free(KeyTable *table);

@@ -12,7 +12,7 @@ AddressMap objects_by_address = {.slots = address_map_nothing};
 /* --- class attributes ------------------------------------------------------------------------------------------------ */
 
 #if PY_VERSION_HEX >= 0x030d0000
-/* Where `type` has a descriptor that stores, which is not how other attributes are stored. */
+/* Whether `type` has a data descriptor of this name: assigning the attribute calls the descriptor. */
 static bool has_setter(PyObject *name)
 {
     static const char *const names[] = {"__doc__", "__module__", "__abstractmethods__", "__annotations__",
@@ -25,7 +25,8 @@ static bool has_setter(PyObject *name)
     return false;
 }
 
-/* C.x = ... and del C.x refer to the old value while they run: tests/host pins it. */
+/* From 3.13 on, `C.x = ...` and `del C.x` themselves have a reference to the old value while the callback runs; tests/host
+ * checks this. */
 Py_ssize_t references_of_last_in_class(PyObject *name) { return has_setter(name) ? 1 : 2; }
 #else
 Py_ssize_t references_of_last_in_class(PyObject *Py_UNUSED(name)) { return 1; }
@@ -38,7 +39,7 @@ int object_kind(PyObject *object)
     if (PyDict_Check(object))
         return OBJECT_DICT;
     if (PyType_Check(object) && ((PyTypeObject *)object)->tp_mro == NULL) {
-        PyErr_Format(Unwatchable_error, "%.200s is being made: it has no MRO yet; read it when it is there",
+        PyErr_Format(Unwatchable_error, "the class %.200s is being made and has no MRO yet; read it when it is complete",
                      ((PyTypeObject *)object)->tp_name);
         return -1;
     }
@@ -64,7 +65,7 @@ static int watch(PyObject *object, int kind)
     case OBJECT_CODE:
         return watch_codes();
     default:
-        return 0; /* types: the dicts along the MRO tell, and the tables of subclasses */
+        return 0; /* types: depwatch watches the dicts along the MRO, and tables of subclasses */
     }
 }
 
@@ -88,7 +89,7 @@ uint32_t object_use(PyObject *object)
         goto failed;
     *object_at(id) = (Object){.address = object, .weakref = weakref, .first_facet = NO_ID, .id = id, .uses = 1,
                               .kind = (uint8_t)kind};
-    /* In the map first, watched then: an event in between finds it. */
+    /* Entered in the map before it is watched, so that its first event finds it. */
     if (!address_map_insert(&objects_by_address, object, object_at(id))) {
         PyErr_NoMemory();
         goto failed;
@@ -99,7 +100,7 @@ uint32_t object_use(PyObject *object)
     }
     return id;
 failed:
-    Py_XDECREF(weakref); /* ours alone: no destructor of the program runs */
+    Py_XDECREF(weakref); /* only we refer to it: no destructor of the program runs */
     pool_give(&object_pool, id);
     return NO_ID;
 }
@@ -119,7 +120,7 @@ void object_release(uint32_t id)
     PyObject *weakref = object->weakref;
     keys_free(&object->keys);
     dependents_clear(&object->whole);
-    object->weakref = NULL; /* a callback of it that is still to come finds nothing */
+    object->weakref = NULL; /* its callback may still come: on_type_death() then sees that the item is not its own */
     pool_give(&object_pool, id);
     Py_XDECREF(weakref);
 }

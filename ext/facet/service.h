@@ -1,4 +1,4 @@
-/* The one service of this interpreter: its words, lists and counters. */
+/* The service: the state that there is once in the process (lists, flags and counters). */
 #ifndef DW_SERVICE_H
 #define DW_SERVICE_H
 
@@ -11,32 +11,33 @@
 #include "index/ids.h"
 
 typedef depwatch_change Change;
-enum { CHANGES = DEPWATCH_CLASS + 1 }; /* how many there are */
+enum { CHANGES = DEPWATCH_CLASS + 1 }; /* the number of kinds of changes */
 
 typedef struct Service {
-    uint32_t first_touched;    /* facets that the drain must look at: list through Facet.next_touched */
-    uint32_t first_retired;    /* handles whose edges wait to be purged: list through Handle.next_retired */
-    uint32_t function_interest; /* code objects whose new functions somebody listens for; more with a hearer, and
-                                  for each listener in C */
-    uint32_t settling;         /* drains at work */
-    bool scheduled;            /* a pending call is outstanding */
-    bool unfinished;           /* the last drain left something to do: facets whose change was not made yet, or memory ran out */
-    bool shutting_down;        /* the interpreter ends: no reference is taken any more */
-    int (*pending)(void *);    /* runs the drain, as a pending call: notice gives it */
-    PyObject *hearer;          /* owned or NULL: who hears of every function of the process */
-    uint16_t unstable_after;   /* the smallest of all handles ever */
-    uint64_t generations;      /* changes of the generation of facets that had readers */
-    uint64_t events;           /* events that concerned a facet, once for each facet */
-    uint64_t breaks;           /* facets that stopped to hold */
-    uint64_t restores;         /* facets that hold again */
-    uint64_t conservative;     /* breaks at an event that does not tell the new value */
-    uint64_t needless;         /* of these, found to hold by the drain */
-    uint64_t identity_breaks;  /* by a value that is equal to the recorded one, which was asked for by identity */
+    uint32_t first_touched;    /* facets that the drain must look at: a list through Facet.next_touched */
+    uint32_t first_retired;    /* handles whose edges wait to be purged: a list through Handle.next_retired */
+    uint32_t function_interest; /* 0: events of functions concern only watched functions. Counts the code objects whose new
+                                   functions have listeners, the listeners of all functions in C, and the lifecycle callback */
+    uint32_t settling;         /* number of drains that are settling */
+    bool scheduled;            /* CPython has our pending call, which will run the drain */
+    bool unfinished;           /* the last drain left work: a change was not made yet, or memory ran out */
+    bool shutting_down;        /* the interpreter ends: depwatch takes no more references */
+    int (*pending)(void *);    /* the pending call that runs the drain; set by the room notice */
+    PyObject *lifecycle_callback; /* owned or NULL: called by the drain for every function of the process */
+    uint16_t unstable_after;   /* the smallest limit that any handle so far has had */
+    uint64_t generations;      /* counts the changes of Facet.generation in facets that had readers */
+    uint64_t events;           /* events that concerned a facet, counted once for each facet */
+    uint64_t breaks;           /* how often facets broke */
+    uint64_t restores;         /* how often facets held again */
+    uint64_t conservative;     /* breaks by an event that does not name the new value */
+    uint64_t needless;         /* how many of the conservative breaks were needless: the drain found the recorded value */
+    uint64_t identity_breaks;  /* breaks by a value that equals the recorded one, where a reader asked for identity */
 } Service;
 
 extern Service service;
 
-/* One outstanding pending call at most. If CPython's list is full, the next event tries again. */
+/* Asks CPython for a pending call that runs the drain, unless one is outstanding. If CPython's list of pending calls is full,
+ * the next event tries again. */
 static inline void service_schedule(void)
 {
     if (!service.scheduled && !service.settling && !service.shutting_down && Py_AddPendingCall(service.pending, NULL) == 0)

@@ -14,7 +14,7 @@ typedef struct StoredStr {
     PyObject *value;
 } StoredStr;
 
-/* As in pycore_dict.h, of 3.12 to 3.15. */
+/* PyDictKeysObject as pycore_dict.h declares it in 3.12 to 3.15. */
 typedef struct Table {
     Py_ssize_t references;
     uint8_t log2_size;
@@ -22,7 +22,7 @@ typedef struct Table {
     uint8_t kind;
     uint32_t version;
     Py_ssize_t usable;
-    Py_ssize_t entries; /* also deleted ones */
+    Py_ssize_t entries; /* including deleted ones */
     char indices[];
 } Table;
 
@@ -50,7 +50,8 @@ PyObject *odd_key_of(PyObject *dict, Py_hash_t hash)
 
 static bool table_known; /* see stored_keys_learn */
 
-/* Into the keys; below 0: nothing was ever there (NOTHING), or it was deleted. */
+/* The i-th slot of the hash table: an index into the array of keys. Below 0 the slot has no key: none was ever there (NOTHING),
+ * or it was deleted. */
 #define NOTHING (-1)
 static Py_ssize_t index_at(const Table *table, size_t i)
 {
@@ -70,7 +71,7 @@ static PyObject *scanned_value(PyObject *dict, PyObject *key)
     return NULL;
 }
 
-/* As CPython finds it, but for equality: it is decided without Python. */
+/* Looks up as CPython does, but decides equality without running Python. */
 static PyObject *look_up(PyObject *dict, PyObject *key, Py_hash_t hash)
 {
     const Table *table = (const Table *)((PyDictObject *)dict)->ma_keys;
@@ -91,11 +92,11 @@ PyObject *stored_value(PyObject *dict, PyObject *key)
     Py_hash_t hash = hash_without_python(key);
     if (!table_known || hash == ANY_HASH)
         return NULL;
-    bool shares_keys = ((PyDictObject *)dict)->ma_values != NULL; /* 30 at most */
+    bool shares_keys = ((PyDictObject *)dict)->ma_values != NULL; /* a split table: it has at most 30 keys, so a scan is fast */
     return shares_keys ? scanned_value(dict, key) : look_up(dict, key, hash);
 }
 
-/* Whether the table of {"name": None}, and of that with a number too, is what this file takes it for. */
+/* Whether the table of {"name": None}, and again after a number was added as a key, has the layout that this file assumes. */
 static bool is_as_here(PyObject *dict, PyObject *name, PyObject *number)
 {
     if (PyDict_SetItem(dict, name, Py_None) < 0 || ((const Table *)((PyDictObject *)dict)->ma_keys)->kind == ANY_KEYS ||
@@ -121,8 +122,8 @@ bool stored_keys_learn(void)
 int check_stored_keys(void)
 {
     if (!table_known)
-        PyErr_Format(Unwatchable_error, "names in dicts: this CPython (%s) keeps the keys of a dict in another way than the "
-                                        "versions that depwatch knows; use one of those that docs/host-contract.md names",
+        PyErr_Format(Unwatchable_error, "names in dicts: this CPython (%s) has another layout of dict keys than the versions "
+                                        "that depwatch knows; use a version that docs/host-contract.md names",
                      Py_GetVersion());
     return table_known ? 0 : -1;
 }

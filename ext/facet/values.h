@@ -1,5 +1,5 @@
-/* When two values are the same assumption: the same object or, for an exact int, float or str, the same bits.
- * Stores and loads only: called inside CPython's callback.
+/* When two values count as the same: if they are the same object or, for exact ints, floats and strs, have the same bits.
+ * Called inside CPython's callback, so these functions only load.
  */
 #ifndef DW_VALUES_H
 #define DW_VALUES_H
@@ -14,8 +14,8 @@
 PyAPI_DATA(PyTypeObject) PyLazyImport_Type; /* types.LazyImportType; cannot be subclassed */
 #endif
 
-/* Whether it stands for an import that is not made yet (PEP 810): what loads it from a namespace makes the import, stores what
- * that gives in its place, and finds this. */
+/* Whether the value is a lazy import (PEP 810), a placeholder for an import that is not made yet. Code that loads it from a
+ * namespace makes the import, stores the result in its place, and gets the result. */
 static inline bool is_lazy_import(PyObject *value)
 {
 #if PY_VERSION_HEX >= 0x030f0000
@@ -31,7 +31,7 @@ static inline bool same_int(PyObject *a, PyObject *b)
     PyLongObject *x = (PyLongObject *)a, *y = (PyLongObject *)b;
     if (PyUnstable_Long_IsCompact(x) && PyUnstable_Long_IsCompact(y))
         return PyUnstable_Long_CompactValue(x) == PyUnstable_Long_CompactValue(y);
-    /* lv_tag: digits above bit 3, sign in bits 0 and 1; bit 2 says nothing about the value. */
+    /* lv_tag: the number of digits from bit 3 on, the sign in bits 0 and 1; bit 2 does not belong to the value. */
     uintptr_t tag = x->long_value.lv_tag & ~(uintptr_t)4;
     return tag == (y->long_value.lv_tag & ~(uintptr_t)4) &&
            memcmp(x->long_value.ob_digit, y->long_value.ob_digit, (tag >> 3) * sizeof(digit)) == 0;
@@ -55,7 +55,8 @@ static inline bool same_value(PyObject *a, PyObject *b)
     return PyUnicode_CheckExact(a) && same_str(a, b);
 }
 
-/* True only if they are not the same assumption, found without a call: what the shortest path of an event can afford. */
+/* True only if the values are not the same; may be false although they are not. Makes no call, for the shortest path of an
+ * event. */
 static inline bool surely_differ(PyObject *recorded, PyObject *value)
 {
     if (recorded == value)

@@ -1,7 +1,7 @@
-/* AddressMap: the address of a live watched object -> our record of it. No Python.h.
+/* AddressMap: maps the address of a live object to an item of ours. No Python.h.
  *
- * Open addressing, linear probing, at most half full, so a miss usually costs one cache line. A removal shifts the
- * run back instead of leaving a tombstone: it needs no memory, and a callback may therefore forget a dying object.
+ * Open addressing with linear probing, at most half full, so a miss usually costs one cache line. A removal moves later
+ * entries back and leaves no tombstone. So it never needs memory, and a callback can remove a dying object.
  */
 #ifndef DW_ADDRESS_MAP_H
 #define DW_ADDRESS_MAP_H
@@ -12,7 +12,7 @@
 
 typedef struct AddressSlot {
     const void *address; /* NULL: empty */
-    void *item;          /* borrowed; in a pool, so it never moves */
+    void *item;          /* borrowed; must not move while it is in the map */
 } AddressSlot;
 
 typedef struct AddressMap {
@@ -21,7 +21,7 @@ typedef struct AddressMap {
     uint32_t count;
 } AddressMap;
 
-/* One empty slot, so that a look-up needs no test for "no slots yet". */
+/* One empty slot, for maps without any: a look-up then needs no test for "no slots yet". */
 extern AddressSlot address_map_nothing[1];
 
 static inline uint32_t address_hash(const void *address)
@@ -59,7 +59,8 @@ static inline void address_map_remove(AddressMap *map, const void *address)
     map->count--;
 }
 
-/* Safe points only. Room for so many in all: inserting those allocates nothing. False when out of memory; the map is then as it was. */
+/* Safe points only. Makes room for n entries in all, so that inserting them allocates nothing. False when out of memory; the
+ * map is then as it was. */
 static inline bool address_map_reserve(AddressMap *map, uint32_t n)
 {
     uint32_t size = map->mask == 0 ? 64 : map->mask + 1;
@@ -85,7 +86,7 @@ static inline bool address_map_reserve(AddressMap *map, uint32_t n)
     return true;
 }
 
-/* Where there is room for one more: allocates nothing. */
+/* Inserts where address_map_reserve() has made room: allocates nothing. */
 static inline void address_map_put(AddressMap *map, const void *address, void *item)
 {
     uint32_t i = address_hash(address) & map->mask;

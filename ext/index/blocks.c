@@ -8,9 +8,9 @@ char *block_chunks[BLOCK_CHUNKS];
 
 static struct {
     BlockRef first_free[BLOCK_CLASSES]; /* lists through the first 4 bytes of each free block; 0 at the end */
-    BlockRef fresh, end;                /* of the last chunk, what was never in a block */
+    BlockRef fresh, end;                /* the part of the last chunk that was never in a block */
     uint32_t n_chunks;
-    size_t in_use; /* bytes */
+    size_t in_use; /* bytes in blocks that have an owner */
 } blocks;
 
 _Static_assert((BLOCK_UNIT << BLOCK_CHUNK_BITS) == PAGES_PIECE && BLOCK_LARGEST <= PAGES_PIECE, "a block lies in a piece");
@@ -21,7 +21,7 @@ static void put_on_list(BlockRef ref, unsigned class)
     blocks.first_free[class] = ref;
 }
 
-/* Makes free blocks of that many units, the largest first. */
+/* Cuts that many units into free blocks, the largest first. */
 static void put_units(BlockRef ref, uint32_t units)
 {
     while (units > 0) {
@@ -45,7 +45,7 @@ static bool add_chunk(void)
     blocks.end = blocks.fresh + (1u << BLOCK_CHUNK_BITS);
     block_chunks[blocks.n_chunks++] = chunk;
     if (blocks.fresh == 0)
-        blocks.fresh = 64 / BLOCK_UNIT; /* no block is at 0, and what is large enough starts on a cache line */
+        blocks.fresh = 64 / BLOCK_UNIT; /* leaves out reference 0, and lets large blocks start on a cache line */
     return true;
 }
 

@@ -1,7 +1,7 @@
 /* Blocks: memory in size classes, without headers, named by 32-bit references. No Python.h.
  *
- * A block never moves, and its owner knows its size: so a set of three IDs takes 16 bytes, and a reference half of what
- * a pointer would. Freed blocks are kept for the next owner of their class; memory is not given back.
+ * A block never moves. Its owner remembers its size, so a block needs no header, and a reference takes half the bytes of a
+ * pointer. Freed blocks are kept for the next owner of the same size class; the system never gets the memory back.
  */
 #ifndef DW_BLOCKS_H
 #define DW_BLOCKS_H
@@ -25,8 +25,8 @@ static inline void *block_at(BlockRef ref)
     return block_chunks[ref >> BLOCK_CHUNK_BITS] + (size_t)(ref & ((1u << BLOCK_CHUNK_BITS) - 1)) * BLOCK_UNIT;
 }
 
-/* The class of a block of that many bytes, 1 to BLOCK_LARGEST. Classes are 8, 16, ... 64 bytes, then four to each
- * doubling: at most a quarter of a block is slack. */
+/* The size class of a block of that many bytes, 1 to BLOCK_LARGEST. The classes have 8, 16, ... 64 bytes, then there are four
+ * classes to each doubling, so at most a quarter of a block is unused. */
 static inline unsigned block_class(size_t bytes)
 {
     uint32_t units = (uint32_t)((bytes + BLOCK_UNIT - 1) / BLOCK_UNIT);
@@ -43,15 +43,15 @@ static inline size_t block_size(unsigned class) /* bytes */
     return (size_t)(class % 4 + 5) * BLOCK_UNIT << (class / 4 - 1);
 }
 
-/* A block of that class, not initialised; 0 when out of memory. Safe points only, like all below. */
+/* Takes a block of that class, not initialised; 0 when out of memory. This and all below: safe points only. */
 BlockRef block_take(unsigned class);
 void block_give(BlockRef ref, unsigned class);
-/* Makes a block smaller where it is; cannot fail. */
+/* Makes a block smaller without moving it; cannot fail. */
 void block_shrink(BlockRef ref, unsigned class, unsigned smaller);
 
 typedef struct BlockMemory {
     size_t taken; /* bytes in chunks */
-    size_t free;  /* of these, bytes that are in no block */
+    size_t free;  /* how many of these bytes are in no block */
 } BlockMemory;
 
 BlockMemory block_memory(void);

@@ -6,7 +6,7 @@
 #include "index/containers.h"
 #include "index/pages.h"
 
-#define AHEAD 16 /* bytes that are fetched early: those of an array lie far apart */
+#define AHEAD 16 /* how many bytes ahead are prefetched, because the bytes of an array's IDs lie far apart */
 
 static ALWAYS_INLINE void change_lows(uint8_t *chunk, const uint16_t *lows, uint32_t n, ByteChange change)
 {
@@ -30,8 +30,8 @@ static void change_bits_scalar(uint8_t *chunk, const uint64_t *words, ByteChange
 {
     if (change == BYTE_BREAKS)
         change_bits(chunk, words, BYTE_BREAKS);
-    else if (change == BYTE_MENDS)
-        change_bits(chunk, words, BYTE_MENDS);
+    else if (change == BYTE_HOLDS)
+        change_bits(chunk, words, BYTE_HOLDS);
     else
         change_bits(chunk, words, BYTE_RETIRES);
 }
@@ -45,7 +45,7 @@ static void (*change_bitset)(uint8_t *chunk, const uint64_t *words, ByteChange c
 
 #define AVX2 __attribute__((target("avx2")))
 
-/* 0xff in each byte whose bit is set. */
+/* 32 bytes: 0xff for each bit that is set, else 0. */
 AVX2 static inline __m256i spread(uint32_t bits)
 {
     const __m256i which = _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303);
@@ -60,7 +60,8 @@ AVX2 static ALWAYS_INLINE void change_32(uint8_t *bytes, uint32_t bits, ByteChan
         _mm256_storeu_si256(at, _mm256_or_si256(old, chosen));
         return;
     }
-    __m256i ones = _mm256_andnot_si256(_mm256_cmpeq_epi8(old, _mm256_set1_epi8(-1)), chosen); /* -1 each */
+    /* -1 in each chosen byte, but 0 where the handle is retired. */
+    __m256i ones = _mm256_andnot_si256(_mm256_cmpeq_epi8(old, _mm256_set1_epi8(-1)), chosen);
     _mm256_storeu_si256(at, change == BYTE_BREAKS ? _mm256_sub_epi8(old, ones) : _mm256_add_epi8(old, ones));
 }
 
@@ -78,8 +79,8 @@ AVX2 static void change_bits_avx2(uint8_t *chunk, const uint64_t *words, ByteCha
 {
     if (change == BYTE_BREAKS)
         change_64s(chunk, words, BYTE_BREAKS);
-    else if (change == BYTE_MENDS)
-        change_64s(chunk, words, BYTE_MENDS);
+    else if (change == BYTE_HOLDS)
+        change_64s(chunk, words, BYTE_HOLDS);
     else
         change_64s(chunk, words, BYTE_RETIRES);
 }
@@ -134,8 +135,8 @@ void bytes_change_all(uint8_t *const *chunks, const Dependents *set, ByteChange 
 {
     if (change == BYTE_BREAKS)
         change_all(chunks, set, BYTE_BREAKS);
-    else if (change == BYTE_MENDS)
-        change_all(chunks, set, BYTE_MENDS);
+    else if (change == BYTE_HOLDS)
+        change_all(chunks, set, BYTE_HOLDS);
     else
         change_all(chunks, set, BYTE_RETIRES);
 }
@@ -145,9 +146,9 @@ void bytes_change_all(uint8_t *const *chunks, const Dependents *set, ByteChange 
 #define CHUNK ((size_t)1 << BYTE_CHUNK_BITS)
 
 static struct {
-    uint8_t *fresh, *end; /* of the last piece, what was never a chunk */
-    uint8_t *first_free;  /* list through the first bytes of each */
-    bool more;            /* the second piece and the next are huge pages */
+    uint8_t *fresh, *end; /* the part of the last piece that was never a chunk */
+    uint8_t *first_free;  /* free chunks: a list through the first bytes of each */
+    bool more;            /* false for the first piece alone: it is in small pages, later ones are huge pages */
 } chunks;
 
 uint8_t *bytes_take(void)

@@ -1,7 +1,8 @@
-/* Bytes: what an event does to the bytes of all dependents at once: stores only. Runs inside callbacks. No Python.h.
+/* Bytes: changes the bytes of all dependents of a facet at once. Only stores, because events call this inside CPython's
+ * callbacks. No Python.h.
  *
- * A byte counts the broken assumptions of a handle: 0 = may run, 255 = retired, and stays so. Bytes lie dense in chunks
- * of 2^16 that never move, because native code holds their addresses; a chunk is what one container has the IDs of.
+ * A byte counts the broken assumptions of one handle: 0 = may run, 255 = retired for good. The bytes lie side by side in chunks
+ * of 2^16 that never move, because native code has their addresses. A chunk has the bytes of the IDs of one container.
  */
 #ifndef DW_BYTES_H
 #define DW_BYTES_H
@@ -14,7 +15,8 @@
 #define BYTE_CHUNKS (1u << (31 - BYTE_CHUNK_BITS))
 #define BYTE_RETIRED 255
 
-typedef enum ByteChange { BYTE_BREAKS, BYTE_MENDS, BYTE_RETIRES } ByteChange;
+/* An assumption of the dependents breaks; a broken one holds again; the dependents are retired. */
+typedef enum ByteChange { BYTE_BREAKS, BYTE_HOLDS, BYTE_RETIRES } ByteChange;
 
 static ALWAYS_INLINE uint8_t *byte_at(uint8_t *const *chunks, uint32_t id)
 {
@@ -31,16 +33,17 @@ static ALWAYS_INLINE void byte_change(uint8_t *byte, ByteChange change)
         *byte -= *byte != BYTE_RETIRED;
 }
 
-/* Safe points only. A chunk for the bytes of 2^16 IDs, all 0; NULL when out of memory. */
+/* Safe points only. Takes a chunk for the bytes of 2^16 IDs, all 0; NULL when out of memory. */
 uint8_t *bytes_take(void);
-void bytes_give(uint8_t *chunk); /* once no native code holds an address in it: that of a live handle stays */
+void bytes_give(uint8_t *chunk); /* gives it back, once no native code has an address in it */
 
-/* Whether dense sets are changed 32 bytes at a time from now on: by default where the CPU can. Safe points only. */
+/* Chooses whether dense sets are changed 32 bytes at a time; by default they are if the CPU has AVX2. Returns whether they are.
+ * Safe points only. */
 bool bytes_use_avx2(bool use);
 
 void bytes_change_all(uint8_t *const *chunks, const Dependents *set, ByteChange change);
 
-/* chunks: owned by whoever has the handles; NULL where there are none. */
+/* Changes the bytes of all IDs in the set. chunks: by ID / 2^16. */
 static ALWAYS_INLINE void bytes_change(uint8_t *const *chunks, const Dependents *set, ByteChange change)
 {
     uint32_t only = dependents_only(set);

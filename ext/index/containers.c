@@ -8,7 +8,7 @@
 #define LOW(id) ((uint16_t)(id))
 #define BITSET_CLASS block_class(CONTAINER_WORDS * sizeof(uint64_t))
 
-/* A block holds no more: 2^31 handles, less the last 65536. */
+/* The most containers that fit into a block: enough for 2^31 handles, less the last 65536. */
 #define CONTAINERS_MOST ((BLOCK_LARGEST - sizeof(Containers)) / sizeof(Container))
 
 static unsigned array_class(uint32_t n) { return block_class(n * sizeof(uint16_t)); }
@@ -19,7 +19,7 @@ static unsigned lows_class(uint32_t n) { return n <= CONTAINER_ARRAY_MOST ? arra
 
 static bool has_bit(const uint64_t *words, uint16_t low) { return words[low >> 6] >> (low & 63) & 1; }
 
-/* How many of ids, from the first on, have the same upper half. */
+/* How many of the IDs, from the first one on, have the same upper half. */
 static uint32_t run_length(const uint32_t *ids, uint32_t n)
 {
     uint32_t key = ids[0] >> 16, i = 1;
@@ -38,7 +38,7 @@ static void set_bits(uint64_t *words, const uint32_t *ids, uint32_t n)
         words[LOW(ids[i]) >> 6] |= UINT64_C(1) << (ids[i] & 63);
 }
 
-/* The lower halves of IDs of one key. 0: out of memory. */
+/* Makes a block of the lower halves of n IDs, which have the same upper half. 0: out of memory. */
 static BlockRef new_lows(const uint32_t *ids, uint32_t n)
 {
     BlockRef ref = block_take(lows_class(n));
@@ -59,7 +59,7 @@ static bool array_add(Container *container, const uint32_t *ids, uint32_t n)
 {
     uint32_t m = container_count(container), total = m + count_missing(container_lows(container), m, ids, n);
     unsigned class = array_class(m), needed = lows_class(total);
-    bool in_place = needed == class && total <= CONTAINER_ARRAY_MOST; /* a bitset would overwrite what it is made from */
+    bool in_place = needed == class && total <= CONTAINER_ARRAY_MOST; /* a bitset would overwrite the array it is made from */
     BlockRef ref = in_place ? container->lows : block_take(needed);
     if (ref == 0)
         return false;
@@ -94,7 +94,8 @@ static bool container_add(Container *container, const uint32_t *ids, uint32_t n)
     return true;
 }
 
-/* Moves what is left, n bytes at the block's start, into a block of its size; or cuts the block where it is. */
+/* Moves the first n bytes of a block into a new block of the smaller class. Where there is no memory for one, it makes the
+ * block smaller in place. Returns the block that has the bytes. */
 static BlockRef fit(BlockRef ref, unsigned class, unsigned smaller, size_t n)
 {
     if (class == smaller)
@@ -118,7 +119,7 @@ static uint32_t read_bits(const uint64_t *words, uint16_t *lows)
     return n;
 }
 
-/* Returns how many are left; none: the block is given back. */
+/* Removes IDs from one container. Returns how many are left; if none is, the container's block was given back. */
 static uint32_t container_remove(Container *container, const uint32_t *ids, uint32_t n)
 {
     uint32_t before = container_count(container), left = 0;
@@ -151,7 +152,7 @@ static uint32_t find_key(const Containers *containers, uint32_t key)
 {
     uint32_t low = 0, high = containers->count;
     if (high != 0 && containers->of[high - 1].key < key)
-        return high; /* handles are numbered upwards */
+        return high; /* the common case: a new handle has a higher number than all before */
     while (low < high) {
         uint32_t middle = (low + high) / 2;
         if (containers->of[middle].key < key)
@@ -162,7 +163,7 @@ static uint32_t find_key(const Containers *containers, uint32_t key)
     return low;
 }
 
-/* A new container at that place. */
+/* Inserts a new container at index `at`. */
 static bool insert(BlockRef *ref, uint32_t at, const uint32_t *ids, uint32_t n)
 {
     Containers *containers = containers_at(*ref);
@@ -289,7 +290,7 @@ const char *containers_wrong(BlockRef ref)
         uint32_t n = container_count(container), bits = 0;
         ids += n;
         if (i > 0 && containers->of[i - 1].key >= container->key)
-            return "containers are not in the order of their keys";
+            return "the containers of a set are not in the order of their keys";
         if (container_is_array(container)) {
             for (uint32_t j = 1; j < n; j++)
                 if (container_lows(container)[j - 1] >= container_lows(container)[j])
@@ -299,7 +300,7 @@ const char *containers_wrong(BlockRef ref)
         for (uint32_t j = 0; j < CONTAINER_WORDS; j++)
             bits += count_bits(container_words(container)[j]);
         if (bits != n)
-            return "a container counts other bits than its bitset has";
+            return "a container's count is not the number of bits in its bitset";
     }
     return ids == containers->ids ? NULL : "a set counts other IDs than its containers have";
 }

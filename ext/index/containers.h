@@ -1,7 +1,7 @@
-/* Containers: the third tier of a set of dependents, for facets that many rely on. No Python.h.
+/* Containers: the third tier of a set of dependents, for facets on which many handles rely. No Python.h.
  *
- * IDs that share their upper 16 bits lie in one container: up to 4096 of them as a sorted array of their lower halves,
- * more as a bitset. Source: Chambi, Lemire, Kaser, Godin, "Better bitmap performance with Roaring bitmaps" (2016).
+ * IDs with the same upper 16 bits lie in one container: up to 4096 of them as a sorted array of their lower halves, more as a
+ * bitset. Source: Chambi, Lemire, Kaser, Godin, "Better bitmap performance with Roaring bitmaps" (2016).
  */
 #ifndef DW_CONTAINERS_H
 #define DW_CONTAINERS_H
@@ -12,21 +12,21 @@
 #include "index/blocks.h"
 
 #define CONTAINER_ARRAY_MOST 4096u /* IDs in an array */
-#define CONTAINER_WORDS 1024u      /* of 64 bits in a bitset */
+#define CONTAINER_WORDS 1024u      /* 64-bit words in a bitset */
 
 typedef struct Container {
-    uint16_t key;  /* upper halves of its IDs */
-    uint16_t last; /* how many IDs it has, less one */
+    uint16_t key;  /* the upper half of its IDs */
+    uint16_t last; /* the number of its IDs, less one */
     BlockRef lows; /* owned: uint16_t[last + 1], ascending; or uint64_t[CONTAINER_WORDS] */
 } Container;
 
 typedef struct Containers {
-    uint32_t ids; /* in all containers */
+    uint32_t ids; /* the number of IDs in all containers */
     uint32_t count;
-    Container of[]; /* by key, ascending */
+    Container of[]; /* ascending by key */
 } Containers;
 
-/* Without the instruction, which not every x86-64 has. */
+/* Counts bits without the instruction popcnt, which not every x86-64 CPU has. */
 static inline uint32_t count_bits(uint64_t word)
 {
     word -= word >> 1 & UINT64_C(0x5555555555555555);
@@ -46,18 +46,18 @@ static inline uint32_t container_base(const Container *container) { return (uint
 
 static inline Containers *containers_at(BlockRef ref) { return block_at(ref); }
 
-/* Safe points only. ids are ascending, each once. 0: out of memory. */
+/* Safe points only. Makes the containers of n ascending, distinct IDs. 0: out of memory. */
 BlockRef containers_of(const uint32_t *ids, uint32_t n);
-/* The containers with ids added or removed; they may have moved. Out of memory: *ref is still good, and some of ids are
- * added. Removing needs no memory. */
+/* Add or remove n ascending, distinct IDs. The containers may move: *ref is their new reference. If adding runs out of memory,
+ * *ref is still good, and some of the IDs were added. Removing needs no memory. */
 bool containers_add(BlockRef *ref, const uint32_t *ids, uint32_t n);
 void containers_remove(BlockRef *ref, const uint32_t *ids, uint32_t n);
 void containers_free(BlockRef ref);
 bool containers_have(const Containers *containers, uint32_t id);
 size_t containers_memory(const Containers *containers); /* bytes */
-/* Writes all IDs, ascending. */
+/* Writes all IDs into ids, ascending. */
 void containers_read(const Containers *containers, uint32_t *ids);
-/* What is wrong with them, or NULL. */
+/* Checks the containers: describes the first error, or returns NULL. */
 const char *containers_wrong(BlockRef ref);
 
 #endif

@@ -23,14 +23,14 @@ static uint64_t array_word(BlockRef ref, uint32_t n)
     return DEPENDENTS_ARRAY | ((uint64_t)n << ARRAY_COUNT_SHIFT) | ref;
 }
 
-/* The most IDs that are kept in an array: in containers they take less once there are 64 to a container. */
+/* The most IDs of this range that are kept in an array: from 64 IDs to a container on, containers take less memory. */
 static uint32_t array_limit(uint32_t first, uint32_t last)
 {
     uint32_t containers = (last >> 16) - (first >> 16) + 1;
     return containers < ARRAY_MOST / 64 ? 64 * containers : ARRAY_MOST;
 }
 
-/* The inline word of n ascending IDs, or 0 where they do not fit. */
+/* The inline word of n ascending IDs, or 0 if they do not fit. */
 static inline uint64_t inline_word(const uint32_t *ids, uint32_t n)
 {
     if (n == 0 || n > DEPENDENTS_FEW)
@@ -41,7 +41,7 @@ static inline uint64_t inline_word(const uint32_t *ids, uint32_t n)
     uint64_t word = DEPENDENTS_INLINE | (n == 4 ? DEPENDENTS_ARRAY : 0) | DEPENDENTS_GAPS | ids[0];
     for (uint32_t i = 1; i < n; i++) {
         uint32_t gap = ids[i] - ids[i - 1] - 1;
-        if (gap >= (1u << bits) - 1) /* all bits set: they would read as one ID, see dependents_only */
+        if (gap >= (1u << bits) - 1) /* a gap of only 1 bits is excluded: dependents_only() would take the set for one ID */
             return 0;
         word |= (uint64_t)gap << (32 + bits * (i - 1));
     }
@@ -57,7 +57,7 @@ static bool add_to_containers(Dependents *set, BlockRef ref, const uint32_t *ids
     return added;
 }
 
-/* Adds to m IDs that are inline, or in the set's own block. */
+/* Adds IDs to a set with m IDs, which are inline or in the set's array; the set becomes an array, or containers. */
 static bool add_to_array(Dependents *set, const uint32_t *others, uint32_t m, const uint32_t *ids, uint32_t n)
 {
     bool owned = is_array(set);
@@ -82,13 +82,13 @@ static bool add_to_array(Dependents *set, const uint32_t *others, uint32_t m, co
     return true;
 }
 
-/* Most often one ID comes to none or to one before it. */
+/* Adds an ID to an empty set, or to a set of one lower ID, as is most frequent. False: the set is another, and unchanged. */
 static bool add_one(Dependents *set, uint32_t id)
 {
     uint32_t only = dependents_only(set);
     if (set->word == 0)
         set->word = inline_word(&id, 1);
-    else if (only < id) /* not NO_ID */
+    else if (only < id) /* then `only` is an ID: NO_ID is larger than all */
         set->word = inline_word((uint32_t[]){only, id}, 2);
     else
         return false;
@@ -144,7 +144,8 @@ static void remove_from_array(Dependents *set, const uint32_t *ids, uint32_t n)
     set->word = array_word(ref, left);
 }
 
-/* Containers that hold few IDs become an array again, well below the limit at which it became containers. */
+/* Turns containers with few IDs into an array again: at half the limit at which an array becomes containers, so that a set near
+ * the limit does not change its tier all the time. */
 static void shrink_containers(Dependents *set)
 {
     BlockRef ref = block_of(set);
@@ -154,7 +155,7 @@ static void shrink_containers(Dependents *set)
         return;
     BlockRef array = n == 0 ? 0 : block_take(class_of(n));
     if (n != 0 && array == 0)
-        return; /* no memory: they stay as they are */
+        return; /* out of memory: the set stays in containers */
     if (n != 0)
         containers_read(containers, block_at(array));
     set->word = n == 0 ? 0 : array_word(array, n);
@@ -171,7 +172,7 @@ void dependents_remove_many(Dependents *set, const uint32_t *ids, uint32_t n)
     if (set->word & DEPENDENTS_INLINE) {
         uint32_t few[DEPENDENTS_FEW], m = dependents_few(set->word, few), left = keep_others(few, m, ids, n);
         if (left != m)
-            set->word = inline_word(few, left); /* fits: two gaps of 10 bits make one of 15 at most */
+            set->word = inline_word(few, left); /* always fits: two gaps of 10 bits add up to one of at most 15 bits */
     } else if (is_array(set)) {
         remove_from_array(set, ids, n);
     } else if (is_containers(set)) {
@@ -248,7 +249,7 @@ const char *dependents_wrong(const Dependents *set)
     if (set->word == 0)
         return NULL;
     if (!(set->word & (DEPENDENTS_INLINE | DEPENDENTS_ARRAY | DEPENDENTS_CONTAINERS)))
-        return "the word of a set is of no tier";
+        return "the word of a set belongs to no tier";
     if (is_containers(set) && containers_wrong(block_of(set)) != NULL)
         return containers_wrong(block_of(set));
     DependentsWalk walk;
@@ -262,9 +263,9 @@ const char *dependents_wrong(const Dependents *set)
         n++;
     }
     if (n != dependents_count(set) || n == 0)
-        return "a set counts other IDs than it has";
+        return "a set's count is not the number of its IDs";
     if (is_array(set) && n <= DEPENDENTS_FEW && inline_word(few, n) != 0)
-        return "a set that fits inline is not";
+        return "a set whose IDs fit inline is an array";
     return NULL;
 }
 

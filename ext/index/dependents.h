@@ -1,21 +1,23 @@
-/* Room index: who relies on what, both ways, and the memory for it. In come and out go IDs. No Python.h; what callbacks
- * walk and change (dependents, bytes) allocates nothing, all else is for safe points.
+/* Room index: which handles rely on which facets, stored in both directions, and the memory for that. It knows only IDs, and
+ * does not include Python.h. What callbacks read and change (dependents, bytes) allocates nothing; all else is for safe
+ * points.
  */
 
-/* Dependents: an exact set of IDs in 8 bytes, the reverse side of the index. No Python.h.
+/* Dependents: an exact set of IDs in 8 bytes. The sets of handles that rely on each facet are the reverse side of the index. No
+ * Python.h.
  *
- * Most facets have none or one dependent, a few have nearly all handles. So a set is a word in one of three tiers:
+ * Most facets have no dependent or one, a few have nearly all handles. So a set is one word, in one of three tiers:
  *
- *   0                   nobody
+ *   0                   empty
  *   bit 63              inline: the first ID in bits 0-30, and
  *                         bit 31 clear:          the second in bits 32-62 (NO_ID: there is none)
  *                         bit 31 set, 62 clear:  three IDs, two gaps of 15 bits from bit 32 on
  *                         bit 31 set, 62 set:    four IDs, three gaps of 10 bits
- *                       (a gap is the difference to the ID before, less one; handles of one module have small ones)
+ *                       (a gap is the difference to the ID before, less one; handles of one module have close IDs)
  *   bit 62, not 63      a sorted array: block in bits 0-30, number of IDs in bits 32-55
  *   bit 61, not 62, 63  containers: block in bits 0-30
  *
- * What a callback walks (dependents_next) never allocates and yields blocks of ascending IDs.
+ * A callback walks a set with dependents_next(), which never allocates and yields blocks of ascending IDs.
  */
 #ifndef DW_DEPENDENTS_H
 #define DW_DEPENDENTS_H
@@ -39,13 +41,13 @@ typedef struct Dependents {
 
 static inline bool dependents_empty(const Dependents *set) { return set->word == 0; }
 
-/* The ID if there is exactly one, else NO_ID: the common case without a walk. */
+/* The set's ID if it has exactly one, else NO_ID. For the common case, without a walk. */
 static inline uint32_t dependents_only(const Dependents *set)
 {
     return (uint32_t)(set->word >> 32) == ((DEPENDENTS_INLINE >> 32) | NO_ID) ? (uint32_t)set->word : NO_ID;
 }
 
-/* The IDs of an inline word, ascending; returns how many. */
+/* Writes the IDs of an inline word into few, ascending; returns how many there are. */
 static inline uint32_t dependents_few(uint64_t word, uint32_t few[DEPENDENTS_FEW])
 {
     few[0] = (uint32_t)word & NO_ID;
@@ -59,14 +61,14 @@ static inline uint32_t dependents_few(uint64_t word, uint32_t few[DEPENDENTS_FEW
     return n;
 }
 
-/* The same of a set; 0: nobody, or it is not inline. */
+/* The same for a set; 0 if the set is empty or not inline. */
 static inline uint32_t dependents_inline(const Dependents *set, uint32_t few[DEPENDENTS_FEW])
 {
     return set->word & DEPENDENTS_INLINE ? dependents_few(set->word, few) : 0;
 }
 
-/* For loops over many sets: fetches the block of one that is soon read, whose word has been fetched before: of an array
- * the end as well, where new handles go. */
+/* For loops over many sets: prefetches the block of a set that is soon read; its word must have been prefetched before. Of an
+ * array it also prefetches the end, where new handles are added. */
 static inline void dependents_fetch_block(const Dependents *set)
 {
     if (set->word == 0 || set->word & DEPENDENTS_INLINE)
@@ -78,7 +80,7 @@ static inline void dependents_fetch_block(const Dependents *set)
 }
 
 struct Containers;
-/* NULL: it is smaller. Borrowed from the set. */
+/* The set's containers, borrowed from the set; NULL: the set is in a smaller tier. */
 const struct Containers *dependents_containers(const Dependents *set);
 
 #define WALK_BLOCK 64u /* IDs */
@@ -86,8 +88,8 @@ const struct Containers *dependents_containers(const Dependents *set);
 typedef struct DependentsWalk {
     const uint32_t *ids; /* the current block; borrowed from the set, or in block */
     uint32_t count;
-    uint32_t container;  /* where to go on */
-    uint32_t place;      /* in it: of an array, index; of a bitset, bit */
+    uint32_t container;  /* index of the container at which the walk goes on */
+    uint32_t place;      /* place in that container: an index into its array, or a bit of its bitset */
     uint64_t next;       /* word still to be walked; 0 at the end */
     uint32_t block[WALK_BLOCK];
 } DependentsWalk;
@@ -98,9 +100,9 @@ static inline void dependents_walk(DependentsWalk *walk, const Dependents *set)
     walk->container = walk->place = 0;
 }
 
-bool dependents_next_block(DependentsWalk *walk); /* of an array or of containers */
+bool dependents_next_block(DependentsWalk *walk); /* dependents_next() for a set that is not inline */
 
-/* The next block, or false. The set must not change during a walk. */
+/* Goes on to the next block of IDs; false at the end. The set must not change during a walk. */
 static inline bool dependents_next(DependentsWalk *walk)
 {
     uint64_t word = walk->next;
@@ -114,24 +116,24 @@ static inline bool dependents_next(DependentsWalk *walk)
     return true;
 }
 
-/* Runs the statement after it with id for each: the walk must be declared before. */
+/* Runs the statement after it once for each ID of the set, as `id`. Declare the DependentsWalk before. */
 #define FOR_EACH_DEPENDENT(id, walk, set)                                                                             \
     for (dependents_walk(&(walk), (set)); dependents_next(&(walk));)                                                  \
         for (uint32_t id##_i = 0, id; id##_i < (walk).count && (id = (walk).ids[id##_i], true); id##_i++)
 
-/* Safe points only from here on. add returns false when out of memory; the set is then as it was. */
+/* Safe points only from here on. dependents_add returns false when out of memory; the set is then as it was. */
 bool dependents_add(Dependents *set, uint32_t id);
 void dependents_remove(Dependents *set, uint32_t id);
-/* The same for many, ascending, each once. Out of memory: some of them are in the set. */
+/* The same for n ascending, distinct IDs. If adding runs out of memory, some of them are in the set. */
 bool dependents_add_many(Dependents *set, const uint32_t *ids, uint32_t n);
 void dependents_remove_many(Dependents *set, const uint32_t *ids, uint32_t n);
 void dependents_clear(Dependents *set);
 uint32_t dependents_count(const Dependents *set);
 bool dependents_has(const Dependents *set, uint32_t id);
-size_t dependents_memory(const Dependents *set); /* bytes that it owns */
-/* A malloc'ed copy of all IDs (*count of them), for loops that change the set; NULL when empty or out of memory. */
+size_t dependents_memory(const Dependents *set); /* bytes that the set owns, beside its word */
+/* A malloc'ed copy of all IDs (*count of them), for loops that change the set; NULL if the set is empty, or out of memory. */
 uint32_t *dependents_copy(const Dependents *set, uint32_t *count);
-/* What is wrong with the set, or NULL. */
+/* Checks the set: describes the first error, or returns NULL. */
 const char *dependents_wrong(const Dependents *set);
 
 #endif

@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define AHEAD 12       /* sets that are fetched early */
-#define FEW 48         /* edges that are sorted by insertion */
-#define DIGIT_BITS 11u /* at most: the ends of all buckets stay in the first-level cache */
+#define AHEAD 12       /* how many sets ahead are prefetched */
+#define FEW 48         /* up to so many edges are sorted by insertion */
+#define DIGIT_BITS 11u /* of a pass of the radix sort, at most: so the ends of all buckets fit into the first-level cache */
 
 /* --- sorting ------------------------------------------------------------------------------------------------------- */
 
@@ -20,7 +20,7 @@ static void sort_few(Edge *edges, uint32_t n)
     }
 }
 
-/* By facet; edges of one facet stay in their order. */
+/* Sorts by facet; edges of one facet stay in their order. */
 static void sort(Edges *edges)
 {
     uint32_t greatest = 1;
@@ -87,7 +87,7 @@ void edges_free(Edges *edges)
 
 /* --- facet -> handles ---------------------------------------------------------------------------------------------- */
 
-/* The word of a set that is soon to be changed, and then its block. */
+/* Prefetches for the edges after i: first the word of the set that will be changed, later its block. */
 static inline void fetch(const Edges *edges, uint32_t i, const DependentsOf *sets)
 {
     if (i + 2 * AHEAD < edges->n)
@@ -96,7 +96,7 @@ static inline void fetch(const Edges *edges, uint32_t i, const DependentsOf *set
         dependents_fetch_block(dependents_of(sets, edges->edges[i + AHEAD].facet));
 }
 
-/* The handles of the facet at edge i, and how many. */
+/* The handles of all edges that have the same facet as edge i, which is the first of them. *length: how many. */
 static inline const uint32_t *run_at(const Edges *edges, uint32_t i, const uint32_t *handles, uint32_t *length)
 {
     uint32_t facet = edges->edges[i].facet, n = 1, *run = (uint32_t *)edges->scratch;
@@ -152,7 +152,7 @@ void edges_remove(Edges *edges, const DependentsOf *sets, const uint32_t *handle
 
 bool edges_list(Edges *edges, uint32_t n, ListOf *list_of, void *context, const uint32_t *handles)
 {
-    /* Dealt out by handle in the order of the facets, each list is in order. */
+    /* The edges are in the order of the facets, so dealing them out by handle gives lists in that order. */
     uint32_t *facets = (uint32_t *)edges->scratch, *ends = calloc((size_t)n + 1, sizeof *ends), sum = 0;
     if (ends == NULL)
         return false;
@@ -195,9 +195,9 @@ static const char *list_wrong(uint32_t handle, const FacetList *list, const Depe
     uint32_t n = 0, last = 0;
     for (FacetWalk walk = facet_list_walk(list); facet_list_next(&walk); last = walk.facet) {
         if (walk.facet >= n_facets || (n++ > 0 && walk.facet <= last))
-            return "the facets of a handle are not ascending, or no facets";
+            return "the facets of a handle are not ascending, or one of them does not exist";
         if (!dependents_has(dependents_of(sets, walk.facet), handle))
-            return "a facet does not know a handle that depends on it";
+            return "a handle depends on a facet that does not have it among its dependents";
     }
     return NULL;
 }
@@ -216,6 +216,6 @@ const char *edges_wrong(const DependentsOf *sets, uint32_t n_facets, ListOf *lis
         forward += facet_list_count(list_of(i, context));
     }
     if (wrong == NULL && (forward != reverse || forward != n_edges))
-        wrong = "the two sides of the index, or their count, have different numbers of edges";
+        wrong = "the two directions of the index and its count do not have the same number of edges";
     return wrong;
 }

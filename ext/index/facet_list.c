@@ -70,7 +70,7 @@ uint32_t facet_list_count(const FacetList *list)
 
 FacetWalk facet_list_walk(const FacetList *list)
 {
-    FacetWalk walk = {.facet = UINT32_MAX}; /* the first gap is the first facet: from -1 on */
+    FacetWalk walk = {.facet = UINT32_MAX}; /* as -1, so that the first gap gives the first facet */
     if (list->word != 0)
         walk.next = take(bytes_of(list), &walk.left);
     return walk;

@@ -1,7 +1,7 @@
-/* FacetList: the facets that one handle depends on, the forward side of the index. No Python.h.
+/* FacetList: the facets that one handle depends on: the forward side of the index. No Python.h.
  *
- * Ascending, so that gaps are small: each takes one byte for every 7 bits (LEB128). Those of one module are numbered
- * together, so a facet takes two bytes on average. Written once, read when the handle is purged or explained.
+ * The IDs are ascending and stored as gaps; a gap takes one byte for every 7 bits (LEB128). The facets of one module have close
+ * IDs, so a facet takes two bytes on average. A list is written once, and read when the handle is purged or explained.
  */
 #ifndef DW_FACET_LIST_H
 #define DW_FACET_LIST_H
@@ -11,24 +11,25 @@
 #include <stdint.h>
 
 typedef struct FacetList {
-    uint64_t word; /* 0: none. Bytes in bits 0-31, block in bits 32-62; or bit 63 and a malloc'ed address: very many */
+    uint64_t word; /* 0: empty. Else the number of bytes in bits 0-31 and the block in bits 32-62; or, for a list too long for
+                      a block, bit 63 and a malloc'ed address */
 } FacetList;
 
-/* Safe points only. facets are ascending, each once; the list was empty. False: out of memory, it still is. */
+/* Safe points only. Fills an empty list with n ascending, distinct facets. False: out of memory; the list stays empty. */
 bool facet_list_set(FacetList *list, const uint32_t *facets, uint32_t n);
 uint32_t facet_list_count(const FacetList *list);
 
 typedef struct FacetWalk {
     const uint8_t *next; /* borrowed from the list */
-    uint32_t left;
-    uint32_t facet;      /* after facet_list_next */
+    uint32_t left;       /* how many facets are still to come */
+    uint32_t facet;      /* the one that facet_list_next() found */
 } FacetWalk;
 
 FacetWalk facet_list_walk(const FacetList *list);
 bool facet_list_next(FacetWalk *walk);
-/* Writes facet_list_count() of them, ascending. */
+/* Writes all facets, facet_list_count() of them, ascending. */
 void facet_list_read(const FacetList *list, uint32_t *facets);
-size_t facet_list_memory(const FacetList *list); /* bytes that it owns */
+size_t facet_list_memory(const FacetList *list); /* bytes that the list owns, beside its word */
 void facet_list_clear(FacetList *list);
 
 #endif

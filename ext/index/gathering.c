@@ -6,8 +6,8 @@
 #include "index/blocks.h"
 #include "index/containers.h"
 
-#define AHEAD 16            /* sets that are fetched early */
-#define COOKIE 12346u       /* of the format: no run containers */
+#define AHEAD 16            /* how many sets ahead are prefetched */
+#define COOKIE 12346u       /* the format's number for a file without run containers */
 #define TOUCHED_WORDS (CONTAINER_WORDS / 64)
 
 bool gathering_reserve(Gathering *gathering, uint32_t n)
@@ -15,7 +15,7 @@ bool gathering_reserve(Gathering *gathering, uint32_t n)
     uint32_t n_chunks = (n >> 16) + 1;
     if (n_chunks <= gathering->n_chunks)
         return true;
-    /* Written, so that the system gives the pages now and not in the middle of a union. */
+    /* malloc and memset, not calloc: so the system gives the pages now and not in the middle of a union. */
     size_t bytes = n_chunks * CONTAINER_WORDS * sizeof(uint64_t);
     uint64_t *words = malloc(bytes);
     uint64_t *touched = calloc(n_chunks, TOUCHED_WORDS * sizeof *touched);
@@ -27,7 +27,7 @@ bool gathering_reserve(Gathering *gathering, uint32_t n)
         return false;
     }
     memset(words, 0, bytes);
-    gathering_free(gathering); /* it is empty: there is nothing to copy */
+    gathering_free(gathering); /* between two unions it is empty, so there is nothing to copy */
     *gathering = (Gathering){.words = words, .touched = touched, .counts = counts, .n_chunks = n_chunks};
     return true;
 }
@@ -65,7 +65,7 @@ static void add_containers(Gathering *gathering, const Containers *containers)
     }
 }
 
-/* Arrays and containers. */
+/* Adds a set that is an array or containers. */
 static NOT_INLINE void add_block(Gathering *gathering, const Dependents *set)
 {
     const Containers *containers = dependents_containers(set);
@@ -100,14 +100,14 @@ void gathering_add_facets(Gathering *gathering, const DependentsOf *sets, const 
     }
 }
 
-/* --- giving out ---------------------------------------------------------------------------------------------------- */
+/* --- writing ------------------------------------------------------------------------------------------------------- */
 
 static size_t bytes_of(uint32_t count)
 {
     return count > CONTAINER_ARRAY_MOST ? CONTAINER_WORDS * sizeof(uint64_t) : count * sizeof(uint16_t);
 }
 
-/* A cookie and the number of containers; then for each its key and count, and where it is. */
+/* The header has a cookie and the number of containers, then for each container its key, its count and its offset. */
 static size_t header_size(uint32_t containers) { return 8 + (size_t)containers * 8; }
 
 size_t gathering_size(const Gathering *gathering)
@@ -130,8 +130,8 @@ static uint8_t *put16(uint8_t *to, uint32_t number)
 
 static uint8_t *put32(uint8_t *to, uint32_t number) { return put16(put16(to, number), number >> 16); }
 
-/* The IDs of a chunk, as the format has them; it is empty afterwards. The format is little-endian, as are our words
- * wherever CPython is built; the store byte by byte is for arrays that start at an odd address. */
+/* Writes the IDs of a chunk as the format wants them, and empties the chunk. The format is little-endian; it is written byte by
+ * byte, because an array in it may start at an odd address. */
 static uint8_t *write_chunk(Gathering *gathering, uint32_t chunk, uint8_t *to)
 {
     uint64_t *touched = &gathering->touched[(size_t)chunk * TOUCHED_WORDS];

@@ -10,7 +10,7 @@
 
 void *pages_take(bool huge)
 {
-    /* As the system aligns to small pages only: twice as much, and what is too much goes back. */
+    /* The system aligns to small pages only. So this maps twice as much, and unmaps what lies outside the aligned piece. */
     char *start = mmap(NULL, 2 * PAGES_PIECE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (start == MAP_FAILED)
         return NULL;
@@ -19,7 +19,7 @@ void *pages_take(bool huge)
         munmap(start, before);
     munmap(start + before + PAGES_PIECE, PAGES_PIECE - before);
     if (huge)
-        (void)madvise(start + before, PAGES_PIECE, MADV_HUGEPAGE); /* a wish: small pages do, too */
+        (void)madvise(start + before, PAGES_PIECE, MADV_HUGEPAGE); /* only a hint: failure costs speed, not correctness */
     return start + before;
 }
 

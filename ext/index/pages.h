@@ -1,7 +1,8 @@
-/* Pages: memory straight from the system, in pieces that never move. No Python.h.
+/* Pages: memory taken directly from the system, in pieces that never move. No Python.h.
  *
- * A million sets or facets lie far apart, and an event that finds one cold waits for the page table as long as for the
- * memory: in huge pages it does not. A small program pays for the pages that it touches only.
+ * A million sets or facets take much memory. An event that reads one of them for the first time waits for the page table as
+ * long as for the memory itself; in huge pages it does not wait for the page table. In a small program, a piece takes only the
+ * small pages that were used.
  */
 #ifndef DW_PAGES_H
 #define DW_PAGES_H
@@ -11,7 +12,7 @@
 
 #define PAGES_PIECE ((size_t)1 << 21) /* bytes: one huge page */
 
-/* A zeroed piece, aligned to its size; NULL when out of memory. huge: in one page, where the system has such. */
+/* Takes a zeroed piece, aligned to its size; NULL when out of memory. huge: asks the system for one huge page. */
 void *pages_take(bool huge);
 void pages_give(void *piece);
 

@@ -26,7 +26,7 @@ uint32_t pool_take(Pool *pool)
                 return NO_ID;
             pool->chunks = chunks;
         }
-        char *chunk = pages_take(pool->n_chunks != 0); /* a pool of few items takes few pages */
+        char *chunk = pages_take(pool->n_chunks != 0); /* the first chunk in small pages, so that few items take few of them */
         if (chunk == NULL)
             return NO_ID;
         pool->chunks[pool->n_chunks++] = chunk;

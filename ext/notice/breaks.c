@@ -8,7 +8,7 @@
 #include "notice/look.h"
 #include "notice/references.h"
 
-/* Once a break: also of what changed in place, and has no other value. */
+/* Counts the present break of a facet, once. A change in place counts too, although the facet has no other value then. */
 static void count_break(uint32_t id)
 {
     Facet *facet = facet_at(id);
@@ -19,7 +19,7 @@ static void count_break(uint32_t id)
     facet->breaks += facet->breaks != UINT16_MAX;
 }
 
-/* Handles that do not want to live with a facet that breaks so often. */
+/* Retires the handles whose limit of breaks this facet has reached. */
 static void give_up_unstable(uint32_t id)
 {
     Facet *facet = facet_at(id);
@@ -29,23 +29,24 @@ static void give_up_unstable(uint32_t id)
     FOR_EACH_DEPENDENT(handle, walk, &facet->handles)
         if (handle_at(handle)->unstable_after <= facet->breaks) {
             *handle_byte(handle) = BYTE_RETIRED;
-            if (handle_at(handle)->heard)
-                handle_listeners_hear(handle, id);
-            facet->cause = facet->cause == CAUSE_NONE ? CAUSE_UNSTABLE : facet->cause; /* or they are retired already */
+            if (handle_at(handle)->has_listeners)
+                call_handle_listeners(handle, id);
+            facet->cause = facet->cause == CAUSE_NONE ? CAUSE_UNSTABLE : facet->cause; /* a cause: it retired them before */
         }
 }
 
-/* Once: it is touched by that, and looked at again before the handles are told. */
+/* Retires all that rely on a facet that can no longer be watched. Only once, because this touches the facet, so that the drain
+ * comes here again. */
 static void give_up_unwatchable(uint32_t id)
 {
     Facet *facet = facet_at(id);
     if (facet->dead || facet->cause == CAUSE_UNWATCHABLE)
         return;
     facet_retires(id, CAUSE_UNWATCHABLE);
-    facet->cause = CAUSE_UNWATCHABLE; /* also without handles */
+    facet->cause = CAUSE_UNWATCHABLE; /* facet_retires() sets it only if there are handles */
 }
 
-/* Facets whose last change was not made yet when a drain looked: the next one looks again. */
+/* The facets whose last change was not made yet when a drain looked: the next drain looks again. */
 static Dependents unfinished;
 
 void take_unfinished(void)
@@ -70,7 +71,7 @@ int look_again(uint32_t id, Garbage *garbage)
     if (!facet->known && !facet->dead && !unclear && facet_look(id) < 0) {
         if (PyErr_ExceptionMatches(PyExc_MemoryError))
             return -1;
-        PyErr_Clear(); /* e.g. out of version tags: whoever relies on it must not go on */
+        PyErr_Clear(); /* e.g. a class has no version tags left: handles that rely on the facet must not run any more */
         give_up_unwatchable(id);
         for (uint32_t part = object_at(facet->owner)->first_facet; facet->kind == FACET_MRO && part != NO_ID;
              part = facet_at(part)->next_of_owner)
@@ -81,7 +82,7 @@ int look_again(uint32_t id, Garbage *garbage)
             PyErr_NoMemory();
             return -1;
         }
-        facet->touched = true; /* counts as touched, so that it stays */
+        facet->touched = true; /* a touched facet is not freed before the next drain */
         service.unfinished = true;
         return 0;
     }

@@ -1,4 +1,4 @@
-/* Breaks: what a drain finds where events touched facets. Safe points only. */
+/* Breaks: the drain looks again at the facets that events touched. Safe points only. */
 #ifndef DW_BREAKS_H
 #define DW_BREAKS_H
 
@@ -7,9 +7,10 @@
 
 #include "notice/garbage.h"
 
-/* Touches the facets whose last change was not made yet when a drain looked. */
+/* Touches the facets whose last change was not made yet when an earlier drain looked, so that this drain looks again. */
 void take_unfinished(void);
-/* Looks at a touched facet, counts its break, gives up what is unstable or can no longer be watched. -1 with MemoryError. */
+/* Looks at a touched facet, counts its break, and retires its handles if it is unstable or can no longer be watched. -1 with
+ * MemoryError set. */
 int look_again(uint32_t facet, Garbage *garbage);
 
 #endif

@@ -5,9 +5,9 @@
 #include "notice/garbage.h"
 #include "notice/makers.h"
 
-#define OWNED 4 /* references of one detail, at most */
+#define OWNED 4 /* the most references that one detail owns */
 
-/* Borrowed, or NULL: the value is gone, or was never told. */
+/* The value to report (borrowed); NULL: it is gone, or the event did not name it. */
 static PyObject *as_told(PyObject *value, Has has) { return has == HAS_KEPT ? ((Kept *)value)->value : value; }
 
 static PyObject *old_value(const Detail *detail)
@@ -25,7 +25,8 @@ static PyObject *new_value(const Detail *detail)
     return facet->known && facet->changes == detail->changes ? facet->current : NULL;
 }
 
-/* The DESTROYED of a dead function, which waits behind what else is told of it; NULL: there was no room for it. */
+/* The detail DESTROYED of a dead function: it is still queued, behind the function's other details. NULL: the queue was full
+ * when the function died. */
 static const Detail *end_of(const Detail *life)
 {
     for (uint32_t i = 0; i < queue.count; i++) {
@@ -54,7 +55,7 @@ static int tell_detail(const Detail *detail)
     return notice_makers.detail(detail, old_value(detail), new_value(detail), filename, line);
 }
 
-/* What a detail has goes. */
+/* Gives a detail's references to garbage. */
 static void leave_detail(const Detail *detail, Garbage *garbage)
 {
     bool is_life = detail->facet == NO_ID;
@@ -74,11 +75,11 @@ static void leave_oldest(Garbage *garbage)
     const Detail detail = queue.details[queue.head];
     queue.head = (queue.head + 1) & (QUEUE_CAPACITY - 1);
     if (--queue.count == 0)
-        queue.head = 0; /* the same few cache lines serve again */
+        queue.head = 0; /* a queue that is emptied often thus uses the same few cache lines */
     leave_detail(&detail, garbage);
 }
 
-/* Told first, taken then: out of memory, it stays in the queue. */
+/* Makes the notice first, and only then takes the detail off the queue: if memory runs out, the detail stays queued. */
 static int take_detail(Garbage *garbage)
 {
     const Detail detail = queue.details[queue.head];
@@ -105,10 +106,10 @@ void details_drop(Garbage *garbage)
     }
 }
 
-PyObject *hear_functions(PyObject *hearer)
+PyObject *service_set_lifecycle_callback(PyObject *lifecycle_callback)
 {
-    PyObject *before = service.hearer;
-    service.hearer = Py_XNewRef(hearer);
-    service.function_interest = service.function_interest + (hearer != NULL) - (before != NULL);
+    PyObject *before = service.lifecycle_callback;
+    service.lifecycle_callback = Py_XNewRef(lifecycle_callback);
+    service.function_interest = service.function_interest + (lifecycle_callback != NULL) - (before != NULL);
     return before;
 }

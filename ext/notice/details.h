@@ -1,4 +1,4 @@
-/* Details: what is told of the events themselves. Safe points only. */
+/* Details: reports the queued events to subscriptions and to the lifecycle callback. Safe points only. */
 #ifndef DW_DETAILS_H
 #define DW_DETAILS_H
 
@@ -6,12 +6,14 @@
 
 #include "notice/garbage.h"
 
-/* Tells all that is queued, and takes it off. Runs no Python, so nothing is added meanwhile. -1 with MemoryError set: what is
- * left stays queued. */
+/* Makes the notices of all queued details, and takes them off the queue. It runs no Python, so no event comes in between. -1
+ * with MemoryError set: the remaining details stay queued. */
 int take_details(Garbage *garbage);
-/* All go to garbage, untold; dropped at once where memory is short, as no state is in the making. */
+/* Empties the queue without notices. References go to garbage, or are dropped at once if memory is short: all state is
+ * consistent here. */
 void details_drop(Garbage *garbage);
-/* Who hears of every function from now on (NULL: nobody). Returns who did, for the caller to DECREF, or NULL. */
-PyObject *hear_functions(PyObject *hearer);
+/* Sets the callback that gets the life of every function (NULL: none). Returns the earlier one, for the caller to DECREF, or
+ * NULL. */
+PyObject *service_set_lifecycle_callback(PyObject *lifecycle_callback);
 
 #endif

@@ -1,22 +1,23 @@
-"""The drain: settles the core, which tells what happened to the makers here; then makes the calls that are due.
+"""The drain: first settles the core, which calls the makers here to make a notice of each thing that happened; then delivers
+the notices, by calling the program's callbacks and listeners.
 
-Settling is one step of C: no code of the program runs in it, and a notice names objects, not numbers.
-Notices wait in one queue of the process. A drain that is started by a callback goes on with it; what events cause meanwhile is
-told by a later drain. Out of memory, what is not told yet stays where it was.
+Settling is one step of C. A notice names objects, not numbers. Notices wait in one queue of the process. A drain that a
+callback starts delivers the notices that are left in it; events that callbacks cause are delivered by a later drain. If memory
+runs out, events that have no notice yet stay queued in the core.
 """
 
 
 @cython.final
 @cython.auto_pickle(False)
 cdef class Notice(Ours):
-    """One call that is due."""
+    """One call of a callback or listener that is due."""
 
     cdef Notice next
     cdef uint64_t number
-    cdef object subject    # a Subscription, a Handle, or a Hearer
-    cdef object callback   # of a handle
-    cdef object argument   # an Event; of a Hearer a tuple
-    cdef HandleState state # of a handle
+    cdef object subject    # a Subscription, a Handle, or a LifecycleListener
+    cdef object callback   # for a Handle: the callback to call, or None
+    cdef object argument   # for a Subscription: the Event; for a LifecycleListener: the tuple of arguments
+    cdef HandleState state # for a Handle: its new state
 
 
 cdef Notice first_notice = None, last_notice = None
@@ -38,7 +39,7 @@ cdef int enter_notice(subject, callback, argument, HandleState state=HANDLE_VALI
 
 
 cdef Notice take_notice():
-    """The oldest one."""
+    """Take the oldest notice off the queue."""
     global first_notice, last_notice
     notice = first_notice
     first_notice = notice.next
@@ -52,7 +53,7 @@ cdef Notice take_notice():
 
 
 cdef object holder_of(uint32_t handle):
-    """Who holds it, or None: C code, or nobody any more."""
+    """The Handle or Handles that holds this handle; None if C code holds it, or nothing does any more."""
     return holders[handle] if handle < <size_t>len(holders) else None
 
 
@@ -61,7 +62,7 @@ cdef int make_state(uint32_t handle, HandleState state, uint32_t facet, Cause ca
     cdef FacetNotes known
     if holder is None or holder.was_released:
         return 0
-    if state == HANDLE_GONE:  # its callback is called when it is purged, like that of one which was retired by hand
+    if state == HANDLE_RETIRED:  # a retired handle gets only its reason here: make_retired() enters its notice
         known = notes_of(facet)
         broke = None if known is None else known.last_break()
         return holder.give_reason(handle, words_of_cause(facet, cause, NULL if broke is None else <PyObject*>broke))
@@ -73,7 +74,7 @@ cdef int make_retired(uint32_t handle) except -1:
     cdef Holder holder = holder_of(handle)
     if holder is None or holder.was_released or not holder.tells_end(handle):
         return 0
-    return enter_notice(holder.handle_of(handle), holder.on_retire, None, HANDLE_GONE)
+    return enter_notice(holder.handle_of(handle), holder.on_retire, None, HANDLE_RETIRED)
 
 
 cdef int handle_gone(uint32_t handle, bint released) noexcept:
@@ -88,7 +89,7 @@ cdef int handle_gone(uint32_t handle, bint released) noexcept:
 
 
 cdef object part_of(Facet* facet, PyObject* key):
-    """The key or attribute, or the part of the function, that an event is about."""
+    """What an event changed: the key, the attribute, or the part of the function."""
     if facet.kind == FACET_ANY:
         return <object>key if key != NULL and PyUnicode_CheckExact(<object>key) else None
     return KIND_NAMES[facet.kind] if facet.name == NULL else <object>facet.name
@@ -99,7 +100,8 @@ cdef object or_unknown(PyObject* value):
 
 
 cdef object words_of(PyObject* value, bint is_gone):
-    """None: it was not told."""
+    """A description of the value; None: the event did not name it. is_gone: the event named it, so NULL means that it is
+    gone."""
     return words_of_value(<object>value) if value != NULL else GONE if is_gone else None
 
 
@@ -132,8 +134,8 @@ cdef int make_detail(const Detail* detail, PyObject* old_value, PyObject* new_va
 
 
 cdef int make_life(const Detail* detail, PyObject* function, const Detail* end, PyObject* value) except -1:
-    cdef Hearer hearer = <Hearer>detail.hearer
-    if hearer.switched_off != times_switched_off:
+    cdef LifecycleListener listener = <LifecycleListener>detail.lifecycle_callback
+    if listener.switched_off != times_switched_off:
         return 0
     if function == NULL:
         about = tuple_of(DestroyedFunctionType, (
@@ -143,7 +145,7 @@ cdef int make_life(const Detail* detail, PyObject* function, const Detail* end, 
         about = <object>function
     new_value = None if detail.change == DEPWATCH_DESTROYED else or_unknown(value)
     told = (FUNCTION_EVENTS_BY_NUMBER[detail.change], about, FUNCTION_ATTRIBUTES_BY_NUMBER[detail.attribute], new_value)
-    return enter_notice(hearer, None, told)
+    return enter_notice(listener, None, told)
 
 
 cdef uint64_t mark_notices() noexcept:
@@ -151,7 +153,8 @@ cdef uint64_t mark_notices() noexcept:
 
 
 cdef int take_back_notices(uint64_t mark) noexcept:
-    """What they hold is still queued, or somebody's: no destructor runs."""
+    """Remove the notices made since mark. No destructor of the program runs: the core's queue, or the program, still refers to
+    what they hold."""
     global first_notice, last_notice, notices_made
     cdef Notice last = None, each = first_notice
     while each is not None and each.number <= mark:
@@ -167,7 +170,7 @@ cdef int take_back_notices(uint64_t mark) noexcept:
 
 
 cdef int drop_chain(Notice first) noexcept:
-    """One after the other: a chain that is dropped as a whole could be too deep for the C stack."""
+    """Drop notices one after the other: freeing a long chain by its first notice could use up the C stack."""
     cdef Notice next
     while first is not None:
         next = first.next
@@ -195,39 +198,40 @@ cdef uint64_t times_switched_off = 0
 
 @cython.final
 @cython.auto_pickle(False)
-cdef class Hearer(Ours):
-    """A lifecycle callback as it was set. What waits for it is still delivered when another follows, not when it is None."""
+cdef class LifecycleListener(Ours):
+    """A lifecycle callback, one object for each time it was set. Its waiting notices are still delivered if another callback
+    is set, but not if the callback is set to None."""
 
     cdef object callback
     cdef uint64_t switched_off  # how often the callback was set to None before
-    cdef bint raises            # its last call did
+    cdef bint raises            # whether its last call raised
 
 
-def set_hearer(callback):
-    """Queue the life of every function of the process for this callback from now on; for None: of no function.
+def set_lifecycle_callback(callback):
+    """From now on queue the life of every function of the process for this callback; None: of no function.
 
-    Raises Unwatchable if no watcher slot is free. When the interpreter ends, nobody hears any more.
+    Raises Unwatchable if no watcher slot is free. Does nothing once the interpreter ends.
     """
     global times_switched_off
-    cdef Hearer hearer = None
+    cdef LifecycleListener listener = None
     if service.shutting_down:
         return
     if callback is None:
         times_switched_off += 1
     else:
         watch_functions()
-        hearer = <Hearer>Hearer.__new__(Hearer)
-        hearer.callback, hearer.switched_off = callback, times_switched_off
-    before = hear_functions(NULL if hearer is None else <PyObject*>hearer)
+        listener = <LifecycleListener>LifecycleListener.__new__(LifecycleListener)
+        listener.callback, listener.switched_off = callback, times_switched_off
+    before = service_set_lifecycle_callback(NULL if listener is None else <PyObject*>listener)
     if service_unsettled():
-        service_schedule()  # what waits for nobody must not keep anything until the next event
+        service_schedule()  # so that details for the former callback do not keep objects alive until the next event
     if before != NULL:
         Py_DECREF_stolen(before)
 
 
-def get_hearer():
-    """The callback that hears of every function now, or None."""
-    return None if service.hearer == NULL else (<Hearer>service.hearer).callback
+def get_lifecycle_callback():
+    """The callback that is set now, or None."""
+    return None if service.lifecycle_callback == NULL else (<LifecycleListener>service.lifecycle_callback).callback
 
 
 # --- calls ------------------------------------------------------------------------------------------------------------
@@ -237,8 +241,9 @@ cdef uint64_t errors_not_reported = 0
 
 
 cdef bint call(callback, argument, bint unpacked, bint reported) noexcept:
-    """Whether it raises. That goes to sys.unraisablehook, like an exception in a destructor; not if the one before it, of
-    the same listener, was reported: to print a traceback makes functions, each an event. Needs no memory of ours."""
+    """Call the callback; returns whether it raised. Its exception goes to sys.unraisablehook, like one in a destructor. But if
+    `reported` (the listener's call before this one raised, too), an Exception is only counted: printing a traceback makes
+    functions, and each of them is an event for a lifecycle callback. Needs no memory of ours."""
     global errors_not_reported
     cdef PyObject* result = (PyObject_Call(callback, argument, NULL) if unpacked
                              else PyObject_CallOneArg(callback, argument))
@@ -254,11 +259,11 @@ cdef bint call(callback, argument, bint unpacked, bint reported) noexcept:
 
 
 cdef int deliver(Notice notice) noexcept:
-    """How many calls were made: whoever was cancelled or released in between is not called."""
+    """Make the call of a notice, unless its subject was cancelled or released since. Returns how many calls were made."""
     cdef Handle handle
     cdef int count = 0
     cdef Subscription subscription
-    cdef Hearer hearer
+    cdef LifecycleListener listener
     subject = notice.subject
     if type(subject) is Subscription:
         subscription = <Subscription>subject
@@ -266,16 +271,16 @@ cdef int deliver(Notice notice) noexcept:
             return 0
         subscription.raises = call(subscription.listener, notice.argument, False, subscription.raises)
         return 1
-    if type(subject) is Hearer:
-        hearer = <Hearer>subject
-        if hearer.switched_off != times_switched_off:
+    if type(subject) is LifecycleListener:
+        listener = <LifecycleListener>subject
+        if listener.switched_off != times_switched_off:
             return 0
-        hearer.raises = call(hearer.callback, notice.argument, True, hearer.raises)
+        listener.raises = call(listener.callback, notice.argument, True, listener.raises)
         return 1
     handle = subject
     if handle.was_released:
         return 0
-    if notice.state == HANDLE_GONE and handle.entries is not None:
+    if notice.state == HANDLE_RETIRED and handle.entries is not None:
         remove_entries(handle)
         drop_discarded()
         count = 1
@@ -286,7 +291,7 @@ cdef int deliver(Notice notice) noexcept:
 
 
 cdef int settle_all() except -1:
-    """Settles, and drops what is let go: destructors run when no state is in the making any more."""
+    """Settle, then drop the references that settling gave up: their destructors run only when all state is consistent."""
     cdef LookedAt looked_at = LookedAt(NULL, 0, 0)
     cdef Garbage garbage = garbage_none()
     try:
@@ -299,7 +304,8 @@ cdef int settle_all() except -1:
 
 
 cdef int drop_lonely() except -1:
-    """What has been told was the last that had some values beside depwatch."""
+    """Let go of kept values to which only depwatch refers. After the delivery, because delivered events may have been the last
+    other references to them."""
     cdef Garbage garbage = garbage_none()
     if kept_first != NULL:
         try:
@@ -320,16 +326,17 @@ def unsettled():
 
 
 def drain():
-    """Settle and deliver all that has happened; return the number of listeners and callbacks called (and of retired
-    handles whose entries were removed).
+    """Deliver all that has happened, by calling callbacks and listeners. Returns how many were called (plus the number of
+    retired handles whose entries were removed).
 
-    Runs by itself soon after an event, in the main thread when that is in no drain; call it to have everything
-    delivered now, in any thread, also from a listener. Events that listeners cause are delivered by the next drain;
-    after 8 that each caused the next, that waits for another event. Cost: about 100 ns if nothing happened.
+    A drain runs by itself soon after an event, in the main thread, unless that thread is in a drain. Call drain() to have
+    everything delivered now; any thread and any listener may call it. Events that listeners cause are delivered by the next
+    drain. After 8 drains in a row that each caused the next, the next drain waits for another event. Cost: about 100 ns if
+    nothing happened.
 
-    What a signal handler raises inside a listener is the listener's, like anything that it raises; elsewhere in a drain no
-    handler runs. Listeners can call 100 deep, however near the recursion limit the program is. Raises MemoryError when all
-    that could be delivered is; what is left is delivered by a later drain.
+    If a signal handler raises inside a listener, it counts as if the listener had raised; elsewhere in a drain no signal
+    handler runs. Listeners can call 100 deep, however close to the recursion limit the program is. Raises MemoryError after
+    everything that could be delivered was; a later drain delivers the rest.
     """
     return drain_now()
 
@@ -351,10 +358,10 @@ cdef Py_ssize_t drain_now() except -1:
         while first_notice is not None and first_notice.number <= last:
             notice = take_notice()
             count += deliver(notice)
-            notice = None  # before the next one is taken: what it was about may die, and a destructor can drain
+            notice = None  # dropped before the next is taken: an object may die with it, whose destructor can drain
         drop_lonely()
     finally:
-        notice = None  # what dies now is for the next drain too
+        notice = None  # inside this drain, so that what a destructor does now is left to the next one
         drain_ends()
     if error is not None:
         raise error

@@ -2,17 +2,17 @@
 
 PyObject *drain_callable;
 
-/* How many drains in a row may ask for another one while events keep coming. Beyond that, the next event asks: CPython
- * runs up to 32 pending calls before it lets the main thread go on, and a busy thread could keep it from that for ever. */
+/* How many drains in a row may ask for another one while events keep coming; after that, the next event asks. CPython runs up
+ * to 32 pending calls before the main thread goes on, so a busy second thread could otherwise stop the main thread for ever. */
 #define MAX_ROUNDS 8
 
-static _Thread_local unsigned draining; /* drains under way in this thread, one inside the other */
+static _Thread_local unsigned draining; /* how many drains of this thread are going on, one inside the other */
 static bool postponed;                  /* the pending call came during a drain of the main thread */
 
-#define ROOM 100 /* calls of ours and of listeners */
+#define ROOM 100 /* how deep the drain and the callbacks that it makes can call */
 
-/* Lets this thread call so deep beyond the recursion limit: a program near its limit must not make us fail half-way.
- * Returns what take_room() is to take back. */
+/* Raises this thread's recursion limit so that ROOM calls are possible: else a drain could fail half-way in a program that is
+ * close to its limit. Returns the number for take_room() to take back. */
 static int give_room(void)
 {
     PyThreadState *thread = PyThreadState_Get();
@@ -50,7 +50,7 @@ int service_pending(void *Py_UNUSED(unused))
     static unsigned rounds;
     int raised = 0;
     if (draining != 0) {
-        postponed = true; /* and still scheduled: events need not ask again */
+        postponed = true; /* service.scheduled stays true, so that events do not ask for another pending call */
         return 0;
     }
     uint64_t before = queue.taken + queue.count;
@@ -61,9 +61,9 @@ int service_pending(void *Py_UNUSED(unused))
     if (no_memory)
         PyErr_WriteUnraisable(drain_callable);
     else if (result == NULL && PyErr_Occurred())
-        raised = -1; /* by a signal handler: the program gets it, as if we had not been there */
+        raised = -1; /* a signal handler raised: the program gets the exception, as it would without the drain */
     Py_XDECREF(result);
-    service.scheduled = false; /* only now: events during the drain did not ask for another one */
+    service.scheduled = false; /* cleared after the drain, so that events during it ask for no other one */
     if (!service_has_news())
         rounds = 0;
     else if ((queue.taken + queue.count == before && !no_memory) || ++rounds < MAX_ROUNDS)

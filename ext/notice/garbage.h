@@ -1,5 +1,6 @@
-/* Garbage: references that a drain lets go, dropped when no state is in the making any more: a destructor may run Python.
- * A step that lets go of something makes room for it before it acts, so that nothing is dropped early for want of memory.
+/* Garbage: collects the references that a drain gives up. Dropping one may run a destructor, and so Python; therefore they are
+ * dropped only when all state is consistent. A step makes room in the garbage before it acts, so that it need not drop a
+ * reference too early for want of memory.
  */
 #ifndef DW_GARBAGE_H
 #define DW_GARBAGE_H
@@ -10,20 +11,21 @@
 #define GARBAGE_FEW 16u
 
 typedef struct Garbage {
-    PyObject **items; /* owned; NULL: few */
+    PyObject **items; /* owned array; NULL: the items are in few */
     uint32_t n, capacity;
     PyObject *few[GARBAGE_FEW];
 } Garbage;
 
 static inline Garbage garbage_none(void) { return (Garbage){0}; }
 
-/* Room for that many more. -1 with MemoryError set. */
+/* Makes room for n more references. -1 with MemoryError set. */
 int garbage_reserve(Garbage *garbage, uint32_t n);
-/* The same for a step that must not fail, and before which no state is in the making: short of memory, it drops what is there. */
+/* The same for a step that must not fail. Call it only where all state is consistent: if memory is short, it drops the garbage
+ * collected so far. */
 void garbage_make_room(Garbage *garbage, uint32_t n);
-/* Keeps an owned reference, or NULL: nothing. There is room. */
+/* Adds an owned reference; NULL: does nothing. There must be room. */
 void let_go(Garbage *garbage, PyObject *owned);
-/* Drops all, the last first. May run the program's destructors, which may begin another drain. */
+/* Drops all references, the last one first. May run the program's destructors, which may begin another drain. */
 void garbage_drop(Garbage *garbage);
 
 #endif

@@ -18,27 +18,28 @@ int tell_handles(uint32_t id)
             continue;
         if (facet->cause == CAUSE_UNSTABLE && facet->breaks < handle_at(handle)->unstable_after)
             continue; /* this handle has a higher limit; if it is retired, another facet is the cause */
-        /* A store that drops the last reference breaks it and ends it at once: who waits for either is told. */
+        /* A store that drops the last reference to the recorded value breaks the facet and ends it at once. The handle gets
+         * both callbacks, on_invalidate before on_retire. */
         bool breaks_first = facet->cause == CAUSE_LOST && handle_at(handle)->told == HANDLE_VALID;
         if (breaks_first && notice_makers.state(handle, HANDLE_INVALID, id, CAUSE_NONE) < 0)
             return -1;
         if (breaks_first)
             handle_at(handle)->told = HANDLE_INVALID;
-        bool saturated = state == HANDLE_GONE && facet->cause == CAUSE_NONE;
+        bool saturated = state == HANDLE_RETIRED && facet->cause == CAUSE_NONE;
         if (notice_makers.state(handle, state, id, saturated ? CAUSE_SATURATED : (Cause)facet->cause) < 0)
             return -1;
         handle_at(handle)->told = (uint8_t)state & 0x1f;
-        if (state == HANDLE_GONE)
+        if (state == HANDLE_RETIRED)
             handle_retire(handle);
     }
     if (facet->cause == CAUSE_CHANGED && facet->holds)
-        facet->counted = false; /* it changed in place, and counts anew the next time */
+        facet->counted = false; /* a change in place leaves the facet holding, so the next change counts as a new break */
     facet->cause = CAUSE_NONE;
     return 0;
 }
 
-/* Takes the retired handles off their list, in the order in which they were retired: the list has the last one first.
- * A copy, malloc'ed, *n of them; NULL when out of memory. */
+/* Takes the retired handles off their list, which has the last one first, and returns them in the order in which they were
+ * retired: a malloc'ed array of *n; NULL when out of memory. */
 static uint32_t *take_retired(uint32_t *n)
 {
     *n = 0;
@@ -61,7 +62,7 @@ static void leave_retired(const uint32_t *handles, uint32_t n)
     }
 }
 
-/* Tells of those that are retired and not given up, of all or of none. */
+/* Makes the notices of the retired handles that were not released: of all, or (out of memory) of none. */
 static int tell_retired(const uint32_t *handles, uint32_t n)
 {
     uint64_t mark = notice_makers.mark();
@@ -88,7 +89,7 @@ int purge_retired(void)
     for (uint32_t i = 0; i < n && result == 0; i++) {
         Handle *handle = handle_at(handles[i]);
         handle->queued = false;
-        handle->told = HANDLE_GONE;
+        handle->told = HANDLE_RETIRED;
         notice_makers.gone(handles[i], handle->released);
         if (handle->released)
             handle_free(handles[i]);

@@ -7,7 +7,8 @@
 #include "watch/errors.h"
 #include "watch/watch.h"
 
-/* The dicts that a name is looked up in, in order, with whether each can change. Its holder owns all of it. */
+/* The dicts in which a name is looked up, in order, and whether each can change. The function that has the Chain owns its
+ * arrays and references. */
 typedef struct Chain {
     Py_ssize_t n;
     PyObject **dicts;
@@ -47,7 +48,7 @@ static int chain_of_type(const PyTypeObject *type, Chain *chain)
     return 0;
 }
 
-/* As of now; empty when the object is dead. */
+/* The facet's chain of dicts at this moment; empty if its object is dead. */
 static int chain_of(const Facet *facet, Chain *chain)
 {
     PyObject *owner = object_at(facet->owner)->address;
@@ -64,8 +65,8 @@ static int chain_of(const Facet *facet, Chain *chain)
     return 0;
 }
 
-/* Refuses a name in a dict that has a key which is no such name, but has its hash and may say that it equals it: no event
- * tells when it changes its mind. */
+/* Refuses the name if the dict has an odd key (one that is no plain str) with the same hash: the key's __eq__ may call it equal
+ * to the name, and CPython reports no event when that answer changes. */
 static int refuse_odd_key(PyObject *dict, PyObject *name)
 {
     if (check_stored_keys() < 0)
@@ -74,38 +75,38 @@ static int refuse_odd_key(PyObject *dict, PyObject *name)
     if (key == NULL)
         return 0;
     PyErr_Format(Unwatchable_error,
-                 "%R in a dict that also has a key of type %.100s with the same hash: whether that equals the name is for its "
-                 "__eq__ to say, each time anew, or for one that its type gets later, and no event tells; use keys of type str",
+                 "%R in a dict that also has a key of type %.100s with the same hash: the __eq__ of that key may call it equal "
+                 "to the name, and CPython does not report when its answer changes; use only keys of type str",
                  name, Py_TYPE(key)->tp_name);
     return -1;
 }
 
-/* One pass along a chain. Registers at each dict before looking into it, so that no change falls between.
- * *value: borrowed, NULL if missing. 1: look again. */
+/* Looks along a chain once. Registers the facet at each dict before looking into it, so that no change is missed in between.
+ * *value: borrowed, NULL if missing. Returns 1 if something changed meanwhile, so that the look must start again. */
 static int walk_chain(uint32_t id, const Chain *chain, PyObject **value, uint32_t *provider)
 {
     Facet *facet = facet_at(id);
-    uint32_t n_links = 0, changes = facet->changes;
+    uint32_t n_registered = 0, changes = facet->changes;
     *value = NULL;
     *provider = NO_ID;
     for (Py_ssize_t i = 0; i < chain->n && *value == NULL; i++) {
         PyObject *dict = chain->dicts[i];
         bool watched = chain->watched[i];
-        if (watched && (facet_link(id, n_links++, dict) < 0 || refuse_odd_key(dict, facet->name) < 0))
+        if (watched && (facet_register(id, n_registered++, dict) < 0 || refuse_odd_key(dict, facet->name) < 0))
             return -1;
         *value = PyDict_GetItemWithError(dict, facet->name);
         if (*value == NULL && PyErr_Occurred())
             return -1;
         if (watched)
             *provider = object_find(dict);
-        /* Comparing keys ran Python, and that may have changed a dict or the MRO, or looked here itself. */
-        if (facet->changes != changes || facet->n_links < n_links ||
-            (watched && facet->links[n_links - 1] != *provider))
+        /* Comparing keys may have run Python, which may have changed a dict or the MRO, or looked at this facet itself. */
+        if (facet->changes != changes || facet->n_registered < n_registered ||
+            (watched && facet->registered_at[n_registered - 1] != *provider))
             return 1;
         if (!watched)
             *provider = NO_ID;
     }
-    facet_unlink_after(id, n_links);
+    facet_unregister_after(id, n_registered);
     return 0;
 }
 
@@ -129,23 +130,23 @@ static int look_along_chain(uint32_t id)
         if (again <= 0)
             return again;
     }
-    return 0; /* unknown: broken until an event brings it here again */
+    return 0; /* the value stays unknown, and the facet broken, until an event causes another look */
 }
 
 static int look_whole_type(uint32_t id, PyObject *type)
 {
-    uint32_t n_links = 0;
+    uint32_t n_registered = 0;
     Chain chain;
     int result = chain_of_type((PyTypeObject *)type, &chain);
     if (result < 0)
         return -1;
     for (Py_ssize_t i = 0; i < chain.n && result == 0; i++)
         if (chain.watched[i])
-            result = facet_link(id, n_links++, chain.dicts[i]);
+            result = facet_register(id, n_registered++, chain.dicts[i]);
     chain_clear(&chain);
     if (result < 0)
         return -1;
-    facet_unlink_after(id, n_links);
+    facet_unregister_after(id, n_registered);
     facet_at(id)->known = true;
     return 0;
 }
@@ -159,22 +160,23 @@ static int look_function(uint32_t id)
     PyObject *value = facet->kind == FACET_CODE       ? function->func_code
                       : facet->kind == FACET_DEFAULTS ? function->func_defaults
                                                       : function->func_kwdefaults;
-    uint32_t n_links = 0;
+    uint32_t n_registered = 0;
     if (facet->kind == FACET_KWDEFAULTS) {
-        /* Both the dict in use and the one that handles wait for: either may change in place. */
+        /* Registers at the dict in use and at the recorded one, because either may change in place. */
         PyObject *recorded = facet_recorded(facet);
-        if (recorded != NULL && PyDict_Check(recorded) && facet_link(id, n_links++, recorded) < 0)
+        if (recorded != NULL && PyDict_Check(recorded) && facet_register(id, n_registered++, recorded) < 0)
             return -1;
-        if (value != NULL && value != recorded && facet_link(id, n_links++, value) < 0)
+        if (value != NULL && value != recorded && facet_register(id, n_registered++, value) < 0)
             return -1;
     }
-    facet_unlink_after(id, n_links);
+    facet_unregister_after(id, n_registered);
     facet->provider = facet->owner;
     facet_becomes(id, value == NULL ? Py_None : value);
     return 0;
 }
 
-/* Where events concern an object as a whole. Of a function also the dict of keyword defaults, which changes in place. */
+/* Registers a facet that stands for a whole object. For a function also at its dict of keyword defaults, which may change in
+ * place. */
 static int look_whole(uint32_t id, PyObject *object)
 {
     if (PyType_Check(object))
@@ -182,14 +184,15 @@ static int look_whole(uint32_t id, PyObject *object)
     PyObject *dict = PyDict_Check(object)       ? object
                      : PyFunction_Check(object) ? ((PyFunctionObject *)object)->func_kwdefaults
                                                 : NULL;
-    if (dict != NULL && facet_link(id, 0, dict) < 0)
+    if (dict != NULL && facet_register(id, 0, dict) < 0)
         return -1;
-    facet_unlink_after(id, dict != NULL);
+    facet_unregister_after(id, dict != NULL);
     facet_at(id)->known = true;
     return 0;
 }
 
-/* Whether changes of a type's MRO are seen; not yet, where that of its MRO facet has not been looked at since the last one. */
+/* Looks at the type's MRO facet, if the MRO changed since the last look, so that the next change of it is seen. -1 with an
+ * exception set. */
 static int look_mro(uint32_t owner)
 {
     uint32_t id = facet_lookup(FACET_MRO, owner, NO_ID, NULL);
@@ -225,12 +228,12 @@ static int look(uint32_t id)
 
 static bool is_missing_yet(Awaits what, uint32_t dict, PyObject *name)
 {
-    PyObject *address = what == AWAITS_NOTHING ? NULL : object_at(dict)->address; /* of nothing, dict says nothing */
+    PyObject *address = what == AWAITS_NOTHING ? NULL : object_at(dict)->address; /* AWAITS_NOTHING: dict is not set */
     if (address == NULL)
         return false;
     int has_name = PyDict_Contains(address, name);
     if (has_name < 0)
-        PyErr_Clear(); /* comparing keys failed: a look will say so */
+        PyErr_Clear(); /* comparing keys raised: the look that follows will raise again */
     return has_name == (what == AWAITS_NAME ? 0 : 1);
 }
 
@@ -253,14 +256,16 @@ int facet_look(uint32_t id)
     if (owner != NULL && PyType_Check(owner) && facet->kind != FACET_EXISTENCE && refuse_assigned_bases((PyTypeObject *)owner) < 0)
         return -1;
     if (facet->awaits[0] == AWAITS_CLARITY) {
-        PyErr_SetString(Unwatchable_error, "a key that may equal any name was stored in its dict, or deleted, and nothing tells "
-                                           "when that is done; read it again once nobody listens to it any more");
+        PyErr_Format(Unwatchable_error,
+                     "%R: a key with an __eq__ of its own was stored in (or deleted from) its dict, and CPython does not "
+                     "report when that is finished; cancel subscriptions to this name and read it again",
+                     facet->name);
         return -1;
     }
     if (facet_is_awaited(facet))
-        return 0; /* unknown until a later look */
+        return 0; /* the value is unknown until a later look */
     facet->awaits[0] = facet->awaits[1] = AWAITS_NOTHING;
-    facet->pins++; /* a look-up can run Python, and that a drain: the facet must not go meanwhile */
+    facet->pins++; /* a look-up can run Python, which can run a drain: the pin keeps that drain from freeing the facet */
     int result = look(id);
     facet->pins--;
     return result;

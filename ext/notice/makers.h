@@ -1,5 +1,6 @@
-/* Makers of notices: given by api, called by the steps of a drain for what Python is to be told. Each enters its notice
- * in the queue of what is to be delivered, or fails with MemoryError and changes nothing. None runs code of the program.
+/* Makers of notices: functions that the room api gives, and that the steps of a drain call for whatever Python is to learn.
+ * Each enters a notice in the queue of calls that are due, or fails with MemoryError and changes nothing. None runs code of the
+ * program.
  */
 #ifndef DW_MAKERS_H
 #define DW_MAKERS_H
@@ -11,17 +12,18 @@
 #include "index/handles.h"
 
 typedef struct NoticeMakers {
-    /* Values are borrowed; NULL: not told, or gone. */
+    /* All objects are borrowed. Values may be NULL: unknown, or gone. */
     int (*detail)(const Detail *detail, PyObject *old_value, PyObject *new_value, PyObject *filename, int line);
-    int (*life)(const Detail *detail, PyObject *function, const Detail *end, PyObject *value); /* function: NULL: it is dead */
-    int (*state)(uint32_t handle, HandleState state, uint32_t facet, Cause cause); /* it is now in this state */
-    int (*retired)(uint32_t handle);                                             /* its edges are about to be purged */
-    /* These cannot fail: what they return says nothing. */
-    uint64_t (*mark)(void);                           /* before a step that must tell all or nothing */
-    int (*take_back)(uint64_t mark);                 /* what was entered since */
-    int (*gone)(uint32_t handle, int released);      /* its edges are purged, and, if released, its ID is about to be free */
-    int (*died)(uint32_t facet);                     /* its object did, and all details of it are told */
-    int (*freed)(uint32_t facet);                    /* its number is about to mean another one */
+    /* function is NULL if it is dead; then end is the detail of its death, or NULL if that was dropped. */
+    int (*life)(const Detail *detail, PyObject *function, const Detail *end, PyObject *value);
+    int (*state)(uint32_t handle, HandleState state, uint32_t facet, Cause cause); /* the facet brought the handle to state */
+    int (*retired)(uint32_t handle);            /* the handle was retired, and its edges are about to be purged */
+    /* These cannot fail: their result means nothing. */
+    uint64_t (*mark)(void);                     /* called before a step that must enter all its notices or none */
+    int (*take_back)(uint64_t mark);            /* removes the notices that were entered since mark() */
+    int (*gone)(uint32_t handle, int released); /* the handle's edges are purged; if released, its ID is about to be free */
+    int (*died)(uint32_t facet);                /* the facet's object died, and all details of the facet are delivered */
+    int (*freed)(uint32_t facet);               /* the facet's ID is about to mean another facet */
 } NoticeMakers;
 
 extern NoticeMakers notice_makers; /* filled at import */

@@ -22,10 +22,11 @@ bool is_relied_on(const Facet *facet)
 bool is_lost(const Facet *facet)
 {
     PyObject *recorded = facet_recorded(facet);
-    return recorded == NULL || (facet->reference == REFERENCE_KEPT && Py_REFCNT(recorded) == 1); /* ours */
+    return recorded == NULL || (facet->reference == REFERENCE_KEPT && Py_REFCNT(recorded) == 1); /* the only one is ours */
 }
 
-/* A weak reference to the recorded value died: nobody can restore it. If it is no longer the facet's own, nobody waits. */
+/* Called when the recorded value of a facet died to which it had a weak reference. If the facet has another reference by now,
+ * no handle waits for that value any more. */
 static PyObject *value_died(PyObject *facet_id, PyObject *weakref)
 {
     uint32_t id = (uint32_t)PyLong_AsUnsignedLong(facet_id);
@@ -37,7 +38,8 @@ static PyObject *value_died(PyObject *facet_id, PyObject *weakref)
 
 static PyMethodDef value_died_method = {"value_died", value_died, METH_O, NULL};
 
-/* While a facet is broken, its old value is kept only as long as somebody could restore it. */
+/* Replaces the reference of a broken facet to its recorded value by a weak one, where the type allows it: then the value lives
+ * only as long as the program has it, and could put it back. */
 static void weaken_reference(uint32_t id, Garbage *garbage)
 {
     Facet *facet = facet_at(id);
@@ -45,7 +47,7 @@ static void weaken_reference(uint32_t id, Garbage *garbage)
     if (facet->reference == REFERENCE_KEPT && PyType_SUPPORTS_WEAKREFS(Py_TYPE(recorded))) {
         PyObject *weakref = weakref_with_id(recorded, &value_died_method, id);
         if (weakref == NULL) {
-            PyErr_Clear(); /* kept instead, until nobody else has it */
+            PyErr_Clear(); /* out of memory: the reference stays until a drain finds it to be the only one */
             return;
         }
         let_go(garbage, kept_leave((Kept *)facet->recorded));
@@ -62,12 +64,12 @@ void give_up_waiting(uint32_t id, Garbage *garbage)
     facet_retires(id, facet->dead ? CAUSE_DIED : CAUSE_LOST);
     let_go(garbage, facet_forget(facet));
     if (cause != CAUSE_NONE && cause != CAUSE_UNSTABLE) {
-        facet->cause = cause; /* an event has retired them all before */
+        facet->cause = cause; /* the event with this cause had retired all handles before */
         facet->counted = counted;
     }
 }
 
-/* Facets that are broken and have a reference to their old value: looked at again when one of those was let go. */
+/* The broken facets that have a reference to their recorded value. A drain looks at them again if kept values were let go. */
 static Dependents waiting;
 
 int update_reference(uint32_t id, Garbage *garbage)
@@ -100,7 +102,7 @@ int update_reference(uint32_t id, Garbage *garbage)
 int let_go_of_lonely(Garbage *garbage)
 {
     PyObject *owned[64];
-    uint32_t room = 8; /* mostly there is none, which needs no memory */
+    uint32_t room = 8; /* most drains find none, and room for 8 needs no memory */
     while (room != 0) {
         if (garbage_reserve(garbage, room) < 0) {
             service.unfinished = true;

@@ -1,4 +1,5 @@
-/* References: how long depwatch keeps the value that a broken facet's dependents wait for. Safe points only. */
+/* References: decides how long depwatch keeps the recorded value of a broken facet, for which its dependents wait. Safe points
+ * only. */
 #ifndef DW_REFERENCES_H
 #define DW_REFERENCES_H
 
@@ -8,18 +9,21 @@
 #include "facet/facets.h"
 #include "notice/garbage.h"
 
-/* Whether a handle, a recorder or a guard waits for the value that is recorded. */
+/* Whether a handle, a recorder or a guard cell relies on the facet's recorded value. */
 bool is_relied_on(const Facet *facet);
-/* Nobody but depwatch has this value, so nobody can put it back; what dies unseen can come back as an equal one. */
+/* Whether the program no longer has the recorded value, so that it cannot put it back. (A value that dies unseen is never lost,
+ * because an equal one counts as the same.) */
 bool is_lost(const Facet *facet);
-/* Retires those that wait for the value, which goes to garbage: one item. */
+/* Retires the handles that wait for the recorded value, and gives the value to garbage: at most one item. */
 void give_up_waiting(uint32_t facet, Garbage *garbage);
-/* After the drain has looked at the facet: its value is borrowed, kept weakly, kept, or given up. -1 with MemoryError set. */
+/* After the drain has looked at the facet: decides whether the recorded value is borrowed again, kept weakly, kept, or given
+ * up. -1 with MemoryError set. */
 int update_reference(uint32_t facet, Garbage *garbage);
-/* What only depwatch still has goes to garbage: nothing tells when the last other reference to a value goes. -1 with
- * MemoryError set: what is left goes next time. */
+/* Gives to garbage the kept values to which only depwatch still refers. A drain must look for them, because CPython does not
+ * report when another reference to a value is dropped. -1 with MemoryError set: the next drain goes on. */
 int let_go_of_lonely(Garbage *garbage);
-/* Touches the facets whose recorded value was let go, here or inside CPython's callback. -1 with MemoryError set: next time. */
+/* Touches the facets whose recorded value was let go, here or inside CPython's callback. -1 with MemoryError set: the next
+ * drain does it. */
 int touch_waiting(void);
 
 #endif

@@ -29,7 +29,7 @@ static int batch_reserve(LookedAt *batch)
     return 0;
 }
 
-/* Takes all that is touched, in the order in which it was: the list has the last one first. */
+/* Takes all touched facets into the batch, in the order in which they were touched: the list has the last one first. */
 static int batch_take(LookedAt *batch)
 {
     uint32_t first = batch->n;
@@ -51,7 +51,8 @@ static int batch_take(LookedAt *batch)
     return 0;
 }
 
-/* Facets with a cause first: a handle that a death retired must not be reported as broken by another facet. */
+/* Makes the notices of handles, facets with a cause first: a handle that a death retired must not be reported as broken by
+ * another facet. */
 static int tell_batch(const LookedAt *batch)
 {
     for (uint32_t i = 0; i < batch->n; i++)
@@ -63,7 +64,8 @@ static int tell_batch(const LookedAt *batch)
     return 0;
 }
 
-/* A look can run Python: what events that queued is told before anything that it is about is freed. */
+/* Looks at touched facets until there are none. A look can run Python, which can cause events: their details become notices
+ * before any handle is purged. */
 static int settle_batch(LookedAt *batch, Garbage *garbage)
 {
     while (service.first_touched != NO_ID || service.first_retired != NO_ID) {
@@ -93,30 +95,31 @@ static int let_assignments_go(Garbage *garbage)
     return -1;
 }
 
-/* Batches between settle() and settle_end(): destructors run there, and another thread may fork. */
+/* How many batches are between settle() and settle_end(). Destructors run there, so another thread may fork in between. */
 static uint32_t batches;
-static _Thread_local uint32_t own_batches; /* of these, those of this thread */
+static _Thread_local uint32_t own_batches; /* how many of them are this thread's */
 
 int settle(Garbage *garbage, LookedAt *looked_at)
 {
     batches++;
     own_batches++;
-    service.settling++; /* what this touches, this looks at: no pending call for it */
+    service.settling++; /* facets touched from here on need no pending call: this drain looks at them itself */
     take_unfinished();
-    (void)kept_reserve(2 * kept_values.count); /* or what breaks next does not heal */
+    (void)kept_reserve(2 * kept_values.count); /* without room, a facet that breaks next could not hold again */
     int result = let_assignments_go(garbage) < 0 || take_details(garbage) < 0 || let_go_of_lonely(garbage) < 0 ||
                          touch_waiting() < 0
                      ? -1
                      : settle_batch(looked_at, garbage);
     for (uint32_t i = 0; i < looked_at->n && result < 0; i++)
-        facet_touch(looked_at->facets[i]); /* nothing is lost: the next drain goes on */
+        facet_touch(looked_at->facets[i]); /* the next drain looks at these facets again */
     service.settling--;
     if (service_has_news())
         service_schedule();
     return result;
 }
 
-/* What other threads had taken to look at is known to them alone, and pinned: so all facets are looked at, and stay. */
+/* Only the drains of other threads knew which facets they had taken, and those threads do not exist in the child. So all facets
+ * are looked at again; those that were taken keep their pins, and are never freed. */
 void settle_after_fork(void)
 {
     if (batches != own_batches)
@@ -126,7 +129,8 @@ void settle_after_fork(void)
 
 void settle_end(LookedAt *looked_at)
 {
-    bool told = queue.count == 0; /* else destructors ran after settle(): the next drain tells what they did, and frees then */
+    /* If details are queued, destructors have caused events since settle(). The next drain reports these, and frees then. */
+    bool told = queue.count == 0;
     for (uint32_t i = 0; i < looked_at->n; i++) {
         uint32_t id = looked_at->facets[i];
         Facet *facet = facet_at(id);
@@ -151,7 +155,7 @@ void service_shut_down(Garbage *garbage)
     garbage_make_room(garbage, 2);
     let_go(garbage, drain_callable);
     drain_callable = NULL;
-    let_go(garbage, hear_functions(NULL));
+    let_go(garbage, service_set_lifecycle_callback(NULL));
     while (let_assignments_go(garbage) < 0) {
         PyErr_Clear();
         garbage_make_room(garbage, 2);

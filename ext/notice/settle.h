@@ -1,9 +1,10 @@
-/* Room notice: the drain. In come touched facets, queued details and retired handles; out go notices for Python. It may run
- * Python, and so runs at safe points only.
+/* Room notice: the drain. It takes touched facets, queued details and retired handles, and makes notices for Python of them. It
+ * may run Python, and so runs at safe points only.
  */
 
-/* Settling: the first half of a drain. Looks again at every facet that was touched, counts its breaks, lets old values
- * go, and reports to Python what became of the handles. Safe points only; callbacks run in the second half, notice.
+/* Settling: the first half of a drain. It looks again at every touched facet, counts breaks, lets old values go, and makes the
+ * notices of events and handles. Safe points only. The second half (drain.pxi) delivers the notices by calling the program's
+ * callbacks.
  */
 #ifndef DW_SETTLE_H
 #define DW_SETTLE_H
@@ -14,20 +15,20 @@
 #include "notice/garbage.h"
 
 typedef struct LookedAt {
-    uint32_t *facets; /* owned, each pinned: looking at one can run Python, and that another drain */
+    uint32_t *facets; /* owned array of facets, each with a pin: a look can run Python, and another drain, which frees facets */
     uint32_t n, capacity;
 } LookedAt;
 
-/* Tells what happened, in that order, through notice_makers. What is let go goes to garbage:
- * dropping it may run destructors. Every facet that was looked at is added to looked_at and stays until settle_end. -1 with
- * an exception set: what is left comes next time. */
+/* Makes the notices of all that happened, in that order, through notice_makers. References that it gives up go to garbage,
+ * because dropping them may run destructors. Every facet that it looked at is added to looked_at, and stays until settle_end().
+ * -1 with an exception set: the next drain does the rest. */
 int settle(Garbage *garbage, LookedAt *looked_at);
-/* After garbage was dropped: frees those facets that nobody needs, and that nothing queued is about. */
+/* Called after the garbage was dropped: frees the facets that are unused and of which no detail is queued. */
 void settle_end(LookedAt *looked_at);
-/* In the child of a fork: what drains of other threads were at is for its next drain. */
+/* In the child of a fork: leaves the facets that drains of other threads had taken to the child's next drain. */
 void settle_after_fork(void);
-/* The interpreter ends: from now on nothing is queued, scheduled or kept, and what depwatch owns of the program goes to
- * garbage, or is dropped at once where memory is short. Bytes and guards go on working until the process ends. */
+/* Called when the interpreter ends. From now on depwatch queues, schedules and keeps nothing. Its references to objects of the
+ * program go to garbage, or are dropped at once if memory is short. Bytes and guards go on working until the process ends. */
 void service_shut_down(Garbage *garbage);
 
 #endif

@@ -2,18 +2,18 @@
 
 #include <string.h>
 
-#define MAX_LENGTH 60 /* characters or bytes of a text that are shown */
+#define MAX_LENGTH 60 /* how many characters of a str, or bytes of a bytes object, are shown */
 
 const char *const CAUSE_WORDS[] = {
     [CAUSE_CHANGED] = "changed",
     [CAUSE_DIED] = "died",
     [CAUSE_SUPERSEDED] = "was recorded with another value",
     [CAUSE_UNSTABLE] = "broke too often to build on",
-    [CAUSE_LOST] = "can never hold again: nobody has the old value any more, or depwatch keeps none like it",
+    [CAUSE_LOST] = "can never hold again: the program no longer has the old value, or depwatch keeps none of its type",
     [CAUSE_UNWATCHABLE] = "can no longer be watched",
     [CAUSE_AMBIGUOUS] = "is in a dict that was changed by a key which may equal any name",
     [CAUSE_CLASS] = "is an attribute of a module that gets another class",
-    [CAUSE_BASES] = "is looked up along bases that were assigned, in the middle of which a metaclass's mro() may change them",
+    [CAUSE_BASES] = "is looked up along bases that are being assigned, and a metaclass's mro() may change them meanwhile",
     [CAUSE_SATURATED] = "was the last of 255 broken assumptions",
 };
 
@@ -25,7 +25,7 @@ const char *const CHANGE_WORDS[CHANGES] = {
 
 /* --- values ------------------------------------------------------------------------------------------------------- */
 
-/* PyLong's own conversion looks for signals between digits, so up to 128 bits are written here. */
+/* Writes an int of up to 128 bits. int.__repr__ would check for signals between digits, and so could run a signal handler. */
 static PyObject *words_of_int(PyObject *value)
 {
     const PyLongObject *number = (PyLongObject *)value;
@@ -51,7 +51,7 @@ static PyObject *words_of_int(PyObject *value)
     return PyUnicode_FromString(at);
 }
 
-/* Of an exact str: what repr() gives, by the type's own function. */
+/* repr() of an exact str, by str's own function. */
 static PyObject *quoted(PyObject *text) { return PyUnicode_Type.tp_repr(text); }
 
 static PyObject *formatted(const char *format, PyObject *owned, Py_ssize_t n)
@@ -96,8 +96,9 @@ static PyObject *words_of_class(PyTypeObject *class, const char *format)
     return words;
 }
 
-/* The exact str under "__name__" in a namespace, or NULL without an exception. No look-up: another key could have the same
- * hash and a comparison in Python. In a module's dict it is the first key. */
+/* The value under "__name__" in a namespace if it is an exact str, or NULL without an exception. This compares keys one by one,
+ * because a look-up could meet a key with the same hash and an __eq__ in Python. In a module's dict "__name__" is the first
+ * key. */
 static PyObject *name_in(PyObject *dict)
 {
     Py_ssize_t position = 0;
@@ -114,7 +115,7 @@ static PyObject *words_of_module(PyObject *module)
     return name == NULL ? PyUnicode_FromString("<module>") : PyUnicode_FromFormat("<module %U>", name);
 }
 
-/* A subclass may override anything, so all but classes goes by the exact type. */
+/* Goes by the exact type (except for classes), because a subclass may override anything. */
 PyObject *words_of_value(PyObject *value)
 {
     PyTypeObject *type = Py_TYPE(value);
@@ -193,7 +194,7 @@ PyObject *words_of_change(Change change, PyObject *before, PyObject *after, PyOb
     PyObject *place = filename == NULL ? PyUnicode_FromString("outside Python code")
                                        : PyUnicode_FromFormat("%U:%d", filename, line);
     PyObject *words = NULL;
-    const char *untold = "(not told)";
+    const char *untold = "(unknown)";
     if (place == NULL)
         return NULL;
     if (change == DEPWATCH_DESTROYED)

@@ -1,5 +1,6 @@
-/* Words: values, facets and changes in short, for messages and reasons. Pure C: no code of the program runs, no signal
- * handler, no repr of its objects. All functions return a new reference, or NULL with MemoryError set. Safe points only.
+/* Words: describes values, facets and changes in short, for messages and reasons. Pure C: it runs no code of the program, so no
+ * __repr__ of its objects, and no signal handler. All functions return a new reference, or NULL with MemoryError set. Safe
+ * points only.
  */
 #ifndef DW_WORDS_H
 #define DW_WORDS_H
@@ -8,17 +9,17 @@
 
 #include "facet/facets.h"
 
-/* The value in at most about 80 characters. */
+/* Describes the value in at most about 80 characters. */
 PyObject *words_of_value(PyObject *value);
-/* "'RATE' in module shop": what of which object. */
+/* Describes what the facet is of which object: "'RATE' in module shop". */
 PyObject *words_of_facet(uint32_t facet);
-/* "0.19 -> 0.21, changed at shop.py:12". before and after: words of values, or NULL: not told. filename: NULL where no
- * Python code made the change. */
+/* Describes a change: "0.19 -> 0.21, changed at shop.py:12". before and after: words of the values; NULL: unknown. filename:
+ * NULL if no Python code made the change. */
 PyObject *words_of_change(Change change, PyObject *before, PyObject *after, PyObject *filename, int line);
-/* Why a facet retired a handle: "'RATE' in module shop died: died at shop.py:12". change: words, or NULL. */
+/* Says why a facet retired a handle: "'RATE' in module shop died: died at shop.py:12". change: words of the change, or NULL. */
 PyObject *words_of_cause(uint32_t facet, Cause cause, PyObject *change);
 
-/* After the name of a facet, by Cause. */
+/* By Cause: the predicate of a sentence whose subject is the facet. */
 extern const char *const CAUSE_WORDS[];
 extern const char *const CHANGE_WORDS[CHANGES];
 

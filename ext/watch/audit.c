@@ -8,7 +8,7 @@
 #include "watch/watch.h"
 
 static PyInterpreterState *audited; /* audit hooks are called for every interpreter of the process */
-static uint64_t assignments;         /* ever, in that one */
+static uint64_t assignments;         /* of __class__ or __bases__, so far, in the interpreter `audited` */
 
 static int on_audit_event(const char *event, PyObject *arguments, void *Py_UNUSED(unused))
 {
@@ -24,8 +24,8 @@ static int on_audit_event(const char *event, PyObject *arguments, void *Py_UNUSE
     return 0;
 }
 
-/* Whether object.name = value is heard of, whatever comes of it. -1 with MemoryError set. */
-static int is_heard(PyObject *object, const char *name, PyObject *value)
+/* Whether CPython reports `object.name = value` to our hook, also if the assignment then fails. -1 with MemoryError set. */
+static int is_reported(PyObject *object, const char *name, PyObject *value)
 {
     uint64_t before = assignments;
     if (PyObject_SetAttrString(object, name, value) < 0 && PyErr_ExceptionMatches(PyExc_MemoryError))
@@ -34,19 +34,19 @@ static int is_heard(PyObject *object, const char *name, PyObject *value)
     return assignments != before;
 }
 
-static int both_are_heard(void)
+static int both_are_reported(void)
 {
     PyObject *module = PyModule_New("depwatch_self_check");
     PyObject *type = module == NULL ? NULL : PyObject_CallFunction((PyObject *)&PyType_Type, "s(){}", "depwatch_self_check");
-    int heard = type == NULL ? -1 : is_heard(module, "__class__", (PyObject *)&PyModule_Type);
-    if (heard == 1)
-        heard = is_heard(type, "__bases__", Py_None);
+    int reported = type == NULL ? -1 : is_reported(module, "__class__", (PyObject *)&PyModule_Type);
+    if (reported == 1)
+        reported = is_reported(type, "__bases__", Py_None);
     Py_XDECREF(type);
     Py_XDECREF(module);
-    return heard;
+    return reported;
 }
 
-/* Once, as a hook cannot be taken back. 0: another hook has refused it. */
+/* Adds the audit hook once for the process, because CPython never removes one. 0: another audit hook refused ours. */
 static int add_hook(void)
 {
     static bool added;
@@ -62,11 +62,11 @@ int audit_assignments(const char *what)
     static bool answers;
     if (answers || switched_off)
         return 0;
-    int heard = add_hook();
-    if (heard == 1)
-        heard = both_are_heard();
-    answers = heard == 1;
-    if (heard != 0)
+    int reported = add_hook();
+    if (reported == 1)
+        reported = both_are_reported();
+    answers = reported == 1;
+    if (reported != 0)
         return answers ? 0 : -1;
     PyErr_Clear();
     PyErr_Format(Unwatchable_error,

@@ -1,4 +1,4 @@
-/* The errors of depwatch.errors that C raises. */
+/* The exception classes of depwatch.errors that C code raises. */
 #ifndef DW_ERRORS_H
 #define DW_ERRORS_H
 

@@ -1,10 +1,10 @@
-/* Frames: where CPython keeps the one that runs. */
+/* Frames: finds the Python frame that a thread is running. */
 #ifndef DW_FRAME_H
 #define DW_FRAME_H
 
 #include <Python.h>
 
-/* The innermost frame of the thread, or NULL. */
+/* The innermost frame of the given thread, or NULL. */
 static inline struct _PyInterpreterFrame *frame_of(PyThreadState *thread)
 {
 #if PY_VERSION_HEX >= 0x030d0000
@@ -14,7 +14,7 @@ static inline struct _PyInterpreterFrame *frame_of(PyThreadState *thread)
 #endif
 }
 
-/* Of this thread, which has the GIL and so a thread state. */
+/* The innermost frame of the calling thread, or NULL. The caller has the GIL, so its thread has a thread state. */
 static inline struct _PyInterpreterFrame *current_frame(void)
 {
 #if PY_VERSION_HEX >= 0x030d0000

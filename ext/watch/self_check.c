@@ -6,16 +6,16 @@
 
 #include "watch/errors.h"
 
-/* What the watcher has seen of the subject. */
+/* One event that the test watcher received for the object under test. */
 typedef struct Event {
     int event;
     PyObject *key, *value; /* borrowed: compared only */
-    PyObject *before;      /* borrowed: what was there when the event came */
+    PyObject *before;      /* borrowed: the value that the object still had when the event came */
 } Event;
 
 static struct {
     void *subject;
-    PyObject *key; /* of the dict that is the subject: looked up at each event, to see whether that comes in time */
+    PyObject *key; /* if the subject is a dict: looked up at each event, to see whether the event precedes the change */
     Event events[8];
     int n_events;
 } seen;
@@ -43,7 +43,8 @@ static bool only_seen(int event, PyObject *key, PyObject *value, PyObject *befor
     return right;
 }
 
-/* 0 if right; -1 with an exception: the one that is set (no memory), or one that names the rule. */
+/* Returns 0 if CPython kept the rule. Else -1 with an exception: the one already set (out of memory), or Unwatchable that
+ * names the rule. */
 static int rule(bool right, const char *kind, const char *words)
 {
     if (PyErr_Occurred())
@@ -51,8 +52,8 @@ static int rule(bool right, const char *kind, const char *words)
     if (right)
         return 0;
     PyErr_Format(Unwatchable_error,
-                 "no %s is watched: CPython %.20s breaks a rule that depwatch rests on (%s); use another patch release, or a "
-                 "newer depwatch",
+                 "depwatch watches no %s here: CPython %.20s breaks a rule that depwatch relies on (%s); use another patch "
+                 "release of CPython, or a newer depwatch",
                  kind, Py_GetVersion(), words);
     return -1;
 }
@@ -62,7 +63,7 @@ static int rule(bool right, const char *kind, const char *words)
 static int on_dict(PyDict_WatchEvent event, PyObject *dict, PyObject *key, PyObject *value)
 {
     PyObject *before = dict == seen.subject && event != PyDict_EVENT_DEALLOCATED && seen.key != NULL
-                           ? PyDict_GetItemWithError(dict, seen.key) /* an exact str among such: no Python */
+                           ? PyDict_GetItemWithError(dict, seen.key) /* all keys are exact strs: runs no Python */
                            : NULL;
     return see(dict, (int)event, key, value, before);
 }
@@ -75,11 +76,11 @@ static int check_stores(PyObject *dict, PyObject *key, PyObject *a, PyObject *b)
 {
     look_at(dict, key);
     if (DICT_RULE(PyDict_SetItem(dict, key, a) == 0, PyDict_EVENT_ADDED, key, a, NULL,
-                  "a dict reports a new key, with its value, before it has it") < 0 ||
+                  "a dict reports a new key and its value before it stores them") < 0 ||
         DICT_RULE(PyDict_SetItem(dict, key, b) == 0, PyDict_EVENT_MODIFIED, key, b, a,
-                  "a dict reports another value before it has it") < 0 ||
+                  "a dict reports another value of a key before it stores it") < 0 ||
         DICT_RULE(PyDict_DelItem(dict, key) == 0, PyDict_EVENT_DELETED, key, NULL, b,
-                  "a dict reports that a key goes before it has gone") < 0 ||
+                  "a dict reports the deletion of a key before it deletes it") < 0 ||
         DICT_RULE(PyDict_SetDefault(dict, key, a) == a, PyDict_EVENT_ADDED, key, a, NULL,
                   "a dict reports setdefault() of a new key") < 0)
         return -1;
@@ -94,7 +95,7 @@ static int check_stores(PyObject *dict, PyObject *key, PyObject *a, PyObject *b)
     return DICT_RULE(true, PyDict_EVENT_CLEARED, NULL, NULL, a, "a dict reports clear() before it is empty");
 }
 
-/* An empty dict that is filled from another: one event for all, or one a key. */
+/* An empty dict that is filled from another one reports either one event for all keys, or one event for each key. */
 static int check_filling(PyObject *dict, PyObject *key, PyObject *value)
 {
     PyObject *source = PyDict_New();
@@ -103,7 +104,7 @@ static int check_filling(PyObject *dict, PyObject *key, PyObject *value)
     bool cloned = first->event == PyDict_EVENT_CLONED && first->key == source;
     bool added = first->event == PyDict_EVENT_ADDED && first->key == key && first->value == value;
     int result = rule(filled && seen.n_events == 1 && first->before == NULL && (cloned || added), "dict",
-                      "an empty dict reports that it is filled from another, before it is");
+                      "an empty dict reports that it is about to be filled from another dict");
     Py_XDECREF(source);
     return result;
 }
@@ -115,7 +116,7 @@ static int check_death(PyObject *dict)
     return DICT_RULE(true, PyDict_EVENT_DEALLOCATED, NULL, NULL, NULL, "a dict reports that it dies");
 }
 
-/* A store in a class is one in its dict. */
+/* Assigning an attribute of a class must be reported as a store into the class's dict. */
 static int check_class(int slot, PyObject *key, PyObject *value)
 {
     PyObject *type = PyObject_CallFunction((PyObject *)&PyType_Type, "s(){}", "depwatch_self_check");
@@ -124,10 +125,10 @@ static int check_class(int slot, PyObject *key, PyObject *value)
     if (dict != NULL && PyDict_Watch(slot, dict) == 0) {
         look_at(dict, key);
         result = DICT_RULE(PyObject_SetAttr(type, key, value) == 0, PyDict_EVENT_ADDED, key, value, NULL,
-                           "the dict of a class reports an assignment of an attribute, before it is made");
+                           "the dict of a class reports the assignment of an attribute before it is made");
         if (result == 0)
             result = DICT_RULE(PyObject_DelAttr(type, key) == 0, PyDict_EVENT_DELETED, key, NULL, value,
-                               "the dict of a class reports that an attribute is deleted, before it is");
+                               "the dict of a class reports the deletion of an attribute before it is made");
     }
     look_at(NULL, NULL); /* CPython clears the dict when the class dies */
     Py_XDECREF(dict);
@@ -204,11 +205,11 @@ static int check_functions(PyObject *code, PyObject *other, PyObject *globals, P
     seen.key = NULL;
     if (result == 0 &&
         (check_part(function, "__code__", PyFunction_EVENT_MODIFY_CODE, other,
-                    "a function reports other code before it has it") < 0 ||
+                    "a function reports an assignment of __code__ before it is made") < 0 ||
          check_part(function, "__defaults__", PyFunction_EVENT_MODIFY_DEFAULTS, defaults,
-                    "a function reports other defaults before it has them") < 0 ||
+                    "a function reports an assignment of __defaults__ before it is made") < 0 ||
          check_part(function, "__kwdefaults__", PyFunction_EVENT_MODIFY_KWDEFAULTS, globals,
-                    "a function reports other keyword defaults before it has them") < 0))
+                    "a function reports an assignment of __kwdefaults__ before it is made") < 0))
         result = -1;
     seen.n_events = 0;
     Py_XDECREF(function);
@@ -234,7 +235,7 @@ int self_check_functions(void)
     look_at(NULL, NULL);
     PyFunction_ClearWatcher(slot);
     if (globals != NULL)
-        PyDict_Clear(globals); /* it is in itself */
+        PyDict_Clear(globals); /* breaks the reference cycle: the dict contains itself */
     Py_XDECREF(defaults);
     Py_XDECREF(globals);
     Py_XDECREF(other);

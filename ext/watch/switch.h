@@ -1,5 +1,5 @@
-/* The switch: whether DEPWATCH=0 was in the environment at import. Then nothing is watched and nothing is relied on: a facet
- * lasts only for the look at its value, handles are born retired, and no guard is ever up.
+/* The switch: DEPWATCH=0 in the environment at import turns depwatch off. Then depwatch watches nothing, and no code may
+ * rely on anything: a facet lives only for one look at its value, a new handle is retired at once, and a guard stays at 0.
  */
 #ifndef DW_SWITCH_H
 #define DW_SWITCH_H

@@ -1,4 +1,4 @@
-/* Comparing names with what is written in C: no Python, no allocation. */
+/* Compares a Python string with a C string literal, without running Python and without allocating. */
 #ifndef DW_TEXT_H
 #define DW_TEXT_H
 

@@ -21,8 +21,8 @@ static int slot_taken(int *slot, int added, const char *kind)
         return 0;
     }
     PyErr_Format(Unwatchable_error,
-                 "no %s watcher slot is free: CPython has 8 for each kind and other extensions (or CPython itself) "
-                 "hold them all; unload one of them or import depwatch first and use it before they load",
+                 "no %s watcher slot is free: CPython has 8 for each kind, and other extensions (or CPython itself) "
+                 "hold all of them; use depwatch before those extensions load, or do without one of them",
                  kind);
     return -1;
 }
@@ -42,7 +42,7 @@ int watch_dict(PyObject *dict)
         return 0;
     if (misses_events(dict)) {
         PyErr_SetString(Unwatchable_error,
-                        "the __dict__ of an instance: CPython 3.13.0 reports no store through the object (gh-125608); "
+                        "the __dict__ of an instance: CPython 3.13.0 does not report `obj.name = value` (gh-125608); "
                         "use a later 3.13, or keep the value in a module or a class");
         return -1;
     }

@@ -24,7 +24,7 @@ def test_a_second_entry_is_refused_until_the_handle_of_the_first_is_retired(hand
     first = depwatch.install(function, optimized, handle)
     second = depwatch.Recorder("second").commit()
     handle.artifact["X"] = 2  # it may come back
-    with pytest.raises(ValueError, match=r"an entry is installed for <function make.<locals>.function>; remove\(\)"):
+    with pytest.raises(ValueError, match=r"<function make.<locals>.function> has an entry already; remove\(\)"):
         depwatch.install(function, lambda a: "second", second)
     assert (function(1), dependents(function)) == (OWN, {first._guard.id})
     handle.retire("superseded")
@@ -55,7 +55,7 @@ def test_an_entry_of_another_extension_is_left_alone(handle):
     set_vectorcall.argtypes, set_vectorcall.restype = [ctypes.py_object, ctypes.c_void_p], None
     pointer = ctypes.cast(ctypes.pythonapi.PyVectorcall_Call, ctypes.c_void_p)  # any: it is never called
     set_vectorcall(function, pointer)
-    with pytest.raises(Unwatchable, match="another extension has installed an entry"):
+    with pytest.raises(Unwatchable, match="another extension has replaced the vectorcall"):
         depwatch.install(function, optimized, handle)
 
 
@@ -75,7 +75,7 @@ def test_wrong_arguments_are_named(handle):
         depwatch.install(function, 5, handle)
     with pytest.raises(ValueError, match="itself"):
         depwatch.install(function, function, handle)
-    with pytest.raises(TypeError, match="'handle' is no Handle"):
+    with pytest.raises(TypeError, match=r"must be a Handle.*not 'handle'"):
         depwatch.install(function, optimized, "handle")
     handle.retire("old")
     with pytest.raises(Stale, match="is retired: old; compile again"):
@@ -99,7 +99,7 @@ def test_an_init_is_refused_where_cpython_passes_entries_by(handle):
         if VERSION == (3, 12):
             depwatch.install(function, lambda self, x: None, handle).remove()
         else:
-            with pytest.raises(Unwatchable, match=r"is an __init__: CPython 3\.\d+ runs its own code"):
+            with pytest.raises(Unwatchable, match=r"is an __init__: at a hot .* CPython 3\.\d+ runs the function"):
                 depwatch.install(function, optimized, handle)
     assert C(1).x == 1
 

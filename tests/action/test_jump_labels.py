@@ -311,18 +311,18 @@ def refused(address, target, told, error=ValueError):
 
 def test_places_that_cannot_be_patched_are_refused_with_the_reason(code):
     address, target = code.in_run
-    refused(address + 4, target, "crosses a multiple of 8: its 5 bytes must lie in one aligned word")
+    refused(address + 4, target, "crosses a multiple of 8: its 5 bytes must lie in one aligned 8-byte word")
     refused(address, target + 2**32, r"the target 0x\w+ is \d+ bytes from the label at 0x\w+; a jump reaches 2\^31")
     refused(code.address_of("run") & ~7, target, "at 0x.* are the bytes .*, not the 5-byte nop 0f 1f 44 00 00")
     data = ctypes.create_string_buffer(64)
     near = (ctypes.addressof(data) + 7) & ~7
     refused(near, near + 32, "there is no executable code at")
     library = ctypes.cast(ctypes.pythonapi.Py_IncRef, ctypes.c_void_p).value & ~7
-    refused(library, library + 32, "is mapped from a file, which others may share", depwatch.Unwatchable)
+    refused(library, library + 32, "is mapped from a file, which other processes may share", depwatch.Unwatchable)
     for wrong in ("x", 1.5, None):
         refused(wrong, target, "the address must be an int", TypeError)
     for wrong in (0, -8, 2**64):
-        refused(address, wrong, "which is no address")
+        refused(address, wrong, "an address must be from 1")
     assert bytes_at(address) == NOP
 
 

@@ -497,7 +497,7 @@ def test_nothing_of_ours_is_on_an_array_before_or_after_a_drain(make):
         for _ in range(2):
             assert (sys.getrefcount(value), weakref.getweakrefcount(value)) == (with_space - (not is_there), 0)
             depwatch.drain()
-    assert "depwatch keeps none like it" in handle.reason
+    assert "depwatch keeps none of its type" in handle.reason
     subscription.cancel()
 
 

@@ -65,7 +65,7 @@ def test_a_released_label_leaves_the_code_as_it_is_and_its_place_free(c, code):
     mapping["key"] = OLD
     c.label_release(made)
     c.label_release(made)
-    with pytest.raises(Released, match="the label was released: its code may be gone"):
+    with pytest.raises(Released, match="the label was released, so its code may be gone"):
         c.label_guard(made)
     mapping["key"] = NEW
     assert c.call(code) == ONE

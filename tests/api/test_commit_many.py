@@ -233,9 +233,9 @@ def test_cells_are_shared_and_released_with_the_last_of_the_handles():
 @pytest.mark.parametrize(
     ("offsets", "reads", "told"),
     [
-        ([], [], "offsets must go from 0 to the number of reads, which is 0"),
-        ([0], [0], "offsets must go from 0 to the number of reads, which is 1"),
-        ([1, 1], [0], "offsets must go from 0"),
+        ([], [], "offsets must begin with 0 and end with the number of reads, which is 0"),
+        ([0], [0], "offsets must begin with 0 and end with the number of reads, which is 1"),
+        ([1, 1], [0], "offsets must begin with 0"),
         ([0, 1, 0, 1], [0], r"offsets\[2\] is 0, less than the one before \(1\)"),
         ([0, 1], [9], r"reads\[0\] is 9; this recorder has read 2 facets"),
     ],
@@ -251,7 +251,7 @@ def test_arrays_that_do_not_fit_together_are_refused(offsets, reads, told):
 def test_other_arguments_that_cannot_be_meant_are_refused():
     recorder, _ = read_all(namespace(X=1), "X")
     offsets, reads = array("Q", [0, 1]), array("I", [0])
-    with pytest.raises(ValueError, match="there are 2 artifacts and 1 handles"):
+    with pytest.raises(ValueError, match="there are 2 artifacts for 1 handles"):
         recorder.commit_many(offsets, reads, ["a", "b"])
     with pytest.raises(TypeError, match="a callback must be callable, not 3"):
         recorder.commit_many(offsets, reads, on_retire=3)

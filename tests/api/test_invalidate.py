@@ -73,7 +73,7 @@ def test_new_handles_can_depend_on_what_was_invalidated():
 
 @pytest.mark.parametrize("objects", [3, None])
 def test_objects_come_in_a_collection(objects):
-    with pytest.raises(TypeError, match=rf"^the objects must come in an iterable, .*, not as {objects}$"):
+    with pytest.raises(TypeError, match=rf"^the objects must be an iterable, .*, not {objects}$"):
         depwatch.invalidate(objects, "x")
 
 

@@ -104,7 +104,7 @@ def test_all_that_relies_on_such_bases_ends_before_the_assignment(log, middle):
     assert other.untouched()
     for claim in claims:
         assert claim.handle.reason.partition(":")[0].endswith(
-            ("which a metaclass's mro() may change them", "can no longer be watched")
+            ("and a metaclass's mro() may change them meanwhile", "can no longer be watched")
         )
     for cls in (family.B, family.D):  # it is over
         again = Claim(log, cls)

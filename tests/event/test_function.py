@@ -181,7 +181,7 @@ def test_kwdefaults_that_keep_changing_in_place_are_given_up(log, whole):
         function.__kwdefaults__["c"] = value
         assert log.drained() == [("retired", "r")]
         assert "unstable" not in handle.reason
-    with pytest.raises(depwatch.Unstable, match="it has broken 3 times, the limit is 3"):
+    with pytest.raises(depwatch.Unstable, match="has broken 3 times, the limit is 3"):
         compile_again()
 
 

@@ -130,7 +130,7 @@ def test_a_descriptor_whose_class_can_come_to_compute_the_attribute_is_refused()
     module = made(Kind)
     assert getattr(module, "X") == "in the dict"  # noqa: B009 -- until Method gets __set__ or __delete__
     for read, arguments in (("read_attr", ()), ("value_cell", ("object",)), ("guard_cell", ())):
-        with pytest.raises(depwatch.Unwatchable, match=r"X.*Method object.*can come to compute"):
+        with pytest.raises(depwatch.Unwatchable, match=r"X.*Method object.*may get a __get__ and compute"):
             getattr(depwatch.Recorder("r"), read)(module, "X", *arguments)
     Method.__set__ = Method.__get__
     assert getattr(module, "X") == "computed"  # noqa: B009
@@ -155,7 +155,7 @@ def test_a_global_is_read_from_the_dict_whatever_the_class_of_its_module(log):
 ], ids=["guard_cell", "value_cell"])  # fmt: skip
 def test_a_cell_of_a_module_whose_class_can_come_to_compute_it_is_refused(use):
     """The handle can depend on the class; a cell cannot follow it."""
-    with pytest.raises(depwatch.Unwatchable, match="can come to compute the attribute; use read_attr"):
+    with pytest.raises(depwatch.Unwatchable, match="may get a property that computes the attribute; use read_attr"):
         use(depwatch.Recorder("r"), made(Plain))
 
 

@@ -233,7 +233,7 @@ def test_cells_of_a_dict_are_of_its_own_items_whatever_its_builtins_are(log):
     recorder = depwatch.Recorder("cells")
     cell, guard = recorder.value_cell(names, "X", "object"), recorder.guard_cell(names, "X")
     for use in (recorder.guard_cell, lambda *owner_and_name: recorder.value_cell(*owner_and_name, "object")):
-        with pytest.raises(depwatch.Unwatchable, match="its builtins, which can be exchanged; pass the function"):
+        with pytest.raises(depwatch.Unwatchable, match="the dict's builtins, which can be exchanged; pass"):
             use(names, "Y")
         with pytest.raises(NameError, match="'Z' is not defined"):
             use(names, "Z")

@@ -66,5 +66,5 @@ def test_a_frozendict_with_a_key_that_is_no_str_is_refused():
             return hash("X")
 
     function = eval("lambda: X", builtins.frozendict({Key(): 1, "X": 2, "__builtins__": {}}))
-    with pytest.raises(depwatch.Unwatchable, match="other keys than str"):
+    with pytest.raises(depwatch.Unwatchable, match="keys that are no str"):
         depwatch.Recorder("r").read_global(function, "X")

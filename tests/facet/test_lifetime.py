@@ -74,7 +74,7 @@ def test_a_value_that_nobody_has_any_more_can_never_come_back_and_its_handle_ret
         globals_["Y"] = i
     assert log.drained() == [("invalidated", "frozen"), ("retired", "frozen")]
     assert handle.retired
-    assert "nobody has the old value" in handle.reason
+    assert "the program no longer has the old value" in handle.reason
     subscription.cancel()
 
 

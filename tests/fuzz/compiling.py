@@ -207,9 +207,9 @@ class Optimizer:
             or ("__getattr__" in str(error) and target.find() is MISSING)
             or ("which can be exchanged" in str(error) and target.find() is MISSING)
             or "version tags" in str(error)
-            or ("is not the one that its bases give" in str(error) and self.world.mros > 0)
+            or ("is not the one that type.mro() makes of its bases" in str(error) and self.world.mros > 0)
             or ("is a lazy import" in str(error) and values.is_lazy(target.find()))
-            or (("key of type" in str(error) or "a key that may equal" in str(error)) and keys.Odd.made > 0)
+            or (("key of type" in str(error) or "a key with an __eq__" in str(error)) and keys.Odd.made > 0)
         )
         assert expected, f"{target} was refused: {error}"
         self.count("refused")

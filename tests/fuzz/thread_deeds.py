@@ -169,7 +169,7 @@ def install(me: Member) -> None:
     try:
         me.heat(depwatch.install(life.function, lambda x=0: value, handle))
     except ValueError as error:
-        if "an entry is installed" not in str(error):
+        if "has an entry already" not in str(error):
             raise
 
 

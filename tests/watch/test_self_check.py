@@ -1,4 +1,4 @@
-"""The self-check: the rules of CPython that depwatch rests on, looked at for each kind before its first use."""
+"""The self-check: the rules of CPython that depwatch relies on, tested for each kind before its first use."""
 
 import sys
 
@@ -10,17 +10,17 @@ from support import python
 ADDED, MODIFIED, DELETED, CLONED, CLEARED, DEALLOCATED = range(6)
 CREATE, DESTROY, CODE, DEFAULTS, KWDEFAULTS = range(5)
 RULES = {
-    ("D", ADDED): "a dict reports a new key, with its value, before it has it",
-    ("D", MODIFIED): "a dict reports another value before it has it",
-    ("D", DELETED): "a dict reports that a key goes before it has gone",
-    ("D", CLONED): "an empty dict reports that it is filled from another, before it is",
+    ("D", ADDED): "a dict reports a new key and its value before it stores them",
+    ("D", MODIFIED): "a dict reports another value of a key before it stores it",
+    ("D", DELETED): "a dict reports the deletion of a key before it deletes it",
+    ("D", CLONED): "an empty dict reports that it is about to be filled from another dict",
     ("D", CLEARED): "a dict reports clear() before it is empty",
     ("D", DEALLOCATED): "a dict reports that it dies",
     ("F", CREATE): "a function reports that it is made",
     ("F", DESTROY): "a function reports that it dies",
-    ("F", CODE): "a function reports other code before it has it",
-    ("F", DEFAULTS): "a function reports other defaults before it has them",
-    ("F", KWDEFAULTS): "a function reports other keyword defaults before it has them",
+    ("F", CODE): "a function reports an assignment of __code__ before it is made",
+    ("F", DEFAULTS): "a function reports an assignment of __defaults__ before it is made",
+    ("F", KWDEFAULTS): "a function reports an assignment of __kwdefaults__ before it is made",
     ("C", DESTROY): "a code object reports that it dies",
 }
 KINDS = {"D": "dict", "F": "function", "C": "code object"}
@@ -36,8 +36,8 @@ def test_this_cpython_keeps_the_rules_again_and_again_and_no_slot_stays_taken(ru
 def test_a_cpython_that_hides_an_event_is_refused_by_the_rule_that_it_breaks(rules, kind, event):
     version = sys.version[:20]
     assert rules.check(kind, event) == (
-        f"no {KINDS[kind]} is watched: CPython {version} breaks a rule that depwatch rests on ({RULES[kind, event]}); "
-        "use another patch release, or a newer depwatch"
+        f"depwatch watches no {KINDS[kind]} here: CPython {version} breaks a rule that depwatch relies on "
+        f"({RULES[kind, event]}); use another patch release of CPython, or a newer depwatch"
     )
     assert rules.check(kind, NO_EVENT) is None
 

@@ -29,9 +29,9 @@ def test_every_reason_for_which_a_handle_is_retired_is_in_the_document():
     text = (ROOT / "docs" / "host-contract.md").read_text()
     words = {
         "changed": "changed in place", "died": "its object died", "superseded": "another value was recorded",
-        "unstable": "broke too often", "lost": "nobody has the old value", "unwatchable": "then refused",
+        "unstable": "broke too often", "lost": "the program no longer has the old value", "unwatchable": "then refused",
         "ambiguous": "may equal any name", "class": "`module.__class__ = ...`",
-        "bases": "has an `mro()` of its own | retires", "saturated": "255 assumptions of one handle",
+        "bases": "has an `mro()` of its own | retires", "saturated": "255 of its assumptions are broken",
     }  # fmt: skip
     assert set(words) == set(depwatch._core.CAUSES)
     assert [cause for cause, phrase in words.items() if phrase not in text] == []
