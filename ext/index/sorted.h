@@ -49,7 +49,8 @@ static void merge(SORTED *into, const SORTED *items, uint32_t m, const uint32_t 
         memcpy(into, items, m * sizeof *items);
 }
 
-/* Removes the n ids from m items, in place; returns how many items are left. Those before the first of ids and behind the last are not looked at. */
+/* Removes the n ids from m items, in place; returns how many items are left. Items before the first of ids are skipped by a
+ * binary search, those behind the last are moved as one piece. */
 static uint32_t keep_others(SORTED *items, uint32_t m, const uint32_t *ids, uint32_t n)
 {
     uint32_t i = first_not_below(items, 0, m, (SORTED)ids[0]), left = i;

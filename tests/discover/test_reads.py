@@ -243,7 +243,7 @@ def test_what_cannot_be_watched_is_refused_with_the_reason():
     found = depwatch.discover(names["f"])
     ((read, reason),) = found.refused
     assert (read.kind, read.name, type(reason)) == ("global", "N", depwatch.Unwatchable)
-    assert "only an exact dict will do" in str(reason)
+    assert "use an exact dict for globals" in str(reason)
 
 
 def test_methods_and_wrappers_may_be_what_is_asked_about():
