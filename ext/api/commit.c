@@ -6,6 +6,7 @@
 #include "facet/facets.h"
 #include "facet/service.h"
 #include "index/handles.h"
+#include "notice/breaks.h"
 #include "watch/switch.h"
 
 #define AHEAD 16 /* how many facets ahead are prefetched */
@@ -22,12 +23,6 @@ static bool still_holds(uint32_t id)
 static bool is_stale(const Assumption *assumption)
 {
     return facet_at(assumption->facet)->generation != assumption->generation || !still_holds(assumption->facet);
-}
-
-static void lower_least_limit(uint16_t unstable_after)
-{
-    if (unstable_after < service.unstable_after)
-        service.unstable_after = unstable_after;
 }
 
 /* --- one handle ---------------------------------------------------------------------------------------------------- */
@@ -52,6 +47,8 @@ static uint32_t *facets_of(const Assumption *assumptions, uint32_t *n)
 static uint32_t new_handle(uint16_t unstable_after)
 {
     uint32_t id = handle_new(unstable_after);
+    if (unstable_after < service.unstable_after)
+        service.unstable_after = unstable_after;
     if (switched_off && id != NO_ID) {
         *handle_byte(id) = BYTE_RETIRED;
         handle_at(id)->told = HANDLE_RETIRED;
@@ -72,7 +69,6 @@ uint32_t handle_commit(const Assumption *assumptions, uint32_t n, uint16_t unsta
         if (!dependents_add(&facet_at(facets[added])->handles, id))
             goto no_memory;
     dependency_count += n;
-    lower_least_limit(unstable_after);
     free(facets);
     return id;
 no_memory:
@@ -151,7 +147,6 @@ bool handles_commit(const Assumption *assumptions, uint64_t generations, uint32_
             handle_free(handles[i]);
     }
     dependency_count += made ? edges.n : 0;
-    lower_least_limit(unstable_after);
     edges_free(&edges);
     if (refused != NO_ID)
         *witness = read_of(assumptions, offsets[n], reads, refused);
@@ -167,10 +162,21 @@ uint32_t *handles_facets(const uint32_t *handles, uint32_t n, uint64_t *offsets)
     return edges_facets(n, handle_list, NULL, handles, offsets);
 }
 
+/* A drain compares the breaks of a facet with service.unstable_after before it looks at any handle. */
+static const char *limits_wrong(void)
+{
+    for (uint32_t i = 0; i < handle_pool.used; i++)
+        if (handle_state(i) != HANDLE_RETIRED && handle_at(i)->unstable_after < service.unstable_after)
+            return "a handle has a lower limit than the service knows";
+    return NULL;
+}
+
 const char *index_wrong(void)
 {
     const char *wrong =
         edges_wrong(&handles_of_facets, facet_pool.used, handle_list, NULL, handle_pool.used, dependency_count);
     wrong = wrong == NULL ? handle_listeners_wrong() : wrong;
-    return wrong == NULL ? facets_wrong() : wrong;
+    wrong = wrong == NULL ? facets_wrong() : wrong;
+    wrong = wrong == NULL ? limits_wrong() : wrong;
+    return wrong == NULL ? unfinished_wrong() : wrong;
 }

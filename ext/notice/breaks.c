@@ -60,6 +60,11 @@ void take_unfinished(void)
     service.unfinished = false;
 }
 
+const char *unfinished_wrong(void)
+{
+    return dependents_empty(&unfinished) || service.unfinished ? NULL : "facets wait for the next drain, and no drain would come";
+}
+
 int look_again(uint32_t id, Garbage *garbage)
 {
     Facet *facet = facet_at(id);

@@ -3,6 +3,7 @@
 from typing import Any
 
 import depwatch
+from depwatch import _core
 from fuzz import keys, labels, targets, values
 from fuzz.compiling import Assumption, CellUse, Optimizer, Piece
 from fuzz.targets import Attribute, FunctionPart, ModuleAttribute, Whole
@@ -111,16 +112,10 @@ def check_cell(optimizer: Optimizer, use: CellUse, drained: bool) -> None:
         raise Wrong(f"the {use.kind} cell of {use.target!r} holds {word!r}, and plain Python finds {now!r}")
 
 
-REASONS = {  # the first that fits: one has the word of another in it
-    "is in a dict that was changed by a key which may equal any name": "ambiguous",
-    "is an attribute of a module that gets another class": "class of the module",
-    "is looked up along bases that were assigned": "bases",
-    "changed": "changed",
-    "died": "died",
-    "was recorded with another value": "superseded",
-    "broke too often": "unstable",
-    "can never hold again": "lost",
-    "can no longer be watched": "unwatchable",
+# The core's words up to a colon, the longest first: one has the word of another in it.
+REASONS = {
+    words.partition(":")[0]: "class of the module" if cause == "class" else cause
+    for cause, words in sorted(_core.REASONS.items(), key=lambda item: -len(item[1]))
 }
 
 
