@@ -304,7 +304,7 @@ cdef class Assumptions(Ours):
         points = patch_points(self.cells, 1)
         make_room(1)
         error = None
-        number = handle_commit(self.items, self.count, self.limit(), &witness)
+        number = handle_commit(self.items, self.generations, self.count, self.limit(), &witness)
         if number == NO_ID:
             error = self.stale(witness)
             self.drop()

@@ -155,7 +155,7 @@ cdef uint32_t capi_commit(object recorder) except? 0x7fffffff:
     cdef Assumptions assumptions = assumptions_to_commit(recorder, 1)
     cdef uint32_t witness = 0, handle
     try:
-        handle = handle_commit(assumptions.items, assumptions.count, assumptions.limit(), &witness)
+        handle = handle_commit(assumptions.items, assumptions.generations, assumptions.count, assumptions.limit(), &witness)
         if handle == NO_ID:
             raise assumptions.stale(witness)
         native_handles[handle] = 1

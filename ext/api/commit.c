@@ -20,29 +20,6 @@ static bool still_holds(uint32_t id)
     return !facet_has_value(facet) || facet_holds_now(facet);
 }
 
-static bool is_stale(const Assumption *assumption)
-{
-    return facet_at(assumption->facet)->generation != assumption->generation || !still_holds(assumption->facet);
-}
-
-/* --- one handle ---------------------------------------------------------------------------------------------------- */
-
-/* The distinct facets of *n assumptions, ascending and malloc'ed; *n becomes their number. NULL when out of memory. */
-static uint32_t *facets_of(const Assumption *assumptions, uint32_t *n)
-{
-    uint32_t *facets = malloc((*n + 1) * sizeof *facets), unique = 0;
-    if (facets == NULL)
-        return NULL;
-    for (uint32_t i = 0; i < *n; i++)
-        facets[i] = assumptions[i].facet;
-    ids_sort(facets, *n);
-    for (uint32_t i = 0; i < *n; i++)
-        if (unique == 0 || facets[unique - 1] != facets[i])
-            facets[unique++] = facets[i];
-    *n = unique;
-    return facets;
-}
-
 /* Makes a handle. If depwatch is switched off, it is retired from the start, and no callback is called for that. */
 static uint32_t new_handle(uint16_t unstable_after)
 {
@@ -56,32 +33,8 @@ static uint32_t new_handle(uint16_t unstable_after)
     return id;
 }
 
-uint32_t handle_commit(const Assumption *assumptions, uint32_t n, uint16_t unstable_after, uint32_t *witness)
-{
-    for (*witness = 0; *witness < n; ++*witness)
-        if (is_stale(&assumptions[*witness]))
-            return NO_ID;
-    uint32_t *facets = facets_of(assumptions, &n), added = 0;
-    uint32_t id = facets == NULL ? NO_ID : new_handle(unstable_after);
-    if (id == NO_ID || !facet_list_set(&handle_at(id)->facets, facets, n))
-        goto no_memory;
-    for (; added < n; added++)
-        if (!dependents_add(&facet_at(facets[added])->handles, id))
-            goto no_memory;
-    dependency_count += n;
-    free(facets);
-    return id;
-no_memory:
-    while (added > 0)
-        dependents_remove(&facet_at(facets[--added])->handles, id);
-    if (id != NO_ID)
-        handle_free(id);
-    free(facets);
-    PyErr_NoMemory();
-    return NO_ID;
-}
-
-/* --- many ---------------------------------------------------------------------------------------------------------- */
+/* The assumption of the i-th read. reads: NULL: each assumption is read once, in their order. */
+static inline uint32_t read_at(const uint32_t *reads, uint64_t i) { return reads == NULL ? (uint32_t)i : reads[i]; }
 
 /* The facets of n reads, in the order of the reads, malloc'ed; NULL when out of memory. */
 static uint32_t *facets_read(const Assumption *assumptions, uint64_t n, const uint32_t *reads)
@@ -89,26 +42,20 @@ static uint32_t *facets_read(const Assumption *assumptions, uint64_t n, const ui
     uint32_t *facets = malloc((n + 1) * sizeof *facets);
     for (uint64_t i = 0; facets != NULL && i < n; i++) {
         if (i + AHEAD < n)
-            __builtin_prefetch(&assumptions[reads[i + AHEAD]]);
-        facets[i] = assumptions[reads[i]].facet;
+            __builtin_prefetch(&assumptions[read_at(reads, i + AHEAD)]);
+        facets[i] = assumptions[read_at(reads, i)].facet;
     }
     return facets;
 }
 
-/* The first read whose facet has got another generation since, or NO_ID. */
-static uint32_t other_generation(const Assumption *assumptions, uint64_t n, const uint32_t *reads)
+/* The first read, in their order, whose facet is no more as it was read; or NO_ID. */
+static uint32_t first_stale(const Assumption *assumptions, uint64_t n, const uint32_t *reads)
 {
-    for (uint64_t i = 0; i < n; i++)
-        if (facet_at(assumptions[reads[i]].facet)->generation != assumptions[reads[i]].generation)
-            return reads[i];
-    return NO_ID;
-}
-
-static uint32_t read_of(const Assumption *assumptions, uint64_t n, const uint32_t *reads, uint32_t facet)
-{
-    for (uint64_t i = 0; i < n; i++)
-        if (assumptions[reads[i]].facet == facet)
-            return reads[i];
+    for (uint64_t i = 0; i < n; i++) {
+        const Assumption *assumption = &assumptions[read_at(reads, i)];
+        if (facet_at(assumption->facet)->generation != assumption->generation || !still_holds(assumption->facet))
+            return read_at(reads, i);
+    }
     return NO_ID;
 }
 
@@ -128,7 +75,7 @@ bool handles_commit(const Assumption *assumptions, uint64_t generations, uint32_
                     const uint32_t *reads, uint16_t unstable_after, uint32_t *handles, uint32_t *witness)
 {
     /* If service.generations is unchanged, no facet that a recorder had read has got another generation. */
-    *witness = generations == service.generations ? NO_ID : other_generation(assumptions, offsets[n], reads);
+    *witness = generations == service.generations ? NO_ID : first_stale(assumptions, offsets[n], reads);
     if (*witness != NO_ID)
         return false;
     Edges edges;
@@ -149,10 +96,18 @@ bool handles_commit(const Assumption *assumptions, uint64_t generations, uint32_
     dependency_count += made ? edges.n : 0;
     edges_free(&edges);
     if (refused != NO_ID)
-        *witness = read_of(assumptions, offsets[n], reads, refused);
+        *witness = first_stale(assumptions, offsets[n], reads);
     else if (!made)
         PyErr_NoMemory();
     return made;
+}
+
+uint32_t handle_commit(const Assumption *assumptions, uint64_t generations, uint32_t n, uint16_t unstable_after,
+                       uint32_t *witness)
+{
+    const uint64_t offsets[] = {0, n};
+    uint32_t handle = NO_ID;
+    return handles_commit(assumptions, generations, 1, offsets, NULL, unstable_after, &handle, witness) ? handle : NO_ID;
 }
 
 /* --- questions --------------------------------------------------------------------------------------------------- */

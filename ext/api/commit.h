@@ -13,12 +13,13 @@ typedef struct Assumption {
     uint32_t generation; /* Facet.generation when the facet was read: see facet_read() */
 } Assumption;
 
-/* Makes a valid handle that depends on all n facets. NO_ID: either an exception is set, or *witness < n is the first assumption
- * that does not hold any more. */
-uint32_t handle_commit(const Assumption *assumptions, uint32_t n, uint16_t unstable_after, uint32_t *witness);
+/* Makes a valid handle that depends on all n facets. generations: service.generations before the first read. NO_ID: either an
+ * exception is set, or *witness < n is an assumption that does not hold any more. */
+uint32_t handle_commit(const Assumption *assumptions, uint64_t generations, uint32_t n, uint16_t unstable_after,
+                       uint32_t *witness);
 /* Makes n handles at once and writes them to handles, ascending. The i-th depends on the facets of
- * assumptions[reads[offsets[i]]] to assumptions[reads[offsets[i + 1] - 1]], in any order. generations: service.generations
- * before the first read. False: none was made, and either *witness != NO_ID is an assumption that does not hold any more, or an
+ * assumptions[reads[offsets[i]]] to assumptions[reads[offsets[i + 1] - 1]], in any order; if reads is NULL, on those of
+ * assumptions[offsets[i]] to assumptions[offsets[i + 1] - 1]. False: none was made, and either *witness != NO_ID is an assumption that does not hold any more, or an
  * exception is set. */
 bool handles_commit(const Assumption *assumptions, uint64_t generations, uint32_t n, const uint64_t *offsets,
                     const uint32_t *reads, uint16_t unstable_after, uint32_t *handles, uint32_t *witness);

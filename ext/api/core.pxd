@@ -177,7 +177,8 @@ cdef extern from "api/commit.h":
     ctypedef struct Assumption:
         uint32_t facet
         uint32_t generation
-    uint32_t handle_commit(const Assumption*, uint32_t n, uint16_t unstable_after, uint32_t* witness) except? 0x7fffffff
+    uint32_t handle_commit(const Assumption*, uint64_t generations, uint32_t n, uint16_t unstable_after,
+                           uint32_t* witness) except? 0x7fffffff
     bint handles_commit(const Assumption*, uint64_t generations, uint32_t n, const uint64_t* offsets, const uint32_t* reads,
                         uint16_t unstable_after, uint32_t* handles, uint32_t* witness) except? False
     const char* index_wrong() noexcept
