@@ -201,12 +201,16 @@ cdef extern from "facet/service.h":
     void service_schedule() noexcept
 
 cdef extern from "event/queue.h":
+    ctypedef struct Life:
+        PyObject* name
+        void* address
+        PyObject* lifecycle_callback
+        uint32_t part
     ctypedef struct Detail:
         PyObject* key
-        void* address
         PyObject* new_value
-        PyObject* lifecycle_callback
-        uint32_t facet, object, attribute
+        Life life
+        uint32_t facet, object
         uint8_t change
         bint broke
     ctypedef struct Queue:

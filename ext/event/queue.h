@@ -25,39 +25,41 @@
  * later event of the facet came. */
 typedef enum Has { HAS_REFERENCE, HAS_KEPT, HAS_CURRENT } Has;
 
-/* An event of a facet; or, where facet is NO_ID, an event in the life of a function, for the lifecycle callback. Comments that
- * begin with "life" say what a field means in the latter. */
+/* An event in the life of a function, for the lifecycle callback. */
+typedef struct Life {
+    union {
+        PyObject *name;  /* DESTROYED: owned, the qualified name; NULL: it is no exact str, or gone */
+        Kept *function;  /* else: the function, known by its address; NULL: no Kept was free */
+    };
+    void *address;       /* of the function, which may be dead */
+    PyObject *lifecycle_callback; /* owned: the one that was set when the event happened */
+    uint32_t part;       /* depwatch_part */
+} Life;
+
+/* An event of a facet; or, where facet is NO_ID, of a Life. */
 typedef struct Detail {
     union {
-        PyObject *key;     /* owned or NULL; an exact str. Life: the qualified name of a function that is destroyed; NULL: the
-                              name is no exact str, or gone */
-        Kept *function;    /* life: the function that was created or modified, known by its address; NULL: no Kept was free */
-    };
-    union {
-        PyObject *old_value; /* owned, or a Kept. NULL: unknown, or (if broke) the value that the facet has recorded */
-        void *address;       /* life: the address of the function, which may be dead */
+        struct {
+            PyObject *key;       /* owned or NULL; an exact str */
+            PyObject *old_value; /* owned, or a Kept. NULL: unknown, or (if broke) the value that the facet has recorded */
+            PyObject *code;      /* owned or NULL: code object of the frame that made the change */
+            int offset;          /* bytes into that code */
+            uint32_t object;     /* object ID of the changed object */
+        };
+        Life life;
     };
     union {
         PyObject *new_value; /* owned, or a Kept, or NULL. Life: the assigned value, or the code object of the dead function */
         uint32_t changes;    /* HAS_CURRENT: Facet.changes after this event */
     };
-    union {
-        PyObject *code;               /* owned or NULL: code object of the frame that made the change */
-        PyObject *lifecycle_callback; /* life: owned, the callback that was set when the event happened */
-    };
-    int offset;            /* bytes into that code */
     uint32_t facet;
-    union {
-        uint32_t object;    /* object ID of the changed object */
-        uint32_t attribute; /* life: depwatch_part */
-    };
-    uint8_t change;        /* Change */
-    bool broke;            /* this event broke the facet */
-    uint8_t old;           /* Has: how old_value is held */
-    uint8_t new;           /* Has: how new_value is held */
+    uint8_t change;          /* Change */
+    bool broke;              /* this event broke the facet */
+    uint8_t old;             /* Has: how old_value is held */
+    uint8_t new;             /* Has: how new_value is held */
 } Detail;
 
-_Static_assert(sizeof(Detail) == 48, "a detail of a function's life is no larger than one of a facet");
+_Static_assert(sizeof(Detail) == 48 && sizeof(Life) == 32, "a detail of a life is no larger than one of a facet");
 
 typedef struct Queue {
     Detail *details;  /* owned; QUEUE_CAPACITY of them, NULL before the first use */
@@ -158,7 +160,7 @@ static ALWAYS_INLINE void queue_break(const Facet *facet, uint32_t object, Chang
     queue_line(detail);
 }
 
-/* Queues an event in the life of a function. name and value: see Detail.key and Detail.new_value. */
+/* Queues an event in the life of a function. name and value: see Life.name and Detail.new_value. */
 static inline void queue_life(Change change, depwatch_part part, PyObject *function, PyObject *name, PyObject *value)
 {
     Detail *detail = queue_next();
@@ -166,17 +168,17 @@ static inline void queue_life(Change change, depwatch_part part, PyObject *funct
     if (detail == NULL)
         return;
     value = change == DEPWATCH_DESTROYED ? Py_NewRef(value) : queue_keep(value, &has);
-    *detail = (Detail){.address = function,
+    *detail = (Detail){.life = {.address = function,
+                                .lifecycle_callback = Py_NewRef(service.lifecycle_callback),
+                                .part = part},
                        .new_value = value,
                        .new = has,
-                       .lifecycle_callback = Py_NewRef(service.lifecycle_callback),
                        .facet = NO_ID,
-                       .attribute = part,
                        .change = (uint8_t)change};
     if (change == DEPWATCH_DESTROYED)
-        detail->key = Py_XNewRef(name);
+        detail->life.name = Py_XNewRef(name);
     else
-        detail->function = keep_address(function);
+        detail->life.function = keep_address(function);
 }
 
 /* Safe points only. Ends what queue_keep() began: returns the reference, for the caller to DECREF, or NULL. */

@@ -31,7 +31,7 @@ static const Detail *end_of(const Detail *life)
 {
     for (uint32_t i = 0; i < queue.count; i++) {
         const Detail *later = &queue.details[(queue.head + i) & (QUEUE_CAPACITY - 1)];
-        if (later->facet == NO_ID && later->address == life->address && later->change == DEPWATCH_DESTROYED)
+        if (later->facet == NO_ID && later->life.address == life->life.address && later->change == DEPWATCH_DESTROYED)
             return later;
     }
     return NULL;
@@ -39,7 +39,8 @@ static const Detail *end_of(const Detail *life)
 
 static int tell_life(const Detail *detail)
 {
-    PyObject *function = detail->change == DEPWATCH_DESTROYED || detail->function == NULL ? NULL : detail->function->value;
+    const Kept *kept = detail->change == DEPWATCH_DESTROYED ? NULL : detail->life.function;
+    PyObject *function = kept == NULL ? NULL : kept->value;
     return notice_makers.life(detail, function, function == NULL ? end_of(detail) : NULL,
                               as_told(detail->new_value, detail->new));
 }
@@ -55,19 +56,28 @@ static int tell_detail(const Detail *detail)
     return notice_makers.detail(detail, old_value(detail), new_value(detail), filename, line);
 }
 
+static void leave_life(const Life *life, Change change, Garbage *garbage)
+{
+    if (change == DEPWATCH_DESTROYED)
+        let_go(garbage, life->name);
+    else if (life->function != NULL)
+        let_go(garbage, kept_leave(life->function));
+    let_go(garbage, life->lifecycle_callback);
+}
+
 /* Gives a detail's references to garbage. */
 static void leave_detail(const Detail *detail, Garbage *garbage)
 {
-    bool is_life = detail->facet == NO_ID;
-    if (!is_life || detail->change == DEPWATCH_DESTROYED)
+    if (detail->facet == NO_ID) {
+        leave_life(&detail->life, detail->change, garbage);
+    } else {
         let_go(garbage, detail->key);
-    else if (detail->function != NULL)
-        let_go(garbage, kept_leave(detail->function));
-    if (!is_life && detail->old_value != NULL)
-        let_go(garbage, queue_leave(detail->old_value, detail->old));
+        if (detail->old_value != NULL)
+            let_go(garbage, queue_leave(detail->old_value, detail->old));
+        let_go(garbage, detail->code);
+    }
     if (detail->new != HAS_CURRENT && detail->new_value != NULL)
         let_go(garbage, queue_leave(detail->new_value, detail->new));
-    let_go(garbage, detail->code);
 }
 
 static void leave_oldest(Garbage *garbage)

@@ -134,17 +134,17 @@ cdef int make_detail(const Detail* detail, PyObject* old_value, PyObject* new_va
 
 
 cdef int make_life(const Detail* detail, PyObject* function, const Detail* end, PyObject* value) except -1:
-    cdef LifecycleListener listener = <LifecycleListener>detail.lifecycle_callback
+    cdef LifecycleListener listener = <LifecycleListener>detail.life.lifecycle_callback
     if listener.switched_off != times_switched_off:
         return 0
     if function == NULL:
         about = tuple_of(DestroyedFunctionType, (
-            PyLong_FromVoidPtr(detail.address), "" if end == NULL or end.key == NULL else <object>end.key,
+            PyLong_FromVoidPtr(detail.life.address), "" if end == NULL or end.life.name == NULL else <object>end.life.name,
             UNKNOWN if end == NULL else <object>end.new_value))
     else:
         about = <object>function
     new_value = None if detail.change == DEPWATCH_DESTROYED else or_unknown(value)
-    told = (FUNCTION_EVENTS_BY_NUMBER[detail.change], about, FUNCTION_ATTRIBUTES_BY_NUMBER[detail.attribute], new_value)
+    told = (FUNCTION_EVENTS_BY_NUMBER[detail.change], about, FUNCTION_ATTRIBUTES_BY_NUMBER[detail.life.part], new_value)
     return enter_notice(listener, None, told)
 
 
