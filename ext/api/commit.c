@@ -121,7 +121,8 @@ uint32_t *handles_facets(const uint32_t *handles, uint32_t n, uint64_t *offsets)
 static const char *limits_wrong(void)
 {
     for (uint32_t i = 0; i < handle_pool.used; i++)
-        if (handle_state(i) != HANDLE_RETIRED && handle_at(i)->unstable_after < service.unstable_after)
+        if (handle_bytes[i >> BYTE_CHUNK_BITS] != NULL && /* else memory ran out for the byte of the last handle */
+            handle_state(i) != HANDLE_RETIRED && handle_at(i)->unstable_after < service.unstable_after)
             return "a handle has a lower limit than the service knows";
     return NULL;
 }
