@@ -65,4 +65,4 @@ def test_a_kind_whose_rule_is_broken_is_refused_at_every_use_and_the_others_work
         f.__code__ = (lambda: 2).__code__
         print(handle.valid)
     """
-    assert python(program, cold=True).splitlines() == ["no dict is watched True"] * 2 + ["True 0", "False"]
+    assert python(program, cold=True).splitlines() == ["depwatch watches no dict here True"] * 2 + ["True 0", "False"]
