@@ -231,6 +231,8 @@ static bool is_missing_yet(Awaits what, uint32_t dict, PyObject *name)
     PyObject *address = what == AWAITS_NOTHING ? NULL : object_at(dict)->address; /* AWAITS_NOTHING: dict is not set */
     if (address == NULL)
         return false;
+    if (odd_key_of(address, str_hash(name)) != NULL)
+        return false; /* that key may answer for the name, before the change and after it: the look that follows refuses it */
     int has_name = PyDict_Contains(address, name);
     if (has_name < 0)
         PyErr_Clear(); /* comparing keys raised: the look that follows will raise again */

@@ -229,3 +229,25 @@ def test_a_key_that_is_hashed_by_its_identity_concerns_no_name(log, key):
     assert all(handle.valid for handle in handles)
     assert log.drained() == []
     assert freeze(names, "X").commit().valid
+
+
+def test_a_name_that_a_key_has_come_to_equal_is_refused_by_that_key_when_it_is_removed(log):
+    class Text(str):
+        __hash__ = str.__hash__
+
+        def __eq__(self, other):
+            return self is other
+
+    names = {"X": 2, Text("X"): 3}
+    globals_ = namespace(names, X=1)
+    function = seen_in(globals_)
+    handle = log.commit(freeze(function, "X"))
+    del globals_["X"]
+    assert log.drained() == [("retired", "frozen")]
+    del Text.__eq__, Text.__hash__
+    del names["X"]  # and the other key is left, which spells the same
+    assert handle.retired
+    depwatch.drain()
+    assert not depwatch._core.unsettled()
+    with pytest.raises(depwatch.Unwatchable, match="also has a key of type Text with the same hash"):
+        depwatch.Recorder("r").read_global(function, "X")
