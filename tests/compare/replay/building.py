@@ -124,3 +124,15 @@ class Building:
     def _number(self, kind: str) -> int:
         self._next[kind] += 1
         return self._next[kind]
+
+
+def hot_function() -> tuple[Building, int, int, int]:
+    """A program, a module, a facet of it, and a function that depends on that and was called a hundred times."""
+    building = Building()
+    module = building.object()
+    rate = building.facet(module)
+    function = building.function()
+    building.calls(function, 9)
+    building.resolved(function, [{"facet": rate}])
+    building.calls(function, 91)
+    return building, module, rate, function

@@ -13,7 +13,7 @@ from typing import Any
 
 import psutil
 import pytest
-from building import Building
+from building import hot_function
 from observing import Programs
 from scaling import scale
 
@@ -30,13 +30,7 @@ NAMES = [f"{number}.parquet" for number in range(4)]
 
 def make_trace(path: Path, changes: int) -> Path:
     """A trace in which what a function depends on changes so often."""
-    building = Building()
-    module = building.object()
-    rate = building.facet(module)
-    function = building.function()
-    building.calls(function, 9)
-    building.resolved(function, [{"facet": rate}])
-    building.calls(function, 91)
+    building, module, rate, function = hot_function()
     for value in range(1, changes + 1):
         building.passes(1)
         building.change(module, [(rate, value)])

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from building import Building
+from building import Building, hot_function
 from observing import Programs
 
 from depwatch.compare.replay.title import title
@@ -21,13 +21,7 @@ def trace(tmp_path: Path) -> Path:
 
 
 def small() -> Building:
-    building = Building()
-    module = building.object()
-    rate = building.facet(module)
-    function = building.function()
-    building.calls(function, 9)
-    building.resolved(function, [{"facet": rate}])
-    building.calls(function, 91)
+    building, module, rate, function = hot_function()
     building.change(module, [(rate, 1)])
     building.drain()
     building.calls(function, 60)
