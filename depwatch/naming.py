@@ -148,16 +148,25 @@ def no_own_name(namespace: dict[str, object], name: str) -> Exception:
     return NameError(f"name {name!r} is not defined", name=name)
 
 
+def _in_module(module: types.ModuleType, name: str) -> tuple[Any, ...]:
+    """(value,) of a key of the module's dict, or (). Runs no __eq__ of another key: raises Unwatchable instead."""
+    return _core.facet("key", dict_of_module(module), name).value()
+
+
 def is_lazy_submodule(module: types.ModuleType, name: str) -> bool:
-    """Whether loading this attribute, which the module's dict does not have, imports a submodule (3.15+)."""
-    package = dict_of_module(module).get("__name__")
-    return type(package) is str and f"{package}.{name}" in LAZY_MODULES
+    """Whether loading this attribute, which the module's dict does not have, imports a submodule (3.15+). Raises
+    Unwatchable."""
+    if not LAZY_MODULES:
+        return False
+    package = _in_module(module, "__name__")
+    full = f"{package[0]}.{name}" if package and type(package[0]) is str else None
+    return any(type(each) is str and each == full for each in tuple(LAZY_MODULES))
 
 
 def no_module_attribute(module: types.ModuleType, name: str) -> Exception:
     """The exception for an attribute that the module's dict does not have."""
     kind = type(module)
-    if "__getattr__" in dict_of_module(module) or along_mro(kind, "__getattr__"):
+    if _in_module(module, "__getattr__") or along_mro(kind, "__getattr__"):
         return Unwatchable(
             f"{name!r} of {brief(module)} comes from the module's __getattr__, which may return something else each "
             "time; read it at run time"
@@ -172,8 +181,8 @@ def no_module_attribute(module: types.ModuleType, name: str) -> Exception:
             f"{name!r} of {brief(module)} is an attribute of its class, not of the module; use "
             f"read_type_attr({qualname_of(kind)}, {name!r})"
         )
-    of = dict_of_module(module).get("__name__")
-    named = f"module {of!r}" if type(of) is str else "module"
+    of = _in_module(module, "__name__")
+    named = f"module {of[0]!r}" if of and type(of[0]) is str else "module"
     return AttributeError(f"{named} has no attribute {name!r}", name=name, obj=module)
 
 

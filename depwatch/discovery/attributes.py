@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import types
 from typing import TYPE_CHECKING, Any, Final
 
-from depwatch import _core
 from depwatch.discovery import calls
 from depwatch.discovery.abstract import (
     ANY,
@@ -25,8 +25,8 @@ from depwatch.discovery.abstract import (
 )
 from depwatch.discovery.reads import MISSING, Cause, OpaqueKind, Read
 from depwatch.errors import Unwatchable
-from depwatch.naming import LAZY_MODULES, is_immutable
-from depwatch.values import along_mro, brief, dict_of_class, dict_of_module, has_str_keys, is_a, mro_of
+from depwatch.naming import is_immutable, is_lazy_submodule
+from depwatch.values import along_mro, brief, dict_of_class, has_str_keys, is_a, mro_of
 
 if TYPE_CHECKING:
     from depwatch.discovery.frame import Frame
@@ -137,22 +137,11 @@ def _of_module(frame: Frame, value: Value, name: str) -> Values:
         if hook is not None and hook.value is not MISSING:
             frame.tell("world", "dynamic", f".{name} of {short(value)}, by its __getattr__")
             return calls.call(frame, known(hook.value, hook), (DATA,), {})
-        if _is_lazy_submodule(module, name):
-            frame.tell("world", "import", f".{name} of {short(value)}, a submodule that is loaded then")
+        with contextlib.suppress(Unwatchable):  # of a module whose dict has a key that may equal "__name__"
+            if is_lazy_submodule(module, name):
+                frame.tell("world", "import", f".{name} of {short(value)}, a submodule that is loaded then")
         return ANY
     return _opaque(frame, "world", "dynamic", value, name)
-
-
-def _is_lazy_submodule(module: types.ModuleType, name: str) -> bool:
-    """As naming's, without asking what keys of another class than str equal."""
-    if not LAZY_MODULES:
-        return False
-    try:
-        package = _core.facet("key", dict_of_module(module), "__name__").value()
-    except Unwatchable:
-        return False
-    full = f"{package[0]}.{name}" if package and type(package[0]) is str else None
-    return any(type(each) is str and each == full for each in tuple(LAZY_MODULES))
 
 
 def _of_class(frame: Frame, value: Value, name: str) -> Values:

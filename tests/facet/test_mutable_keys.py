@@ -251,3 +251,26 @@ def test_a_name_that_a_key_has_come_to_equal_is_refused_by_that_key_when_it_is_r
     assert not depwatch._core.unsettled()
     with pytest.raises(depwatch.Unwatchable, match="also has a key of type Text with the same hash"):
         depwatch.Recorder("r").read_global(function, "X")
+
+
+def test_a_missing_attribute_of_a_module_asks_no_key_whether_it_equals_a_name():
+    asked = []
+
+    class Key:
+        def __init__(self, like):
+            self.like = like
+
+        def __hash__(self):
+            return hash(self.like)
+
+        def __eq__(self, other):
+            asked.append(other)
+            return False
+
+    for name in ("__getattr__", "__name__"):
+        module = types.ModuleType("program")
+        vars(module)[Key(name)] = 1
+        asked.clear()
+        with pytest.raises(depwatch.Unwatchable, match="also has a key of type Key with the same hash"):
+            depwatch.Recorder("r").read_attr(module, "missing")
+        assert asked == []
