@@ -16,11 +16,24 @@ from depwatch import interpreter  # noqa: F401 (first of all, as it refuses to b
 
 # isort: split
 from depwatch import _core, native
-from depwatch._core import Entry, GuardCell, Handle, Handles, JumpLabel, Subscription, ValueCell, drain
+from depwatch._core import (
+    Entry,
+    Fact,
+    GuardCell,
+    Guarded,
+    Handle,
+    Handles,
+    HandlesListener,
+    JumpLabel,
+    Subscription,
+    ValueCell,
+    drain,
+)
 from depwatch.assumed import Assumed, assume
 from depwatch.discovery import MISSING, Found, Opaque, Read, discover
 from depwatch.entry import install
 from depwatch.errors import DepwatchError, Released, Stale, Unstable, Unwatchable
+from depwatch.guarding import guarded
 from depwatch.index import dependents, forget_breaks, id_of, invalidate, stats
 from depwatch.lifecycle import (
     DestroyedFunction,
@@ -29,8 +42,19 @@ from depwatch.lifecycle import (
     get_lifecycle_callback,
     set_lifecycle_callback,
 )
+from depwatch.looking import look
 from depwatch.native import get_include
-from depwatch.notice import Change, Event, explain, subscribe, subscribe_created
+from depwatch.notice import (
+    Assumption,
+    Break,
+    Change,
+    Event,
+    HandleEvent,
+    explain,
+    on_any,
+    subscribe,
+    subscribe_created,
+)
 from depwatch.recorder import Recorder
 from depwatch.values import UNKNOWN
 
@@ -39,17 +63,23 @@ __all__ = [
     "MISSING",
     "UNKNOWN",
     "Assumed",
+    "Assumption",
+    "Break",
     "Change",
     "DepwatchError",
     "DestroyedFunction",
     "Entry",
     "Event",
+    "Fact",
     "Found",
     "FunctionAttribute",
     "FunctionEvent",
     "GuardCell",
+    "Guarded",
     "Handle",
+    "HandleEvent",
     "Handles",
+    "HandlesListener",
     "JumpLabel",
     "Opaque",
     "Read",
@@ -68,9 +98,12 @@ __all__ = [
     "forget_breaks",
     "get_include",
     "get_lifecycle_callback",
+    "guarded",
     "id_of",
     "install",
     "invalidate",
+    "look",
+    "on_any",
     "set_lifecycle_callback",
     "stats",
     "subscribe",
@@ -85,6 +118,9 @@ _core.set_up(
     unknown=UNKNOWN,
     event=Event,
     destroyed_function=DestroyedFunction,
+    assumption=Assumption,
+    break_=Break,
+    handle_event=HandleEvent,
     changes=Change,
     function_events=FunctionEvent,
     function_attributes=FunctionAttribute,

@@ -7,18 +7,20 @@ from typing import Any
 from pyroaring import BitMap
 
 from depwatch import _core
-from depwatch.naming import check_part
+from depwatch.naming import owner_and_name
 from depwatch.values import brief, dict_of_module, is_a
 
 
 def id_of(obj: Any) -> int:
-    """The object ID of a dict, module (its __dict__), type, function or code object.
+    """The object ID of a dict, module (its __dict__), type, function, code object or Fact.
 
     depwatch watches the object from now on. It keeps this ID until it dies. Another object can get the ID only after
     all handles that depended on the first one are purged. Raises Unwatchable.
     """
     if is_a(obj, types.ModuleType):
         obj = dict_of_module(obj)
+    if type(obj) is _core.Fact:
+        obj = _core.dict_of_fact(obj)
     return _core.facet("existence", obj).keep()
 
 
@@ -29,7 +31,7 @@ def dependents(obj: Any, facet: str | None = None) -> BitMap:
     the number of IDs. Raises TypeError; ValueError for a part that the object does not have; Unwatchable like id_of.
     """
     if facet is not None:
-        check_part(obj, facet)
+        obj, facet = owner_and_name(obj, facet)
     _core.drain()
     return BitMap.deserialize(_core.dependents_of(obj, facet))
 
@@ -59,7 +61,7 @@ def forget_breaks(obj: Any, facet: str | None = None) -> None:
     and later they stay. facet: as for subscribe(). Handles that are retired stay retired. Raises like dependents().
     """
     if facet is not None:
-        check_part(obj, facet)
+        obj, facet = owner_and_name(obj, facet)
     _core.drain()
     _core.forget_breaks(obj, facet)
 

@@ -8,10 +8,26 @@ from typing import Any, Final
 from depwatch import _core
 from depwatch._core import FacetReference
 from depwatch.errors import Unwatchable
-from depwatch.values import IMMUTABLE_TYPE, along_mro, brief, dict_of_module, flags_of, is_a, mro_of, qualname_of
+from depwatch.values import (
+    IMMUTABLE_TYPE,
+    along_mro,
+    brief,
+    dict_of_module,
+    flags_of,
+    is_a,
+    mro_of,
+    name_of,
+    qualname_of,
+)
 
 FUNCTION_PARTS: Final = ("code", "defaults", "kwdefaults", "existence")
+UNWATCHED_PARTS: Final = ("globals", "closure", "name", "qualname")
+# __name__ is not here: code that loads it gets the module's.
+PARTS_BY_ATTRIBUTE: Final = {
+    f"__{part}__": part for part in ("code", "defaults", "kwdefaults", "globals", "closure", "qualname")
+}
 FROZEN: Final = vars(of_python).get("frozendict", types.NoneType)  # before 3.15 a type that no namespace has
+HAS_LAZY_IMPORTS: Final = "lazy_modules" in vars(sys)
 LAZY_MODULES: Final[set[str]] = vars(sys).get("lazy_modules", set())  # from 3.15 on, CPython's own set
 KEPT_IN_THE_CLASS: Final = ("__name__", "__qualname__")  # stored in the type object, not in its dict
 
@@ -136,18 +152,6 @@ def check_plain_class(module: types.ModuleType, name: str) -> None:
         )
 
 
-def no_own_name(namespace: dict[str, object], name: str) -> Exception:
-    """The exception for a cell of a name that the dict does not have."""
-    found: Any = namespace.get("__builtins__")
-    builtins = dict_of_module(found) if is_a(found, types.ModuleType) else found
-    if type(builtins) is dict and name in builtins:
-        return Unwatchable(
-            f"a cell of {name!r} of {brief(namespace)}: the name is in the dict's builtins, which can be exchanged; "
-            "pass the function that loads it, which keeps its builtins"
-        )
-    return NameError(f"name {name!r} is not defined", name=name)
-
-
 def _in_module(module: types.ModuleType, name: str) -> tuple[Any, ...]:
     """(value,) of a key of the module's dict, or (). Runs no __eq__ of another key: raises Unwatchable instead."""
     return _core.facet("key", dict_of_module(module), name).value()
@@ -186,6 +190,16 @@ def no_module_attribute(module: types.ModuleType, name: str) -> Exception:
     return AttributeError(f"{named} has no attribute {name!r}", name=name, obj=module)
 
 
+def check_missing(module: types.ModuleType, name: str) -> None:
+    """Raises Unwatchable unless loading the attribute, which the module's dict does not have, raises AttributeError."""
+    found = no_module_attribute(module, name)
+    try:
+        if type(found) is Unwatchable:
+            raise found
+    finally:
+        del found  # else the exception and this frame would keep each other alive
+
+
 def is_immutable(cls: type) -> bool:
     return bool(flags_of(cls) & IMMUTABLE_TYPE) and all(flags_of(base) & IMMUTABLE_TYPE for base in mro_of(cls))
 
@@ -221,6 +235,17 @@ def no_attribute(owner: Any, name: str) -> Unwatchable:
     )
 
 
+def missing(owner: Any, name: str) -> Exception:
+    """The exception for a name that the owner does not have: of a function its global, else an attribute or an item."""
+    if is_a(owner, types.FunctionType):
+        return NameError(f"name {name!r} is not defined", name=name)
+    if is_a(owner, dict):
+        return KeyError(name)
+    if is_a(owner, types.ModuleType):
+        return no_module_attribute(owner, name)
+    return AttributeError(f"type object {name_of(owner)!r} has no attribute {name!r}", name=name, obj=owner)
+
+
 def function_facet(function: Any, part: str) -> FacetReference:
     """The facet of a part of a function. Raises TypeError, ValueError, Unwatchable."""
     if not is_a(function, types.FunctionType):
@@ -250,6 +275,8 @@ def created_facet(code: object) -> FacetReference:
 
 def whole_facet(obj: Any) -> FacetReference | None:
     """The facet that every change of the object concerns; None if it can never change. Raises Unwatchable."""
+    if type(obj) is _core.Fact:
+        obj = _core.dict_of_fact(obj)
     if is_a(obj, types.ModuleType):
         obj = dict_of_module(obj)
     return None if is_a(obj, type) and is_immutable(obj) else _core.facet("any", obj)
@@ -264,26 +291,93 @@ def check_whole(obj: object) -> None:
         )
 
 
-def check_part(obj: Any, name: str) -> None:
-    """Raises ValueError or Unwatchable for a name that cannot be a key, attribute or part of the object."""
+def part_in_question(function: Any, name: str) -> str | None:
+    """The part of a function that a name means in a question: "__code__" or, for short, "code". None: it means a global.
+
+    Raises ValueError where a short name may mean a global, too."""
+    if name in PARTS_BY_ATTRIBUTE or name not in (*FUNCTION_PARTS, *UNWATCHED_PARTS):
+        return PARTS_BY_ATTRIBUTE.get(name)
+    names = tuple(function.__globals__)
+    if name not in function.__code__.co_names and not any(type(key) is str and key == name for key in names):
+        return name
+    long = next((each for each, part in PARTS_BY_ATTRIBUTE.items() if part == name), "the function without a name")
+    raise ValueError(
+        f"{name!r} of {brief(function)} may be the function's part or a global of that name: pass {long} for the part, "
+        "or the function's __globals__ for the global"
+    )
+
+
+def owner_and_name(obj: Any, name: str) -> tuple[Any, str]:
+    """The object and the key, attribute or part that the index knows by what (obj, name) means. Raises ValueError."""
     check_name(name)
-    if is_a(obj, types.FunctionType) and name not in FUNCTION_PARTS:
-        function_facet(obj, name)
+    if is_a(obj, types.FunctionType):
+        part = part_in_question(obj, name)
+        if part is not None:
+            function_facet(obj, part)  # raises if it cannot be watched
+        return (obj.__globals__, name) if part is None else (obj, part)
     if is_a(obj, types.CodeType) and name not in ("existence", "created"):
         raise ValueError(f"a code object has no part {name!r}; pass existence or created")
+    return obj, name
 
 
-def named_facets(obj: Any, names: tuple[str, ...]) -> list[FacetReference]:
+def named_facet(obj: Any, name: str) -> FacetReference | None:
+    """The facet that (obj, name) means, in reads, cells, subscriptions and questions alike. None: it can never change.
+
+    Of a function a part ("__code__") or a global; of a module or class an attribute; of an exact dict an item. The
+    facet of a module's attribute is valid while the module keeps its class. Raises Unwatchable, TypeError, ValueError.
+    """
+    check_name(name)
+    if is_a(obj, types.FunctionType):
+        part = PARTS_BY_ATTRIBUTE.get(name)
+        return global_facet(obj, name, ()) if part is None else function_facet(obj, part)
+    if is_a(obj, types.ModuleType):
+        return module_facet(obj, name)
+    if is_a(obj, type):
+        return attribute_facet(obj, name)
+    if is_a(obj, dict):
+        return item_facet(obj, name)
+    raise no_attribute(obj, name)
+
+
+def item_facet(obj: dict[str, Any], name: str) -> FacetReference:
+    return _core.facet("key", exact_dict(obj, "the dict"), name)
+
+
+def facets_of_absence(module: types.ModuleType, name: str) -> list[FacetReference]:
+    """What must be missing, too, so that loading the attribute raises AttributeError. Raises Unwatchable."""
+    names = dict_of_module(module)
+    if not HAS_LAZY_IMPORTS:
+        return [_core.facet("key", names, "__getattr__")]
+    path = _core.facet("key", names, "__path__")
+    if path.value():
+        raise Unwatchable(
+            f"that {name!r} of {brief(module)} is missing: the module is a package, and CPython does not report when a "
+            "lazy import lets the attribute import a submodule; ask at run time"
+        )
+    return [_core.facet("key", names, "__getattr__"), path]
+
+
+def subscribed_facets(obj: Any, names: tuple[str, ...]) -> list[FacetReference]:
     """The facets of these names, for subscribe(); without names, the facet of the whole object."""
     if not names:
         whole = whole_facet(obj)
         return [] if whole is None else [whole]
     if is_a(obj, types.ModuleType):
-        obj = dict_of_module(obj)
-    if is_a(obj, dict):
-        return [_core.facet("key", obj, check_name(name)) for name in names]
-    if is_a(obj, type):
-        return [facet for name in names if (facet := attribute_facet(obj, name)) is not None]
+        obj = dict_of_module(obj)  # a listener is told of the key, whatever computes the attribute
     if is_a(obj, types.CodeType) and names == ("existence",):
         return [_core.facet("existence", obj)]
-    return [function_facet(obj, name) for name in names]
+    if is_a(obj, dict):
+        return [_core.facet("key", obj, check_name(name)) for name in names]  # of a subclass, too: its items are told of
+    if is_a(obj, types.CodeType) or not (is_a(obj, types.FunctionType) or is_a(obj, type)):
+        return [function_facet(obj, name) for name in names]  # raises
+    if is_a(obj, types.FunctionType):
+        parts = [part_in_question(obj, check_name(name)) for name in names]
+        return [
+            global_facet(obj, name, ()) if part is None else function_facet(obj, part)
+            for name, part in zip(names, parts, strict=True)
+        ]
+    return [facet for name in names if (facet := named_facet(obj, name)) is not None]
+
+
+def fact_facet(fact: _core.Fact) -> FacetReference:
+    return _core.facet("key", _core.dict_of_fact(fact), "value")

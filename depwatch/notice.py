@@ -2,11 +2,11 @@
 
 import enum
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from depwatch import _core
-from depwatch._core import Handle, Subscription
-from depwatch.naming import check_name, created_facet, named_facets
+from depwatch._core import Handle, Handles, HandlesListener, Subscription
+from depwatch.naming import check_name, created_facet, subscribed_facets
 from depwatch.values import brief
 
 
@@ -24,6 +24,13 @@ class Change(enum.IntEnum):
     CLASS = _core.CHANGES["CLASS"]  # the module got another class
 
 
+def _short(row: Any) -> str:
+    """The repr of a NamedTuple, with its owner in short words: a namespace would fill the screen."""
+    fields = row._asdict().items()
+    words = (f"{name}={brief(value) if name == 'owner' else repr(value)}" for name, value in fields)
+    return f"{type(row).__name__}({', '.join(words)})"
+
+
 class Event(NamedTuple):
     """One change of a facet that has a subscription."""
 
@@ -34,16 +41,64 @@ class Event(NamedTuple):
     new: Any  # the new value; UNKNOWN likewise
     filename: str | None  # of the Python frame that made the change; None: no Python code made it
     lineno: int | None
+    owner: Any  # what was subscribed to (of a module: its dict); None once it is dead
+
+    def __repr__(self) -> str:
+        return _short(self)
+
+
+class Assumption(NamedTuple):
+    """One thing that a handle relies on, as Handle.assumptions lists it."""
+
+    text: str  # "global 'RATE' of module shop"
+    owner: Any  # the dict, type, function or code object; None once it is dead
+    name: str | None  # the key, the attribute or the part of the function; None: the whole object
+    value: str | None  # the value that is assumed, in short words; None: it has none (whole objects), or it is gone
+    holds: bool
+    breaks: int  # how often it has broken since depwatch watches it
+
+    def __repr__(self) -> str:
+        return _short(self)
+
+
+class Break(NamedTuple):
+    """An assumption that does not hold, and the last change of it, as Handle.broken_facets() lists it."""
+
+    text: str  # as of Assumption, like the next two
+    owner: Any
+    name: str | None
+    change: Change | None  # None, and all below: the details were dropped, because the queue was full
+    old: str | None  # the old value in short words; None: CPython did not report it
+    new: str | None
+    filename: str | None
+    lineno: int | None
+
+    def __repr__(self) -> str:
+        return _short(self)
+
+
+class HandleEvent(NamedTuple):
+    """What happened to a handle, as the listeners of on_any() get it."""
+
+    handle: Handle | None  # None: a handle of C code
+    what: Literal["invalidated", "resumed", "retired"]
+    text: str | None  # which assumption broke or holds again; of a retired handle: the reason
+    change: Change | None  # as of Break, like all below: known of an invalidated handle
+    old: str | None
+    new: str | None
+    filename: str | None
+    lineno: int | None
 
 
 type Listener = Callable[[Event], object]
+type HandleListener = Callable[[HandleEvent], object]
 
 
 def subscribe(listener: Listener, obj: object, *facets: str) -> Subscription:
     """Let the drain call listener(event) after every change of these facets of obj; without facets, after every change.
 
-    Facets are keys of a dict or of a module's dict, attributes of a type (found along its MRO), or "code",
-    "defaults", "kwdefaults", "existence" of a function. A listener's exceptions go to sys.unraisablehook (the first
+    Facets are keys of a dict or of a module's dict, attributes of a type (found along its MRO), globals of a function,
+    its parts ("__code__", "__defaults__", "__kwdefaults__", "existence"); a Fact has none. A listener's exceptions go to sys.unraisablehook (the first
     one, and again the first after a call that did not raise), and other listeners are still called. Raises Unwatchable;
     TypeError and ValueError for names that obj cannot have as facets.
     """
@@ -51,7 +106,7 @@ def subscribe(listener: Listener, obj: object, *facets: str) -> Subscription:
         raise TypeError(f"the listener must be callable, not {brief(listener)}")
     for name in facets:
         check_name(name)
-    return _core.subscribe_to(listener, named_facets(obj, facets))
+    return _core.subscribe_to(listener, subscribed_facets(obj, facets))
 
 
 def subscribe_created(listener: Listener, code: object) -> Subscription:
@@ -65,19 +120,43 @@ def subscribe_created(listener: Listener, code: object) -> Subscription:
     return _core.subscribe_to(listener, [created_facet(code)])
 
 
-def explain(handle: Handle) -> str:
-    """Why the handle is not valid: the broken facets, their old and new values, and the file and line of each change.
+def on_any(listener: HandleListener) -> HandlesListener:
+    """Let drains call listener(event) whenever a handle of the process is invalidated, resumed or retired, until cancel().
+
+    For logs and counters of a whole process. A handle that breaks and holds again between two drains tells nothing. An
+    exception goes to sys.unraisablehook, the first one of several in a row. Cost: a microsecond for each such handle.
+    """
+    if not callable(listener):
+        raise TypeError(f"the listener must be callable, not {brief(listener)}")
+    return _core.listen_to_handles(listener)
+
+
+def explain(handle: Handle | Handles) -> str:
+    """Whether the code may run and why not: each assumption, and of the broken ones their old and new values, and the
+    file and line of each change.
 
     Raises TypeError, Released.
     """
-    if type(handle) is not Handle:
-        raise TypeError(f"the handle must be a Handle, which Recorder.commit() makes, not {brief(handle)}")
+    if type(handle) is not Handle and type(handle) is not Handles:
+        raise TypeError(
+            f"the handle must be a Handle or Handles, which Recorder.commit() and commit_many() make, not {brief(handle)}"
+        )
     _core.drain()
-    byte, reason, assumptions, broken = _core.explanation(handle)
-    name = f"handle {handle.id} ({handle.name!r})"
+    byte, reason, assumptions = _core.explanation(handle)
+    if type(handle) is Handle:
+        name, be = f"handle {handle.id} ({handle.name!r})", "is"
+    else:
+        name, be = f"{len(handle)} handles ({handle.name!r})", "are"
     if byte == _core.RETIRED:
-        return f"{name} is retired: {reason}"
-    if not byte:
-        return f"{name} is valid: {assumptions} assumption{'' if assumptions == 1 else 's'} hold"
-    lines = [f"  {facet}: {change or 'its details were dropped (the queue was full)'}" for facet, change in broken]
-    return "\n".join([f"{name} is invalid, {byte} broken:", *lines])
+        return f"{name} {be} retired" + ("" if reason is None else f": {reason}")
+    n, broken = len(assumptions), sum(each[2] for each in assumptions)
+    state = f"invalid, {broken} broken" if byte else f"valid: {n} assumption{'' if n == 1 else 's'} hold"
+    in_order = sorted(assumptions, key=lambda each: not each[2])  # the broken ones first
+    return "\n".join([f"{name} {be} {state}{':' if byte else ''}", *map(_line, in_order)])
+
+
+def _line(assumption: tuple[str, str | None, bool, str | None]) -> str:
+    text, value, broken, change = assumption
+    if broken:
+        return f"  {text}: {change or 'its details were dropped (the queue was full)'}"
+    return f"  {text} holds" if value is None else f"  {text} is {value}"

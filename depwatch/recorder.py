@@ -4,19 +4,22 @@ import types
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Final, Literal, final
+from typing import Any, Final, Literal, Self, final
 
 from depwatch import _core, naming
-from depwatch._core import FacetReference, GuardCell, Handle, Handles, JumpLabel, ValueCell
+from depwatch._core import Fact, FacetReference, GuardCell, Handle, Handles, JumpLabel, ValueCell
 from depwatch.discovery.reads import MISSING, Found, Read, is_same
 from depwatch.errors import Stale, Unwatchable
-from depwatch.values import along_mro, brief, is_a, name_of
+from depwatch.values import along_mro, brief, is_a
 
+type Function = Callable[..., Any]  # a Python function, which is checked when it is called
+type Undone = Literal["refuse", "allow"]
 type CellKind = Literal["object", "f64", "i64"]
 type Callback = Callable[[Handle], object]
 CELL_KINDS: Final = ("object", "f64", "i64")
 MAX_UNSTABLE_AFTER: Final = 65535  # breaks that a facet can count
 NEVER: Final = MAX_UNSTABLE_AFTER + 1
+REQUIRED: Final = object()  # in the place of a default that was not given
 
 
 def _check_numbers(what: str, given: object, code: str) -> None:
@@ -36,6 +39,12 @@ def _check_callbacks(*callbacks: Callback | None) -> None:
     for callback in callbacks:
         if callback is not None and not callable(callback):
             raise TypeError(f"a callback must be callable, not {brief(callback)}")
+
+
+def _allows(undone: object) -> bool:
+    if type(undone) is not str or undone not in ("refuse", "allow"):
+        raise ValueError(f'undone is {brief(undone)}; it must be "refuse" or "allow"')
+    return undone == "allow"
 
 
 def _exact_int(what: str, given: object) -> int:
@@ -77,50 +86,94 @@ class Recorder(_core.Assumptions):
             raise ValueError(f"unstable_after is {limit}; it must be from 1 to {MAX_UNSTABLE_AFTER} breaks, or None")
         self.begin(str.__str__(name), limit, identity is True)
 
+    def __enter__(self) -> Self:
+        self.check()
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.close()
+
     @contextmanager
-    def _assuming(self, facet: FacetReference | None) -> Iterator[tuple[Any, ...]]:
-        """Read the facet, on which the reads inside the `with` depend. If one of them raises, take this read back."""
-        value = () if facet is None else self.read_facet(facet)
+    def _assuming(self, *facets: FacetReference | None, absence: bool = False) -> Iterator[tuple[Any, ...]]:
+        """Read the facets, on which the reads inside the `with` depend, and give the last value: (value,) or (). If one
+        of these reads raises, take all back."""
+        value: tuple[Any, ...] = ()
+        recorded = []
         try:
+            for facet in facets:
+                if facet is not None:
+                    value = self.read_facet(facet, absence)
+                    recorded += [facet] if value or absence else []
             yield value
         except BaseException:
-            if facet is not None and value:
+            for facet in reversed(recorded):
                 self.forget(facet)
             raise
 
-    @contextmanager
-    def _global(self, owner: Any, name: str) -> Iterator[FacetReference]:
-        with self._assuming(naming.builtins_facet(owner)) as builtins:
-            yield naming.global_facet(owner, name, builtins)
+    def read(self, owner: Any, name: str | None = None, *, default: Any = REQUIRED) -> Any:
+        """Return the present value of what (owner, name) means, and record the assumption that it stays.
 
-    @contextmanager
-    def _module_attribute(self, module: types.ModuleType, name: str) -> Iterator[FacetReference]:
-        with self._assuming(naming.whole_facet(type(module))):  # the class may get a property of that name
-            yield naming.module_facet(module, name)
+        owner: a function (its global of that name, or a part: "__code__", "__defaults__", "__kwdefaults__"), a module
+        or a class (its attribute), an exact dict (its item), or a Fact (without name). The same meaning is that of
+        cells, subscribe() and dependents().
+        default: what to return if the name is missing. Then the assumption is that it stays missing: defining it breaks
+        the assumption, deleting it lets it hold again. Without default, a missing name raises NameError,
+        AttributeError or KeyError, and nothing is recorded.
+        Raises Unstable; Unwatchable, which says what cannot be seen; TypeError, ValueError.
+        """
+        if type(owner) is Fact:
+            if name is not None:
+                raise TypeError(f"a Fact has no names: leave out {brief(name)}")
+            self.check()
+            return self.read_facet(naming.fact_facet(owner))[0]
+        naming.check_name(name)
+        if is_a(owner, types.FunctionType):
+            part = naming.PARTS_BY_ATTRIBUTE.get(name)
+            return self.read_global(owner, name, default=default) if part is None else self.read_function(owner, part)[0]
+        if is_a(owner, dict):
+            return self._read_item(owner, name, default)
+        if is_a(owner, type):
+            return self.read_type_attr(owner, name, default=default)
+        return self.read_attr(owner, name, default=default)
 
-    def read_global(self, owner: types.FunctionType | types.ModuleType | dict[str, Any], name: str) -> Any:
+    def _read_item(self, owner: dict[str, Any], name: str, default: Any) -> Any:
+        self.check()
+        facet = naming.item_facet(owner, name)
+        if value := self.read_facet(facet, default is not REQUIRED):
+            return value[0]
+        if default is REQUIRED:
+            raise naming.missing(owner, name)
+        return default
+
+    def read_global(
+        self, owner: Function | types.ModuleType | dict[str, Any], name: str, *, default: Any = REQUIRED
+    ) -> Any:
         """Return the present value of a global, and record the assumption that it stays.
 
         owner: the function that loads the global (looked up in its globals, then in the builtins that it was made
         with), or a namespace: a module or a dict (looked up in its items, then in its "__builtins__", with the
         assumption that these stay the same, too). A namespace without "__builtins__" has no builtins: only exec() and
         eval() give it the usual ones. Globals of a function in a frozendict never change: reading one records nothing.
-        Raises NameError like Python; Unstable; Unwatchable; TypeError.
+        default: as of read(). Raises NameError like Python; Unstable; Unwatchable; TypeError.
         """
         self.check()
         if constant := naming.constant_global(owner, naming.check_name(name)):
             return constant[0]
-        with self._global(owner, name) as facet:
-            if value := self.read_facet(facet):
+        absence = default is not REQUIRED
+        with self._assuming(naming.builtins_facet(owner), absence=absence) as builtins:
+            if value := self.read_facet(naming.global_facet(owner, name, builtins), absence):
                 return value[0]
+            if absence:
+                return default
             raise NameError(f"name {name!r} is not defined", name=name)
 
-    def read_attr(self, module: types.ModuleType, name: str) -> Any:
+    def read_attr(self, module: types.ModuleType, name: str, *, default: Any = REQUIRED) -> Any:
         """Return the present value of a module's attribute, and record the assumption that it stays.
 
         depwatch watches the key in the module's dict. It adds an audit hook at the first read of a module's attribute,
         because `module.__class__ = ...` must retire the handle. If the module's class is not ModuleType itself, the
         handle depends on the whole class, too, as by depend_on().
+        default: as of read(); also no `__getattr__` may appear in the module.
         Raises AttributeError like Python; Unwatchable for anything but modules, and for a name that only the module's
         __getattr__ computes; Unstable.
         """
@@ -128,26 +181,36 @@ class Recorder(_core.Assumptions):
         naming.check_name(name)
         if not is_a(module, types.ModuleType):
             raise naming.no_attribute(module, name)
-        with self._module_attribute(module, name) as facet:
+        with self._assuming(naming.whole_facet(type(module))):  # the class may get a property of that name
+            facet = naming.module_facet(module, name)
             if value := self.read_facet(facet):
                 return value[0]
-            raise naming.no_module_attribute(module, name)
+            if default is REQUIRED:
+                raise naming.no_module_attribute(module, name)
+            naming.check_missing(module, name)
+            with self._assuming(*naming.facets_of_absence(module, name), absence=True):
+                if value := self.read_facet(facet, True):
+                    return value[0]
+            return default
 
-    def read_type_attr(self, cls: type, name: str) -> Any:
+    def read_type_attr(self, cls: type, name: str, *, default: Any = REQUIRED) -> Any:
         """Return what instances find along the MRO now, and record the assumption that it stays.
 
         The value is unbound, as inspect.getattr_static() returns it. Static types cannot change: reading one records
-        nothing. Raises AttributeError like Python; Unstable; Unwatchable; TypeError.
+        nothing. default: as of read(). Raises AttributeError like Python; Unstable; Unwatchable; TypeError.
         """
         self.check()
         if not is_a(cls, type):
             raise naming.refused(cls, "class")
         facet = naming.attribute_facet(cls, name)
-        if value := along_mro(cls, name) if facet is None else self.read_facet(facet):
+        absence = default is not REQUIRED
+        if value := along_mro(cls, name) if facet is None else self.read_facet(facet, absence):
             return value[0]
-        raise self._missing(cls, name)
+        if absence:
+            return default
+        raise naming.missing(cls, name)
 
-    def read_function(self, function: types.FunctionType, *parts: str) -> tuple[Any, ...]:
+    def read_function(self, function: Function, *parts: str) -> tuple[Any, ...]:
         """Return these parts of a function, and record the assumption that they stay.
 
         parts: "code", "defaults", "kwdefaults", "existence". Returns one value for each; that of "existence" is the
@@ -228,31 +291,20 @@ class Recorder(_core.Assumptions):
         if facet is not None:
             self.read_facet(facet)
 
-    def _cell_facet(self, owner: Any, name: str) -> FacetReference:
+    def _cell_facet(self, owner: Any, name: str | None) -> FacetReference:
         """The facet of a cell. It must report every change of the value, because a cell depends on no other facet."""
+        if type(owner) is Fact:
+            return naming.fact_facet(owner)
+        facet = naming.named_facet(owner, naming.check_name(name))
+        if facet is None:
+            raise Unwatchable(f"{brief(owner)} is immutable: {name!r} never changes and has no cell; use its value")
+        if is_a(owner, types.FunctionType) and name in naming.PARTS_BY_ATTRIBUTE:
+            raise Unwatchable(f"a cell of {facet.describe()}: no cell follows a part of a function; use read_function()")
         if is_a(owner, types.ModuleType):
-            facet = naming.module_facet(owner, name)
             naming.check_plain_class(owner, name)
-            return facet
-        if is_a(owner, type):
-            attribute = naming.attribute_facet(owner, name)
-            if attribute is None:
-                raise Unwatchable(f"{brief(owner)} is immutable: {name!r} never changes and has no cell; use its value")
-            return attribute
-        if is_a(owner, types.FunctionType) or is_a(owner, dict):
-            return naming.global_facet(owner, name, ())
-        raise naming.no_attribute(owner, name)
+        return facet
 
-    def _missing(self, owner: Any, name: str) -> Exception:
-        if is_a(owner, types.FunctionType):
-            return NameError(f"name {name!r} is not defined", name=name)
-        if is_a(owner, dict):
-            return naming.no_own_name(owner, name)
-        if is_a(owner, types.ModuleType):
-            return naming.no_module_attribute(owner, name)
-        return AttributeError(f"type object {name_of(owner)!r} has no attribute {name!r}", name=name, obj=owner)
-
-    def value_cell(self, owner: Any, name: str, kind: CellKind) -> ValueCell:
+    def value_cell(self, owner: Any, name: str | None, kind: CellKind) -> ValueCell:
         """A word in memory that depwatch keeps equal to the value.
 
         A change of the value does not invalidate the handle.
@@ -270,10 +322,10 @@ class Recorder(_core.Assumptions):
         if cell is not None:
             return cell
         if not (now := facet.value()):
-            raise self._missing(owner, name)
+            raise naming.missing(owner, name)
         raise TypeError(f"{facet.describe()} is {brief(now[0])}, which does not fit a cell of kind {kind!r}")
 
-    def guard_cell(self, owner: Any, name: str) -> GuardCell:
+    def guard_cell(self, owner: Any, name: str | None = None) -> GuardCell:
         """A byte in memory that becomes 0 the moment the value changes, and 1 again when the change is undone.
 
         A change of the value does not invalidate the handle: its code tests the byte. Raises like value_cell, and
@@ -282,7 +334,7 @@ class Recorder(_core.Assumptions):
         self.check()
         cell = self.new_guard_cell(self._cell_facet(owner, name))
         if cell is None:
-            raise self._missing(owner, name)
+            raise naming.missing(owner, name)
         return cell
 
     def jump_label(self, address: int, target: int, owner: Any, name: str) -> JumpLabel:
@@ -305,7 +357,7 @@ class Recorder(_core.Assumptions):
         self.check()
         label = self.new_jump_label(self._cell_facet(owner, name), *place)
         if label is None:
-            raise self._missing(owner, name)
+            raise naming.missing(owner, name)
         return label
 
     def commit(
@@ -315,14 +367,22 @@ class Recorder(_core.Assumptions):
         on_invalidate: Callback | None = None,
         on_resume: Callback | None = None,
         on_retire: Callback | None = None,
+        undone: Undone = "refuse",
+        owner: object = None,
     ) -> Handle:
         """Make the handle of the finished code, which is valid while every assumption holds.
 
-        artifact: kept as handle.artifact. The drain calls the callbacks with the handle. Raises Stale, which names the
-        first facet that changed since it was read. Also then the recorder is closed: compile again with a new one.
+        artifact: kept as handle.artifact. The drain calls the callbacks with the handle.
+        undone: what to do if a value changed since it was read and changed back. "refuse" raises Stale, because a
+        compiler that looks at the program by itself may have seen the other value; "allow" is for code that was made
+        only from what this recorder returned.
+        owner: an object with whose death the handle is released. It must not be reachable from the artifact or the
+        callbacks, which the handle keeps alive.
+        Raises Stale, which names the first facet that changed since it was read. Also then the recorder is closed:
+        compile again with a new one. Raises TypeError, ValueError.
         """
         _check_callbacks(on_invalidate, on_resume, on_retire)
-        return self.commit_one(artifact, on_invalidate, on_resume, on_retire)
+        return self.commit_one(artifact, on_invalidate, on_resume, on_retire, _allows(undone), owner)
 
     def commit_many(
         self,
@@ -333,13 +393,16 @@ class Recorder(_core.Assumptions):
         on_invalidate: Callback | None = None,
         on_resume: Callback | None = None,
         on_retire: Callback | None = None,
+        undone: Undone = "refuse",
+        owner: object = None,
     ) -> Handles:
         """Make the handles of many pieces of finished code at once, for optimizers that compile in batches.
 
         The i-th handle depends on the reads with the numbers reads[offsets[i]:offsets[i + 1]] (see Recorder.reads), in
         any order, also with repetitions. offsets: an array of uint64 ("Q"), with one item more than there are handles.
         reads: an array of uint32 ("I"). artifacts: one for each handle. The drain calls the callbacks with the handle
-        concerned. The recorder stays open. These handles share the cells that were made since the last commit.
+        concerned. The recorder stays open. These handles share the cells that were made since the last commit. undone
+        and owner: as of commit(); a read that was undone is refused until it is read again.
 
         Cost: about 50 ns for each number in reads, against some microseconds for each commit(). Raises Stale, which
         names the first facet that changed since it was read; then no handle is made. Raises TypeError, and ValueError
@@ -351,4 +414,6 @@ class Recorder(_core.Assumptions):
         n = max(0, memoryview(offsets).nbytes // 8 - 1)
         if artifacts is not None and len(artifacts) != n:
             raise ValueError(f"there are {len(artifacts)} artifacts for {n} handles: pass one for each handle, or None")
-        return self.commit_many_at_once(offsets, reads, artifacts, on_invalidate, on_resume, on_retire)
+        return self.commit_many_at_once(
+            offsets, reads, artifacts, on_invalidate, on_resume, on_retire, _allows(undone), owner
+        )

@@ -44,9 +44,11 @@ class Log(list):
     def retired(self, handle):
         self.append(("retired", handle.name))
 
-    def commit(self, recorder, artifact=None):
+    def commit(self, recorder, artifact=None, **options):
         """The handle, with callbacks that write to this log."""
-        return recorder.commit(artifact, on_invalidate=self.invalidated, on_resume=self.resumed, on_retire=self.retired)
+        return recorder.commit(
+            artifact, on_invalidate=self.invalidated, on_resume=self.resumed, on_retire=self.retired, **options
+        )
 
     def drained(self):
         """What has been delivered since the last time, everything up to now included."""

@@ -21,10 +21,10 @@ static void lose_value(Facet *facet)
 void facet_becomes_missing(uint32_t id)
 {
     Facet *facet = facet_at(id);
-    bool held = facet_holds_now(facet);
+    bool held = facet_holds_now(facet), absence = facet->recorded == ABSENT;
     lose_value(facet);
-    if (held)
-        facet_flips(facet, false);
+    if (absence ? !facet->holds : held)
+        facet_flips(facet, absence);
     facet->known = true;
     facet->provider = NO_ID;
 }

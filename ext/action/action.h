@@ -37,6 +37,7 @@ static inline void facet_flips(Facet *facet, bool holds)
         handles_change(&facet->handles, BYTE_HOLDS);
     } else {
         service.breaks++;
+        facet->falls++;
         handles_change(&facet->handles, BYTE_BREAKS);
     }
     for (Cell *cell = facet->cells; cell != NULL; cell = cell->next)

@@ -41,7 +41,7 @@ cdef array.array IDS = array.array("I"), ADDRESSES = array.array("Q")
 
 cdef str SWITCHED_OFF = "depwatch is switched off (DEPWATCH=0 in the environment): nothing is watched"
 cdef object UNKNOWN, StaleError, ReleasedError  # set_up() sets these three
-cdef type EventType, DestroyedFunctionType
+cdef type EventType, DestroyedFunctionType, AssumptionType, BreakType, HandleEventType
 cdef dict CHANGES_BY_NUMBER, FUNCTION_EVENTS_BY_NUMBER, FUNCTION_ATTRIBUTES_BY_NUMBER
 
 cdef extern from *:
@@ -55,8 +55,14 @@ cdef extern from *:
         Py_XDECREF(arguments);
         return made;
     }
+    /* Puts a value in the place of a None. */
+    static void put_in_tuple(PyObject *tuple, Py_ssize_t i, PyObject *value)
+    {
+        PyTuple_SET_ITEM(tuple, i, Py_NewRef(value));
+    }
     """
     object tuple_of(object, tuple)
+    void put_in_tuple(object, Py_ssize_t, object)
     void Py_DECREF_stolen(PyObject*)
     void PyErr_WriteUnraisable(object)
     void Py_SET_SIZE(object, Py_ssize_t)
@@ -70,6 +76,7 @@ cdef extern from *:
     int PyUnicode_CHECK_INTERNED(object)
     Py_ssize_t PyNumber_AsSsize_t(object, object) except? -1
     object PyLong_FromVoidPtr(void*)
+    object PyWeakref_NewRef(object, object)
     bint PyModule_Check(object)
     bint PyDict_Check(object)
     bint PyType_Check(object)
@@ -79,12 +86,13 @@ cdef extern from *:
         PyObject* func_qualname
 
 
-def set_up(unwatchable, unstable, stale, released, unknown, event, destroyed_function, changes, function_events,
-           function_attributes, bint off):
-    """Give the core the exceptions that it raises, the value UNKNOWN, and the types of what listeners get: two classes of
-    tuples and three enums. off: watch nothing, so that no handle is ever valid."""
+def set_up(unwatchable, unstable, stale, released, unknown, event, destroyed_function, assumption, break_, handle_event,
+           changes, function_events, function_attributes, bint off):
+    """Give the core the exceptions that it raises, the value UNKNOWN, and the types of what it hands out: classes of tuples and
+    three enums. off: watch nothing, so that no handle is ever valid."""
     global switched_off
     global Unwatchable_error, Unstable_error, StaleError, ReleasedError, drain_callable, UNKNOWN, EventType
+    global AssumptionType, BreakType, HandleEventType
     global DestroyedFunctionType, CHANGES_BY_NUMBER, FUNCTION_EVENTS_BY_NUMBER, FUNCTION_ATTRIBUTES_BY_NUMBER
     for owned in (unwatchable, unstable, drain):
         Py_INCREF(owned)  # the exceptions for the life of the process: CPython's callbacks outlive every module
@@ -92,6 +100,7 @@ def set_up(unwatchable, unstable, stale, released, unknown, event, destroyed_fun
     switched_off = off
     StaleError, ReleasedError, UNKNOWN = stale, released, unknown
     EventType, DestroyedFunctionType = event, destroyed_function
+    AssumptionType, BreakType, HandleEventType = assumption, break_, handle_event
     CHANGES_BY_NUMBER = {int(each): each for each in changes}
     FUNCTION_EVENTS_BY_NUMBER = {int(each): each for each in function_events}
     FUNCTION_ATTRIBUTES_BY_NUMBER = {int(each): each for each in function_attributes}
@@ -114,7 +123,7 @@ def is_switched_off():
 def shut_down():
     """Called when the interpreter ends: deliver what happened, and nothing after that. From now on depwatch queues and
     schedules nothing, and keeps no object of the program; bytes and guards go on working until the process ends."""
-    global first_notice, last_notice
+    global first_notice, last_notice, first_of_handles
     cdef Garbage garbage = garbage_none()
     cdef Py_ssize_t i
     cdef uint32_t j
@@ -135,6 +144,7 @@ def shut_down():
         for j in range(notes.mask + 1):
             if notes.slots[j].address != NULL:
                 (<FacetNotes>notes.slots[j].item).end()
+        first_of_handles = None
         garbage_drop(&garbage)
         drop_discarded()
 
@@ -194,8 +204,13 @@ def counters():
 include "ours.pxi"
 include "assumptions.pxi"
 include "cells.pxi"
+include "guarded.pxi"
 include "handle.pxi"
 include "handles.pxi"
+include "fact.pxi"
+
+guarded_learn()
+Guarded = <object>guarded_type
 include "subscription.pxi"
 include "notice/drain.pxi"
 include "index.pxi"

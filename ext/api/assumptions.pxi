@@ -114,12 +114,14 @@ cdef class Assumptions(Ours):
     cdef uint32_t count
     cdef uint32_t capacity
     cdef uint64_t generations    # service.generations before the earliest read
+    cdef uint64_t breaks         # service.breaks likewise
     cdef unsigned unstable_after # limit of breaks of a facet
     cdef bint identity           # whether an equal value counts as another one
     cdef bint begun              # whether __init__ was called
     cdef bint closed
     cdef str given_name
     cdef list cells              # the patch points, which the handle gets
+    cdef bint allows_undone      # for commit() of the C API
 
     def __cinit__(self, *args, **kwargs):
         self.closed = True
@@ -191,26 +193,27 @@ cdef class Assumptions(Ours):
         self.capacity = capacity
         return 0
 
-    def read_facet(self, FacetReference reference):
-        """Drain, read the facet and record its value. Returns (value,), or () if the name is missing. Raises Unstable,
-        Unwatchable, Released."""
-        return self.record(reference)
+    def read_facet(self, FacetReference reference, bint absence=False):
+        """Drain, read the facet and record its value. Returns (value,), or () if the name is missing. absence: that a name is
+        missing is recorded, too. Raises Unstable, Unwatchable, Released."""
+        return self.record(reference, absence)
 
-    cdef tuple record(self, FacetReference reference):
-        cdef uint32_t generation = 0
-        cdef uint64_t generations
+    cdef tuple record(self, FacetReference reference, bint absence=False):
+        cdef Assumption read
+        cdef uint64_t generations, breaks
         cdef PyObject* value
         if reference.seen is not None:
             self.open_and_settled()
             return reference.seen[3]
         facet_given(reference)
         self.open_and_settled()
-        generations = service.generations  # before the read: it can run Python that reads with this recorder, too
-        value = facet_read(reference.id, self.unstable_after, self.identity, &generation)
+        # Before the read: it can run Python that reads with this recorder, too.
+        generations, breaks = service.generations, service.breaks
+        value = facet_read(reference.id, Reading(self.unstable_after, self.identity, absence), &read)
         if value == NULL:
             return ()
         try:
-            owned = (<object>value,)
+            owned = () if value == ABSENT else (<object>value,)
             self.check_open()
             self.reserve()  # after the read, because it can run Python that reads with this recorder, too
         except BaseException:
@@ -218,9 +221,11 @@ cdef class Assumptions(Ours):
             raise
         finally:
             Py_DECREF_stolen(value)
-        self.items[self.count] = Assumption(reference.id, generation)
+        self.items[self.count] = read
         if self.count == 0 or generations < self.generations:
             self.generations = generations
+        if self.count == 0 or breaks < self.breaks:
+            self.breaks = breaks
         self.count += 1
         return owned
 
@@ -289,33 +294,41 @@ cdef class Assumptions(Ours):
         return made
 
     cdef object stale(self, uint32_t witness):
-        """The exception Stale. witness: the number of the read that does not hold any more."""
-        return StaleError(f"{words_of_facet(self.items[witness].facet)} changed since it was read for "
-                            f"{self.given_name!r}; compile again")
+        """The exception Stale. witness: the number of the read that does not hold any more, or did not meanwhile."""
+        cdef Facet* facet = facet_at(self.items[witness].facet)
+        changed = f"{words_of_facet(self.items[witness].facet)} changed since it was read for {self.given_name!r}"
+        if facet.holds and facet.known and not facet.dead and facet.generation == self.items[witness].generation:
+            return StaleError(f"{changed}, and changed back; compile again, or pass undone=\"allow\" if the code was made only "
+                              "from what the recorder returned")
+        return StaleError(f"{changed}; compile again")
 
-    cdef uint16_t limit(self) noexcept:
-        return <uint16_t>min(self.unstable_after, 0xffffu)
+    cdef Recording recording(self, bint allow_undone) noexcept:
+        return Recording(self.items, self.generations, self.breaks, <uint16_t>min(self.unstable_after, 0xffffu), allow_undone)
 
-    def commit_one(self, artifact, on_invalidate, on_resume, on_retire):
+    def commit_one(self, artifact, on_invalidate, on_resume, on_retire, bint allow_undone, owner):
         """Make the Handle of all that was read, in one step, and close the recorder. Raises Stale; that closes it, too."""
         cdef uint32_t witness = 0
+        cdef Recording recording
         self.open_and_settled()
         handle = <Handle>Handle.__new__(Handle)
+        reference = reference_to_owner(owner, handle)
         points = patch_points(self.cells, 1)
         make_room(1)
         error = None
-        number = handle_commit(self.items, self.generations, self.count, self.limit(), &witness)
+        recording = self.recording(allow_undone)
+        number = handle_commit(&recording, self.count, &witness)
         if number == NO_ID:
             error = self.stale(witness)
             self.drop()
             raise error
         handle.take(number, self.given_name, artifact, on_invalidate, on_resume, on_retire, points)
         holders[number] = handle
+        handle.owner = reference
         self.cells = None
         self.let_go()
         return handle
 
-    def commit_many_at_once(self, offsets, reads, artifacts, on_invalidate, on_resume, on_retire):
+    def commit_many_at_once(self, offsets, reads, artifacts, on_invalidate, on_resume, on_retire, bint allow_undone, owner):
         """Make many handles in one step: the i-th of the facets with the numbers reads[offsets[i]] to reads[offsets[i + 1] -
         1]. Raises Stale; ValueError for offsets or numbers out of range. offsets: a buffer of uint64; reads: a buffer of
         uint32.
@@ -325,30 +338,34 @@ cdef class Assumptions(Ours):
         try:
             PyObject_GetBuffer(reads, &reads_given, PyBUF_SIMPLE)
             try:
-                return self.commit_pieces(&offsets_given, &reads_given, artifacts, on_invalidate, on_resume, on_retire)
+                return self.commit_pieces(&offsets_given, &reads_given, artifacts, on_invalidate, on_resume, on_retire,
+                                          allow_undone, owner)
             finally:
                 PyBuffer_Release(&reads_given)
         finally:
             PyBuffer_Release(&offsets_given)
 
     cdef Handles commit_pieces(self, const Py_buffer* offsets_given, const Py_buffer* reads_given, artifacts, on_invalidate,
-                               on_resume, on_retire):
+                               on_resume, on_retire, bint allow_undone, owner):
         cdef const uint64_t* offsets = <const uint64_t*>offsets_given.buf
         cdef const uint32_t* reads = <const uint32_t*>reads_given.buf
         cdef uint32_t witness = NO_ID
+        cdef Recording recording
         cdef Py_ssize_t i, n
         self.open_and_settled()
         n = check_offsets(offsets, offsets_given.len // 8, reads, reads_given.len // 4, self.count)
         handles = <Handles>Handles.__new__(Handles)
         handles.reserve(<uint32_t>n)
+        reference = reference_to_owner(owner, handles)
         points, cells = patch_points(self.cells, <uint32_t>n), []
         make_room(n)
-        if n and not handles_commit(self.items, self.generations, <uint32_t>n, offsets, reads, self.limit(), handles.numbers,
-                                    &witness):
+        recording = self.recording(allow_undone)
+        if n and not handles_commit(&recording, <uint32_t>n, offsets, reads, handles.numbers, &witness):
             raise self.stale(witness)
         handles.take(<uint32_t>n, self.given_name, artifacts, on_invalidate, on_resume, on_retire, points)
         for i in range(n):
             holders[handles.numbers[i]] = handles
+        handles.owner = reference
         if n:
             self.cells = cells
         return handles

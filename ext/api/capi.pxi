@@ -154,8 +154,9 @@ cdef Assumptions assumptions_to_commit(object recorder, uint32_t n):
 cdef uint32_t capi_commit(object recorder) except? 0x7fffffff:
     cdef Assumptions assumptions = assumptions_to_commit(recorder, 1)
     cdef uint32_t witness = 0, handle
+    cdef Recording recording = assumptions.recording(assumptions.allows_undone)
     try:
-        handle = handle_commit(assumptions.items, assumptions.generations, assumptions.count, assumptions.limit(), &witness)
+        handle = handle_commit(&recording, assumptions.count, &witness)
         if handle == NO_ID:
             raise assumptions.stale(witness)
         native_handles[handle] = 1
@@ -169,6 +170,7 @@ cdef int capi_commit_many(object recorder, uint32_t n, const uint64_t* offsets, 
     cdef Assumptions assumptions = assumptions_to_commit(recorder, n)
     cdef uint32_t witness = NO_ID
     cdef uint64_t i
+    cdef Recording recording = assumptions.recording(assumptions.allows_undone)
     if offsets[0] != 0:
         raise ValueError(f"offsets[0] is {offsets[0]}; it must be 0")
     for i in range(n):
@@ -179,7 +181,7 @@ cdef int capi_commit_many(object recorder, uint32_t n, const uint64_t* offsets, 
             raise ValueError(f"reads[{i}] is {reads[i]}; this recorder has read {assumptions.count} facets, from number 0 on")
     if n == 0:
         return 0
-    if not handles_commit(assumptions.items, assumptions.generations, n, offsets, reads, assumptions.limit(), handles, &witness):
+    if not handles_commit(&recording, n, offsets, reads, handles, &witness):
         raise assumptions.stale(witness)
     for i in range(n):
         native_handles[handles[i]] = 1

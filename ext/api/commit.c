@@ -48,12 +48,14 @@ static uint32_t *facets_read(const Assumption *assumptions, uint64_t n, const ui
     return facets;
 }
 
-/* The first read, in their order, whose facet is no more as it was read; or NO_ID. */
-static uint32_t first_stale(const Assumption *assumptions, uint64_t n, const uint32_t *reads)
+/* The first read, in their order, whose facet is no more as it was read, or broke meanwhile; or NO_ID. */
+static uint32_t first_stale(const Recording *recording, uint64_t n, const uint32_t *reads)
 {
     for (uint64_t i = 0; i < n; i++) {
-        const Assumption *assumption = &assumptions[read_at(reads, i)];
-        if (facet_at(assumption->facet)->generation != assumption->generation || !still_holds(assumption->facet))
+        const Assumption *assumption = &recording->assumptions[read_at(reads, i)];
+        const Facet *facet = facet_at(assumption->facet);
+        bool broke = facet->falls != assumption->falls && !recording->allow_undone;
+        if (broke || facet->generation != assumption->generation || !still_holds(assumption->facet))
             return read_at(reads, i);
     }
     return NO_ID;
@@ -71,22 +73,28 @@ static bool new_handles(uint32_t *handles, uint32_t n, uint16_t unstable_after)
     return true;
 }
 
-bool handles_commit(const Assumption *assumptions, uint64_t generations, uint32_t n, const uint64_t *offsets,
-                    const uint32_t *reads, uint16_t unstable_after, uint32_t *handles, uint32_t *witness)
+/* Whether nothing that a recorder had read has been recorded anew, or has broken, since this one began to read. */
+static bool surely_fresh(const Recording *recording)
 {
-    /* If service.generations is unchanged, no facet that a recorder had read has got another generation. */
-    *witness = generations == service.generations ? NO_ID : first_stale(assumptions, offsets[n], reads);
+    return recording->generations == service.generations &&
+           (recording->allow_undone || recording->breaks == service.breaks);
+}
+
+bool handles_commit(const Recording *recording, uint32_t n, const uint64_t *offsets, const uint32_t *reads, uint32_t *handles,
+                    uint32_t *witness)
+{
+    *witness = surely_fresh(recording) ? NO_ID : first_stale(recording, offsets[n], reads);
     if (*witness != NO_ID)
         return false;
     Edges edges;
-    uint32_t *facets = facets_read(assumptions, offsets[n], reads), refused = NO_ID;
+    uint32_t *facets = facets_read(recording->assumptions, offsets[n], reads), refused = NO_ID;
     bool made = facets != NULL && edges_of(&edges, n, offsets, facets);
     free(facets);
     if (!made) {
         PyErr_NoMemory();
         return false;
     }
-    if (!new_handles(handles, n, unstable_after)) {
+    if (!new_handles(handles, n, recording->unstable_after)) {
         made = false;
     } else if (!(made = edges_list(&edges, n, handle_list, NULL, handles) &&
                         edges_add(&edges, &handles_of_facets, handles, still_holds, &refused))) {
@@ -96,18 +104,17 @@ bool handles_commit(const Assumption *assumptions, uint64_t generations, uint32_
     dependency_count += made ? edges.n : 0;
     edges_free(&edges);
     if (refused != NO_ID)
-        *witness = first_stale(assumptions, offsets[n], reads);
+        *witness = first_stale(recording, offsets[n], reads);
     else if (!made)
         PyErr_NoMemory();
     return made;
 }
 
-uint32_t handle_commit(const Assumption *assumptions, uint64_t generations, uint32_t n, uint16_t unstable_after,
-                       uint32_t *witness)
+uint32_t handle_commit(const Recording *recording, uint32_t n, uint32_t *witness)
 {
     const uint64_t offsets[] = {0, n};
     uint32_t handle = NO_ID;
-    return handles_commit(assumptions, generations, 1, offsets, NULL, unstable_after, &handle, witness) ? handle : NO_ID;
+    return handles_commit(recording, 1, offsets, NULL, &handle, witness) ? handle : NO_ID;
 }
 
 /* --- questions --------------------------------------------------------------------------------------------------- */

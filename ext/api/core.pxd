@@ -4,7 +4,7 @@ points only.
 This file declares what the C core offers to _core.pyx; units and rules are in the C headers.
 """
 
-from cpython.object cimport PyObject
+from cpython.object cimport PyObject, PyTypeObject
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t
 
 
@@ -13,6 +13,7 @@ cdef extern from "<stdlib.h>":
 
 cdef extern from "index/ids.h":
     const uint32_t NO_ID
+    void ids_sort(uint32_t*, uint32_t) noexcept nogil
 
 cdef extern from "index/dependents.h":
     ctypedef struct Dependents:
@@ -95,6 +96,20 @@ cdef extern from "action/bypass.h":
     const int BYPASS_NONE, BYPASS_INIT, BYPASS_GETTER
     int bypass_of(object function) except -1
 
+cdef extern from "action/linked.h":
+    ctypedef struct Linked:
+        pass
+
+cdef extern from "action/guarded.h":
+    ctypedef struct Guards:
+        const uint8_t* broken
+        const uint8_t** cells
+        uint32_t n
+    PyTypeObject* guarded_type
+    object guarded_new(object fast, object slow, object handle, const Guards*, Linked**)
+    void guarded_end(Linked**) noexcept
+    bint guarded_learn() except 0
+
 cdef extern from "action/entry.h":
     ctypedef struct CEntry "Entry":
         PyObject* function
@@ -148,7 +163,7 @@ cdef extern from "facet/facets.h":
         CAUSE_NONE, CAUSE_CHANGED, CAUSE_DIED, CAUSE_SUPERSEDED, CAUSE_UNSTABLE, CAUSE_LOST, CAUSE_UNWATCHABLE
         CAUSE_AMBIGUOUS, CAUSE_CLASS, CAUSE_BASES, CAUSE_SATURATED
     ctypedef struct Facet:
-        uint32_t owner, next_of_owner, changes, generation, readers, listeners, pins
+        uint32_t owner, next_of_owner, changes, generation, readers, listeners, pins, falls
         uint8_t kind
         bint holds, known, dead, kept
         uint16_t breaks
@@ -171,16 +186,23 @@ cdef extern from "api/read.h":
     # NO_ID: an exception is set
     uint32_t facet_get(FacetKind, PyObject* owner, PyObject* fallback, PyObject* name) except? 0x7fffffff
     int refuse_lazy_import(uint32_t) except -1
-    PyObject* facet_read(uint32_t, unsigned unstable_after, bint identity, uint32_t* generation) except? NULL
+    ctypedef struct Reading:
+        unsigned unstable_after
+        bint identity, absence
+    PyObject* facet_read(uint32_t, Reading, Assumption*) except? NULL
 
 cdef extern from "api/commit.h":
     ctypedef struct Assumption:
         uint32_t facet
-        uint32_t generation
-    uint32_t handle_commit(const Assumption*, uint64_t generations, uint32_t n, uint16_t unstable_after,
-                           uint32_t* witness) except? 0x7fffffff
-    bint handles_commit(const Assumption*, uint64_t generations, uint32_t n, const uint64_t* offsets, const uint32_t* reads,
-                        uint16_t unstable_after, uint32_t* handles, uint32_t* witness) except? False
+        uint32_t generation, falls
+    ctypedef struct Recording:
+        const Assumption* assumptions
+        uint64_t generations, breaks
+        uint16_t unstable_after
+        bint allow_undone
+    uint32_t handle_commit(const Recording*, uint32_t n, uint32_t* witness) except? 0x7fffffff
+    bint handles_commit(const Recording*, uint32_t n, const uint64_t* offsets, const uint32_t* reads, uint32_t* handles,
+                        uint32_t* witness) except? False
     const char* index_wrong() noexcept
     uint32_t* handles_facets(const uint32_t*, uint32_t n, uint64_t* offsets) noexcept
 
@@ -273,6 +295,7 @@ cdef extern from "facet/facets.h":
     bint facet_free_if_unused(uint32_t) noexcept
     void facet_touch_if_idle(uint32_t) noexcept
     PyObject* facet_recorded(const Facet*) noexcept
+    PyObject* const ABSENT
 
 cdef extern from "facet/kept.h":
     ctypedef struct Kept:

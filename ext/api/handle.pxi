@@ -27,12 +27,18 @@ cdef class Holder(Discardable):
     cdef str given_name
     cdef object on_invalidate, on_resume, on_retire  # callbacks or None
     cdef PatchPoints points
+    cdef object owner   # a weak reference to the object with whose death the handles are released; or None
+    cdef Linked* guarded  # the callables of guarded() that look at the byte
     cdef bint was_released
 
     @property
     def name(self):
         """The recorder's name."""
         return self.given_name
+
+    cdef int give_up(self) noexcept:
+        """Release all in one step, unless that was done. References of entries are left to drop_discarded()."""
+        return 0
 
     cdef Handle handle_of(self, uint32_t number):
         """The Handle of that number."""
@@ -52,6 +58,33 @@ cdef class Holder(Discardable):
     cdef int purged(self) noexcept:
         """Called when one of its handles was released and its edges were purged."""
         return self.points.one_less()
+
+
+@cython.final
+@cython.auto_pickle(False)
+cdef class OwnersEnd(Ours):
+    """What the weak reference to a holder's owner calls."""
+
+    cdef object holder  # a weak reference: the holder has the one that calls this
+
+    def __call__(self, reference):
+        cdef Holder holder = self.holder()
+        if holder is not None and holder.owner is reference:
+            holder.give_up()
+            drop_discarded()
+
+
+cdef object reference_to_owner(owner, Holder holder):
+    """The weak reference by which the holder releases its handles when the owner dies. Raises TypeError."""
+    if owner is None:
+        return None
+    end = <OwnersEnd>OwnersEnd.__new__(OwnersEnd)
+    end.holder = PyWeakref_NewRef(holder, None)
+    try:
+        return PyWeakref_NewRef(owner, end)
+    except TypeError:
+        raise TypeError(f"the owner is {words_of_value(owner)}, which can have no weak reference: call release() when it is done "
+                        "with, or pass a function, class or instance that owns the code") from None
 
 
 @cython.final
@@ -139,6 +172,30 @@ cdef class Handle(Holder):
         """Address of the byte `broken`: native code runs while it is 0. Good until release() and a drain."""
         return <uintptr_t>handle_byte(self.live())
 
+    def check(self):
+        """Whether the code may run now; False once the handle is released. A cheap call: hand it to code that has no way to test
+        the byte."""
+        return self.number >= 0 and not self.was_released and handle_byte(<uint32_t>self.number)[0] == 0
+
+    @property
+    def assumptions(self):
+        """What the handle relies on now: a list of Assumption. Empty once it is retired and drained. Raises Released."""
+        cdef uint32_t number = self.live()
+        return assumptions_of(&number, 1)
+
+    @property
+    def breaks(self):
+        """How often the facets that the handle relies on have broken, in all, also before it was made: compare two such numbers.
+        -1 once the handle is retired. Cost: a look at each facet. Raises Released."""
+        cdef uint32_t number = self.live()
+        return breaks_of(&number, 1)
+
+    def broken_facets(self):
+        """The last change of each assumption that does not hold now: a list of Break. Raises Released."""
+        drain_now()
+        cdef uint32_t number = self.live()
+        return broken_of(&number, 1)
+
     def retire(self, reason):
         """Retire this handle for good. Returns True the first time, then False.
 
@@ -155,19 +212,17 @@ cdef class Handle(Holder):
 
     def release(self):
         """Give the handle up. Call it when no code of the handle runs any more: its entries are removed at once, and its byte
-        and cells are freed at the next drain.
-
-        Raises Released the second time.
+        and cells are freed at the next drain. Idempotent.
         """
-        number = self.live()
         self.give_up()
         drop_discarded()
 
     cdef int give_up(self) noexcept:
-        """Release the handle in one step, unless it was released. References of its entries are left to drop_discarded()."""
         if self.number < 0 or self.was_released:
             return 0
         self.was_released = True
+        self.owner = None
+        guarded_end(&self.guarded)
         remove_entries(self)
         holders[self.number] = self  # keeps it until its cells are freed
         handle_release(<uint32_t>self.number)

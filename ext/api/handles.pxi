@@ -102,21 +102,84 @@ cdef class Handles(Holder):
                            "handles only before release()")
         return 0
 
-    cdef int release_others(self) noexcept:
-        """Release the handles without a Handle. Idempotent."""
+    cdef int give_up(self) noexcept:
         cdef uint32_t i
-        if not self.was_released:
-            self.was_released = True
-            for i in range(self.n):
-                if not self.asked[i]:
-                    holders[self.numbers[i]] = self  # keeps it until its cells are freed
-                    handle_release(self.numbers[i])
+        if self.was_released:
+            return 0
+        self.was_released = True
+        self.owner = None
+        for i in range(self.n):
+            if self.asked[i]:
+                (<Handle>self.made[i]).give_up()
+            else:
+                holders[self.numbers[i]] = self  # keeps it until its cells are freed
+                handle_release(self.numbers[i])
         return 0
 
     @property
     def released(self):
         """Whether release() was called."""
         return self.was_released
+
+    @property
+    def valid(self):
+        """Whether the code of all handles may run now. Raises Released."""
+        self.check_live()
+        return self.check()
+
+    def check(self):
+        """Whether the code of all handles may run now; False once they are released."""
+        cdef uint32_t i
+        if self.was_released:
+            return False
+        for i in range(self.n):
+            if self.is_given_up(i) or handle_byte(self.numbers[i])[0] != 0:
+                return False
+        return True
+
+    cdef bint is_given_up(self, uint32_t index) noexcept:
+        """Whether this one handle was released, so that its number may be that of another one."""
+        return self.asked[index] and (<Handle>self.made[index]).was_released
+
+    cdef array.array kept_numbers(self):
+        """The numbers of the handles that were not released. Raises Released."""
+        cdef uint32_t i, n = 0
+        cdef array.array kept = array.clone(IDS, self.n, False)
+        self.check_live()
+        for i in range(self.n):
+            if not self.is_given_up(i):
+                kept.data.as_uints[n] = self.numbers[i]
+                n += 1
+        Py_SET_SIZE(kept, n)
+        return kept
+
+    @property
+    def retired(self):
+        """Whether none of the code may ever run again. Raises Released."""
+        cdef uint32_t i
+        self.check_live()
+        for i in range(self.n):
+            if not self.is_given_up(i) and handle_byte(self.numbers[i])[0] != BYTE_RETIRED:
+                return False
+        return True
+
+    @property
+    def assumptions(self):
+        """As Handle.assumptions, of all handles together."""
+        kept = self.kept_numbers()
+        return assumptions_of((<array.array>kept).data.as_uints, <uint32_t>len(kept))
+
+    @property
+    def breaks(self):
+        """As Handle.breaks, of all handles together; -1 once one of them is retired. Raises Released."""
+        kept = self.kept_numbers()
+        return breaks_of((<array.array>kept).data.as_uints, <uint32_t>len(kept))
+
+    def broken_facets(self):
+        """As Handle.broken_facets(), of all handles together."""
+        drain_now()
+        kept = self.kept_numbers()
+        return broken_of((<array.array>kept).data.as_uints, <uint32_t>len(kept))
 
     @property
     def broken_addresses(self):
@@ -129,12 +192,13 @@ cdef class Handles(Holder):
         return found
 
     def retire(self, reason):
-        """Retire all of these handles for good. Cost: a microsecond for each; their edges are purged at the next drain.
+        """Retire all of these handles for good. Returns whether one was not retired yet.
 
-        Raises TypeError unless reason is a str; Released.
+        Cost: a microsecond for each; their edges are purged at the next drain. Raises TypeError unless reason is a str; Released.
         """
         cdef Handle handle
         cdef uint32_t i, number
+        cdef bint first = False
         reason = check_reason(reason)
         self.check_live()
         self.reserve_reasons()
@@ -144,18 +208,13 @@ cdef class Handles(Holder):
             if (handle is None or not handle.was_released) and handle_byte(number)[0] != BYTE_RETIRED:
                 self.give_reason(number, reason)
                 handle_retire(number)
+                first = True
+        return first
 
     def release(self):
         """Give all handles up. Call it when none of their code runs any more: bytes and cells are freed at the next drain.
-
-        Raises Released the second time.
-        """
-        cdef uint32_t i
-        self.check_live()
-        self.release_others()
-        for i in range(self.n):
-            if self.asked[i]:
-                (<Handle>self.made[i]).give_up()
+        Idempotent."""
+        self.give_up()
         drop_discarded()
 
     cdef uint32_t index_of(self, uint32_t number) noexcept:

@@ -46,6 +46,8 @@ cdef int concerned(owner, str name, array.array into) except -1:
     Unwatchable."""
     cdef PyObject* object = <PyObject*>owner
     cdef PyObject* key = NULL if name is None else <PyObject*>name
+    if type(owner) is Fact:
+        return concerned_by_dict(<PyObject*>(<Fact>owner).state, NULL, into)
     if name is not None:
         PyObject_Hash(name)  # computes the hash of an exact str, which keys_find() needs
     if PyModule_Check(owner):
@@ -127,27 +129,111 @@ def retire_dependents(list objects, reason):
     return retired
 
 
-def explanation(Handle handle not None):
-    """(byte, why the handle was retired, number of its assumptions, [(facet, what broke it last or None), ...] for its broken
-    assumptions), in words, all taken at one moment. Raises Released."""
-    cdef uint64_t ends[2]
-    cdef uint32_t number = handle.live()
-    cdef FacetNotes known
-    cdef Facet* facet
-    cdef uint64_t i
-    facets = handles_facets(&number, 1, ends)
+cdef object owner_of(uint32_t facet):
+    """The object of which the facet is a part; None once it is dead."""
+    cdef PyObject* owner = object_at(facet_at(facet).owner).address
+    return None if owner == NULL else <object>owner
+
+
+cdef str word_of(uint32_t facet):
+    """The key, the attribute or the part that the facet is; None: the whole object."""
+    cdef Facet* known = facet_at(facet)
+    return <object>known.name if known.name != NULL else None if known.kind == FACET_ANY else KIND_NAMES[known.kind]
+
+
+cdef array.array facets_of(const uint32_t* handles, uint32_t n):
+    """The distinct facets that n handles rely on, ascending."""
+    cdef array.array ends = array.clone(ADDRESSES, <Py_ssize_t>n + 1, False), distinct
+    cdef uint32_t* facets = handles_facets(handles, n, <uint64_t*>ends.data.as_ulonglongs)
+    cdef uint32_t i, kept = 0, all = <uint32_t>ends.data.as_ulonglongs[n]
     if facets == NULL:
         raise MemoryError()
     try:
-        broken = []
-        for i in range(ends[1]):
-            facet = facet_at(facets[i])
-            if facet.recorded != NULL and not facet.holds:
-                known = notes_of(facets[i])
-                broken.append((words_of_facet(facets[i]), None if known is None else known.last_break()))
-        return handle_byte(number)[0], handle.reason, ends[1], broken
+        ids_sort(facets, all)
+        distinct = array.clone(IDS, all, False)
+        for i in range(all):
+            if i == 0 or facets[i] != facets[i - 1]:
+                distinct.data.as_uints[kept] = facets[i]
+                kept += 1
+        Py_SET_SIZE(distinct, kept)
+        return distinct
     finally:
         free(facets)
+
+
+cdef list assumptions_of(const uint32_t* handles, uint32_t n):
+    cdef array.array facets = facets_of(handles, n)
+    cdef Facet* facet
+    cdef Py_ssize_t i
+    cdef uint32_t id
+    found = []
+    for i in range(len(facets)):
+        id = facets.data.as_uints[i]
+        facet = facet_at(id)
+        found.append(tuple_of(AssumptionType, (
+            words_of_facet(id), owner_of(id), word_of(id), words_of_assumed(facet), <bint>(facet.holds and not facet.dead),
+            facet.falls)))
+    return found
+
+
+cdef str words_of_assumed(Facet* facet):
+    """The recorded value in short words; None: the facet has no value, or the value is gone."""
+    cdef PyObject* value = facet_recorded(facet) if facet_has_value(facet) else NULL
+    return "(missing)" if value == ABSENT else None if value == NULL else words_of_value(<object>value)
+
+
+cdef int64_t breaks_of(const uint32_t* handles, uint32_t n) except? -2:
+    cdef uint64_t breaks = 0
+    cdef Py_ssize_t i
+    for i in range(n):
+        if handle_byte(handles[i])[0] == BYTE_RETIRED:
+            return -1
+    facets = facets_of(handles, n)
+    for i in range(len(facets)):
+        breaks += facet_at((<array.array>facets).data.as_uints[i]).falls
+    return <int64_t>breaks
+
+
+cdef list broken_of(const uint32_t* handles, uint32_t n):
+    cdef array.array facets = facets_of(handles, n)
+    cdef Py_ssize_t i
+    cdef uint32_t id
+    found = []
+    for i in range(len(facets)):
+        id = facets.data.as_uints[i]
+        if not facet_at(id).holds and facet_at(id).recorded != NULL:
+            known = notes_of(id)
+            change = (None,) * 5 if known is None else (<FacetNotes>known).last_change()
+            found.append(tuple_of(BreakType, (words_of_facet(id), owner_of(id), word_of(id)) + change))
+    return found
+
+
+cdef list explanation_of(const uint32_t* handles, uint32_t n):
+    """[(facet, value assumed or None, whether it is broken, what broke it last or None), ...], in words."""
+    cdef array.array facets = facets_of(handles, n)
+    cdef Facet* facet
+    cdef FacetNotes known
+    cdef uint32_t id
+    cdef Py_ssize_t i
+    lines = []
+    for i in range(len(facets)):
+        id = facets.data.as_uints[i]
+        facet, known = facet_at(id), notes_of(id)
+        broken = facet.recorded != NULL and not facet.holds
+        lines.append((words_of_facet(id), words_of_assumed(facet), broken, None if known is None else known.last_break()))
+    return lines
+
+
+def explanation(holder not None):
+    """(byte, why it was retired, explanation_of() its assumptions) of a Handle, or of Handles: then the byte is 0 if all are valid,
+    255 if all are retired. Taken at one moment. Raises Released."""
+    cdef uint32_t number
+    if type(holder) is Handle:
+        number = (<Handle>holder).live()
+        return handle_byte(number)[0], holder.reason, explanation_of(&number, 1)
+    cdef array.array kept = (<Handles?>holder).kept_numbers()
+    byte = BYTE_RETIRED if holder.retired else 0 if holder.valid else 1
+    return byte, None, explanation_of(kept.data.as_uints, <uint32_t>len(kept))
 
 
 def forget_breaks(owner, str name=None):

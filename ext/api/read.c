@@ -12,15 +12,16 @@
 static PyObject *record(uint32_t id, bool identity)
 {
     Facet *facet = facet_at(id);
+    PyObject *now = facet->current == NULL ? ABSENT : facet->current;
     bool same = facet_holds_now(facet);
-    if (same && (!identity || facet_recorded(facet) == facet->current)) {
+    if (same && (!identity || facet_recorded(facet) == now)) {
         facet->identity |= identity;
         return NULL;
     }
     if (!same) /* the facet can no longer hold for handles that wait for the former recorded value */
         facet_retires(id, CAUSE_SUPERSEDED);
     PyObject *old = facet_forget(facet);
-    facet->recorded = facet->current;
+    facet->recorded = now;
     facet->holds = true;
     facet->identity = identity;
     return old;
@@ -37,7 +38,7 @@ int refuse_lazy_import(uint32_t id)
     return -1;
 }
 
-PyObject *facet_read(uint32_t id, unsigned unstable_after, bool identity, uint32_t *generation)
+PyObject *facet_read(uint32_t id, Reading reading, Assumption *assumption)
 {
     Facet *facet = facet_at(id);
     if (!facet->known && facet_look(id) < 0)
@@ -52,21 +53,21 @@ PyObject *facet_read(uint32_t id, unsigned unstable_after, bool identity, uint32
                          facet->name, MAX_LOOKS);
         return NULL;
     }
-    if (facet->breaks >= unstable_after) {
+    if (facet->breaks >= reading.unstable_after) {
         PyObject *words = words_of_facet(id);
         if (words != NULL)
             PyErr_Format(Unstable_error, "%U has broken %u times, the limit is %u: load it at run time or use a value cell",
-                         words, (unsigned)facet->breaks, unstable_after);
+                         words, (unsigned)facet->breaks, reading.unstable_after);
         Py_XDECREF(words);
         return NULL;
     }
-    if (facet_has_value(facet) && facet->current == NULL)
+    if (facet_has_value(facet) && facet->current == NULL && !reading.absence)
         return NULL;
     if (refuse_lazy_import(id) < 0)
         return NULL;
-    PyObject *old = facet_has_value(facet) ? record(id, identity) : NULL;
-    PyObject *value = Py_NewRef(facet_has_value(facet) ? facet->current : Py_None);
-    *generation = facet->generation;
+    PyObject *old = facet_has_value(facet) ? record(id, reading.identity) : NULL;
+    PyObject *value = Py_NewRef(!facet_has_value(facet) ? Py_None : facet->current == NULL ? ABSENT : facet->current);
+    *assumption = (Assumption){id, facet->generation, facet->falls};
     facet->readers++;
     Py_XDECREF(old);
     return value;

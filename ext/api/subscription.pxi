@@ -14,6 +14,7 @@ cdef class FacetNotes(Discardable):
     cdef Py_ssize_t n
     cdef list ended               # former subscriptions, to be dropped when all state is consistent
     cdef str broke, broke_before  # the last two changes that broke the facet, in words, so that no value is kept alive
+    cdef tuple parts              # of the last one: (Change, words of the old value, of the new one, file, line)
     cdef uint32_t repeats         # how often in a row a break had the words of one of the two before it
 
     cdef int let_go(self) noexcept:
@@ -26,14 +27,18 @@ cdef class FacetNotes(Discardable):
         discard(self)
         return 0
 
-    cdef int breaks_by(self, str change) noexcept:
+    cdef int breaks_by(self, str change, tuple parts) noexcept:
         self.repeats = self.repeats + 1 if change == self.broke or change == self.broke_before else 0
         self.broke_before, self.broke = self.broke, change
+        self.parts = parts
         return 0
 
     cdef str last_break(self):
         """The last change that broke the facet, in words; None if its details were dropped."""
         return self.broke if self.broke is None or self.repeats < 2 else f"{self.broke}; it goes to and fro"
+
+    cdef tuple last_change(self):
+        return (None,) * 5 if self.parts is None else self.parts
 
     cdef int reserve(self) except -1:
         """Make room for one more subscription, so that put() cannot fail."""
@@ -137,6 +142,14 @@ cdef class Subscription(Ours):
                 self.facets[self.n] = None
                 return 0
         return 0
+
+    cdef object owner_of(self, uint32_t facet):
+        """The object of which one of its own facets is a part; None once it is dead."""
+        cdef Py_ssize_t i
+        for i in range(self.n):
+            if (<FacetReference>self.facets[i]).id == facet:
+                return (<FacetReference>self.facets[i]).owner
+        return None
 
     def cancel(self):
         """Stop listening. Events that are not delivered yet are not delivered any more. Idempotent."""

@@ -2,8 +2,10 @@
 
 #include <stdlib.h>
 
+#include "watch/errors.h"
 
 Pool facet_pool = POOL_OF(Facet);
+struct Absent facet_absent = {PyObject_HEAD_INIT(&PyBaseObject_Type)};
 const DependentsOf handles_of_facets = {.facets = &facet_pool, .offset = offsetof(Facet, handles)};
 
 /* --- finding a facet: (kind, owner, fallback, name) -> facet ID --------------------------------------------------- */
@@ -240,6 +242,11 @@ int facet_register(uint32_t id, uint32_t index, PyObject *target)
         return 0;
     }
     facet_unregister_after(id, index);
+    if (index == UINT16_MAX) {
+        object_release(object);
+        PyErr_Format(Unwatchable_error, "a class with more than %d bases cannot be watched", UINT16_MAX);
+        return -1;
+    }
     if ((facet->n_registered & (facet->n_registered + 1)) == 0) { /* room for 1, 3, 7, ... more */
         uint32_t *registered_at = realloc(facet->registered_at, (2 * (size_t)facet->n_registered + 1) * sizeof *registered_at);
         if (registered_at == NULL)

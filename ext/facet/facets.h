@@ -5,7 +5,7 @@
 
 /* Facets: the parts of objects that can change, each with the handles that rely on it.
  *
- * `recorded` is the value that the dependents assumed, `current` the value now. While a facet holds, its provider (the dict or
+ * `recorded` is the value that the dependents assumed (or ABSENT), `current` the value now. While a facet holds, its provider (the dict or
  * the function that has the value) keeps the value alive, and recorded is borrowed. CPython reports every removal of the value
  * before it is made, and that event takes a reference: otherwise the value could die, another object get its address, and be
  * taken for it. The event takes none if the reference that goes is the program's last: then the value dies, as it would without
@@ -73,6 +73,7 @@ typedef struct Facet {
     bool touched;           /* on the service's list of facets that the drain must look at */
     bool counted : 1;       /* breaks includes the present break */
     bool identity : 1;      /* a reader of recorded asked for that very object: an equal value breaks the facet */
+    bool kept : 1;          /* one pin keeps the facet for the user who has its object's ID, until the object dies */
     bool conservative;      /* the present break came from an event that does not name the new value */
     bool dead;              /* its object died */
     bool handles_have_listeners; /* some dependent handle has listeners in C: see handle_listeners.h */
@@ -91,12 +92,12 @@ typedef struct Facet {
                                service.generations */
     uint32_t readers;       /* recorders that have read it and not yet committed */
     uint32_t pins;          /* Python references, drains at work, and the user who was given the object's ID */
-    uint32_t n_registered;
+    uint32_t falls;         /* how often it broke, also where no drain saw it; wraps */
     uint32_t *registered_at; /* owned: IDs of the objects whose events find this facet; n_registered of them */
     PyObject *name;         /* owned, interned; NULL for parts of functions and whole objects */
+    uint16_t n_registered;
     uint8_t awaits[2];      /* Awaits: what must be done before a look is worth it, for at most two dicts: the first one that
                                changed since the last look, and the most recent other one */
-    bool kept;              /* one pin keeps the facet for the user who has its object's ID, until the object dies */
     uint32_t native_listeners; /* how many of listeners are in C */
     union {
         uint32_t awaited_in[2];        /* object IDs of these dicts */
@@ -148,7 +149,13 @@ static inline void facet_awaits_clarity(Facet *facet)
     facet->counted = true;
 }
 
-/* The value that the facet's dependents assumed (borrowed); NULL if nothing is recorded or the value is gone. */
+/* What is recorded where the dependents assumed that the name is missing. No namespace can have this object. */
+extern struct Absent {
+    PyObject object; /* immortal */
+} facet_absent;
+#define ABSENT (&facet_absent.object)
+
+/* The value that the facet's dependents assumed (borrowed), or ABSENT; NULL if nothing is recorded or the value is gone. */
 static inline PyObject *facet_recorded(const Facet *facet)
 {
     PyObject *recorded = facet->recorded;

@@ -12,8 +12,10 @@ static PyObject *as_told(PyObject *value, Has has) { return has == HAS_KEPT ? ((
 
 static PyObject *old_value(const Detail *detail)
 {
-    if (detail->broke && detail->old_value == NULL)
-        return facet_recorded(facet_at(detail->facet));
+    if (detail->broke && detail->old_value == NULL) {
+        PyObject *recorded = facet_recorded(facet_at(detail->facet));
+        return recorded == ABSENT ? NULL : recorded;
+    }
     return as_told(detail->old_value, detail->old);
 }
 

@@ -14,10 +14,12 @@ cdef class Notice(Ours):
 
     cdef Notice next
     cdef uint64_t number
-    cdef object subject    # a Subscription, a Handle, or a LifecycleListener
+    cdef object subject    # a Subscription, a Handle, a HandlesListener or a LifecycleListener
     cdef object callback   # for a Handle: the callback to call, or None
-    cdef object argument   # for a Subscription: the Event; for a LifecycleListener: the tuple of arguments
+    cdef object argument   # for a Subscription: the Event; for a HandlesListener: the HandleEvent; for a LifecycleListener: the
+                           # tuple of arguments
     cdef HandleState state # for a Handle: its new state
+    cdef uint32_t facet    # for a Subscription: which of its own references the event is of
 
 
 cdef Notice first_notice = None, last_notice = None
@@ -60,21 +62,98 @@ cdef object holder_of(uint32_t handle):
 cdef int make_state(uint32_t handle, HandleState state, uint32_t facet, Cause cause) except -1:
     cdef Holder holder = holder_of(handle)
     cdef FacetNotes known
-    if holder is None or holder.was_released:
+    if holder is not None and holder.was_released:
         return 0
-    if state == HANDLE_RETIRED:  # a retired handle gets only its reason here: make_retired() enters its notice
+    if state == HANDLE_RETIRED:  # a retired handle gets only its reason here: make_retired() enters its notices
+        if holder is None:
+            return 0
         known = notes_of(facet)
         broke = None if known is None else known.last_break()
         return holder.give_reason(handle, words_of_cause(facet, cause, NULL if broke is None else <PyObject*>broke))
-    callback = holder.on_resume if state == HANDLE_VALID else holder.on_invalidate
-    return 0 if callback is None else enter_notice(holder.handle_of(handle), callback, None, state)
+    mark = mark_notices()
+    callback = None if holder is None else holder.on_resume if state == HANDLE_VALID else holder.on_invalidate
+    try:
+        if callback is not None:
+            enter_notice(holder.handle_of(handle), callback, None, state)
+        if first_of_handles is not None:
+            tell_of_handle(handle, holder, "resumed" if state == HANDLE_VALID else "invalidated", facet)
+    except MemoryError:
+        take_back_notices(mark)
+        raise
+    return 0
 
 
 cdef int make_retired(uint32_t handle) except -1:
     cdef Holder holder = holder_of(handle)
-    if holder is None or holder.was_released or not holder.tells_end(handle):
+    if holder is not None and holder.was_released:
         return 0
-    return enter_notice(holder.handle_of(handle), holder.on_retire, None, HANDLE_RETIRED)
+    if holder is not None and holder.tells_end(handle):
+        enter_notice(holder.handle_of(handle), holder.on_retire, None, HANDLE_RETIRED)
+    if first_of_handles is not None:
+        tell_of_handle(handle, holder, "retired", NO_ID)
+    return 0
+
+
+# --- listeners of all handles -------------------------------------------------------------------------------------------
+
+
+cdef HandlesListener first_of_handles = None  # a list, in the order in which they were made
+
+
+@cython.final
+@cython.auto_pickle(False)
+cdef class HandlesListener(Ours):
+    """One listener that is called for every handle of the process. Made by on_any(); lasts until cancel()."""
+
+    cdef readonly object listener
+    cdef HandlesListener next
+    cdef bint cancelled
+    cdef bint raises  # whether its last call raised
+
+    def cancel(self):
+        """Stop listening. What is not delivered yet is not delivered any more. Idempotent."""
+        global first_of_handles
+        cdef HandlesListener before = None, each = first_of_handles
+        self.cancelled = True
+        while each is not None and each is not self:
+            before, each = each, each.next
+        if each is None:
+            return
+        if before is None:
+            first_of_handles = self.next
+        else:
+            before.next = self.next
+        self.next = None
+
+
+def listen_to_handles(listener):
+    """From now on, let drains call listener(event) whenever a handle of the process is invalidated, resumed or retired."""
+    global first_of_handles
+    cdef HandlesListener last = first_of_handles
+    made = <HandlesListener>HandlesListener.__new__(HandlesListener)
+    made.listener = listener
+    if last is None:
+        first_of_handles = made
+        return made
+    while last.next is not None:
+        last = last.next
+    last.next = made
+    return made
+
+
+cdef int tell_of_handle(uint32_t handle, Holder holder, str what, uint32_t facet) except -1:
+    """Make a HandleEvent, and enter a notice of it for each listener of all handles. facet: what invalidated or resumed the
+    handle; NO_ID: it was retired."""
+    cdef Handle known = None if holder is None else holder.handle_of(handle)
+    cdef HandlesListener listener = first_of_handles
+    found = None if facet == NO_ID else notes_of(facet)
+    change = (None,) * 5 if found is None or what == "resumed" else (<FacetNotes>found).last_change()
+    words = words_of_facet(facet) if facet != NO_ID else None if known is None else known.reason
+    event = tuple_of(HandleEventType, (known, what, words) + change)
+    while listener is not None:
+        enter_notice(listener, None, event)
+        listener = listener.next
+    return 0
 
 
 cdef int handle_gone(uint32_t handle, bint released) noexcept:
@@ -106,6 +185,7 @@ cdef object words_of(PyObject* value, bint is_gone):
 
 
 cdef str GONE = "<an object that is gone>"
+cdef Py_ssize_t OWNER = 7  # where an Event has the facet's owner. It is put there at the delivery, so that no notice keeps it alive
 
 
 cdef int make_detail(const Detail* detail, PyObject* old_value, PyObject* new_value, PyObject* filename, int line) except -1:
@@ -117,16 +197,19 @@ cdef int make_detail(const Detail* detail, PyObject* old_value, PyObject* new_va
         has_value = facet_has_value(facet_at(detail.facet)) and detail.change == DEPWATCH_MODIFIED
         before, after = words_of(old_value, has_value), words_of(new_value, has_value)
         known.breaks_by(words_of_change(<Change>detail.change, NULL if before is None else <PyObject*>before,
-                                        NULL if after is None else <PyObject*>after, filename, line))
+                                        NULL if after is None else <PyObject*>after, filename, line),
+                        (CHANGES_BY_NUMBER[detail.change], before, after,
+                         None if filename == NULL else exact(<object>filename), line if line > 0 else None))
     if known is None or known.n == 0:
         return 0
     event = tuple_of(EventType, (
         CHANGES_BY_NUMBER[detail.change], detail.object, part_of(facet_at(detail.facet), detail.key), or_unknown(old_value),
-        or_unknown(new_value), None if filename == NULL else <object>filename, line if line > 0 else None))
+        or_unknown(new_value), None if filename == NULL else <object>filename, line if line > 0 else None, None))
     mark = mark_notices()
     try:
         for i in range(known.n):
             enter_notice(known.subscriptions[i], None, event)
+            last_notice.facet = detail.facet
     except MemoryError:
         take_back_notices(mark)
         raise
@@ -269,7 +352,15 @@ cdef int deliver(Notice notice) noexcept:
         subscription = <Subscription>subject
         if subscription.cancelled:
             return 0
+        if notice.argument[OWNER] is None:
+            put_in_tuple(notice.argument, OWNER, subscription.owner_of(notice.facet))
         subscription.raises = call(subscription.listener, notice.argument, False, subscription.raises)
+        return 1
+    if type(subject) is HandlesListener:
+        if (<HandlesListener>subject).cancelled:
+            return 0
+        (<HandlesListener>subject).raises = call((<HandlesListener>subject).listener, notice.argument, False,
+                                                 (<HandlesListener>subject).raises)
         return 1
     if type(subject) is LifecycleListener:
         listener = <LifecycleListener>subject

@@ -79,6 +79,8 @@ int update_reference(uint32_t id, Garbage *garbage)
         return -1;
     if (facet->recorded != NULL && !is_relied_on(facet))
         let_go(garbage, facet_forget(facet));
+    if (facet->recorded == ABSENT)
+        facet->reference = REFERENCE_BORROWED; /* no reference is needed */
     if (facet->reference == REFERENCE_BORROWED && !lost_its_value(facet)) {
         dependents_remove(&waiting, id);
         return 0;

@@ -96,18 +96,20 @@ static PyObject *words_of_class(PyTypeObject *class, const char *format)
     return words;
 }
 
-/* The value under "__name__" in a namespace if it is an exact str, or NULL without an exception. This compares keys one by one,
+/* The value under a name in a namespace if it is an exact str, or NULL without an exception. This compares keys one by one,
  * because a look-up could meet a key with the same hash and an __eq__ in Python. In a module's dict "__name__" is the first
  * key. */
-static PyObject *name_in(PyObject *dict)
+static PyObject *text_in(PyObject *dict, const char *name)
 {
     Py_ssize_t position = 0;
     PyObject *key, *value;
     for (int i = 0; i < 64 && PyDict_Next(dict, &position, &key, &value); i++)
-        if (PyUnicode_CheckExact(key) && PyUnicode_CompareWithASCIIString(key, "__name__") == 0)
+        if (PyUnicode_CheckExact(key) && PyUnicode_CompareWithASCIIString(key, name) == 0)
             return PyUnicode_CheckExact(value) ? value : NULL;
     return NULL;
 }
+
+static PyObject *name_in(PyObject *dict) { return text_in(dict, "__name__"); }
 
 static PyObject *words_of_module(PyObject *module)
 {
@@ -161,8 +163,9 @@ static PyObject *words_of_owner(uint32_t id)
     if (!PyDict_Check(owner))
         return words_of_value(owner);
     PyObject *name = PyDict_CheckExact(owner) ? name_in(owner) : NULL;
-    if (name != NULL)
-        return PyUnicode_FromFormat("module %U", name);
+    PyObject *fact = PyDict_CheckExact(owner) && name == NULL ? text_in(owner, "__fact__") : NULL;
+    if (name != NULL || fact != NULL)
+        return PyUnicode_FromFormat("%s %U", name != NULL ? "module" : "the fact", name != NULL ? name : fact);
     PyObject *words = words_of_value(owner);
     PyObject *result = words == NULL ? NULL : PyUnicode_FromFormat("%U (object %u)", words, (unsigned)id);
     Py_XDECREF(words);

@@ -375,8 +375,10 @@ def test_a_missing_name_raises_as_python_would(make):
     recorder = depwatch.Recorder("r")
     ask = getattr(recorder, make)
     arguments = ("object",) if make == "value_cell" else ()
-    with pytest.raises(NameError):
+    with pytest.raises(KeyError):
         ask(namespace(), "X", *arguments)
+    with pytest.raises(NameError):
+        ask(types.FunctionType((lambda: X).__code__, namespace()), "X", *arguments)
     with pytest.raises(AttributeError):
         ask(types.ModuleType("module"), "X", *arguments)
     with pytest.raises(AttributeError):

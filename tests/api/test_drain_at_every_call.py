@@ -61,6 +61,20 @@ def a_value_that_replaces_another(world):
     return type(world.recorder.read_global(world.globals, "A"))
 
 
+def told_of_all(world):
+    """What happens to the handle is told."""
+    told = []
+    listener = depwatch.on_any(lambda event: told.append((event.what, event.handle)))
+    world.visits()
+    try:
+        world.handle.retire("enough")
+    except depwatch.Released:
+        told.append(("retired", world.handle))
+    depwatch.drain()
+    listener.cancel()
+    return ("retired", world.handle) in told
+
+
 def install(world):
     function = types.FunctionType(world.function.__code__, world.globals, "another", (0,))
     entry = depwatch.install(function, Optimized(world.visits), world.handle)
@@ -86,6 +100,9 @@ def created(world):
 # By the public name that is meant. Each works on what is called so in World, and gives something to compare.
 OPERATIONS = {
     "Recorder": lambda world: depwatch.Recorder(given(Word, world.visits, "new"), given(Number, world.visits, 5)).name,
+    "Recorder.read": lambda world: world.recorder.read(world.function, "B"),
+    "Recorder.read of an absence": lambda world: world.recorder.read(world.module, "absent", default=None),
+    "Recorder.read of a Fact": lambda world: world.recorder.read(depwatch.Fact(Mortal(world.visits))) is not None,
     "Recorder.read_global": lambda world: world.recorder.read_global(world.function, "B"),
     "Recorder.read_global of a dict": lambda world: world.recorder.read_global(world.globals, "B"),
     "Recorder.read_global of another value": a_value_that_replaces_another,
@@ -119,10 +136,13 @@ OPERATIONS = {
     "assume": lambda world: depwatch.assume(world.function, allow="all").valid,
     "discover": lambda world: [read.name for read in depwatch.discover(world.function).reads],
     "drain": told_of_own,
-    "explain": lambda world: re.sub(r"handle \d+", "handle", depwatch.explain(world.handle)),
+    "explain": lambda world: re.sub(r"(handle|object) \d+", r"\1", depwatch.explain(world.handle)),
     "forget_breaks": lambda world: depwatch.forget_breaks(world.globals),
     "id_of": lambda world: depwatch.id_of(world.cls) == depwatch.id_of(world.cls),
+    "guarded": lambda world: depwatch.guarded(world.handle, Optimized(world.visits), world.function)(),
     "install": install,
+    "look": lambda world: depwatch.look(world.function, "B"),
+    "on_any": told_of_all,
     "invalidate": invalidate,
     "set_lifecycle_callback": life,
     "stats": lambda world: type(depwatch.stats()),
@@ -133,8 +153,15 @@ if labels.SUPPORTED:
     OPERATIONS["Recorder.jump_label"] = lambda world: labels.new(world.recorder, world.function, "B").value
 # What runs no Python at all, and so cannot be interrupted.
 AT_ONCE = {
-    "Handle": ("broken", "broken_address", "id", "name", "reason", "released", "retired", "valid"),
-    "Handles": ("broken_addresses", "ids", "name", "released"),
+    "Handle": (
+        "assumptions", "breaks", "broken", "broken_address", "broken_facets", "check", "id", "name", "reason", "released",
+        "retired", "valid",
+    ),
+    "Handles": (
+        "assumptions", "breaks", "broken_addresses", "broken_facets", "check", "ids", "name", "released", "retired", "valid"
+    ),
+    "HandlesListener": ("cancel", "listener"),
+    "Fact": ("name", "set", "value"),  # what a store of the program's runs, set() runs
     "Entry": ("active", "function", "function_name", "handle", "installed", "optimized"),
     "GuardCell": ("address", "holds", "name", "value"),
     "JumpLabel": ("address", "holds", "name", "target", "value"),

@@ -194,7 +194,8 @@ def test_a_handle_that_was_released_and_drained_is_not_retired_by_its_old_owner(
     depwatch.drain()
     others = [log.commit(freeze(globals_, "X", name=str(i))) for i in range(2)]
     assert number in {other.id for other in others}
-    for call in (lambda: handle.retire("late"), handle.release, lambda: handle.valid, lambda: depwatch.explain(handle)):
+    handle.release()
+    for call in (lambda: handle.retire("late"), lambda: handle.valid, lambda: depwatch.explain(handle)):
         with pytest.raises(depwatch.Released, match=f"^handle {number} .* was released"):
             call()
     assert len({other.id for other in others}) == 2 and all(other.valid for other in others)

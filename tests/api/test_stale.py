@@ -2,6 +2,8 @@
 
 import operator
 import types
+from array import array
+from functools import partial
 
 import pytest
 
@@ -62,18 +64,104 @@ def test_the_same_recorder_name_can_compile_again(log):
     assert log.drained() == [("invalidated", "frozen")]
 
 
+# What undoes a change: of a global, an item, an attribute of a module, a class, or a Fact.
+def of_global():
+    globals_ = namespace(X=1)
+    function = types.FunctionType((lambda: X).__code__, globals_)  # noqa: F821
+    return function, "X", partial(operator.setitem, globals_, "X")
+
+
+def of_item():
+    names = {"X": 1}
+    return names, "X", partial(operator.setitem, names, "X")
+
+
+def of_module():
+    module = types.ModuleType("module")
+    module.X = 1
+    return module, "X", partial(setattr, module, "X")
+
+
+def of_class():
+    cls = type("C", (), {"X": 1})
+    return cls, "X", partial(setattr, cls, "X")
+
+
+def of_fact():
+    fact = depwatch.Fact(1)
+    return fact, None, fact.set
+
+
+CHANGES = {"global": of_global, "item": of_item, "module": of_module, "class": of_class, "fact": of_fact}
+
+
 @pytest.mark.parametrize("drained", [True, False], ids=["drained", "not drained"])
+@pytest.mark.parametrize("kind", CHANGES)
 @without_automatic_drain
-def test_a_change_that_was_undone_before_commit_is_not_stale(log, drained):
+def test_a_change_that_was_undone_before_commit_is_refused_by_name_or_allowed(log, kind, drained):
+    for undone in ("refuse", "allow"):
+        owner, name, change = CHANGES[kind]()
+        recorder = depwatch.Recorder("compilation")
+        assert recorder.read(owner, name) == 1
+        change(2)
+        if drained:
+            depwatch.drain()
+        change(1)
+        if undone == "allow":
+            assert log.commit(recorder, undone=undone).valid
+            continue
+        with pytest.raises(depwatch.Stale, match=r"changed since .* 'compilation', and changed back; .*undone=\"allow\""):
+            recorder.commit()
+        with pytest.raises(depwatch.Released):
+            recorder.commit()
+    assert log.drained() == []
+
+
+@pytest.mark.parametrize("undone", ["refuse", "allow"])
+@without_automatic_drain
+def test_a_store_of_an_equal_value_is_no_change_that_was_undone(log, undone):
+    globals_ = namespace(X=1.5)
+    recorder = freeze(globals_, "X")
+    globals_["X"] = 3 / 2
+    assert log.commit(recorder, undone=undone).valid
+    assert log.drained() == []
+
+
+@without_automatic_drain
+def test_a_read_after_the_change_that_was_undone_is_fresh(log):
     globals_ = namespace(X=1)
     recorder = freeze(globals_, "X")
-    globals_["X"] = 2
-    if drained:
-        depwatch.drain()
-    globals_["X"] = 1
-    handle = log.commit(recorder)
-    assert handle.valid
+    globals_["X"], globals_["X"] = 2, 1
+    again = freeze(globals_, "X")
+    assert log.commit(again).valid
+    with pytest.raises(depwatch.Stale, match="changed back"):
+        recorder.commit()
     assert log.drained() == []
+
+
+@without_automatic_drain
+def test_commit_many_refuses_what_was_undone_until_it_is_read_again(log):
+    names = {"X": 1, "Y": 1}
+    recorder = depwatch.Recorder("batch")
+    recorder.read(names, "X"), recorder.read(names, "Y")
+    names["X"], names["X"] = 2, 1
+    offsets = array("Q", [0, 1])
+    with pytest.raises(depwatch.Stale, match="'X'"):
+        recorder.commit_many(offsets, array("I", [0]))
+    assert recorder.commit_many(offsets, array("I", [1])).valid
+    assert recorder.commit_many(offsets, array("I", [0]), undone="allow").valid
+    recorder.read(names, "X")
+    assert recorder.commit_many(offsets, array("I", [2])).valid
+    assert log.drained() == []
+
+
+@pytest.mark.parametrize("undone", [None, True, "ALLOW", "no"])
+def test_another_word_for_what_is_undone_is_refused(undone):
+    globals_ = namespace(X=1)
+    recorder = freeze(globals_, "X")
+    with pytest.raises(ValueError, match=r'undone is .*; it must be "refuse" or "allow"'):
+        recorder.commit(undone=undone)
+    assert recorder.commit().valid
 
 
 @without_automatic_drain
@@ -81,7 +169,7 @@ def test_a_deletion_that_was_undone_before_commit_is_looked_at_again(log):
     globals_ = namespace(X="x")
     recorder = freeze(globals_, "X")
     at_once((operator.delitem, globals_, "X"), (operator.setitem, globals_, "X", "x"))
-    handle = log.commit(recorder)
+    handle = log.commit(recorder, undone="allow")
     assert (handle.valid, log.drained()) == (True, [])
 
 

@@ -233,10 +233,8 @@ def test_cells_of_a_dict_are_of_its_own_items_whatever_its_builtins_are(log):
     recorder = depwatch.Recorder("cells")
     cell, guard = recorder.value_cell(names, "X", "object"), recorder.guard_cell(names, "X")
     for use in (recorder.guard_cell, lambda *owner_and_name: recorder.value_cell(*owner_and_name, "object")):
-        with pytest.raises(depwatch.Unwatchable, match="the dict's builtins, which can be exchanged; pass"):
+        with pytest.raises(KeyError, match="'Y'"):
             use(names, "Y")
-        with pytest.raises(NameError, match="'Z' is not defined"):
-            use(names, "Z")
     handle = log.commit(recorder)
     names["__builtins__"] = {"X": 3}
     assert (cell.value, guard.holds, handle.valid) == (2, True, True)
@@ -269,7 +267,7 @@ def test_a_namespace_without_builtins_has_none_until_there_are_some(log, kind):
         ("read_global", ()), ("value_cell", ("object",)), ("guard_cell", ())
     ]  # fmt: skip
     for read, arguments in readings:
-        with pytest.raises(NameError, match="'len'"):
+        with pytest.raises(NameError if read == "read_global" else KeyError, match="'len'"):
             getattr(depwatch.Recorder("r"), read)(owner, "len", *arguments)
     exec("pass", names)  # puts the usual ones there
     assert (log.drained(), handle.valid) == ([], True)
@@ -284,8 +282,8 @@ def test_a_namespace_without_builtins_has_none_until_there_are_some(log, kind):
 def test_a_read_that_fails_leaves_nothing_that_could_invalidate(log):
     names = {"__builtins__": {}, "X": "text"}
     recorder = depwatch.Recorder("r")
-    for read, arguments in (("read_global", ()), ("value_cell", ("object",)), ("guard_cell", ())):
-        with pytest.raises(NameError):
+    for read, arguments in (("read_global", ()), ("read", ()), ("value_cell", ("object",)), ("guard_cell", ())):
+        with pytest.raises(NameError if read == "read_global" else KeyError):
             getattr(recorder, read)(names, "missing", *arguments)
     with pytest.raises(TypeError, match="does not fit"):
         recorder.value_cell(names, "X", "f64")

@@ -67,7 +67,7 @@ def test_what_goes_to_and_fro_is_called_so_from_the_third_time_on(log, to_and_fr
     seen = []
     for i in range(6):
         globals_["X"] = "new" if to_and_fro else i
-        seen.append(depwatch.explain(handle).endswith("; it goes to and fro"))
+        seen.append("; it goes to and fro" in depwatch.explain(handle))
         globals_["X"] = "old"
         depwatch.drain()
     assert seen == [to_and_fro and i >= 2 for i in range(6)]
@@ -100,8 +100,8 @@ def test_forgotten_breaks_give_a_facet_a_second_chance(log):
 def test_breaks_of_what_cannot_be_watched_cannot_be_forgotten():
     with pytest.raises(depwatch.Unwatchable):
         depwatch.forget_breaks(5)
-    with pytest.raises(ValueError, match="no part 'X'"):
-        depwatch.forget_breaks(test_each_recorder_has_its_own_limit_on_the_same_facet, "X")
+    with pytest.raises(depwatch.Unwatchable, match="'qualname'"):
+        depwatch.forget_breaks(test_each_recorder_has_its_own_limit_on_the_same_facet, "qualname")
 
 
 def test_each_recorder_has_its_own_limit_on_the_same_facet(log):

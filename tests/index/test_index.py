@@ -239,7 +239,7 @@ class Machine(RuleBasedStateMachine):
             return
         fresh = self.model.is_fresh(reader.reads)
         try:
-            real = reader.recorder.commit()
+            real = reader.recorder.commit(undone="allow")
         except depwatch.Stale:
             assert not fresh
             self.end(reader.guards)
@@ -418,7 +418,7 @@ def test_a_handle_with_many_facets_is_in_each_of_them_and_leaves_each_of_them():
     handle = freeze(seen_in(globals_), *list(globals_)[1:]).commit()
     other = freeze(globals_, "N5", "N2999").commit()
     assert dependents(globals_) == {handle.id, other.id}
-    assert depwatch.explain(handle).endswith("3000 assumptions hold")
+    assert "3000 assumptions hold" in depwatch.explain(handle)
     handle.release()
     assert dependents(globals_) == dependents(globals_, "N5") == {other.id}
     assert dependents(globals_, "N6") == set()

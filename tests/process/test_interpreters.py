@@ -49,7 +49,7 @@ handle = use()
 CHANGE = """
 assert handle.valid
 X = 2
-assert handle.broken == 1 and "len" not in depwatch.explain(handle)
+assert handle.broken == 1 and [each.name for each in handle.broken_facets()] == ["X"]
 X = 1
 assert handle.valid and use().valid
 depwatch.drain()

@@ -15,7 +15,7 @@ def price(x):
 
 
 def on_invalidate(handle):
-    LOG.append(depwatch.explain(handle).rsplit(":", 1)[-1].partition(";")[0])
+    LOG.append(depwatch.explain(handle).splitlines()[1].rsplit(":", 1)[-1].partition(";")[0])
 
 
 def on_resume(handle):
@@ -43,5 +43,5 @@ for i in range(5):
     depwatch.drain()
 Shape.sides = 4
 assert handle.broken == 1
-print(price(4), LOG, depwatch.explain(handle).rsplit(":", 1)[-1])
+print(price(4), LOG, depwatch.explain(handle).splitlines()[1].rsplit(":", 1)[-1])
 print(type(sys.gettrace()).__name__, sys.monitoring.get_tool(sys.monitoring.COVERAGE_ID))

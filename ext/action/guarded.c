@@ -1,0 +1,142 @@
+#include "action/guarded.h"
+
+#include <stddef.h>
+#include <structmember.h>
+
+#include "index/bytes.h"
+
+typedef struct Guarded {
+    PyObject_HEAD
+    vectorcallfunc call;
+    PyObject *fast, *slow; /* owned; NULL once the collector has cleared them */
+    PyObject *handle;      /* owned: has the list that guards.of_handle is in */
+    Guards guards;
+} Guarded;
+
+static const uint8_t given_up = BYTE_RETIRED; /* what `broken` points to once the handle is released */
+
+static bool may_run(const Guards *guards)
+{
+    if (*guards->broken != 0)
+        return false;
+    for (uint32_t i = 0; i < guards->n; i++)
+        if (*guards->cells[i] == 0)
+            return false;
+    return true;
+}
+
+/* What runs now takes no reference of ours: the caller has one to the Guarded, which keeps both callables as long as it lives. */
+static PyObject *call(PyObject *self, PyObject *const *args, size_t flags, PyObject *names)
+{
+    const Guarded *guarded = (Guarded *)self;
+    return PyObject_Vectorcall(may_run(&guarded->guards) ? guarded->fast : guarded->slow, args, flags, names);
+}
+
+static int traverse(PyObject *self, visitproc visit, void *arg)
+{
+    const Guarded *guarded = (Guarded *)self;
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(guarded->fast);
+    Py_VISIT(guarded->slow);
+    Py_VISIT(guarded->handle);
+    return 0;
+}
+
+static void dealloc(PyObject *self)
+{
+    Guarded *guarded = (Guarded *)self;
+    PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    linked_leave(&guarded->guards.of_handle);
+    PyMem_Free(guarded->guards.cells);
+    Py_XDECREF(guarded->fast);
+    Py_XDECREF(guarded->slow);
+    Py_XDECREF(guarded->handle);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+static PyObject *get(PyObject *self, PyObject *instance, PyObject *class)
+{
+    return instance == NULL || instance == Py_None ? Py_NewRef(self) : PyMethod_New(self, instance);
+}
+
+static PyObject *active(PyObject *self, void *closure) { return PyBool_FromLong(may_run(&((Guarded *)self)->guards)); }
+
+static PyObject *repr(PyObject *self)
+{
+    const Guarded *guarded = (Guarded *)self;
+    return PyUnicode_FromFormat("<Guarded of %R, %s>", guarded->handle, may_run(&guarded->guards) ? "fast" : "slow");
+}
+
+static PyObject *reduce(PyObject *self, PyObject *protocol)
+{
+    PyErr_SetString(PyExc_TypeError, "a Guarded cannot be copied or pickled: it looks at a byte of this process");
+    return NULL;
+}
+
+static PyMemberDef members[] = {
+    {"__vectorcalloffset__", T_PYSSIZET, offsetof(Guarded, call), READONLY, NULL},
+    {"fast", T_OBJECT_EX, offsetof(Guarded, fast), READONLY, "What runs while the handle is valid and its guards are up."},
+    {"slow", T_OBJECT_EX, offsetof(Guarded, slow), READONLY, "What runs otherwise."},
+    {"handle", T_OBJECT_EX, offsetof(Guarded, handle), READONLY, "The handle."},
+    {NULL},
+};
+
+static PyGetSetDef properties[] = {{"active", active, NULL, "Whether the next call runs `fast`.", NULL}, {NULL}};
+
+static PyMethodDef methods[] = {{"__reduce_ex__", reduce, METH_O, NULL}, {NULL}};
+
+static PyType_Slot slots[] = {
+    {Py_tp_doc, "What guarded() returns: runs one callable while a handle is valid, and another one otherwise."},
+    {Py_tp_call, PyVectorcall_Call},
+    {Py_tp_traverse, traverse},
+    {Py_tp_dealloc, dealloc},
+    {Py_tp_descr_get, get},
+    {Py_tp_repr, repr},
+    {Py_tp_members, members},
+    {Py_tp_getset, properties},
+    {Py_tp_methods, methods},
+    {0, NULL},
+};
+
+static PyType_Spec spec = {
+    .name = "depwatch.Guarded",
+    .basicsize = sizeof(Guarded),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR |
+             Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = slots,
+};
+
+PyTypeObject *guarded_type;
+
+bool guarded_learn(void)
+{
+    guarded_type = (PyTypeObject *)PyType_FromSpec(&spec);
+    return guarded_type != NULL;
+}
+
+PyObject *guarded_new(PyObject *fast, PyObject *slow, PyObject *handle, const Guards *guards, Linked **list)
+{
+    Guarded *made = (Guarded *)guarded_type->tp_alloc(guarded_type, 0);
+    if (made == NULL) {
+        PyMem_Free(guards->cells);
+        return NULL;
+    }
+    made->call = call;
+    made->fast = Py_NewRef(fast);
+    made->slow = Py_NewRef(slow);
+    made->handle = Py_NewRef(handle);
+    made->guards = *guards;
+    linked_enter(list, &made->guards.of_handle);
+    return (PyObject *)made;
+}
+
+void guarded_end(Linked **list)
+{
+    while (*list != NULL) {
+        Guards *guards = (Guards *)*list;
+        linked_leave(&guards->of_handle);
+        guards->broken = &given_up;
+    }
+}
