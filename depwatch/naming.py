@@ -359,6 +359,8 @@ def facets_of_absence(module: types.ModuleType, name: str) -> list[FacetReferenc
 
 def subscribed_facets(obj: Any, names: tuple[str, ...]) -> list[FacetReference]:
     """The facets of these names, for subscribe(); without names, the facet of the whole object."""
+    if type(obj) is _core.Fact and not names:
+        return [fact_facet(obj)]
     if not names:
         whole = whole_facet(obj)
         return [] if whole is None else [whole]

@@ -79,6 +79,7 @@ static PyMemberDef members[] = {
     {"__vectorcalloffset__", T_PYSSIZET, offsetof(Guarded, call), READONLY, NULL},
     {"fast", T_OBJECT_EX, offsetof(Guarded, fast), READONLY, "What runs while the handle is valid and its guards are up."},
     {"slow", T_OBJECT_EX, offsetof(Guarded, slow), READONLY, "What runs otherwise."},
+    {"__wrapped__", T_OBJECT_EX, offsetof(Guarded, slow), READONLY, "`slow`, whose signature the Guarded has."},
     {"handle", T_OBJECT_EX, offsetof(Guarded, handle), READONLY, "The handle."},
     {NULL},
 };

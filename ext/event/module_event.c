@@ -3,8 +3,12 @@
 #include "event/telling.h"
 #include "watch/text.h"
 
-/* Whether ModuleType itself may compute the attribute, as it does __dict__ and __annotations__. */
-static bool may_be_computed_by_module_type(PyObject *name) { return PyUnicode_READ_CHAR(name, 0) == '_'; }
+/* Whether ModuleType itself may compute the attribute, as it does __dict__ and __annotations__. It looks __getattr__ and
+ * __path__ up in the module's dict: these are read where the absence of an attribute is assumed. */
+static bool may_be_computed_by_module_type(PyObject *name)
+{
+    return PyUnicode_READ_CHAR(name, 0) == '_' && !IS_TEXT(name, "__getattr__") && !IS_TEXT(name, "__path__");
+}
 
 /* Gives up the facets of the module's dict, because its new class may compute the attributes of these names, and nothing says
  * which before the assignment is made. If the new class is ModuleType, the attributes come from the dict, and only names that

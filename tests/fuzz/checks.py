@@ -36,6 +36,9 @@ def reason_of(handle: depwatch.Handle) -> str:
 def check(optimizer: Optimizer, drained: bool) -> None:
     """Nothing valid is stale; cells are current or down; after a drain, what holds again is valid again."""
     step = optimizer.world.step
+    for each in optimizer.open:
+        for assumption in each.assumptions:
+            assumption.fell = assumption.fell or not assumption.holds(step)
     for piece in list(optimizer.pieces):
         byte = byte_of(piece.handle)
         moved = [each for each in piece.assumptions if each.moved()]
@@ -97,7 +100,7 @@ def check_cell(optimizer: Optimizer, use: CellUse, drained: bool) -> None:
         holds = now is not GONE and now is not MISSING and values.same(now, use.key)
         if is_up(use.cell) and not holds:
             raise Wrong(f"the {use.kind} of {use.target!r} is up, and the value is another")
-        if restored and holds and not is_up(use.cell) and use.recordings == use.target.recordings:
+        if restored and holds and not is_up(use.cell) and use.recordings == use.target.facet.recordings:
             if not is_lost(optimizer, use.key):
                 raise Wrong(
                     f"after a drain the {use.kind} of {use.target!r} is down, and the value is the one that was read"

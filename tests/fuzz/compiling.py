@@ -5,9 +5,10 @@ from typing import Any
 
 import depwatch
 from fuzz import keys, labels, targets, values
-from fuzz.targets import Attribute, Builtins, FunctionPart, Global, ModuleAttribute, Named, Target, Whole
+from fuzz.targets import Attribute, Fact, FunctionPart, Global, Item, ModuleAttribute, Named, Target, Whole
 from fuzz.values import GONE, MISSING
-from fuzz.world import MISSES_INSTANCE_STORES, NAMES, Box, Space, World
+from fuzz.world import HAS_LAZY_IMPORTS, MISSES_INSTANCE_STORES, NAMES, Box, Space, World
+from fuzz.wrong import Wrong
 
 MAX_PIECES, MAX_OPEN = 8, 2
 PATCHED = ("object", "f64", "i64", "guard", *(["label"] if labels.SUPPORTED else []))
@@ -18,10 +19,11 @@ PARTS = ("code", "defaults", "kwdefaults")
 class Assumption:
     """One target with the value that was read."""
 
-    __slots__ = ("items", "key", "place", "recordings", "target")
+    __slots__ = ("fell", "items", "key", "place", "recordings", "target")
 
     def __init__(self, target: Target, value: Any) -> None:
         self.target = target
+        self.fell = False  # whether it did not hold at a check before its recorder committed
         self.items: Any = None
         if type(target) is Whole:
             self.key = value
@@ -29,17 +31,17 @@ class Assumption:
             self.key = values.key_of(value)
             if type(target) is FunctionPart and target.part == "kwdefaults" and value is not None:
                 self.items = targets.of_dict(value)  # the dict can change in place
-            if target.last_key is None or not values.same(value, target.last_key):
-                target.recordings += 1
-                target.last_key = self.key
-        self.recordings = target.recordings
+            if target.facet.last_key is None or not values.same(value, target.facet.last_key):
+                target.facet.recordings += 1
+                target.facet.last_key = self.key
+        self.recordings = target.facet.recordings
         self.place = target.place()  # at the last check
 
     def holds(self, step: int) -> bool:
         now = self.target.now(step)
         if type(self.target) is Whole:
             return targets.identical(now, self.key)
-        if now is GONE or now is MISSING or not values.same(now, self.key):
+        if now is GONE or not values.same(now, self.key):
             return False
         return self.items is None or targets.identical(targets.of_dict(now), self.items)
 
@@ -50,7 +52,7 @@ class Assumption:
 
     def superseded(self) -> bool:
         """Another value was recorded on the same facet since."""
-        return self.recordings != self.target.recordings
+        return self.recordings != self.target.facet.recordings
 
 
 class CellUse:
@@ -60,7 +62,7 @@ class CellUse:
 
     def __init__(self, world: World, target: Target, kind: str, cell: Any, key: Any) -> None:
         self.target, self.kind, self.cell, self.key = target, kind, cell, key
-        self.recordings = target.recordings
+        self.recordings = target.facet.recordings
         self._world = world
         self._before, self._mros = world.module_classes, world.mros
 
@@ -149,9 +151,11 @@ class Optimizer:
         if kind < 5:
             return self._global(world.space(which), name, number >> 4)
         if kind < 7:
-            return self._once(ModuleAttribute, world.spaces[1], name)
+            return self._item_as(ModuleAttribute, world.spaces[1], name)
         if kind < 12:
             return self._once(Attribute, world.classes[which % len(world.classes)], name)
+        if kind == 13 and choice & 1:
+            return self._once(Fact, world.facts[which % len(world.facts)])
         if kind < 14:
             return self._once(FunctionPart, world.functions[which % 3], PARTS[choice % 3])
         makers = (targets.whole_space, targets.whole_class, targets.whole_function)
@@ -166,22 +170,38 @@ class Optimizer:
         target.how = "function" if by_function else "module" if how % 3 == 1 and space.kind == "module" else "dict"
         return target
 
-    def _rests_on(self, target: Target) -> list[Assumption]:
-        """What is assumed beside the target itself, or its cell: a namespace goes on giving these builtins."""
-        if type(target) is not Global or target.how == "function" or target.fallback is None:
+    def _rests_on(self, target: Target, absence: bool) -> list[Assumption]:
+        """What is assumed beside the target itself, or its cell: a namespace goes on giving these builtins, or none."""
+        if type(target) is not Global or target.how == "function" or (target.fallback is None and not absence):
             return []
-        builtins = self._once(Builtins, target.space)
-        builtins.forget()
-        return [Assumption(builtins, builtins.find())]
+        return [self._item(target.space, "__builtins__")]
+
+    def _absence_rests_on(self, target: Target) -> list[Assumption]:
+        """What must be missing, too, where an attribute of a module is."""
+        if type(target) is not ModuleAttribute:
+            return []
+        return [self._item(target.space, each) for each in ("__getattr__", "__path__")[: 1 + HAS_LAZY_IMPORTS]]
+
+    def _item_as(self, make: Any, space: Space, name: str, *more: Any) -> Target:
+        """The target by which an item of a namespace is read in this way."""
+        target: Target = self._once(make, space, name, *more)
+        target.facet = self._once(Item, space, name)
+        return target
+
+    def _item(self, space: Space, name: str) -> Assumption:
+        item = self._once(Item, space, name)
+        item.forget()
+        return Assumption(item, item.find())
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
-    def read(self, into: Open, target: Target) -> None:
-        """Read it; the value must be what plain Python finds. What is missing or refused must be so for a reason."""
-        beside = self._rests_on(target)  # found or not
+    def read(self, into: Open, target: Target, absence: bool) -> None:
+        """Read it; the value must be what plain Python finds. What is missing or refused must be so for a reason.
+        absence: that it is missing is relied on, too."""
+        beside = self._rests_on(target, absence)  # found or not
         before = into.recorder.reads
         try:
-            value = target.read(into.recorder)
+            value = target.read(into.recorder, **({"default": MISSING} if absence else {}))
         except (NameError, AttributeError):
             target.forget()
             assert target.now(self.world.step) is MISSING, f"{target} was not found, and is there"
@@ -193,6 +213,10 @@ class Optimizer:
             self._refused(target, error)
             return
         target.forget()
+        if value is MISSING:
+            self.count("absence")
+            assert target.now(self.world.step) is MISSING, f"{target} was not found, and is there"
+            beside += self._absence_rests_on(target)
         assumption = Assumption(target, value)
         # Reading can run the program's code (keys that compare), so it may have changed by now: then commit says so.
         into.reads.append((range(before, into.recorder.reads), (assumption, *beside)))
@@ -216,10 +240,10 @@ class Optimizer:
 
     def cell(self, into: Open, target: Target, number: int) -> None:
         if not isinstance(target, Named):
-            self.read(into, target)
+            self.read(into, target, absence=False)
             return
         if type(target) is Global and target.how != "function":  # a cell of a dict is of its own items
-            target = self._once(Global, target.space, target.name, None)
+            target = self._item_as(Global, target.space, target.name, None)
         kind = PATCHED[number % len(PATCHED)]
         try:
             if kind in ("guard", "label"):
@@ -229,7 +253,7 @@ class Optimizer:
                 key = Assumption(target, cell.value).key
             else:
                 cell, key = into.recorder.value_cell(target.owner(), target.name, kind), None
-        except (NameError, AttributeError):
+        except (NameError, KeyError, AttributeError):
             target.forget()
             assert target.now(self.world.step) is MISSING
         except TypeError:
@@ -241,17 +265,24 @@ class Optimizer:
         else:
             into.cells.append(CellUse(self.world, target, kind, cell, key))
 
-    def commit(self, of: Open) -> None:
+    def _check_undone(self, undone: str, assumptions: list[Assumption]) -> None:
+        for each in assumptions:
+            if undone == "refuse" and each.fell:
+                raise Wrong(f"committed, and {each.target!r} was not what was read for a while")
+
+    def commit(self, of: Open, undone: str) -> None:
         try:
-            handle = of.recorder.commit()
-        except depwatch.Stale:
-            self.count("stale, refused at commit")
+            handle = of.recorder.commit(undone=undone)
+        except depwatch.Stale as stale:
+            self.count(f"stale, {'undone' if 'changed back' in str(stale) else 'refused'} at commit")
+            assert undone == "refuse" or "changed back" not in str(stale)
             return
+        self._check_undone(undone, of.assumptions)
         self.pieces.append(Piece(handle, of.limit, of.assumptions, of.cells))
         self.count("committed")
         self._make_room()
 
-    def commit_many(self, of: Open, chosen: list[list[int]], keep: bool) -> None:
+    def commit_many(self, of: Open, chosen: list[list[int]], keep: bool, undone: str) -> None:
         """A handle for each list of reads. The recorder stays open, if it is to be kept."""
         numbers, offsets = array("I"), array("Q", [0])
         for reads in chosen:
@@ -259,13 +290,14 @@ class Optimizer:
                 numbers.extend(of.reads[read][0])
             offsets.append(len(numbers))
         try:
-            batch = of.recorder.commit_many(offsets, numbers)
+            batch = of.recorder.commit_many(offsets, numbers, undone=undone)
         except depwatch.Stale:
             self.count("stale, refused at commit of many")
             of.recorder.close()
             return
         for reads, handle in zip(chosen, batch, strict=True):
             assumptions = [each for read in reads for each in of.reads[read][1]]
+            self._check_undone(undone, assumptions)
             self.pieces.append(Piece(handle, of.limit, assumptions, of.cells, batch))
             self.count("committed with others")
         if chosen:

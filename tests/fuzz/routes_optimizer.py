@@ -12,6 +12,15 @@ from fuzz.values import MISSING
 from fuzz.world import NAMES
 
 
+def absent(x: int, y: int) -> bool:
+    """Whether a read relies on it, too, that the name is missing."""
+    return (x >> 4) + y & 1 == 0
+
+
+def undone(number: int) -> str:
+    return "refuse" if number & 1 else "allow"
+
+
 @route(24)
 def compile_a_piece(m: Any, x: int, y: int, z: int) -> None:
     made = Open(LIMITS[z % len(LIMITS)])
@@ -20,15 +29,15 @@ def compile_a_piece(m: Any, x: int, y: int, z: int) -> None:
         if z >= 176 and number == 0:
             m.optimizer.cell(made, target, z >> 2)
         else:
-            m.optimizer.read(made, target)
-    m.optimizer.commit(made)
+            m.optimizer.read(made, target, absent(x, y + number))
+    m.optimizer.commit(made, undone(x))
 
 
 @route(4)
 def begin(m: Any, x: int, y: int, z: int) -> None:
     if len(m.optimizer.open) < MAX_OPEN:
         m.optimizer.open.append(Open(LIMITS[z % len(LIMITS)]))
-    m.optimizer.read(m.optimizer.open[z % len(m.optimizer.open)], m.optimizer.target(x, y))
+    m.optimizer.read(m.optimizer.open[z % len(m.optimizer.open)], m.optimizer.target(x, y), absent(x, y))
 
 
 @route(4)
@@ -39,13 +48,13 @@ def read_more(m: Any, x: int, y: int, z: int) -> None:
             m.optimizer.cell(into, m.optimizer.target(x, y), z)
         else:
             with m.meddling(z):
-                m.optimizer.read(into, m.optimizer.target(x, y))
+                m.optimizer.read(into, m.optimizer.target(x, y), absent(x, y))
 
 
 @route(4)
 def commit(m: Any, x: int, y: int, z: int) -> None:
     if m.optimizer.open:
-        m.optimizer.commit(m.optimizer.open.pop(z % len(m.optimizer.open)))
+        m.optimizer.commit(m.optimizer.open.pop(z % len(m.optimizer.open)), undone(x))
 
 
 @route(4)
@@ -58,7 +67,7 @@ def commit_many(m: Any, x: int, y: int, z: int) -> None:
     chosen = [[read for read in reads if (x >> (3 * i + read) % 8) & 1] for i in range(y % 5)]
     if y & 64:
         chosen = [[*reversed(each), *each[:1]] for each in chosen]
-    m.optimizer.commit_many(of, chosen, keep=y >= 128)
+    m.optimizer.commit_many(of, chosen, keep=y >= 128, undone=undone(y))
 
 
 @route(1)
@@ -126,8 +135,15 @@ def restore(m: Any, x: int, y: int, z: int) -> None:
     assumption = assumed[(x + 256 * y) % len(assumed)]
     if type(assumption.target) is not Whole:
         value = values.value_of(assumption.key)
-        if value is not MISSING:
+        if assumption.key is MISSING:
+            assumption.target.remove()
+        elif value is not MISSING:
             assumption.target.put(value)
+
+
+@route(2)
+def tell_a_fact(m: Any, x: int, y: int, z: int) -> None:
+    m.world.facts[x % len(m.world.facts)].set(m.world.value(z))
 
 
 @route(1)

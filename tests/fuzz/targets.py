@@ -22,13 +22,14 @@ def forget_all() -> None:
 class Target:
     """One thing to rely on. The same thing is always the same target, within one program."""
 
-    __slots__ = ("_found", "_step", "last_key", "recordings")
+    __slots__ = ("_found", "_step", "facet", "last_key", "recordings")
 
     def __init__(self) -> None:
         self._step = -1
         self._found: Any = MISSING
         self.last_key: Any = None  # of the value recorded last
         self.recordings = 0  # how often it was another one
+        self.facet: Target = self  # where both are counted: the same facet can be read in several ways
 
     def now(self, step: int) -> Any:
         """What plain Python finds, looked up once a step."""
@@ -46,11 +47,15 @@ class Target:
     def place(self) -> Any:
         """The places where it is looked up and those that have it, as something to compare."""
 
-    def read(self, recorder: depwatch.Recorder) -> Any:
+    def read(self, recorder: depwatch.Recorder, **default: Any) -> Any:
+        """default: {"default": what to return if it is missing, which is then relied on}, or {}."""
         raise NotImplementedError
 
     def put(self, value: Any) -> None:
         """Store the value, so that plain Python finds it again."""
+
+    def remove(self) -> None:
+        """Delete it, so that plain Python may no longer find it."""
 
     def watchable(self) -> bool:
         """Whether a cell of it must be current after a drain."""
@@ -61,29 +66,57 @@ class Named(Target):
     """A name of an owner, which may also be read through a cell."""
 
     __slots__ = ("name",)
+    name: Any
 
     def owner(self) -> Any:
         raise NotImplementedError
 
 
-class Builtins(Target):
-    """Which builtins a namespace gives to the code that is run in it."""
+class Item(Target):
+    """An item of a namespace on which reads of other names rest: its builtins, or a __getattr__ that it has not."""
 
-    __slots__ = ("space",)
+    __slots__ = ("name", "space")
 
-    def __init__(self, space: Space) -> None:
+    def __init__(self, space: Space, name: str) -> None:
         super().__init__()
-        self.space = space
+        self.space, self.name = space, name
 
     def __repr__(self) -> str:
-        return f"the builtins of a {self.space.kind}"
+        return f"{self.name} of a {self.space.kind}"
 
     def find(self) -> Any:
-        return GONE if self.space.dict is None else self.space.dict.get("__builtins__", MISSING)
+        return GONE if self.space.dict is None else self.space.dict.get(self.name, MISSING)
 
     def put(self, value: Any) -> None:
         if self.space.dict is not None:
-            self.space.dict["__builtins__"] = value
+            self.space.dict[self.name] = value
+
+    def remove(self) -> None:
+        if self.space.dict is not None:
+            self.space.dict.pop(self.name, None)
+
+
+class Fact(Named):
+    __slots__ = ("fact",)
+
+    def __init__(self, fact: depwatch.Fact) -> None:
+        super().__init__()
+        self.fact, self.name = fact, None
+
+    def __repr__(self) -> str:
+        return f"the fact {self.fact.name}"
+
+    def find(self) -> Any:
+        return self.fact.value
+
+    def put(self, value: Any) -> None:
+        self.fact.set(value)
+
+    def owner(self) -> Any:
+        return self.fact
+
+    def read(self, recorder: depwatch.Recorder, **default: Any) -> Any:
+        return recorder.read(self.fact)
 
 
 class Global(Named):
@@ -124,8 +157,12 @@ class Global(Named):
             return self.space.function(LOAD[self.name])
         return self.space.dict  # as the owner of a cell, a module means its attribute
 
-    def read(self, recorder: depwatch.Recorder) -> Any:
-        return recorder.read_global(self.space.owner if self.how == "module" else self.owner(), self.name)
+    def read(self, recorder: depwatch.Recorder, **default: Any) -> Any:
+        return recorder.read_global(self.space.owner if self.how == "module" else self.owner(), self.name, **default)
+
+    def remove(self) -> None:
+        if self.space.dict is not None:
+            self.space.dict.pop(self.name, None)
 
 
 class ModuleAttribute(Named):
@@ -154,8 +191,12 @@ class ModuleAttribute(Named):
     def owner(self) -> Any:
         return self.space.owner
 
-    def read(self, recorder: depwatch.Recorder) -> Any:
-        return recorder.read_attr(self.space.owner, self.name)
+    def read(self, recorder: depwatch.Recorder, **default: Any) -> Any:
+        return recorder.read_attr(self.space.owner, self.name, **default)
+
+    def remove(self) -> None:
+        if self.space.dict is not None:
+            self.space.dict.pop(self.name, None)
 
 
 class Attribute(Named):
@@ -191,8 +232,12 @@ class Attribute(Named):
     def owner(self) -> Any:
         return self.box.item
 
-    def read(self, recorder: depwatch.Recorder) -> Any:
-        return recorder.read_type_attr(self.box.item, self.name)
+    def read(self, recorder: depwatch.Recorder, **default: Any) -> Any:
+        return recorder.read_type_attr(self.box.item, self.name, **default)
+
+    def remove(self) -> None:
+        if self.box.item is not None and self.name in vars(self.box.item):
+            delattr(self.box.item, self.name)
 
 
 class FunctionPart(Target):
@@ -208,7 +253,7 @@ class FunctionPart(Target):
     def find(self) -> Any:
         return GONE if self.box.item is None else getattr(self.box.item, f"__{self.part}__")
 
-    def read(self, recorder: depwatch.Recorder) -> Any:
+    def read(self, recorder: depwatch.Recorder, **default: Any) -> Any:
         return recorder.read_function(self.box.item, self.part)[0]
 
     def put(self, value: Any) -> None:
@@ -254,7 +299,7 @@ class Whole(Target):
         found = self.object()
         return GONE if found is None else self.picture(found)
 
-    def read(self, recorder: depwatch.Recorder) -> Any:
+    def read(self, recorder: depwatch.Recorder, **default: Any) -> Any:
         recorder.depend_on(self.object())
         return self.find()
 

@@ -9,7 +9,7 @@ import depwatch
 from fuzz.thread_lives import Hearing, Life, Piece
 
 # What a thread can be told that does what it may while others do what they may.
-DOCUMENTED = (depwatch.DepwatchError, NameError)
+DOCUMENTED = (depwatch.DepwatchError, NameError, KeyError)
 SLOTS = 8  # of what all have at hand: few, so that several threads come to have the same in hand
 MAX_DEPTH = 2  # of acts, one inside the other
 

@@ -73,6 +73,8 @@ def is_lazy(value: Any) -> bool:
 
 def key_of(value: Any) -> Any:
     kind = type(value)
+    if value is MISSING:
+        return MISSING  # that nothing is found can be relied on, too
     if kind is Value:
         return weakref.ref(value)
     if kind is Bare:
@@ -85,6 +87,8 @@ def key_of(value: Any) -> Any:
 def same(now: Any, key: Any) -> bool:
     """Whether the value found now is the one of the key."""
     kind = type(key)
+    if kind is Missing:
+        return now is key
     if kind is weakref.ref:
         return type(now) is Value and key() is now
     if kind is Mark:
@@ -108,7 +112,7 @@ def value_of(key: Any) -> Any:
         return MISSING if value is None else value
     if kind is Scalar:
         return struct.unpack("d", key.bits)[0] if key.kind is float else key.bits
-    return MISSING if kind is Mark else key.value
+    return MISSING if kind is Mark or kind is Missing else key.value
 
 
 def is_dead(key: Any) -> bool:

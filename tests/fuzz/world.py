@@ -12,6 +12,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import depwatch
 from fuzz import keys, values
 from fuzz.values import Value
 
@@ -211,6 +212,7 @@ class World:
         self.mro_metaclass = type("MroMeta", (type,), {})
         self.mro_classes = [self.mro_metaclass("WithMro", (self.classes[i].item,), {}) for i in (1, 4, 7)]
         self.functions = [Box(_function(number)) for number in range(3)]
+        self.facts = [depwatch.Fact(Value(), "first"), depwatch.Fact(1.5, "second")]
         self.codes = [_function(number).__code__ for number in range(4)]
         self.cached: list[Any] = []  # values that CPython's cache of attributes may still have
         self.kept: list[Any] = []  # values that the program keeps, and may store again

@@ -1,3 +1,5 @@
+import sys
+
 import pytest
 from life import Life
 
@@ -10,3 +12,11 @@ def life():
     yield Life()
     depwatch.set_lifecycle_callback(None)
     depwatch.drain()
+
+
+@pytest.fixture
+def unraisable(monkeypatch):
+    """What went to sys.unraisablehook: (exception type, text)."""
+    raised = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda told: raised.append((told.exc_type, str(told.exc_value))))
+    return raised
