@@ -43,7 +43,7 @@ from depwatch.lifecycle import (
     set_lifecycle_callback,
 )
 from depwatch.looking import look
-from depwatch.native import get_include
+from depwatch.native import breaks_address, get_include
 from depwatch.notice import (
     Assumption,
     Break,
@@ -91,6 +91,7 @@ __all__ = [
     "Unwatchable",
     "ValueCell",
     "assume",
+    "breaks_address",
     "dependents",
     "discover",
     "drain",

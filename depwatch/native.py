@@ -2,17 +2,19 @@
 
 import types
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from depwatch import _core, naming
 from depwatch._core import FacetReference
 from depwatch.errors import Unwatchable
 from depwatch.index import id_of
 from depwatch.naming import created_facet
+from depwatch.notice import explained
 from depwatch.recorder import Recorder
 from depwatch.values import brief, is_a
 
 __all__ = ["created_facet", "id_of"]  # the C API calls these two unchanged
+_ABSENT: Final = object()
 _PARTS = ("code", "defaults", "kwdefaults", "existence")  # in the order of depwatch_part
 
 
@@ -56,6 +58,30 @@ def whole_facet(obj: Any) -> FacetReference:
     if facet is None:
         raise Unwatchable(f"{brief(obj)} is immutable: it never changes and has no facet; rely on it without one")
     return facet
+
+
+def breaks_address() -> int:
+    """Address of a word (uint64) that is another one after each break of anything that anybody in the process relies on.
+
+    For native code that computes for long: if the word is as it was before, nothing has broken since, undone or not. It
+    may be read in any thread, without the GIL. The same as depwatch_breaks() of depwatch.h.
+    """
+    return _core.breaks_address()
+
+
+def read_name(recorder: Recorder, owner: Any, name: Any, absence: bool) -> tuple[Any, ...]:
+    """(value,), or () if the name is missing."""
+    if absence:
+        value = recorder.read(owner, name, default=_ABSENT)
+        return () if value is _ABSENT else (value,)
+    try:
+        return (recorder.read(owner, name),)
+    except (NameError, KeyError, AttributeError):
+        return ()
+
+
+def explain_handle(number: int, byte: int, assumptions: list[Any]) -> str:
+    return explained(f"handle {number} is", byte, None, assumptions)
 
 
 def recorder(name: str, unstable_after: int) -> Recorder:

@@ -90,6 +90,7 @@ class HandleEvent(NamedTuple):
     lineno: int | None
 
 
+type _Assumed = tuple[str, str | None, bool, str | None]  # facet, value, whether it is broken, what broke it
 type Listener = Callable[[Event], object]
 type HandleListener = Callable[[HandleEvent], object]
 
@@ -144,18 +145,21 @@ def explain(handle: Handle | Handles) -> str:
     _core.drain()
     byte, reason, assumptions = _core.explanation(handle)
     if type(handle) is Handle:
-        name, be = f"handle {handle.id} ({handle.name!r})", "is"
-    else:
-        name, be = f"{len(handle)} handles ({handle.name!r})", "are"
+        return explained(f"handle {handle.id} ({handle.name!r}) is", byte, reason, assumptions)
+    return explained(f"{len(handle)} handles ({handle.name!r}) are", byte, reason, assumptions)
+
+
+def explained(subject: str, byte: int, reason: str | None, assumptions: list[_Assumed]) -> str:
+    """The text of explain()."""
     if byte == _core.RETIRED:
-        return f"{name} {be} retired" + ("" if reason is None else f": {reason}")
+        return f"{subject} retired" + ("" if reason is None else f": {reason}")
     n, broken = len(assumptions), sum(each[2] for each in assumptions)
-    state = f"invalid, {broken} broken" if byte else f"valid: {n} assumption{'' if n == 1 else 's'} hold"
-    in_order = sorted(assumptions, key=lambda each: not each[2])  # the broken ones first
-    return "\n".join([f"{name} {be} {state}{':' if byte else ''}", *map(_line, in_order)])
+    state = f"invalid, {broken} broken:" if byte else "valid: 1 assumption holds" if n == 1 else f"valid: {n} assumptions hold"
+    in_order = sorted(assumptions, key=lambda each: (not each[2], each[0]))  # the broken ones first
+    return "\n".join([f"{subject} {state}", *map(_line, in_order)])
 
 
-def _line(assumption: tuple[str, str | None, bool, str | None]) -> str:
+def _line(assumption: _Assumed) -> str:
     text, value, broken, change = assumption
     if broken:
         return f"  {text}: {change or 'its details were dropped (the queue was full)'}"

@@ -226,8 +226,7 @@ class Recorder(_core.Assumptions):
         """Assume that all reads of what discover() found stay as they were found.
 
         Its cells, refused and opaque look-ups are the caller's to judge: nothing is recorded of them. A name that is
-        not there (MISSING) is assumed to stay away by depend_on() of the namespace or class that lacks it: any change
-        of that retires the handle.
+        not there (MISSING) is assumed to stay missing.
         Raises Stale if a value is another than what was found; Unstable; Unwatchable; TypeError.
         """
         self.check()
@@ -242,32 +241,27 @@ class Recorder(_core.Assumptions):
                 raise _other_than_found(read)
 
     def _read_again(self, read: Read) -> None:
-        if read.value is MISSING:
-            for owner in read.owners():
-                self.depend_on(owner)
-            same = read.look() is MISSING
-        else:
-            try:
-                same = is_same(self._value_of(read), read.value)
-            except (NameError, AttributeError):
-                same = False
+        try:
+            same = is_same(self._value_of(read), read.value)
+        except (NameError, KeyError, AttributeError):
+            same = False
         if not same:
             raise _other_than_found(read)
 
     def _value_of(self, read: Read) -> Any:
         owner, name = read.owner, read.name
+        default = MISSING if read.value is MISSING else REQUIRED
         match read.kind:
             case "global":
-                return self.read_global(owner, name)
+                return self.read_global(owner, name, default=default)
             case "module":
-                return self.read_attr(owner, name)
+                return self.read_attr(owner, name, default=default)
             case "class":
-                return self.read_type_attr(owner, name)
+                return self.read_type_attr(owner, name, default=default)
             case "function":
                 return self.read_facet(naming.function_facet(owner, name))[0]
             case "item":
-                value = self.read_facet(_core.facet("key", owner, name))
-                return value[0] if value else MISSING
+                return self._read_item(owner, name, default)
         self.depend_on(owner)
         return owner
 

@@ -219,6 +219,22 @@ typedef struct depwatch_api {
      * the same is yet to come as for listen_functions), then one DEPWATCH_DESTROYED, of the code object. Costs each
      * function of the process a call and a test. */
     PyObject *(*listen_created)(PyObject *code, depwatch_listener listener, void *data);
+
+    /* As Recorder.read(owner, name) of Python: a function's global or part ("__code__"), a module's or a class's attribute,
+     * a dict's item, a Fact (name: None). 1: found, and *value is a new reference. 0: missing, and *value is NULL; if
+     * absence is not 0, the recorder assumes that it stays missing. -1: also Unwatchable for what cannot be seen. */
+    int (*read_name)(PyObject *recorder, PyObject *owner, PyObject *name, int absence, PyObject **value);
+    /* From now on, commit and commit_many of this recorder accept values that have changed since they were read and
+     * changed back; else that is Stale. For code that is made only from what the recorder returned. 0, or -1. */
+    int (*allow_undone)(PyObject *recorder);
+    /* As depwatch.explain() of Python: a new str. NULL: Released. Drains first. */
+    PyObject *(*explain)(uint32_t handle);
+    /* How often the facets that the handle relies on have broken, in all: compare two such numbers. -1: it is retired. -2: an
+     * error (Released). Looks at each facet; runs no Python. */
+    int64_t (*handle_breaks)(uint32_t handle);
+    /* One word for the whole process, which is another one after each break of anything that anybody relies on, undone or
+     * not. Native code may read it in any thread, without the GIL. */
+    const uint64_t *(*breaks)(void);
 } depwatch_api;
 
 #ifndef DEPWATCH_CORE
@@ -254,6 +270,11 @@ static const depwatch_api *depwatch_capi;
 #define depwatch_label_guard (depwatch_capi->label_guard)
 #define depwatch_label_release (depwatch_capi->label_release)
 #define depwatch_listen_created (depwatch_capi->listen_created)
+#define depwatch_read_name (depwatch_capi->read_name)
+#define depwatch_allow_undone (depwatch_capi->allow_undone)
+#define depwatch_explain (depwatch_capi->explain)
+#define depwatch_handle_breaks (depwatch_capi->handle_breaks)
+#define depwatch_breaks (depwatch_capi->breaks)
 
 /* Imports depwatch and checks that it has all entries of this header. 0, or -1 with an ImportError set. */
 static inline int depwatch_import(void)

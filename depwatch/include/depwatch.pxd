@@ -4,7 +4,7 @@ Call depwatch_import() once, at module level, before anything else. The rules ar
 """
 
 from cpython.object cimport PyObject
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 
 cdef extern from "depwatch.h" nogil:
@@ -77,3 +77,10 @@ cdef extern from "depwatch.h":
     const uint8_t* depwatch_label_guard(object label) except NULL
     int depwatch_label_release(object label) except -1
     object depwatch_listen_created(object code, depwatch_listener listener, void* data)
+
+    int depwatch_read_name(object recorder, object owner, object name, bint absence,
+                           PyObject** value) except -1  # value: a new reference
+    int depwatch_allow_undone(object recorder) except -1
+    object depwatch_explain(uint32_t handle)
+    int64_t depwatch_handle_breaks(uint32_t handle) except -2
+    const uint64_t* depwatch_breaks()

@@ -81,6 +81,7 @@ void facet_retires(uint32_t id, Cause cause)
 {
     Facet *facet = facet_at(id);
     facet->generation++;
+    service.disturbances++;
     service.generations += facet->readers != 0; /* without readers, no recorder knows the earlier generation */
     if (ends_watching(cause))
         facet_becomes_unknown(id);
@@ -111,6 +112,7 @@ void facet_dies(uint32_t id)
         cell->word.i64 = 0;
     }
     facet->cause = CAUSE_DIED;
+    service.disturbances++;
     handles_change(&facet->handles, BYTE_RETIRES);
     if (facet->handles_have_listeners)
         call_listeners_of_dependents(facet);

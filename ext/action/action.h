@@ -37,6 +37,7 @@ static inline void facet_flips(Facet *facet, bool holds)
         handles_change(&facet->handles, BYTE_HOLDS);
     } else {
         service.breaks++;
+        service.disturbances++;
         facet->falls++;
         handles_change(&facet->handles, BYTE_BREAKS);
     }

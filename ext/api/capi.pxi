@@ -326,6 +326,39 @@ cdef object capi_listen_created(object code, depwatch_listener listener, void* d
     return capi_listen(native.created_facet(code), listener, data)
 
 
+cdef int capi_read_name(object recorder, object owner, object name, int absence, PyObject** value) except -1:
+    value[0] = NULL
+    recorder_passed(recorder)
+    found = native.read_name(recorder, owner, name, absence != 0)
+    if not found:
+        return 0
+    value[0] = new_reference(found[0])
+    return 1
+
+
+cdef int capi_allow_undone(object recorder) except -1:
+    cdef Assumptions assumptions = recorder_passed(recorder)
+    assumptions.check_open()
+    assumptions.allows_undone = True
+    return 0
+
+
+cdef object capi_explain(uint32_t handle):
+    check_handle(handle)
+    drain_now()
+    check_handle(handle)
+    return native.explain_handle(handle, handle_byte(handle)[0], explanation_of(&handle, 1))
+
+
+cdef int64_t capi_handle_breaks(uint32_t handle) except -2:
+    check_handle(handle)
+    return breaks_of(&handle, 1)
+
+
+cdef const uint64_t* capi_breaks() noexcept:
+    return &service.disturbances
+
+
 cdef extern from *:
     PyObject* new_reference "Py_NewRef"(object)
 
@@ -368,4 +401,9 @@ def c_api(package_native):
     api.label_guard = capi_label_guard
     api.label_release = capi_label_release
     api.listen_created = capi_listen_created
+    api.read_name = capi_read_name
+    api.allow_undone = capi_allow_undone
+    api.explain = capi_explain
+    api.handle_breaks = capi_handle_breaks
+    api.breaks = capi_breaks
     return PyCapsule_New(&api, "depwatch._C_API", NULL)

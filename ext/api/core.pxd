@@ -218,7 +218,7 @@ cdef extern from "facet/service.h":
         bint shutting_down
         int (*pending)(void*) noexcept
         PyObject* lifecycle_callback
-        uint64_t generations, events, breaks, restores, conservative, needless, identity_breaks
+        uint64_t generations, events, breaks, restores, disturbances, conservative, needless, identity_breaks
     Service service
     void service_schedule() noexcept
 
@@ -390,6 +390,11 @@ cdef extern from "action/listeners.h":
         const uint8_t* (*label_guard)(object) except NULL
         int (*label_release)(object) except -1
         object (*listen_created)(object, depwatch_listener, void*)
+        int (*read_name)(object, object, object, int, PyObject**) except -1
+        int (*allow_undone)(object) except -1
+        object (*explain)(uint32_t)
+        int64_t (*handle_breaks)(uint32_t) except -2
+        const uint64_t* (*breaks)() noexcept
 
 cdef extern from "action/handle_listeners.h":
     ctypedef struct HandleListener:

@@ -236,6 +236,11 @@ def explanation(holder not None):
     return byte, None, explanation_of(kept.data.as_uints, <uint32_t>len(kept))
 
 
+def breaks_address():
+    """Address of the word that is another one after each break."""
+    return <uintptr_t>&service.disturbances
+
+
 def forget_breaks(owner, str name=None):
     """Forget how often the facets of this object broke; if a name is given, only those of this key, attribute or part. Raises
     Unwatchable."""

@@ -29,6 +29,7 @@ typedef struct Service {
     uint64_t events;           /* events that concerned a facet, counted once for each facet */
     uint64_t breaks;           /* how often facets broke */
     uint64_t restores;         /* how often facets held again */
+    uint64_t disturbances;     /* breaks, and facets that retired all that relied on them: the word that native code compares */
     uint64_t conservative;     /* breaks by an event that does not name the new value */
     uint64_t needless;         /* how many of the conservative breaks were needless: the drain found the recorded value */
     uint64_t identity_breaks;  /* breaks by a value that equals the recorded one, where a reader asked for identity */

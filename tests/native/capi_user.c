@@ -396,6 +396,32 @@ static PyObject *label_release(PyObject *self, PyObject *label)
     return depwatch_label_release(label) < 0 ? NULL : Py_NewRef(Py_None);
 }
 
+/* read_name(recorder, owner, name, absence): (value,), or () if it is missing */
+static PyObject *read_name(PyObject *self, PyObject *args)
+{
+    PyObject *recorder, *owner, *name, *value;
+    int absence;
+    if (!PyArg_ParseTuple(args, "OOOp", &recorder, &owner, &name, &absence))
+        return NULL;
+    int found = depwatch_read_name(recorder, owner, name, absence, &value);
+    return found < 0 ? NULL : found == 0 ? PyTuple_New(0) : Py_BuildValue("(N)", value);
+}
+
+static PyObject *allow_undone(PyObject *self, PyObject *recorder)
+{
+    return depwatch_allow_undone(recorder) < 0 ? NULL : Py_NewRef(Py_None);
+}
+
+static PyObject *explain(PyObject *self, PyObject *handle) { return depwatch_explain((uint32_t)PyLong_AsUnsignedLong(handle)); }
+
+static PyObject *handle_breaks(PyObject *self, PyObject *handle)
+{
+    int64_t breaks = depwatch_handle_breaks((uint32_t)PyLong_AsUnsignedLong(handle));
+    return breaks == -2 ? NULL : PyLong_FromLongLong(breaks);
+}
+
+static PyObject *breaks(PyObject *self, PyObject *unused) { return PyLong_FromUnsignedLongLong(*depwatch_breaks()); }
+
 static PyObject *drain(PyObject *self, PyObject *unused)
 {
     Py_ssize_t n = depwatch_drain();
@@ -424,7 +450,10 @@ static PyMethodDef methods[] = {
     {"call", call, METH_O},                        {"poke", poke, METH_VARARGS},
     {"free_code", free_code, METH_O},              {"jump_label", jump_label, METH_VARARGS},
     {"label_guard", label_guard, METH_O},          {"label_release", label_release, METH_O},
-    {"drain", drain, METH_NOARGS},                 {NULL},
+    {"drain", drain, METH_NOARGS},                 {"read_name", read_name, METH_VARARGS},
+    {"allow_undone", allow_undone, METH_O},        {"explain", explain, METH_O},
+    {"handle_breaks", handle_breaks, METH_O},      {"breaks", breaks, METH_NOARGS},
+    {NULL},
 };
 
 static int import_depwatch(PyObject *Py_UNUSED(module)) { return depwatch_import(); }

@@ -422,8 +422,8 @@ def test_explain_gives_facet_old_and_new_value_and_the_line():
     handle = freeze(module, "RATE", "LIMIT", "SAME", name="price").commit()
     assert depwatch.explain(handle).splitlines() == [
         f"handle {handle.id} ('price') is valid: 3 assumptions hold",
-        "  global 'RATE' of module prices is 1.25",
         "  global 'LIMIT' of module prices is 'low'",
+        "  global 'RATE' of module prices is 1.25",
         "  global 'SAME' of module prices is 0",
     ]
     line = here() + 1

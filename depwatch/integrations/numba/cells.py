@@ -74,7 +74,7 @@ class Cells:
         if place not in self._by_place:
             try:
                 cell = self._recorder.value_cell(owner, name, "object" if kind == "bool" else kind)  # type: ignore[arg-type]
-            except (Unwatchable, TypeError, NameError, AttributeError):
+            except (Unwatchable, TypeError, NameError, KeyError, AttributeError):
                 return None  # it is frozen instead, where it is looked at again
             self._by_place[place] = Cell(name, kind, cell)
         return self._by_place[place]
