@@ -235,7 +235,7 @@ def no_attribute(owner: Any, name: str) -> Unwatchable:
     )
 
 
-def missing(owner: Any, name: str) -> Exception:
+def missing(owner: Any, name: Any) -> Exception:
     """The exception for a name that the owner does not have: of a function its global, else an attribute or an item."""
     if is_a(owner, types.FunctionType):
         return NameError(f"name {name!r} is not defined", name=name)
@@ -292,7 +292,7 @@ def check_whole(obj: object) -> None:
 
 
 def part_in_question(function: Any, name: str) -> str | None:
-    """The part of a function that a name means in a question: "__code__" or, for short, "code". None: it means a global.
+    """The part of a function that a name means in a question: "__code__" or, for short, "code". None: a global.
 
     Raises ValueError where a short name may mean a global, too."""
     if name in PARTS_BY_ATTRIBUTE or name not in (*FUNCTION_PARTS, *UNWATCHED_PARTS):
@@ -369,7 +369,9 @@ def subscribed_facets(obj: Any, names: tuple[str, ...]) -> list[FacetReference]:
     if is_a(obj, types.CodeType) and names == ("existence",):
         return [_core.facet("existence", obj)]
     if is_a(obj, dict):
-        return [_core.facet("key", obj, check_name(name)) for name in names]  # of a subclass, too: its items are told of
+        return [
+            _core.facet("key", obj, check_name(name)) for name in names
+        ]  # of a subclass, too: its items are told of
     if is_a(obj, types.CodeType) or not (is_a(obj, types.FunctionType) or is_a(obj, type)):
         return [function_facet(obj, name) for name in names]  # raises
     if is_a(obj, types.FunctionType):

@@ -61,7 +61,7 @@ def whole_facet(obj: Any) -> FacetReference:
 
 
 def breaks_address() -> int:
-    """Address of a word (uint64) that is another one after each break of anything that anybody in the process relies on.
+    """Address of a word (uint64) that is another one after each break of anything that is relied on in the process.
 
     For native code that computes for long: if the word is as it was before, nothing has broken since, undone or not. It
     may be read in any thread, without the GIL. The same as depwatch_breaks() of depwatch.h.

@@ -99,9 +99,9 @@ def subscribe(listener: Listener, obj: object, *facets: str) -> Subscription:
     """Let the drain call listener(event) after every change of these facets of obj; without facets, after every change.
 
     Facets are keys of a dict or of a module's dict, attributes of a type (found along its MRO), globals of a function,
-    its parts ("__code__", "__defaults__", "__kwdefaults__", "existence"); a Fact has none. A listener's exceptions go to sys.unraisablehook (the first
-    one, and again the first after a call that did not raise), and other listeners are still called. Raises Unwatchable;
-    TypeError and ValueError for names that obj cannot have as facets.
+    its parts ("__code__", "__defaults__", "__kwdefaults__", "existence"); a Fact has none. A listener's exceptions go
+    to sys.unraisablehook (the first one, and again the first after a call that did not raise), and other listeners are
+    still called. Raises Unwatchable; TypeError and ValueError for names that obj cannot have as facets.
     """
     if not callable(listener):
         raise TypeError(f"the listener must be callable, not {brief(listener)}")
@@ -122,10 +122,11 @@ def subscribe_created(listener: Listener, code: object) -> Subscription:
 
 
 def on_any(listener: HandleListener) -> HandlesListener:
-    """Let drains call listener(event) whenever a handle of the process is invalidated, resumed or retired, until cancel().
+    """Let drains call listener(event) whenever a handle of the process is invalidated, resumed or retired.
 
-    For logs and counters of a whole process. A handle that breaks and holds again between two drains tells nothing. An
-    exception goes to sys.unraisablehook, the first one of several in a row. Cost: a microsecond for each such handle.
+    Until cancel() of the result. For logs and counters of a whole process. A handle that breaks and holds again between
+    two drains tells nothing. An exception goes to sys.unraisablehook, the first one of several in a row. Cost: a
+    microsecond for each such handle.
     """
     if not callable(listener):
         raise TypeError(f"the listener must be callable, not {brief(listener)}")
@@ -133,14 +134,14 @@ def on_any(listener: HandleListener) -> HandlesListener:
 
 
 def explain(handle: Handle | Handles) -> str:
-    """Whether the code may run and why not: each assumption, and of the broken ones their old and new values, and the
-    file and line of each change.
+    """Whether the code may run, and why not: all assumptions, and of the broken ones what changed in which line.
 
     Raises TypeError, Released.
     """
     if type(handle) is not Handle and type(handle) is not Handles:
         raise TypeError(
-            f"the handle must be a Handle or Handles, which Recorder.commit() and commit_many() make, not {brief(handle)}"
+            "the handle must be a Handle or Handles, which Recorder.commit() and commit_many() make, "
+            f"not {brief(handle)}"
         )
     _core.drain()
     byte, reason, assumptions = _core.explanation(handle)
@@ -154,7 +155,13 @@ def explained(subject: str, byte: int, reason: str | None, assumptions: list[_As
     if byte == _core.RETIRED:
         return f"{subject} retired" + ("" if reason is None else f": {reason}")
     n, broken = len(assumptions), sum(each[2] for each in assumptions)
-    state = f"invalid, {broken} broken:" if byte else "valid: 1 assumption holds" if n == 1 else f"valid: {n} assumptions hold"
+    state = (
+        f"invalid, {broken} broken:"
+        if byte
+        else "valid: 1 assumption holds"
+        if n == 1
+        else f"valid: {n} assumptions hold"
+    )
     in_order = sorted(assumptions, key=lambda each: (not each[2], each[0]))  # the broken ones first
     return "\n".join([f"{subject} {state}", *map(_line, in_order)])
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any, Final, Literal, Self, final
 
 from depwatch import _core, naming
-from depwatch._core import Fact, FacetReference, GuardCell, Handle, Handles, JumpLabel, ValueCell
+from depwatch._core import FacetReference, Fact, GuardCell, Handle, Handles, JumpLabel, ValueCell
 from depwatch.discovery.reads import MISSING, Found, Read, is_same
 from depwatch.errors import Stale, Unwatchable
 from depwatch.values import along_mro, brief, is_a
@@ -126,15 +126,17 @@ class Recorder(_core.Assumptions):
                 raise TypeError(f"a Fact has no names: leave out {brief(name)}")
             self.check()
             return self.read_facet(naming.fact_facet(owner))[0]
-        naming.check_name(name)
+        word = naming.check_name(name)
         if is_a(owner, types.FunctionType):
-            part = naming.PARTS_BY_ATTRIBUTE.get(name)
-            return self.read_global(owner, name, default=default) if part is None else self.read_function(owner, part)[0]
+            part = naming.PARTS_BY_ATTRIBUTE.get(word)
+            if part is not None:
+                return self.read_function(owner, part)[0]
+            return self.read_global(owner, word, default=default)
         if is_a(owner, dict):
-            return self._read_item(owner, name, default)
+            return self._read_item(owner, word, default)
         if is_a(owner, type):
-            return self.read_type_attr(owner, name, default=default)
-        return self.read_attr(owner, name, default=default)
+            return self.read_type_attr(owner, word, default=default)
+        return self.read_attr(owner, word, default=default)
 
     def _read_item(self, owner: dict[str, Any], name: str, default: Any) -> Any:
         self.check()
@@ -289,24 +291,25 @@ class Recorder(_core.Assumptions):
         """The facet of a cell. It must report every change of the value, because a cell depends on no other facet."""
         if type(owner) is Fact:
             return naming.fact_facet(owner)
-        facet = naming.named_facet(owner, naming.check_name(name))
+        word = naming.check_name(name)
+        facet = naming.named_facet(owner, word)
         if facet is None:
             raise Unwatchable(f"{brief(owner)} is immutable: {name!r} never changes and has no cell; use its value")
-        if is_a(owner, types.FunctionType) and name in naming.PARTS_BY_ATTRIBUTE:
-            raise Unwatchable(f"a cell of {facet.describe()}: no cell follows a part of a function; use read_function()")
+        if is_a(owner, types.FunctionType) and word in naming.PARTS_BY_ATTRIBUTE:
+            raise Unwatchable(
+                f"a cell of {facet.describe()}: no cell follows a part of a function; use read_function()"
+            )
         if is_a(owner, types.ModuleType):
-            naming.check_plain_class(owner, name)
+            naming.check_plain_class(owner, word)
         return facet
 
     def value_cell(self, owner: Any, name: str | None, kind: CellKind) -> ValueCell:
         """A word in memory that depwatch keeps equal to the value.
 
-        A change of the value does not invalidate the handle.
-        owner: a function or a dict (for a global), a module or a type (for an attribute). For a dict only its own
-        items, because its "__builtins__" can be exchanged; for a builtin, pass the function that loads it.
+        A change of the value does not invalidate the handle. owner and name: as of read(), but no part of a function.
         kind: "object" (a borrowed PyObject*), "f64" (an exact float) or "i64" (an exact int that fits into 64 bits).
         All handles that ask for the same cell share it.
-        Raises TypeError if the present value does not fit; NameError or AttributeError like Python; Unwatchable.
+        Raises TypeError if the present value does not fit; for a missing name the same as read(); Unwatchable.
         """
         self.check()
         if kind not in CELL_KINDS:
@@ -331,7 +334,7 @@ class Recorder(_core.Assumptions):
             raise naming.missing(owner, name)
         return cell
 
-    def jump_label(self, address: int, target: int, owner: Any, name: str) -> JumpLabel:
+    def jump_label(self, address: int, target: int, owner: Any, name: str | None = None) -> JumpLabel:
         """Patch native code: the 5-byte nop at address becomes a jump to target the moment the value changes.
 
         It becomes the nop again when the change is undone. The code may be running meanwhile, also in other threads.

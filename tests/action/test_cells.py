@@ -378,7 +378,7 @@ def test_a_missing_name_raises_as_python_would(make):
     with pytest.raises(KeyError):
         ask(namespace(), "X", *arguments)
     with pytest.raises(NameError):
-        ask(types.FunctionType((lambda: X).__code__, namespace()), "X", *arguments)
+        ask(types.FunctionType((lambda: X).__code__, namespace()), "X", *arguments)  # noqa: F821
     with pytest.raises(AttributeError):
         ask(types.ModuleType("module"), "X", *arguments)
     with pytest.raises(AttributeError):

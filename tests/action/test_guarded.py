@@ -10,7 +10,6 @@ import pytest
 import depwatch
 from support import freeze, namespace
 
-
 NAMES = namespace(X=1)
 
 
@@ -136,7 +135,7 @@ def test_it_lives_no_longer_than_the_program_has_it():
 
 def test_wrong_arguments_are_refused():
     handle = made(NAMES)[0]
-    with pytest.raises(TypeError, match="the handle must be a Handle, which Recorder.commit"):
+    with pytest.raises(TypeError, match="the handle must be a Handle, which"):
         depwatch.guarded(fast, fast, slow)
     for arguments in ((fast, 3), (3, fast)):
         with pytest.raises(TypeError, match="what runs must be callable, not 3"):

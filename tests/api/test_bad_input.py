@@ -321,7 +321,8 @@ def test_nothing_can_be_done_with_a_released_handle():
     handle.release()
     for use in (
         lambda: handle.valid, lambda: handle.broken, lambda: handle.retired, lambda: handle.assumptions,
-        lambda: handle.breaks, handle.broken_facets, lambda: handle.broken_address, lambda: handle.retire("late"), lambda: depwatch.explain(handle),
+        lambda: handle.breaks, handle.broken_facets, lambda: handle.broken_address, lambda: handle.retire("late"),
+        lambda: depwatch.explain(handle),
     ):  # fmt: skip
         with pytest.raises(depwatch.Released, match="'gone'"):
             use()

@@ -9,7 +9,6 @@ import depwatch
 from depwatch import Released, Stale, Unwatchable
 
 
-
 def test_a_name_is_read_as_in_python_whatever_has_it(c):
     module, cls, item, fact = types.ModuleType("m"), type("C", (), {"A": 2}), {"A": 3}, depwatch.Fact(4)
     module.A = 1
@@ -38,7 +37,7 @@ def test_a_missing_name_is_recorded_only_if_that_is_asked_for(c):
         c.release(handle)
     with pytest.raises(Unwatchable):
         c.read_name(c.recorder_new("instance"), object(), "A", True)
-    with pytest.raises(TypeError, match="depwatch.Recorder is expected"):
+    with pytest.raises(TypeError, match="Recorder is expected"):
         c.read_name({}, module, "A", True)
 
 
@@ -71,7 +70,9 @@ def test_a_handle_of_c_code_says_what_it_relies_on_and_how_often_that_broke(c):
     before = c.breaks()
     module.A = 2
     assert c.breaks() == before + 1 == ctypes.c_uint64.from_address(depwatch.breaks_address()).value
-    assert c.explain(handle).startswith(f"handle {handle} is invalid, 1 broken:\n  'A' in module m: 1 -> 2, changed at ")
+    assert c.explain(handle).startswith(
+        f"handle {handle} is invalid, 1 broken:\n  'A' in module m: 1 -> 2, changed at "
+    )
     module.A = 1
     assert (c.handle_breaks(handle), c.breaks()) == (1, before + 1)
     c.retire(handle)

@@ -207,7 +207,12 @@ def test_a_handle_can_be_released_by_itself_and_the_others_together():
     handles.release()
     assert dependents(globals_, "X") == set()
     assert (handles.release(), handles.check()) == (None, False)
-    for use in (lambda: handles.retire("x"), lambda: handles[1], lambda: handles.broken_addresses, lambda: handles.breaks):
+    for use in (
+        lambda: handles.retire("x"),
+        lambda: handles[1],
+        lambda: handles.broken_addresses,
+        lambda: handles.breaks,
+    ):
         with pytest.raises(depwatch.Released, match="handles of 'batch' were released"):
             use()
     assert repr(handles) == "<3 Handles 'batch', released>"

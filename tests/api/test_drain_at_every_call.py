@@ -154,11 +154,30 @@ if labels.SUPPORTED:
 # What runs no Python at all, and so cannot be interrupted.
 AT_ONCE = {
     "Handle": (
-        "assumptions", "breaks", "broken", "broken_address", "broken_facets", "check", "id", "name", "reason", "released",
-        "retired", "valid",
+        "assumptions",
+        "breaks",
+        "broken",
+        "broken_address",
+        "broken_facets",
+        "check",
+        "id",
+        "name",
+        "reason",
+        "released",
+        "retired",
+        "valid",
     ),
     "Handles": (
-        "assumptions", "breaks", "broken_addresses", "broken_facets", "check", "ids", "name", "released", "retired", "valid"
+        "assumptions",
+        "breaks",
+        "broken_addresses",
+        "broken_facets",
+        "check",
+        "ids",
+        "name",
+        "released",
+        "retired",
+        "valid",
     ),
     "HandlesListener": ("cancel", "listener"),
     "Fact": ("name", "set", "value"),  # what a store of the program's runs, set() runs
@@ -171,7 +190,13 @@ AT_ONCE = {
 # And here all is done before the program's code can run.
 ONE_STEP = ("Recorder.close", "Handle.release", "Handles.release", "Subscription.cancel", "Entry.original")
 FEW = 8  # points of an operation that the quick test looks at
-NOT_ASKED = ("MISSING", "UNKNOWN", "breaks_address", "get_include", "get_lifecycle_callback")  # they reach nothing that can change
+NOT_ASKED = (
+    "MISSING",
+    "UNKNOWN",
+    "breaks_address",
+    "get_include",
+    "get_lifecycle_callback",
+)  # they reach nothing that can change
 
 
 def outcome(result):

@@ -87,7 +87,14 @@ def test_broken_facets_are_told_as_data_with_the_last_change_of_each(world):
             "'RATE' in module shop", vars(world.module), "RATE", depwatch.Change.MODIFIED, "1.25", "2", __file__, line
         ),
         "area": depwatch.Break(
-            "attribute 'area' of <class Shape>", world.cls, "area", depwatch.Change.ADDED, None, "'x'", __file__, line + 1
+            "attribute 'area' of <class Shape>",
+            world.cls,
+            "area",
+            depwatch.Change.ADDED,
+            None,
+            "'x'",
+            __file__,
+            line + 1,
         ),
     }
     world.module.RATE = 1.25
@@ -216,7 +223,9 @@ def test_a_retired_handle_with_an_owner_keeps_nothing_alive():
 def test_an_owner_without_weak_references_is_refused_and_the_recorder_stays_open():
     names = namespace(X=1)
     recorder = freeze(names, "X")
-    with pytest.raises(TypeError, match=r"the owner is <dict of 0 items>, which can have no weak reference: call release"):
+    with pytest.raises(
+        TypeError, match=r"the owner is <dict of 0 items>, which can have no weak reference: call release"
+    ):
         recorder.commit(owner={})
     assert recorder.commit().valid
 

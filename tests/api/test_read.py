@@ -245,6 +245,8 @@ def test_values_of_a_fact_live_as_long_as_they_would(log):
     recorder = depwatch.Recorder("own")
     recorder.read(fact)
     handle = recorder.commit()
-    at_once((fact.set, 1),)
+    at_once(
+        (fact.set, 1),
+    )
     assert (died, handle.valid) == (["now"], False)
     log.drained()

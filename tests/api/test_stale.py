@@ -110,7 +110,9 @@ def test_a_change_that_was_undone_before_commit_is_refused_by_name_or_allowed(lo
         if undone == "allow":
             assert log.commit(recorder, undone=undone).valid
             continue
-        with pytest.raises(depwatch.Stale, match=r"changed since .* 'compilation', and changed back; .*undone=\"allow\""):
+        with pytest.raises(
+            depwatch.Stale, match=r"changed since .* 'compilation', and changed back; .*undone=\"allow\""
+        ):
             recorder.commit()
         with pytest.raises(depwatch.Released):
             recorder.commit()

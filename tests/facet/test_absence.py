@@ -1,4 +1,4 @@
-"""That a name is missing can be assumed: defining it breaks the assumption, deleting it lets the assumption hold again."""
+"""That a name is missing can be assumed: defining it breaks the assumption, deleting it heals."""
 
 import builtins
 import operator
