@@ -53,8 +53,9 @@ class Frame:
         self.depth: Final = depth
         self.lines: Final = lines
         self.line: int | None = None
+        self.globals: Final = walk.namespace_of(function)
         self.uses: Final = uses(code)
-        self.values: list[Values] = [()] * len(self.uses.uses)
+        self.values: list[Values] = [()] * len(self.uses.uses) + [ANY]  # the last is that of NULL
 
     def run(self) -> Values:
         """What it returns."""
@@ -69,13 +70,13 @@ class Frame:
 
     def _look(self, last: bool = False) -> None:
         lines, values = self.lines, self.values
+        nothing = ANY if last else ()
         for number, (what, line, a, b) in enumerate(self.uses.uses):
             if lines is not None and line is not None and line not in lines and what not in _NOT_BY_LINE:
                 values[number] = ANY
                 continue
             self.line = line
-            found = _LOOKS[what](self, a, b)
-            values[number] = found or (ANY if last else ())
+            values[number] = _LOOKS[what](self, a, b) or nothing
 
     def _nested(self) -> None:
         """The code that this code makes functions and classes of: with any arguments, and what this knows."""
@@ -101,7 +102,7 @@ class Frame:
         self.walk.tell(kind, cause, self.code, self.line, text)
 
     def of(self, number: int) -> Values:
-        return ANY if number < 0 else self.values[number]
+        return self.values[number]
 
     def escape(self, values: Values) -> None:
         """Something that is not known gets these values, and may call them with any arguments."""
@@ -126,10 +127,8 @@ class Frame:
         return DATA if id(type(value)) in _NUMBERS else (known(value, None),)
 
     def global_(self, name: str, _: Any) -> Values:
-        read = self.walk.read_global(self.function, name, self.via, self.code, self.line)
-        if read is None or read.value is MISSING:
-            return ANY
-        return (known(read.value, read),)
+        found = self.globals.found.get(name)
+        return self.walk.look_up_global(self, name) if found is None else found
 
     def builtin(self, name: str, _: Any) -> Values:
         function: Any = self.function
@@ -228,7 +227,7 @@ class Frame:
         return None
 
     def binary(self, names: tuple[str, str, str], operands: tuple[int, int]) -> Values:
-        left, right = self.of(operands[0]), self.of(operands[1])
+        left, right = self.values[operands[0]], self.values[operands[1]]
         for value in left + right:
             if value is not PLAIN and not is_plain(value):
                 break
