@@ -50,8 +50,7 @@ _KEEPS: Final = frozenset({
     "LIST_APPEND", "SET_ADD", "MAP_ADD", "LIST_EXTEND", "SET_UPDATE", "DICT_UPDATE", "DICT_MERGE",
 })  # fmt: skip
 _POPS: Final = frozenset({
-    "POP_TOP", "POP_ITER", "END_FOR", "POP_EXCEPT", "STORE_SLICE", "DELETE_SUBSCR", "DELETE_ATTR", "END_ASYNC_FOR",
-    "RAISE_VARARGS", "RERAISE", "INTERPRETER_EXIT",
+    "POP_TOP", "POP_ITER", "END_FOR", "POP_EXCEPT", "END_ASYNC_FOR", "RERAISE", "INTERPRETER_EXIT",
 })  # fmt: skip
 _GLOBAL_STORES: Final = frozenset({"STORE_NAME", "STORE_GLOBAL"})
 _NOTHING: Final = frozenset({
@@ -248,13 +247,23 @@ class _Stack:
             operands = self.pop_many(
                 2 if name == "FORMAT_WITH_SPEC" or (name, argument & 4) == ("FORMAT_VALUE", 4) else 1
             )
-            self.stack.append(self.add("special", _UNARY[name], operands[0]))
+            asked = _UNARY[name]
+            if name in ("CONVERT_VALUE", "FORMAT_VALUE") and argument & 3:
+                asked = "__str__" if argument & 3 == 1 else "__repr__"
+            self.stack.append(self.add("special", asked, operands[0]))
             self.stack += [NULL] * effect if effect > 0 else []  # GET_ITER of 3.15 pushes a second value
         elif name in _BUILDS:
-            self.stack.append(self.add("build", tuple(self.pop_many(1 - effect)), name))
+            parts = tuple(self.pop_many(1 - effect))
+            if name == "BUILD_SET" or name == "BUILD_MAP":
+                self.add("keys", parts if name == "BUILD_SET" else parts[::2])
+            elif name == "BUILD_SLICE":
+                self.add("bounds", parts)
+            self.stack.append(self.add("build", parts, name))
         elif name in _KEEPS:
             given = self.pop_many(-effect)
             how = "special" if name.endswith(("EXTEND", "UPDATE", "MERGE")) else "escape"
+            if name == "SET_ADD" or name == "MAP_ADD":
+                self.add("keys", tuple(given[:1]))
             self.add(how, "__iter__" if how == "special" else tuple(given), given[0] if given else UNKNOWN)
         elif name.startswith("POP_JUMP_IF"):
             value = self.pop()
@@ -380,13 +389,32 @@ class _Stack:
         self.stack.append(self.add("item", left, right))
 
     def do_BINARY_SLICE(self, argument: int) -> None:
-        container, _, _ = self.pop_many(3)
+        container, *bounds = self.pop_many(3)
+        self.add("bounds", tuple(bounds))
         self.stack.append(self.add("special", "__getitem__", container))
 
     def do_STORE_SUBSCR(self, argument: int) -> None:
         value, container, key = self.pop_many(3)
         self.add("escape", (value, key), None)
+        self.add("key", container, key)
         self.add("special", "__setitem__", container)
+
+    def do_STORE_SLICE(self, argument: int) -> None:
+        value, container, *bounds = self.pop_many(4)
+        self.add("bounds", tuple(bounds))
+        self.add("special", "__iter__", value)
+        self.add("special", "__setitem__", container)
+
+    def do_DELETE_SUBSCR(self, argument: int) -> None:
+        container, key = self.pop_many(2)
+        self.add("key", container, key)
+        self.add("special", "__delitem__", container)
+
+    def do_DELETE_ATTR(self, argument: int) -> None:
+        self.add("delete attribute", self.code.co_names[argument], self.pop())
+
+    def do_RAISE_VARARGS(self, argument: int) -> None:
+        self.add("raise", tuple(self.pop_many(argument)))
 
     def do_COMPARE_OP(self, argument: int) -> None:
         symbol = dis.cmp_op[argument >> _COMPARE_SHIFT]
@@ -396,8 +424,8 @@ class _Stack:
         self.stack.append(self.add("binary", (f"__{name}__", f"__{swapped}__", symbol), (left, right)))
 
     def do_CONTAINS_OP(self, argument: int) -> None:
-        _, container = self.pop_many(2)
-        self.stack.append(self.add("special", "__contains__", container))
+        item, container = self.pop_many(2)
+        self.stack.append(self.add("contains", item, container))
 
     def do_IS_OP(self, argument: int) -> None:
         self.pop_many(2)

@@ -1,16 +1,19 @@
 """What a walk through code gathers: reads, cells, opaque look-ups; and which function was looked at with what."""
 
+import functools
+import operator
 import types
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from depwatch import _core, naming
+from depwatch.discovery import calls
 from depwatch.discovery.abstract import ANY, UNKNOWN, Value, Values, in_call, known, union
 from depwatch.discovery.following import Predicate
 from depwatch.discovery.frame import Frame
 from depwatch.discovery.reads import MISSING, Cause, Cell, Kind, Opaque, OpaqueKind, Read, contents, facet_of, part_of
 from depwatch.errors import Unwatchable
-from depwatch.values import dict_of_module
+from depwatch.values import dict_of_module, mro_of
 
 CO_VARARGS: Final = 4
 CO_VARKEYWORDS: Final = 8
@@ -54,7 +57,7 @@ class Walk:
         self.hidden: Final[frozenset[str]] = hidden  # names that an instance may have an attribute of its own of
         self.not_hidden: Final[set[str]] = set()  # names of which that was not thought
         self.leaves: Final[dict[int, types.FunctionType]] = {}
-        self.typed: Final[dict[int, tuple[Any, type]]] = {}  # objects whose class was looked at, and the class
+        self.unwatched: Final[dict[tuple[str, int], Callable[[], bool]]] = {}  # whether what sends no event is the same
         self.returns: Final[dict[tuple[Any, ...], Values]] = {}
         self.contexts: Final[dict[int, int]] = {}
         self.namespaces: Final[dict[tuple[int, int], Namespace]] = {}
@@ -124,7 +127,7 @@ class Walk:
             owner = dict_of_module(owner)
         elif kind == "whole":
             naming.check_whole(owner)
-            read.value = owner
+            read.value, read.items = owner, dict.copy(owner)
             return
         read.facet = facet_of(kind, owner, name)
         read.value = read.look()
@@ -137,9 +140,25 @@ class Walk:
     def class_seen(self, obj: Any) -> type:
         """The class of an object that the program can give another one."""
         kind = type(obj)
-        if not naming.is_immutable(kind):
-            self.typed[id(obj)] = (obj, kind)
+        if kind is types.ModuleType or not naming.is_immutable(kind):
+            self.unwatched["class", id(obj)] = lambda: type(obj) is kind
         return kind
+
+    def bases_seen(self, cls: type) -> None:
+        """The bases of a class that the program can give other ones."""
+        if not naming.is_immutable(cls):
+            mro = mro_of(cls)
+            self.unwatched["bases", id(cls)] = lambda: mro_of(cls) is mro
+
+    def name_seen(self, cls: type) -> None:
+        """The name of a class, of which CPython 3.13+ reports no change."""
+        names = _names_of(cls)
+        self.unwatched["name", id(cls)] = lambda: all(map(operator.is_, _names_of(cls), names))
+
+    def partial_seen(self, obj: functools.partial[Any]) -> None:
+        """What is in a functools.partial, which its __setstate__ exchanges."""
+        parts = _parts_of(obj)
+        self.unwatched["partial", id(obj)] = lambda: all(map(operator.is_, _parts_of(obj), parts))
 
     # --- functions ---
 
@@ -181,7 +200,7 @@ class Walk:
             )
             return ANY
         for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
-            bound[name] = self._cell(name, cell, code_read)
+            bound[name] = self.cell(name, cell, code_read)
         returned = Frame(
             self, function, code, bound, code_read, depth, self.lines if function is self.root else None
         ).run()
@@ -196,7 +215,7 @@ class Walk:
             found = self.reads[key] = Read("function", function, part, part_of(function, part), via, None, None)
         return found
 
-    def _cell(self, name: str, cell: types.CellType, via: Read | None) -> Values:
+    def cell(self, name: str, cell: types.CellType, via: Read | None) -> Values:
         value = contents(cell)
         if id(cell) not in self.cells:
             self.cells[id(cell)] = Cell(name, cell, value)
@@ -250,8 +269,15 @@ class Walk:
             bound[name] = union((given, (known(value, via),)))
 
     def checks(self) -> tuple[Callable[[], bool], ...]:
-        return tuple(_has_class(obj, kind) for obj, kind in self.typed.values())
+        return tuple(self.unwatched.values())
 
 
-def _has_class(obj: Any, kind: type) -> Callable[[], bool]:
-    return lambda: type(obj) is kind
+def _names_of(cls: type) -> tuple[Any, ...]:
+    return tuple(part(cls) for part in _NAMES)
+
+
+def _parts_of(obj: functools.partial[Any]) -> tuple[Any, ...]:
+    return tuple(calls.inside(obj, part) for part in ("func", "args", "keywords"))
+
+
+_NAMES: Final[list[Any]] = [vars(type)[name].__get__ for name in ("__name__", "__qualname__")]
