@@ -188,7 +188,8 @@ def _of_data(frame: Frame, arguments: tuple[Values, ...] | None, keywords: Keywo
     for value in given:
         asks.anything(frame, "a built-in method", value)
         if value.what == "known" and (is_a(value.obj, type) or is_a(value.obj, types.ModuleType)):
-            frame.tell("world", "dynamic", f"a built-in method of {attributes.short(value)}")  # "{0.name}".format(value)
+            # As "{0.name}".format(value) looks an attribute up.
+            frame.tell("world", "dynamic", f"a built-in method of {attributes.short(value)}")
     return ANY
 
 
