@@ -27,6 +27,7 @@ def test_each_name_that_functions_of_the_library_read_is_found():
 
 
 @pytest.mark.slow
-def test_each_name_that_1000_functions_read_is_found():
-    found = traced(17, 1000, MANY)
+@pytest.mark.parametrize("seed", [1, 2, 17])
+def test_each_name_that_1000_functions_read_is_found(seed):
+    found = traced(seed, 1000, MANY)
     assert (found["missed"], found["functions"], found["names"] >= 5000) == ([], 1000, True)
