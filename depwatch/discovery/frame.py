@@ -282,7 +282,7 @@ class Frame:
 
     def binary(self, names: tuple[str, str, str], operands: tuple[int, int]) -> Values:
         left, right = self.values[operands[0]], self.values[operands[1]]
-        for value in left + right:
+        for value in right if left is DATA else left + right:
             if value is not PLAIN and not is_plain(value):
                 break
         else:
