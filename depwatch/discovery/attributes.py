@@ -7,7 +7,7 @@ import functools
 import types
 from typing import TYPE_CHECKING, Any, Final
 
-from depwatch.discovery import calls
+from depwatch.discovery import asks, calls
 from depwatch.discovery.abstract import (
     ANY,
     DATA,
@@ -35,7 +35,7 @@ _dict_offset: Final[Any] = vars(type)["__dictoffset__"].__get__
 # What object's own method, or the lack of one, falls back to.
 _FALLBACKS: Final = {
     "__format__": "__str__", "__str__": "__repr__", "__ne__": "__eq__", "__bool__": "__len__",
-    "__iter__": "__getitem__", "__contains__": "__iter__",
+    "__iter__": "__getitem__", "__contains__": "__iter__", "__int__": "__index__", "__float__": "__index__",
 }  # fmt: skip
 _DESCRIPTORS: Final = ids(
     types.BuiltinFunctionType, types.MethodDescriptorType, types.WrapperDescriptorType, types.MethodWrapperType,
@@ -102,7 +102,10 @@ def special(frame: Frame, value: Value, name: str) -> Values:
     if found is MISSING or found is dict_of_class(object).get(name, MISSING):
         fallback = _FALLBACKS.get(name)
         return DATA if fallback is None else special(frame, value, fallback)
-    return _bind(frame, read, found, value, name)
+    bound = bind(frame, read, found, value, name)
+    if name == "__getitem__" and issubclass(cls, dict):
+        return union((bound, special(frame, value, "__missing__")))
+    return bound
 
 
 def _of_static(frame: Frame, value: Value, cls: type, name: str) -> Values:
@@ -116,6 +119,7 @@ def _of_static(frame: Frame, value: Value, cls: type, name: str) -> Values:
             frame.escape(frame.elements(value) if len(obj) <= 200 else ())
         elif id(type(obj)) not in _NO_STATE:
             frame.tell("world", "item", f"{name} of {short(value)}")
+    asks.items(frame, value, name)
     return ANY
 
 
@@ -161,8 +165,12 @@ def _of_class(frame: Frame, value: Value, name: str) -> Values:
                 frame.read("class", meta, name, value.via)
             if type(found) is property:
                 read = frame.read("class", meta, name, value.via)
-                return _bind(frame, read, found, value, name) if read is not None else ANY
-            kind: OpaqueKind = "arguments" if name in ("__name__", "__qualname__", "__mro__") else "world"
+                return bind(frame, read, found, value, name) if read is not None else ANY
+            kind: OpaqueKind = "world"
+            if name in ("__name__", "__qualname__", "__mro__"):
+                kind = "arguments"  # and compared, where it can change
+                if not is_immutable(cls):
+                    (frame.walk.bases_seen if name == "__mro__" else frame.walk.name_seen)(cls)
             return _opaque(frame, kind, "dynamic", value, name)
     if not is_immutable(meta):
         frame.read("class", meta, name, value.via)
@@ -171,13 +179,13 @@ def _of_class(frame: Frame, value: Value, name: str) -> Values:
         return ANY
     if read.value is MISSING:
         for found in by_meta:
-            return _bind(frame, frame.read("class", meta, name, value.via), found, value, name)
+            return bind(frame, frame.read("class", meta, name, value.via), found, value, name)
         for found in _look(frame, meta, "__getattr__"):
             hook_read = frame.read("class", meta, "__getattr__", value.via)
             _opaque(frame, "world", "dynamic", value, name)
-            return union(calls.call(frame, each, (DATA,), {}) for each in _bind(frame, hook_read, found, value, name))
+            return union(calls.call(frame, each, (DATA,), {}) for each in bind(frame, hook_read, found, value, name))
         return ANY
-    return _bind(frame, read, read.value, value, name, through_class=True)
+    return bind(frame, read, read.value, value, name, through_class=True)
 
 
 def subscript_class(frame: Frame, value: Value) -> Values:
@@ -212,10 +220,10 @@ def _of_instance(frame: Frame, value: Value, cls: type, name: str) -> Values:
             return union((ANY, calls.call(frame, _method(known(fallback.value, fallback), value), (DATA,), {})))
         return ANY
     if type(found) is property:
-        return _bind(frame, read, found, value, name)
+        return bind(frame, read, found, value, name)
     if id(type(found)) in _SLOTS:
         return _opaque(frame, origin, "instance", value, name)
-    result = _bind(frame, read, found, value, name)
+    result = bind(frame, read, found, value, name)
     if own_dict and not _look(frame, type(found), "__set__"):  # the instance's own attribute hides it
         frame.tell(origin, "instance", f".{name} of {short(value)}")
         if value.origin == "here":  # and only code that is looked at, too, can have given it one
@@ -255,7 +263,7 @@ def _method(function: Value, first: Value) -> Value:
     return Value("bound", function, function.via, first=first)
 
 
-def _bind(
+def bind(
     frame: Frame, read: Read | None, found: Any, owner: Value, name: str, *, through_class: bool = False
 ) -> Values:
     """What a value that was found in a class becomes when it is looked up through an owner."""
@@ -272,8 +280,6 @@ def _bind(
         return (_method(known(calls.inside(found, "__func__"), read), cls),)
     if kind is property and not through_class:
         getter = calls.inside(found, "fget")
-        if type(getter) is not types.FunctionType:
-            return ANY
         return calls.call(frame, known(getter, read), ((owner,),), {})
     if id(kind) in _DESCRIPTORS:
         if id(kind) in _METHODS and not through_class and id(found.__objclass__) not in _FIXED:
@@ -306,8 +312,24 @@ def store(frame: Frame, value: Value, name: str) -> None:
     read = frame.read("class", cls, name, value.via)
     if read is not None and type(read.value) is property:
         setter = calls.inside(read.value, "fset")
-        if type(setter) is types.FunctionType:
+        if setter is not None:
             calls.call(frame, known(setter, read), ((value,), ANY), {})
+
+
+def delete(frame: Frame, value: Value, name: str) -> None:
+    """del value.name: a property or a __delattr__ of the class may run."""
+    store(frame, value, name)
+    cls = class_of(value)
+    if cls is None or is_immutable(cls):
+        return
+    hook = frame.read("class", cls, "__delattr__", value.via)
+    if hook is not None and type(hook.value) is types.FunctionType:
+        calls.call(frame, _method(known(hook.value, hook), value), (DATA,), {})
+    read = frame.read("class", cls, name, value.via)
+    if read is not None and type(read.value) is property:
+        deleter = calls.inside(read.value, "fdel")
+        if deleter is not None:
+            calls.call(frame, known(deleter, read), ((value,),), {})
 
 
 def of_super(frame: Frame, cls: Value, instance: Value, name: str) -> Values:
@@ -326,7 +348,7 @@ def of_super(frame: Frame, cls: Value, instance: Value, name: str) -> Values:
         if name in dict_of_class(base):
             read = None if is_immutable(base) else frame.read("class", base, name, cls.via)
             found = dict_of_class(base)[name]
-            return union((ANY, _bind(frame, read, found, instance, name)))
+            return union((ANY, bind(frame, read, found, instance, name)))
     return ANY
 
 

@@ -11,12 +11,25 @@ import sys
 import types
 from typing import TYPE_CHECKING, Any, Final
 
-from depwatch.discovery import attributes
-from depwatch.discovery.abstract import ANY, DATA, LRU, PLAIN_TYPES, UNKNOWN, Value, Values, ids, is_plain, known, union
-from depwatch.discovery.abstract import leads_on as is_callable_leading_on
-from depwatch.discovery.reads import MISSING
+from depwatch.discovery import asks, attributes
+from depwatch.discovery.abstract import (
+    ANY,
+    DATA,
+    LRU,
+    PLAIN_TYPES,
+    UNKNOWN,
+    Value,
+    Values,
+    class_of,
+    ids,
+    is_plain,
+    known,
+    leads_on,
+    union,
+)
+from depwatch.discovery.reads import MISSING, Read
 from depwatch.naming import is_immutable
-from depwatch.values import is_a
+from depwatch.values import brief, is_a
 
 if TYPE_CHECKING:
     from depwatch.discovery.frame import Frame
@@ -54,6 +67,10 @@ _ASKS: Final = {
     id(sorted): "__iter__", id(any): "__iter__", id(all): "__iter__", id(enumerate): "__iter__",
     id(reversed): "__reversed__", id(round): "__round__", id(format): "__format__",
 }  # fmt: skip
+_ASKS_ITEMS: Final = {
+    id(sum): ("__add__", "__radd__"), id(sorted): ("__lt__", "__gt__"), id(any): ("__bool__",), id(all): ("__bool__",),
+    id(set): ("__hash__", "__eq__"), id(frozenset): ("__hash__", "__eq__"),
+}  # fmt: skip
 
 
 def inside(obj: Any, name: str) -> Any:
@@ -87,6 +104,9 @@ def call(
     if kind is types.FunctionType:
         if not walk.follow(obj):
             _pass_on(frame, arguments, keywords)
+            _kept_by_leaf(frame, obj, called.via)
+            for values in (*(arguments or ()), *keywords.values()):
+                _given_to_leaf(frame, obj, values)
         return walk.function(obj, arguments, keywords, called.via, frame.depth + 1)
     if kind is types.MethodType:
         first = known(inside(obj, "__self__"), called.via)
@@ -103,6 +123,29 @@ def call(
     if id(kind) in _CALLABLE_TYPES or is_immutable(kind):
         return _built_in(frame, called, arguments, keywords, constants)
     return _instance_call(frame, called, arguments, keywords)
+
+
+def _kept_by_leaf(frame: Frame, function: types.FunctionType, via: Read | None) -> None:
+    """What a function that is not followed has in its closure may be the program's: what a decorator wraps."""
+    if id(function) in frame.walk.leaves:
+        return
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+        for value in frame.walk.cell(name, cell, via):
+            if value.what == "known" and type(value.obj) is dict:
+                frame.read("whole", value.obj, "", via)
+                frame.escape(frame.contained(list(dict.values(value.obj)), value))
+            frame.escape((value,))
+
+
+def _given_to_leaf(frame: Frame, function: types.FunctionType, values: Values) -> None:
+    """What a function that is not followed may read of objects of the program."""
+    for value in values:
+        if value.what != "known" or is_plain(value) or leads_on(value) or is_a(value.obj, types.ModuleType):
+            continue
+        if is_immutable(type(value.obj)):
+            frame.operator(value, "__iter__")
+        elif not is_a(value.obj, type):
+            frame.tell("world", "instance", f"what {brief(function)} reads of {attributes.short(value)}")
 
 
 def _instance_call(frame: Frame, called: Value, arguments: tuple[Values, ...] | None, keywords: Keywords) -> Values:
@@ -130,7 +173,7 @@ def passed_on(frame: Frame, value: Value) -> None:
     if value.what == "known" and type(obj) is property:
         for part in ("fget", "fset", "fdel"):
             getter = inside(obj, part)
-            if type(getter) is types.FunctionType:
+            if getter is not None:
                 call(frame, known(getter, value.via), None, {})
         return
     call(frame, value, None, {})
@@ -142,8 +185,11 @@ def _of_data(frame: Frame, arguments: tuple[Values, ...] | None, keywords: Keywo
     given = [value for values in (*(arguments or ()), *keywords.values()) for value in values]
     if arguments is not None and all(map(is_plain, given)):
         return DATA
-    if any(value.what == "unknown" for value in given):
-        frame.tell("world", "class", "a built-in method of a value of unknown class")
+    for value in given:
+        asks.anything(frame, "a built-in method", value)
+        if value.what == "known" and (is_a(value.obj, type) or is_a(value.obj, types.ModuleType)):
+            # As "{0.name}".format(value) looks an attribute up.
+            frame.tell("world", "dynamic", f"a built-in method of {attributes.short(value)}")
     return ANY
 
 
@@ -151,7 +197,8 @@ def _partial(frame: Frame, called: Value, arguments: tuple[Values, ...] | None, 
     obj, via = called.obj, called.via
     first = tuple((known(each, via),) for each in inside(obj, "args"))
     more = {name: (known(each, via),) for name, each in inside(obj, "keywords").items() if type(name) is str}
-    frame.tell("arguments", "state", "what functools.partial keeps")
+    frame.walk.partial_seen(obj)
+    frame.read("whole", inside(obj, "keywords"), "", via)
     given = None if arguments is None else (*first, *arguments)
     if given is None:
         for values in first:
@@ -206,6 +253,12 @@ def construct(
                 results.append(found)
         else:
             _pass_on(frame, arguments, keywords)
+            if value is not MISSING and id(type(value)) not in _CALLABLE_TYPES:
+                if name == "__new__":
+                    call(frame, known(value, read), None, keywords)
+                    continue
+                for method in attributes.bind(frame, read, value, made, name):
+                    call(frame, method, arguments, keywords)
     return union(((made,), *results))
 
 
@@ -239,20 +292,36 @@ def _built_in(
         _pass_on(frame, arguments, keywords)
     given = [value for values in (*arguments, *keywords.values()) for value in values]
     if id(obj) in _ASK_NOTHING:
+        if obj is isinstance or obj is issubclass:
+            for classes in arguments[1:2]:
+                _is_instance(frame, arguments[0], classes, f"__{name.removeprefix('is')}check__")
         return DATA if id(obj) in _GIVE_DATA else ANY
     if id(obj) in _ASKS and arguments:
         asked = union(frame.operator(value, _ASKS[id(obj)]) for value in arguments[0])
+        for method in _ASKS_ITEMS.get(id(obj), ()):
+            for value in arguments[0]:
+                asks.each_item(frame, value, method)
         if all(map(is_plain, given)) or id(obj) in _GIVE_DATA:
             return DATA
         return (Value("instance", obj),) if id(obj) in _COLLECTIONS else union((asked, ANY))
-    for value in given:
-        if value.what == "unknown":
-            frame.tell("world", "class", f"{name}(...) of a value of unknown class")
-        elif value.what == "known" and not is_plain(value) and not is_callable_leading_on(value):
-            frame.operator(value, "__iter__")
+    asks.by_built_in(frame, obj, name, arguments, keywords.values())
     if all(map(is_plain, given)) and (id(obj) in PLAIN_TYPES or id(obj) in _by_id):
         return DATA
     return (Value("instance", obj),) if is_a(obj, type) else ANY
+
+
+def _is_instance(frame: Frame, values: Values, classes: Values, method: str) -> None:
+    """isinstance(value, cls): the metaclass of cls is asked; else the bases of the value's class decide."""
+    for cls in classes:
+        if cls.what == "known" and type(cls.obj) is tuple:
+            _is_instance(frame, values, frame.elements(cls), method)
+        elif cls.what == "known" and is_a(cls.obj, type) and not is_immutable(type(cls.obj)):
+            for each in attributes.special(frame, cls, method):
+                call(frame, each, (ANY,), {})
+    for value in values:
+        kind = value.obj if value.what == "known" and is_a(value.obj, type) else class_of(value)
+        if kind is not None:
+            frame.walk.bases_seen(kind)
 
 
 def _class_statement(frame: Frame, bases: tuple[Values, ...], keywords: Keywords) -> None:

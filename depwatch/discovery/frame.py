@@ -6,7 +6,7 @@ import types
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from depwatch.discovery import attributes, calls
+from depwatch.discovery import asks, attributes, calls
 from depwatch.discovery.abstract import (
     ANY,
     DATA,
@@ -14,6 +14,7 @@ from depwatch.discovery.abstract import (
     UNKNOWN,
     Value,
     Values,
+    class_of,
     ids,
     is_plain,
     known,
@@ -22,6 +23,7 @@ from depwatch.discovery.abstract import (
 )
 from depwatch.discovery.reads import MISSING, Cause, OpaqueKind, Read
 from depwatch.discovery.uses import uses
+from depwatch.naming import is_immutable
 from depwatch.values import is_a
 
 if TYPE_CHECKING:
@@ -53,8 +55,9 @@ class Frame:
         self.depth: Final = depth
         self.lines: Final = lines
         self.line: int | None = None
+        self.globals: Final = walk.namespace_of(function)
         self.uses: Final = uses(code)
-        self.values: list[Values] = [()] * len(self.uses.uses)
+        self.values: list[Values] = [()] * len(self.uses.uses) + [ANY]  # the last is that of NULL
 
     def run(self) -> Values:
         """What it returns."""
@@ -69,13 +72,13 @@ class Frame:
 
     def _look(self, last: bool = False) -> None:
         lines, values = self.lines, self.values
+        nothing = ANY if last else ()
         for number, (what, line, a, b) in enumerate(self.uses.uses):
             if lines is not None and line is not None and line not in lines and what not in _NOT_BY_LINE:
                 values[number] = ANY
                 continue
             self.line = line
-            found = _LOOKS[what](self, a, b)
-            values[number] = found or (ANY if last else ())
+            values[number] = _LOOKS[what](self, a, b) or nothing
 
     def _nested(self) -> None:
         """The code that this code makes functions and classes of: with any arguments, and what this knows."""
@@ -101,7 +104,7 @@ class Frame:
         self.walk.tell(kind, cause, self.code, self.line, text)
 
     def of(self, number: int) -> Values:
-        return ANY if number < 0 else self.values[number]
+        return self.values[number]
 
     def escape(self, values: Values) -> None:
         """Something that is not known gets these values, and may call them with any arguments."""
@@ -126,10 +129,8 @@ class Frame:
         return DATA if id(type(value)) in _NUMBERS else (known(value, None),)
 
     def global_(self, name: str, _: Any) -> Values:
-        read = self.walk.read_global(self.function, name, self.via, self.code, self.line)
-        if read is None or read.value is MISSING:
-            return ANY
-        return (known(read.value, read),)
+        found = self.globals.found.get(name)
+        return self.walk.look_up_global(self, name) if found is None else found
 
     def builtin(self, name: str, _: Any) -> Values:
         function: Any = self.function
@@ -143,6 +144,21 @@ class Frame:
     def store_attribute(self, name: str, owner: int) -> Values:
         for value in self.of(owner):
             attributes.store(self, value, name)
+        return ANY
+
+    def delete_attribute(self, name: str, owner: int) -> Values:
+        for value in self.of(owner):
+            attributes.delete(self, value, name)
+        return ANY
+
+    def raise_(self, parts: tuple[int, ...], _: Any) -> Values:
+        """`except` asks for the bases of the class; a class is called."""
+        for value in (each for part in parts for each in self.of(part)):
+            if value.what == "known" and is_a(value.obj, type):
+                self.walk.bases_seen(value.obj)
+                calls.construct(self, value, (), {})
+            elif (cls := class_of(value)) is not None:
+                self.walk.bases_seen(cls)
         return ANY
 
     def special_method(self, name: str, owner: int) -> Values:
@@ -165,7 +181,13 @@ class Frame:
         if name == "__bool__":
             methods = tuple(method for method in methods if method is not UNKNOWN)
         results = [calls.call(self, method, (), {}) for method in methods if method is not UNKNOWN]
-        return union(results) or ANY
+        found = union(results) or ANY
+        if name == "__iter__":  # who iterates is not always code that is looked at
+            for each in found:
+                cls = class_of(each)
+                if cls is not None and not is_immutable(cls):
+                    self.operator(each, "__next__")
+        return found
 
     def elements(self, value: Value) -> Values:
         """What a tuple that is known has in it."""
@@ -182,7 +204,33 @@ class Frame:
         return union(parts)
 
     def item(self, container: int, key: int) -> Values:
+        self.key(container, key)
         return union(self._item(value, key) for value in self.of(container))
+
+    def key(self, container: int, key: int) -> Values:
+        keys = self.of(key)
+        for value in self.of(container):
+            if class_of(value) is dict:
+                asks.keys_of(self, value)
+                asks.key(self, keys)
+            else:
+                asks.index(self, keys)
+        return ANY
+
+    def contains(self, item: int, container: int) -> Values:
+        self.special("__contains__", container)
+        asks.compared(self, self.of(item), self.of(container))
+        return DATA
+
+    def keys(self, parts: tuple[int, ...], _: Any) -> Values:
+        for part in parts:
+            asks.key(self, self.of(part))
+        return ANY
+
+    def bounds(self, parts: tuple[int, ...], _: Any) -> Values:
+        for part in parts:
+            asks.index(self, self.of(part))
+        return ANY
 
     def _item(self, value: Value, key: int) -> Values:
         constant = self._constant_of(key)
@@ -192,8 +240,6 @@ class Frame:
                 read = self.read("item", obj, constant, value.via)
                 return ANY if read is None or read.value is MISSING else (known(read.value, read),)
             self.read("whole", obj, "", value.via)
-            for each in self.of(key):
-                self.operator(each, "__hash__")
             return self.contained(list(dict.values(obj)), value)
         if value.what == "known" and type(obj) is tuple:
             if type(constant) is int and -len(obj) <= constant < len(obj):
@@ -212,6 +258,13 @@ class Frame:
             return ANY
         return union((ANY, *((known(each, value.via),) for each in objects)))
 
+    def _each_of(self, number: int) -> Values:
+        """The values in a tuple that is made here, such as that of classes."""
+        what, _, parts, name = self.uses.uses[max(number, 0)]
+        if (what, name) == ("build", "BUILD_TUPLE"):
+            return union(self.of(part) for part in parts)
+        return self.of(number)
+
     def _constant_of(self, number: int) -> Any:
         what, _, index, _ = self.uses.uses[max(number, 0)]
         if what == "constant" and index is not None:
@@ -228,8 +281,8 @@ class Frame:
         return None
 
     def binary(self, names: tuple[str, str, str], operands: tuple[int, int]) -> Values:
-        left, right = self.of(operands[0]), self.of(operands[1])
-        for value in left + right:
+        left, right = self.values[operands[0]], self.values[operands[1]]
+        for value in right if left is DATA else left + right:
             if value is not PLAIN and not is_plain(value):
                 break
         else:
@@ -239,6 +292,10 @@ class Frame:
         methods = [(value, name) for value in left] + [(value, swapped) for value in right]
         if symbol.endswith("=") and symbol[:-1] and symbol not in ("==", "!=", "<=", ">="):
             methods += [(value, f"__i{name[2:]}") for value in left]
+        if symbol.startswith("%") and any(map(is_plain, left)):  # "%s" % value
+            methods += [(value, each) for value in right if value.what != "unknown" for each in ("__str__", "__repr__")]
+        if symbol.startswith("*"):  # "-" * value
+            methods += [(value, "__index__") for value in left + right if value.what == "instance"]
         for value, method in methods:
             if not is_plain(value):
                 parts.append(self.operator(value, method))
@@ -267,6 +324,8 @@ class Frame:
     def call(self, called: int, given: tuple[tuple[int, ...], tuple[str, ...]]) -> Values:
         numbers, names = given
         arguments = [self.of(number) for number in numbers]
+        if len(numbers) == 2 and any(value.obj is isinstance or value.obj is issubclass for value in self.of(called)):
+            arguments[1] = self._each_of(numbers[1])
         split = len(arguments) - len(names)
         keywords = dict(zip(names, arguments[split:], strict=True))
         constants = tuple(self._constant_of(number) for number in numbers[:split])
@@ -278,7 +337,7 @@ class Frame:
         for number in given:
             for value in self.of(number):
                 self.escape((value,))
-                if value.what == "unknown":
+                if not leads_on(value):
                     self.operator(value, "__iter__")
         return union(calls.call(self, value, None, {}) for value in self.of(called))
 
@@ -318,6 +377,12 @@ _LOOKS: Final[dict[str, Callable[[Frame, Any, Any], Values]]] = {
     "element": Frame.element,
     "item": Frame.item,
     "binary": Frame.binary,
+    "bounds": Frame.bounds,
+    "contains": Frame.contains,
+    "delete attribute": Frame.delete_attribute,
+    "key": Frame.key,
+    "raise": Frame.raise_,
+    "keys": Frame.keys,
     "build": Frame.build,
     "escape": Frame.leave,
     "join": Frame.join,

@@ -1,5 +1,6 @@
 """What was found: the reads of a piece of code, and the look-ups that no facet answers."""
 
+import operator
 import struct
 import types
 from collections.abc import Callable
@@ -59,6 +60,7 @@ class Read:
     code: types.CodeType | None
     line: int | None
     facet: FacetReference | None = None  # what answers it; None where nothing has to be asked
+    items: dict[Any, Any] | None = None  # what a whole dict had in it
 
     @override
     def __repr__(self) -> str:
@@ -95,6 +97,8 @@ class Read:
         if self.kind == "class":
             for found in along_mro(self.owner, self.name):
                 return found
+            return MISSING
+        if self.items is not None and not has_same_items(self.owner, self.items):
             return MISSING
         return self.value
 
@@ -194,6 +198,13 @@ def is_same(a: Any, b: Any) -> bool:
     if type(a) is float:
         return struct.pack("=d", a) == struct.pack("=d", b)
     return (type(a) is int or type(a) is str) and bool(a == b)
+
+
+def has_same_items(a: dict[Any, Any], b: dict[Any, Any]) -> bool:
+    """Whether both have the same objects as keys and values, in the same order. Runs no __eq__."""
+    if len(a) != len(b):
+        return False
+    return all(map(operator.is_, dict.keys(a), dict.keys(b))) and all(map(operator.is_, dict.values(a), dict.values(b)))
 
 
 def contents(cell: types.CellType) -> Any:

@@ -5,6 +5,7 @@ number stands for the value that it leaves on the stack, and other uses name it 
 """
 
 import dis
+import itertools
 import opcode
 import sys
 import weakref
@@ -19,6 +20,7 @@ UNKNOWN: Final = 0  # the number of the use that stands for any value
 NULL: Final = -1  # what CPython pushes beside a callable
 _OLD_CALL: Final = sys.version_info < (3, 13)  # NULL lies below the callable
 _IMPORT_SHIFT: Final = 2 if sys.version_info >= (3, 15) else 0  # IMPORT_NAME has two flags
+_EXTENDED_ARG: Final = dis.EXTENDED_ARG
 _WITH_ARGUMENT: Final = frozenset(dis.hasarg)
 _NAMES: Final = {number: name for name, number in opcode.opmap.items()}
 _SPECIAL: Final = ("__enter__", "__exit__", "__aenter__", "__aexit__")
@@ -48,8 +50,7 @@ _KEEPS: Final = frozenset({
     "LIST_APPEND", "SET_ADD", "MAP_ADD", "LIST_EXTEND", "SET_UPDATE", "DICT_UPDATE", "DICT_MERGE",
 })  # fmt: skip
 _POPS: Final = frozenset({
-    "POP_TOP", "POP_ITER", "END_FOR", "POP_EXCEPT", "STORE_SLICE", "DELETE_SUBSCR", "DELETE_ATTR", "END_ASYNC_FOR",
-    "RAISE_VARARGS", "RERAISE", "INTERPRETER_EXIT",
+    "POP_TOP", "POP_ITER", "END_FOR", "POP_EXCEPT", "END_ASYNC_FOR", "RERAISE", "INTERPRETER_EXIT",
 })  # fmt: skip
 _GLOBAL_STORES: Final = frozenset({"STORE_NAME", "STORE_GLOBAL"})
 _NOTHING: Final = frozenset({
@@ -125,36 +126,31 @@ class _Stack:
         waiting = self.waiting
         extended = 0
         size = len(bytecode)
-        for offset in range(0, size, 2):
-            number = bytecode[offset]
-            if not number:
-                continue  # a cache
-            if offset >= line_ends:
-                while offset >= line_ends:
-                    _, line_ends, self.line = next(lines)
-            if offset in waiting:
+        numbers, arguments = bytecode[::2], bytecode[1::2]
+        # Each instruction without its caches, which have 0 in place of a number.
+        offsets, lows = (itertools.compress(each, numbers) for each in (range(0, size, 2), arguments))
+        for offset, number, low in zip(offsets, filter(None, numbers), lows, strict=True):
+            while offset >= line_ends:
+                _, line_ends, self.line = next(lines)
+            if waiting and offset in waiting:
                 arrived = waiting.pop(offset)
                 self.stack = self.merged(arrived) if reached else arrived
                 reached = True
-            for target, depth, more in handlers.get(offset, ()) if handlers else ():
-                under = self.stack[:depth] + [UNKNOWN] * (depth - len(self.stack))
-                self.arrive(target, under + [UNKNOWN] * more)
-            argument = extended | bytecode[offset + 1]
-            if number == dis.EXTENDED_ARG:
-                extended = argument << 8
-                continue
-            extended = 0
-            if number in _JUMPS:
+            if handlers:
+                for target, depth, more in handlers.get(offset, ()):
+                    under = self.stack[:depth] + [UNKNOWN] * (depth - len(self.stack))
+                    self.arrive(target, under + [UNKNOWN] * more)
+            argument = extended | low
+            if number in _TURNS:
+                if number == _EXTENDED_ARG:
+                    extended = argument << 8
+                    continue
                 after = offset + 2
                 while after < size and not bytecode[after]:
                     after += 2
-                effect = _effect(number, argument, jump=True)
-                self.arrive(after + 2 * argument, self.after_jump(effect))
-            method = _METHODS.get(number)
-            if method is not None:
-                method(self, argument)
-            else:
-                self.step(_NAMES[number], number, argument)
+                self.arrive(after + 2 * argument, self.after_jump(_effect(number, argument, jump=True)))
+            extended = 0
+            _METHODS[number](self, argument)
             if number in _END_NUMBERS:
                 reached = False
         again = any(at < number for name, at in self.loaded.items() for number in self.stores.get(name, ()))
@@ -251,13 +247,23 @@ class _Stack:
             operands = self.pop_many(
                 2 if name == "FORMAT_WITH_SPEC" or (name, argument & 4) == ("FORMAT_VALUE", 4) else 1
             )
-            self.stack.append(self.add("special", _UNARY[name], operands[0]))
+            asked = _UNARY[name]
+            if name in ("CONVERT_VALUE", "FORMAT_VALUE") and argument & 3:
+                asked = "__str__" if argument & 3 == 1 else "__repr__"
+            self.stack.append(self.add("special", asked, operands[0]))
             self.stack += [NULL] * effect if effect > 0 else []  # GET_ITER of 3.15 pushes a second value
         elif name in _BUILDS:
-            self.stack.append(self.add("build", tuple(self.pop_many(1 - effect)), name))
+            parts = tuple(self.pop_many(1 - effect))
+            if name == "BUILD_SET" or name == "BUILD_MAP":
+                self.add("keys", parts if name == "BUILD_SET" else parts[::2])
+            elif name == "BUILD_SLICE":
+                self.add("bounds", parts)
+            self.stack.append(self.add("build", parts, name))
         elif name in _KEEPS:
             given = self.pop_many(-effect)
             how = "special" if name.endswith(("EXTEND", "UPDATE", "MERGE")) else "escape"
+            if name == "SET_ADD" or name == "MAP_ADD":
+                self.add("keys", tuple(given[:1]))
             self.add(how, "__iter__" if how == "special" else tuple(given), given[0] if given else UNKNOWN)
         elif name.startswith("POP_JUMP_IF"):
             value = self.pop()
@@ -293,7 +299,8 @@ class _Stack:
         self.stack.append(UNKNOWN)
 
     def do_LOAD_GLOBAL(self, argument: int) -> None:
-        number = self.add("global", self.names[argument >> 1])
+        number = len(self.uses)
+        self.uses.append(("global", self.line, self.names[argument >> 1], None))
         if argument & 1:
             self.push_callable(number, 1)
         else:
@@ -371,22 +378,43 @@ class _Stack:
         self.stack.append(UNKNOWN)
 
     def do_BINARY_OP(self, argument: int) -> None:
-        left, right = self.pop_many(2)
+        right, left = self.pop(), self.pop()
         names = _BINARY[argument]
-        self.stack.append(self.add("item", left, right) if names is None else self.add("binary", names, (left, right)))
+        self.stack.append(len(self.uses))
+        line = self.line
+        self.uses.append(("item", line, left, right) if names is None else ("binary", line, names, (left, right)))
 
     def do_BINARY_SUBSCR(self, argument: int) -> None:
         left, right = self.pop_many(2)
         self.stack.append(self.add("item", left, right))
 
     def do_BINARY_SLICE(self, argument: int) -> None:
-        container, _, _ = self.pop_many(3)
+        container, *bounds = self.pop_many(3)
+        self.add("bounds", tuple(bounds))
         self.stack.append(self.add("special", "__getitem__", container))
 
     def do_STORE_SUBSCR(self, argument: int) -> None:
         value, container, key = self.pop_many(3)
         self.add("escape", (value, key), None)
+        self.add("key", container, key)
         self.add("special", "__setitem__", container)
+
+    def do_STORE_SLICE(self, argument: int) -> None:
+        value, container, *bounds = self.pop_many(4)
+        self.add("bounds", tuple(bounds))
+        self.add("special", "__iter__", value)
+        self.add("special", "__setitem__", container)
+
+    def do_DELETE_SUBSCR(self, argument: int) -> None:
+        container, key = self.pop_many(2)
+        self.add("key", container, key)
+        self.add("special", "__delitem__", container)
+
+    def do_DELETE_ATTR(self, argument: int) -> None:
+        self.add("delete attribute", self.code.co_names[argument], self.pop())
+
+    def do_RAISE_VARARGS(self, argument: int) -> None:
+        self.add("raise", tuple(self.pop_many(argument)))
 
     def do_COMPARE_OP(self, argument: int) -> None:
         symbol = dis.cmp_op[argument >> _COMPARE_SHIFT]
@@ -396,8 +424,8 @@ class _Stack:
         self.stack.append(self.add("binary", (f"__{name}__", f"__{swapped}__", symbol), (left, right)))
 
     def do_CONTAINS_OP(self, argument: int) -> None:
-        _, container = self.pop_many(2)
-        self.stack.append(self.add("special", "__contains__", container))
+        item, container = self.pop_many(2)
+        self.stack.append(self.add("contains", item, container))
 
     def do_IS_OP(self, argument: int) -> None:
         self.pop_many(2)
@@ -491,12 +519,18 @@ class _Stack:
         self.stack.append(self.add("attribute", self.code.co_names[argument], module))
 
 
-_JUMPS: Final = frozenset(
+def _method(name: str, number: int) -> Callable[[_Stack, int], None]:
+    if found := vars(_Stack).get(f"do_{name}"):
+        return found  # type: ignore[no-any-return]
+    return lambda stack, argument: stack.step(name, number, argument)
+
+
+_TURNS: Final = frozenset(
     number
     for name, number in opcode.opmap.items()
     if number < 256 and number in (*dis.hasjrel, *dis.hasjabs) and "BACKWARD" not in name
-)
+) | {_EXTENDED_ARG}
 _END_NUMBERS: Final = frozenset(number for number, name in _NAMES.items() if name in _ENDS)
 _METHODS: Final[dict[int, Callable[[_Stack, int], None]]] = {
-    number: vars(_Stack)[f"do_{name}"] for number, name in _NAMES.items() if f"do_{name}" in vars(_Stack)
+    number: _method(name, number) for number, name in _NAMES.items()
 } | {opcode.opmap["LOAD_FAST"]: _Stack.load, opcode.opmap["STORE_FAST"]: _Stack.store}

@@ -1,21 +1,36 @@
 """What a walk through code gathers: reads, cells, opaque look-ups; and which function was looked at with what."""
 
+import functools
+import operator
 import types
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from depwatch import _core, naming
+from depwatch.discovery import calls
 from depwatch.discovery.abstract import ANY, UNKNOWN, Value, Values, in_call, known, union
 from depwatch.discovery.following import Predicate
 from depwatch.discovery.frame import Frame
-from depwatch.discovery.reads import MISSING, Cause, Cell, Kind, Opaque, OpaqueKind, Read, contents, facet_of
+from depwatch.discovery.reads import MISSING, Cause, Cell, Kind, Opaque, OpaqueKind, Read, contents, facet_of, part_of
 from depwatch.errors import Unwatchable
-from depwatch.values import dict_of_module
+from depwatch.values import dict_of_module, mro_of
 
 CO_VARARGS: Final = 4
 CO_VARKEYWORDS: Final = 8
 CO_SUSPENDS: Final = 0x20 | 0x80 | 0x200  # a generator, a coroutine, an asynchronous generator
 MOST_CONTEXTS: Final = 4  # sets of arguments with which one function is looked at, before any will do
+
+
+class Namespace:
+    """The globals and the builtins that some functions share, and what their code finds under each name."""
+
+    __slots__ = ("builtins", "found", "names", "watchable")
+
+    def __init__(self, names: Any, builtins: Any) -> None:
+        self.names: Final = names
+        self.builtins: Final = builtins
+        self.watchable: Final = type(names) is dict and type(builtins) is dict
+        self.found: Final[dict[str, Values]] = {}
 
 
 class Walk:
@@ -42,9 +57,10 @@ class Walk:
         self.hidden: Final[frozenset[str]] = hidden  # names that an instance may have an attribute of its own of
         self.not_hidden: Final[set[str]] = set()  # names of which that was not thought
         self.leaves: Final[dict[int, types.FunctionType]] = {}
-        self.typed: Final[dict[int, tuple[Any, type]]] = {}  # objects whose class was looked at, and the class
+        self.unwatched: Final[dict[tuple[str, int], Callable[[], bool]]] = {}  # whether what sends no event is the same
         self.returns: Final[dict[tuple[Any, ...], Values]] = {}
         self.contexts: Final[dict[int, int]] = {}
+        self.namespaces: Final[dict[tuple[int, int], Namespace]] = {}
         self.kept: Final[list[Any]] = []  # whose id() is in a key
 
     # --- what is found ---
@@ -70,24 +86,32 @@ class Walk:
         self.reads[key] = read
         return read
 
-    def read_global(
-        self, function: Any, name: str, via: Read | None, code: types.CodeType, line: int | None
-    ) -> Read | None:
-        """The same for most of all reads, and faster."""
+    def namespace_of(self, function: Any) -> Namespace:
         names, builtins = function.__globals__, function.__builtins__
-        key = ("global", id(names), id(builtins), name)
-        before = self.reads.get(key)
-        if before is not None:
-            return before
-        if type(names) is not dict or type(builtins) is not dict or key in self.refused:
-            return self.read("global", function, name, via, code, line)
+        key = (id(names), id(builtins))
+        found = self.namespaces.get(key)
+        if found is None:
+            found = self.namespaces[key] = Namespace(names, builtins)
+        return found
+
+    def look_up_global(self, frame: Frame, name: str) -> Values:
+        """What code finds under a name that it has not looked up before. Most of all reads are made here."""
+        namespace, function = frame.globals, frame.function
+        read: Read | None
         try:
-            facet = _core.facet("global", names, name, builtins)
+            if not namespace.watchable:
+                raise Unwatchable
+            facet = _core.facet("global", namespace.names, name, namespace.builtins)
             value = facet.value()
         except Unwatchable:
-            return self.read("global", function, name, via, code, line)
-        read = self.reads[key] = Read("global", function, name, value[0] if value else MISSING, via, code, line, facet)
-        return read
+            read = self.read("global", function, name, frame.via, frame.code, frame.line)  # which keeps the reason
+        else:
+            found = value[0] if value else MISSING
+            read = Read("global", function, name, found, frame.via, frame.code, frame.line, facet)
+            self.reads[namespace, name] = read
+        values = ANY if read is None or read.value is MISSING else (Value("known", read.value, read, "world"),)
+        namespace.found[name] = values
+        return values
 
     def _look(self, read: Read) -> None:
         kind, owner, name = read.kind, read.owner, read.name
@@ -103,7 +127,7 @@ class Walk:
             owner = dict_of_module(owner)
         elif kind == "whole":
             naming.check_whole(owner)
-            read.value = owner
+            read.value, read.items = owner, dict.copy(owner)
             return
         read.facet = facet_of(kind, owner, name)
         read.value = read.look()
@@ -116,9 +140,25 @@ class Walk:
     def class_seen(self, obj: Any) -> type:
         """The class of an object that the program can give another one."""
         kind = type(obj)
-        if not naming.is_immutable(kind):
-            self.typed[id(obj)] = (obj, kind)
+        if kind is types.ModuleType or not naming.is_immutable(kind):
+            self.unwatched["class", id(obj)] = lambda: type(obj) is kind
         return kind
+
+    def bases_seen(self, cls: type) -> None:
+        """The bases of a class that the program can give other ones."""
+        if not naming.is_immutable(cls):
+            mro = mro_of(cls)
+            self.unwatched["bases", id(cls)] = lambda: mro_of(cls) is mro
+
+    def name_seen(self, cls: type) -> None:
+        """The name of a class, of which CPython 3.13+ reports no change."""
+        names = _names_of(cls)
+        self.unwatched["name", id(cls)] = lambda: all(map(operator.is_, _names_of(cls), names))
+
+    def partial_seen(self, obj: functools.partial[Any]) -> None:
+        """What is in a functools.partial, which its __setstate__ exchanges."""
+        parts = _parts_of(obj)
+        self.unwatched["partial", id(obj)] = lambda: all(map(operator.is_, _parts_of(obj), parts))
 
     # --- functions ---
 
@@ -134,10 +174,10 @@ class Walk:
         if not self.follow(function):
             self.leaves[id(function)] = function
             return ANY
-        code_read = self.read("function", function, "code", via, None, None)
-        defaults = self.read("function", function, "defaults", via, None, None)
+        code_read = self._part(function, "code", via)
+        defaults = self._part(function, "defaults", via)
         code = function.__code__
-        kwdefaults = self.read("function", function, "kwdefaults", via, None, None) if code.co_kwonlyargcount else None
+        kwdefaults = self._part(function, "kwdefaults", via) if code.co_kwonlyargcount else None
         bound = self._bind(code, arguments, keywords, defaults, kwdefaults)
         key = self._context(function, bound)
         if key in self.returns:
@@ -160,7 +200,7 @@ class Walk:
             )
             return ANY
         for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
-            bound[name] = self._cell(name, cell, code_read)
+            bound[name] = self.cell(name, cell, code_read)
         returned = Frame(
             self, function, code, bound, code_read, depth, self.lines if function is self.root else None
         ).run()
@@ -168,7 +208,14 @@ class Walk:
         self.returns[key] = result
         return result
 
-    def _cell(self, name: str, cell: types.CellType, via: Read | None) -> Values:
+    def _part(self, function: types.FunctionType, part: str, via: Read | None) -> Read:
+        key = ("function", id(function), part)
+        found = self.reads.get(key)
+        if found is None:
+            found = self.reads[key] = Read("function", function, part, part_of(function, part), via, None, None)
+        return found
+
+    def cell(self, name: str, cell: types.CellType, via: Read | None) -> Values:
         value = contents(cell)
         if id(cell) not in self.cells:
             self.cells[id(cell)] = Cell(name, cell, value)
@@ -182,7 +229,7 @@ class Walk:
         code: types.CodeType,
         arguments: Sequence[Values] | None,
         keywords: dict[str, Values],
-        defaults: Read | None,
+        defaults: Read,
         kwdefaults: Read | None,
     ) -> dict[str, Values]:
         """What is known of each parameter."""
@@ -198,7 +245,7 @@ class Walk:
         for name in names[code.co_argcount :]:
             given = keywords.get(name)
             bound[name] = tuple(map(in_call, given)) if given else ANY if arguments is None else ()
-        values = defaults.value if defaults is not None else None
+        values = defaults.value
         if type(values) is tuple:
             for name, value in zip(names[code.co_argcount - len(values) : code.co_argcount], values, strict=False):
                 self._default(bound, name, value, defaults)
@@ -222,8 +269,15 @@ class Walk:
             bound[name] = union((given, (known(value, via),)))
 
     def checks(self) -> tuple[Callable[[], bool], ...]:
-        return tuple(_has_class(obj, kind) for obj, kind in self.typed.values())
+        return tuple(self.unwatched.values())
 
 
-def _has_class(obj: Any, kind: type) -> Callable[[], bool]:
-    return lambda: type(obj) is kind
+def _names_of(cls: type) -> tuple[Any, ...]:
+    return tuple(part(cls) for part in _NAMES)
+
+
+def _parts_of(obj: functools.partial[Any]) -> tuple[Any, ...]:
+    return tuple(calls.inside(obj, part) for part in ("func", "args", "keywords"))
+
+
+_NAMES: Final[list[Any]] = [vars(type)[name].__get__ for name in ("__name__", "__qualname__")]

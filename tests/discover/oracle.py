@@ -1,6 +1,6 @@
 """A program: an opcode trace of functions that run while modules are imported, beside what discovery finds in them.
 
-python oracle.py NUMBER MODULE...      JSON: the functions, the names that they were seen to read, those missed
+python oracle.py SEED NUMBER MODULE...      JSON: the functions, the names that they were seen to read, those missed
 """
 
 import gc
@@ -14,7 +14,12 @@ import types
 import depwatch
 
 TOOL = 4
-LOADS = {"LOAD_GLOBAL": 1, "LOAD_ATTR": 1, "LOAD_NAME": 0, "LOAD_DEREF": 0}  # how many bits of the argument are flags
+# Of each instruction that reads a name: how many bits of its argument are flags.
+LOADS = {
+    "LOAD_GLOBAL": 1, "LOAD_ATTR": 1, "LOAD_SUPER_ATTR": 2, "LOAD_NAME": 0, "LOAD_FROM_DICT_OR_GLOBALS": 0,
+    "IMPORT_NAME": 2 if sys.version_info >= (3, 15) else 0, "IMPORT_FROM": 0,
+}  # fmt: skip
+CELLS = {"LOAD_DEREF", "LOAD_FROM_DICT_OR_DEREF"}
 
 
 def traced(modules):
@@ -46,9 +51,9 @@ def names_seen(code, offsets):
         name = opcode.opname[bytecode[at]]
         argument = bytecode[at + 1] | extended
         extended = argument << 8 if name == "EXTENDED_ARG" else 0
-        if at not in offsets or name not in LOADS:
+        if at not in offsets or (name not in LOADS and name not in CELLS):
             continue
-        if name == "LOAD_DEREF":
+        if name in CELLS:
             found = code._varname_from_oparg(argument)
             if found not in code.co_freevars:
                 continue
@@ -75,22 +80,28 @@ def missed(function, ran):
     for code in with_nested(function.__code__):
         for instruction, name, line in names_seen(code, ran.get(code, ())):
             seen += 1
-            if instruction == "LOAD_ATTR":
+            if instruction in ("LOAD_ATTR", "IMPORT_FROM"):
                 ok = name in attributes or (code, line, f".{name}") in opaque
-            elif instruction == "LOAD_DEREF":
+            elif instruction == "LOAD_SUPER_ATTR":
+                ok = name in attributes or (code, line, f"super().{name}") in opaque
+            elif instruction == "IMPORT_NAME":
+                ok = (code, line, "import") in opaque or any(
+                    kind == "item" and f".{read}".endswith(f".{name}") for kind, read in reads
+                )
+            elif instruction in CELLS:
                 ok = name in cells or code is not function.__code__
             else:
-                ok = ("global", name) in reads or name in code.co_varnames
+                ok = ("global", name) in reads or (instruction == "LOAD_NAME" and name in code.co_names)
             if not ok:
                 lost.append(f"{function.__module__}.{code.co_qualname}:{line} {instruction} {name}")
     return seen, lost
 
 
-def main(number, *modules):
+def main(seed, number, *modules):
     ran = traced(modules)
     functions = [each for each in gc.get_objects() if type(each) is types.FunctionType and each.__code__ in ran]
     functions.sort(key=lambda each: (each.__code__.co_filename, each.__code__.co_firstlineno, each.__qualname__))
-    random.Random(17).shuffle(functions)
+    random.Random(int(seed)).shuffle(functions)
     functions = functions[: int(number)]
     found = [missed(function, ran) for function in functions]
     lost = [each for _, names in found for each in names]

@@ -107,11 +107,12 @@ FOLLOWED = {
         "import functools\n" + G + "h = functools.lru_cache(g)\ndef f(): return h()", "f g", "global f.h, global g.N",
     ),
     "a functools.partial": (
-        "import functools\n" + G + "h = functools.partial(g, 1)\ndef f(): return h()", "f g", "global f.h, global g.N",
+        "import functools\n" + G + "h = functools.partial(g, 1)\ndef f(): return h()", "f g",
+        "global f.h, whole dict., global g.N",
     ),
     "a partial of a function that calls its argument": (
         "import functools\n" + G + "def call(h): return h()\nh = functools.partial(call, g)\ndef f(): return h()",
-        "f call g", "global f.h, global g.N",
+        "f call g", "global f.h, whole dict., global g.N",
     ),
     "a bound method": (METHOD + "m = C().g\ndef f(): return m()", "f g", "global f.m, global g.N"),
     "a static method": (
@@ -248,8 +249,9 @@ def test_what_cannot_be_watched_is_refused_with_the_reason():
 
 def test_methods_and_wrappers_may_be_what_is_asked_about():
     text = "import functools\nN = 1\nclass C:\n  def g(self, *x): return N\nc = C()\nf = "
-    for made in ("c.g", "functools.partial(c.g, 1)", "functools.lru_cache(c.g)", "functools.lru_cache(C.g)"):
+    for made in ("c.g", "functools.lru_cache(c.g)", "functools.lru_cache(C.g)"):
         assert told(found_in(text + made).reads) == ["global g.N"]
+    assert told(found_in(text + "functools.partial(c.g, 1)").reads) == ["whole dict.", "global g.N"]
 
 
 @pytest.mark.parametrize("wrong", [len, int, 1, None])
