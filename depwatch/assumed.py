@@ -27,7 +27,8 @@ class Assumed:
     """What assume() returns.
 
     handle: of all reads; another one after each renew() that had to read again. found: what was discovered. Closure
-    cells, and the classes of instances, change without an event: `valid` compares them, the handle's byte does not.
+    cells, the classes of instances and what a functools.partial holds change without an event: `valid` compares them,
+    the handle's byte does not.
     The handle is released when this object dies.
     """
 

@@ -256,8 +256,12 @@ class Recorder(_core.Assumptions):
         match read.kind:
             case "global":
                 return self.read_global(owner, name, default=default)
+            case "module" if read.value is MISSING:  # discover() reads the __getattr__, too, that may compute it
+                with self._assuming(naming.whole_facet(type(owner))):
+                    value = self.read_facet(naming.module_facet(owner, name), True)
+                    return value[0] if value else MISSING
             case "module":
-                return self.read_attr(owner, name, default=default)
+                return self.read_attr(owner, name)
             case "class":
                 return self.read_type_attr(owner, name, default=default)
             case "function":
@@ -265,7 +269,7 @@ class Recorder(_core.Assumptions):
             case "item":
                 return self._read_item(owner, name, default)
         self.depend_on(owner)
-        return owner
+        return read.look()  # whether it has the same items still
 
     def depend_on(self, obj: object) -> None:
         """Record the assumption that an object stays as it is: any change retires the handle for good.

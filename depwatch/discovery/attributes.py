@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import types
 from typing import TYPE_CHECKING, Any, Final
@@ -25,7 +24,7 @@ from depwatch.discovery.abstract import (
 )
 from depwatch.discovery.reads import MISSING, Cause, OpaqueKind, Read
 from depwatch.errors import Unwatchable
-from depwatch.naming import is_immutable, is_lazy_submodule
+from depwatch.naming import HAS_LAZY_IMPORTS, is_immutable
 from depwatch.values import along_mro, brief, dict_of_class, has_str_keys, is_a, mro_of
 
 if TYPE_CHECKING:
@@ -141,9 +140,10 @@ def _of_module(frame: Frame, value: Value, name: str) -> Values:
         if hook is not None and hook.value is not MISSING:
             frame.tell("world", "dynamic", f".{name} of {short(value)}, by its __getattr__")
             return calls.call(frame, known(hook.value, hook), (DATA,), {})
-        with contextlib.suppress(Unwatchable):  # of a module whose dict has a key that may equal "__name__"
-            if is_lazy_submodule(module, name):
-                frame.tell("world", "import", f".{name} of {short(value)}, a submodule that is loaded then")
+        if HAS_LAZY_IMPORTS:
+            path = frame.read("module", module, "__path__", value.via)
+            if path is not None and path.value is not MISSING:  # CPython does not report when a lazy import adds one
+                frame.tell("world", "import", f".{name} of {short(value)}, which may be a submodule that is loaded then")
         return ANY
     return _opaque(frame, "world", "dynamic", value, name)
 

@@ -81,12 +81,6 @@ class Read:
         except Unwatchable:
             return False
 
-    def owners(self) -> tuple[Any, ...]:
-        """The objects in which the look-up looks: a change of none of these is no change of what it finds."""
-        if self.kind == "global":
-            return self.owner.__globals__, self.owner.__builtins__
-        return (self.owner,)
-
     def look(self) -> Any:
         """What the look-up finds now, or MISSING. Raises Unwatchable."""
         if self.facet is not None:
