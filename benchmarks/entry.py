@@ -11,9 +11,10 @@ from typing import Any
 
 import depwatch
 from discover import costs
-from measure import Row, Spread, compare, finish, interleave
+from measure import Row, Spread, compare, finish, interleave, load_noop
 
 CALLS = 20_000  # in one sample
+noop = load_noop()
 
 # Each variant has functions and a loop of its own: CPython specialises calls for the function that they call.
 PROGRAM = """
@@ -105,6 +106,39 @@ def calls(samples: int) -> list[Row]:
     ]
 
 
+def guarded(samples: int) -> list[Row]:
+    """guarded() beside a C function that forwards and tests nothing."""
+
+    def through(callable_: Any) -> Callable[[], float]:
+        return variant(program("callable_(1)", callable_=callable_))
+
+    names = program()
+    recorder = depwatch.Recorder("entry")
+    recorder.read_global(names, "RATE")
+    for name in ("f", "optimized"):
+        recorder.guard_cell(names, name)
+    cells = recorder.commit()
+    handle = handle_of(names)
+    python, builtin = names["optimized"], abs
+    taken = interleave(
+        {
+            "forwarded": through(noop.forward(python)),
+            "guarded": through(depwatch.guarded(handle, python, names["f"])),
+            "with cells": through(depwatch.guarded(cells, python, names["f"])),
+            "forwarded abs": through(noop.forward(builtin)),
+            "guarded abs": through(depwatch.guarded(handle, builtin, names["f"])),
+        },
+        samples,
+    )
+    base = "base: a C function that forwards and tests nothing"
+    return [
+        Row("through a C function that forwards to a Python function", "ns", Spread.of(taken["forwarded"])),
+        compare("through guarded(), to a Python function", "ns", taken["guarded"], taken["forwarded"], 1.15, base),
+        compare("  with two guard cells", "ns", taken["with cells"], taken["forwarded"], None, base),
+        compare("through guarded(), to a built-in", "ns", taken["guarded abs"], taken["forwarded abs"], 1.15, base),
+    ]
+
+
 def methods(samples: int) -> list[Row]:
     plain, entered, removed = program("o.m(1)"), program("o.m(1)"), program("o.m(1)")
     entry = installed(entered, lambda self, x: x, "m")
@@ -185,7 +219,8 @@ def main() -> int:
     )
     options = parser.parse_args()
     samples = 5 if options.quick else 101
-    rows = calls(samples) + methods(samples) + many(samples) + installing(samples) + costs(min(samples, 31))
+    rows = calls(samples) + guarded(samples) + methods(samples) + many(samples) + installing(samples)
+    rows += costs(min(samples, 31))
     return finish("entry", "What install() costs", rows, check=options.check, write=not options.quick)
 
 

@@ -5,6 +5,7 @@
  */
 #include <Python.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <time.h>
 
 /* --- watchers that do nothing ----------------------------------------------------------------------------------- */
@@ -216,7 +217,48 @@ static PyObject *count_allocations(PyObject *module, PyObject *args)
     return result < 0 ? NULL : PyLong_FromLong(counted);
 }
 
+/* --- a callable that forwards its calls and tests nothing --------------------------------------------------------- */
+
+typedef struct Forwarder {
+    PyObject_HEAD
+    vectorcallfunc call;
+    PyObject *target; /* owned */
+} Forwarder;
+
+static PyObject *forward_call(PyObject *self, PyObject *const *args, size_t flags, PyObject *names)
+{
+    return PyObject_Vectorcall(((Forwarder *)self)->target, args, flags, names);
+}
+
+static void forwarder_dealloc(PyObject *self)
+{
+    Py_DECREF(((Forwarder *)self)->target);
+    PyObject_Free(self);
+}
+
+static PyTypeObject forwarder_type = {
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "noop.Forwarder",
+    .tp_basicsize = sizeof(Forwarder),
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL,
+    .tp_vectorcall_offset = offsetof(Forwarder, call),
+    .tp_call = PyVectorcall_Call,
+    .tp_dealloc = forwarder_dealloc,
+};
+
+static PyObject *forward(PyObject *module, PyObject *target)
+{
+    if (PyType_Ready(&forwarder_type) < 0)
+        return NULL;
+    Forwarder *made = PyObject_New(Forwarder, &forwarder_type);
+    if (made == NULL)
+        return NULL;
+    made->call = forward_call;
+    made->target = Py_NewRef(target);
+    return (PyObject *)made;
+}
+
 static PyMethodDef methods[] = {
+    {"forward", forward, METH_O, "(callable): a callable that forwards its calls and tests nothing."},
     {"watch_dict", watch_dict, METH_O, "Puts a dict under a watcher that does nothing."},
     {"watch_functions", watch_functions, METH_NOARGS, "Puts all functions under a watcher that does nothing."},
     {"free_slots", free_slots, METH_NOARGS, "How many watchers of each kind could still be added."},

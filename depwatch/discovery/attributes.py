@@ -143,7 +143,7 @@ def _of_module(frame: Frame, value: Value, name: str) -> Values:
         if HAS_LAZY_IMPORTS:
             path = frame.read("module", module, "__path__", value.via)
             if path is not None and path.value is not MISSING:  # CPython does not report when a lazy import adds one
-                frame.tell("world", "import", f".{name} of {short(value)}, which may be a submodule that is loaded then")
+                frame.tell("world", "import", f".{name} of {short(value)}, perhaps a submodule that is loaded then")
         return ANY
     return _opaque(frame, "world", "dynamic", value, name)
 

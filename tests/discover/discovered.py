@@ -12,8 +12,8 @@ def name_of(owner):
 
 
 def told(reads):
-    """The reads in words. Left out are the code of each function, default values that are None, and the __path__ that makes
-    a module a package: where there are lazy imports, a package may get an attribute without an event."""
+    """The reads in words. Left out are the code of each function, default values that are None, and the __path__ of
+    modules: where there are lazy imports, a package may get an attribute without an event."""
     return [
         f"{read.kind} {name_of(read.owner)}.{read.name}{' MISSING' if read.value is depwatch.MISSING else ''}"
         for read in reads

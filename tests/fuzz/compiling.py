@@ -70,7 +70,9 @@ class CellUse:
         """A key that may equal any name, now or while such a one is about, another class of the module, and an mro() in
         the middle of an assignment of bases lower it for good.
         """
-        of_module, of_class = (type(self.target) is each for each in (ModuleAttribute, Attribute))
+        of_class = type(self.target) is Attribute
+        # An item of a module's dict is the same facet as the attribute.
+        of_module = type(self.target.facet) is Item and self.target.facet.space.kind == "module"
         return (
             keys.Odd.made == 0
             and (not of_module or self._before == self._world.module_classes)
