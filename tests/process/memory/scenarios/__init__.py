@@ -8,4 +8,4 @@ def scenario(generator):
     return generator
 
 
-from scenarios import asking, committing, draining, ending, hearing, native, patching, reading  # noqa: E402, F401
+from scenarios import asking, committing, draining, ending, hearing, native, patching, reading, telling  # noqa: E402, F401
