@@ -5,7 +5,11 @@
 #include "watch/errors.h"
 
 Pool facet_pool = POOL_OF(Facet);
+#if PY_VERSION_HEX < 0x030d0000 /* there PyObject_HEAD_INIT makes a mortal object */
+struct Absent facet_absent = {{.ob_refcnt = _Py_IMMORTAL_REFCNT, .ob_type = &PyBaseObject_Type}};
+#else
 struct Absent facet_absent = {PyObject_HEAD_INIT(&PyBaseObject_Type)};
+#endif
 const DependentsOf handles_of_facets = {.facets = &facet_pool, .offset = offsetof(Facet, handles)};
 
 /* --- finding a facet: (kind, owner, fallback, name) -> facet ID --------------------------------------------------- */
