@@ -76,6 +76,8 @@ cdef extern from *:
     int PyUnicode_CHECK_INTERNED(object)
     Py_ssize_t PyNumber_AsSsize_t(object, object) except? -1
     object PyLong_FromVoidPtr(void*)
+    const unsigned long Py_TPFLAGS_IMMUTABLETYPE
+    void PyType_Modified(PyTypeObject*)
     object PyWeakref_NewRef(object, object)
     bint PyModule_Check(object)
     bint PyDict_Check(object)
@@ -176,6 +178,12 @@ def brief(value):
 def dict_of_type(cls):
     """The dict behind cls.__dict__: CPython reports changes of the class's attributes as events of this dict."""
     return PyType_GetDict(<PyTypeObject*>cls)
+
+
+def freeze_class(cls):
+    """Make a class immutable, for good: its attributes can no longer be assigned, nor its bases."""
+    (<PyTypeObject*>cls).tp_flags |= Py_TPFLAGS_IMMUTABLETYPE
+    PyType_Modified(<PyTypeObject*>cls)
 
 
 def use_avx2(bint use):

@@ -186,7 +186,7 @@ class ModuleAttribute(Named):
             self.space.dict[self.name] = value
 
     def watchable(self) -> bool:
-        return type(self.space.owner) is types.ModuleType
+        return type(self.space.owner) in (types.ModuleType, depwatch.Config)
 
     def owner(self) -> Any:
         return self.space.owner

@@ -192,6 +192,7 @@ class World:
     def __init__(self) -> None:
         self.step = 0
         self.transient = False  # this step changes something and changes it again
+        self.modules = 0  # every second one is a Config
         self.module_classes = 0  # how often the module got another class
         self.mros = 0  # how often bases were assigned while an mro() might run
         self.between: Callable[[], None] | None = None  # what the next mro() does
@@ -256,7 +257,7 @@ class World:
 
     def module_is_special(self) -> bool:
         """Whether the class of the module has a say in its attributes."""
-        return type(self.spaces[1].owner) is not types.ModuleType
+        return type(self.spaces[1].owner) not in (types.ModuleType, depwatch.Config)
 
     def publish_module(self) -> None:
         """Have the import system find the module, whatever happened to its name."""
@@ -271,7 +272,9 @@ class World:
         if kind == "dict":
             space = Space(kind, None, {"__builtins__": self.fake_builtins})
         elif kind == "module":
-            module = types.ModuleType(MODULE)
+            self.modules += 1
+            module = types.ModuleType(MODULE) if self.modules % 2 else depwatch.Config()
+            module.__name__ = MODULE
             module.__spec__ = importlib.machinery.ModuleSpec(MODULE, LOADER)
             sys.modules[MODULE] = module
             exec("", vars(module))  # gives it "__builtins__"

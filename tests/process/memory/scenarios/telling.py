@@ -56,12 +56,13 @@ def values_are_looked_at(stage):
 
 @scenario
 def a_handle_has_an_owner(stage):
-    owner, names = Owner(), namespace(X=1)
+    owners, names = [Owner()], namespace(X=1)
     recorder = freeze(names, "X", name="owned")
-    handle = stage.claim((yield lambda: recorder.commit(owner=owner, **stage.callbacks())), lambda: names["X"] == 1)
+    handle = yield lambda: recorder.commit(owner=owners[0], **stage.callbacks())
+    stage.claim(handle, lambda: names["X"] == 1)
     many = freeze(names, "X", name="many")
-    handles = yield lambda: many.commit_many(array("Q", [0, 1, 2]), array("I", [1, 1]), owner=owner)
-    del owner
+    handles = yield lambda: many.commit_many(array("Q", [0, 1, 2]), array("I", [1, 1]), owner=owners[0])
+    owners.clear()
     assert (handle.released, handles.released) == (True, True)
     yield depwatch.drain
 
