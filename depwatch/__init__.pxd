@@ -1,4 +1,5 @@
-"""depwatch.h for Cython: `from depwatch cimport depwatch_import, ...`, with depwatch.get_include() as include path.
+"""depwatch.h for Cython: `from depwatch cimport depwatch_import, ...`. Cython finds this file in the installed package; the C
+compiler needs depwatch.get_include() in include_dirs.
 
 Call depwatch_import() once, at module level, before anything else. The rules are in depwatch.h. An entry that fails raises.
 """
