@@ -30,6 +30,7 @@ from depwatch._core import (
     drain,
 )
 from depwatch.assumed import Assumed, assume
+from depwatch.config import Config
 from depwatch.discovery import MISSING, Found, Opaque, Read, discover
 from depwatch.entry import install
 from depwatch.errors import DepwatchError, Released, Stale, Unstable, Unwatchable
@@ -66,6 +67,7 @@ __all__ = [
     "Assumption",
     "Break",
     "Change",
+    "Config",
     "DepwatchError",
     "DestroyedFunction",
     "Entry",
