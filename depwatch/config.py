@@ -110,23 +110,18 @@ def _check_class(cls: type) -> None:
 
 def _check_value(cls: type, name: str, value: object) -> None:
     """Raises TypeError for what the body of the class must not have."""
-    called = qualname_of(cls)
-    if _is_special(name):
-        if name == "__slots__":
-            raise TypeError(f"{called} has __slots__, of whose changes CPython reports none: leave them out")
-        if name.startswith("__annotat") or not (callable(value) or along_mro(type(value), "__get__")):
-            return
-    elif not along_mro(type(value), "__get__"):
-        _check_default(called, name, value)
+    called, kind = qualname_of(cls), type(value)
+    if name == "__slots__":
+        raise TypeError(f"{called} has __slots__, of whose changes CPython reports none: leave them out")
+    if name.startswith("__annotat"):  # what CPython makes of the annotations: functions, from 3.14 on
         return
-    raise TypeError(
-        f"{name!r} of {called} is {brief(value)}: a Config has values and no code, because CPython reports no change "
-        "of what code computes; make it a function that takes the config, or give it to the instance by keyword"
-    )
-
-
-def _check_default(called: str, name: str, value: object) -> None:
-    if type(value) in (list, dict, set, bytearray):
+    if along_mro(kind, "__get__") or (_is_special(name) and along_mro(kind, "__call__")):
+        raise TypeError(
+            f"{name!r} of {called} is {brief(value)}: a Config has values and no code, because CPython reports no "
+            "change of what code computes; make it a function that takes the config, or give it to the instance by "
+            "keyword"
+        )
+    if not _is_special(name) and kind in (list, dict, set, bytearray):
         raise TypeError(
             f"the default of {name!r} of {called} is {brief(value)}, which all instances would share: leave the "
             "default out and give each instance its own by keyword, or use a tuple or frozenset"

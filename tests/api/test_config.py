@@ -172,6 +172,14 @@ def test_a_class_cannot_get_what_computes_attributes_in_another_way(what):
         act()
 
 
+def test_annotations_may_depend_on_a_condition():
+    class Conditional(Config):
+        if depwatch:
+            rate: int = 1
+
+    assert items(Conditional()) == {"rate": 1}
+
+
 def test_a_class_has_the_defaults_no_more_and_its_annotations_still():
     assert "scale" not in vars(Limits)
     assert typing.get_type_hints(Narrow, localns={"Undefined": int})["rate"] is int
