@@ -1,4 +1,4 @@
-"""depwatch.h for Cython: `from depwatch cimport depwatch_import, ...`, with depwatch.get_include() as include path.
+"""depwatch.h for Cython: `from depwatch cimport depwatch_import, ...`. docs/c-api.md says when a path is needed.
 
 Call depwatch_import() once, at module level, before anything else. The rules are in depwatch.h. An entry that fails raises.
 """
