@@ -23,7 +23,7 @@ def clients() -> list[Path]:
 
 
 def modules_of_the_api() -> list[str]:
-    """Not the whole package: stubtest imports each module, also those that run a program or whose extras are missing."""
+    """Not the whole package: stubtest imports each module, also those that run a program or need an extra."""
     text = (ROOT / "depwatch" / "__init__.py").read_text()
     return sorted(set(re.findall(r"^from (depwatch\.[a-z]\w*) import", text, re.M)))
 

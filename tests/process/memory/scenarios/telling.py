@@ -61,7 +61,7 @@ def a_handle_has_an_owner(stage):
     handle = stage.claim((yield lambda: recorder.commit(owner=owner, **stage.callbacks())), lambda: names["X"] == 1)
     many = freeze(names, "X", name="many")
     handles = yield lambda: many.commit_many(array("Q", [0, 1, 2]), array("I", [1, 1]), owner=owner)
-    del owner
+    owner = None
     assert (handle.released, handles.released) == (True, True)
     yield depwatch.drain
 
