@@ -204,6 +204,17 @@ def test_code_that_read_an_attribute_stops_when_it_changes_and_resumes(cls, log)
     assert set(depwatch.invalidate([cfg], "by hand")) == {handle.id}
 
 
+def test_one_verb_reads_what_it_has_and_what_it_lacks(cfg):
+    recorder = depwatch.Recorder("reader")
+    found = recorder.read(cfg, "scale"), recorder.read(cfg, "rate", default=None), depwatch.look(cfg, "scale")
+    handle = recorder.commit()
+    cfg.rate = 1
+    broken = handle.broken
+    del cfg.rate
+    depwatch.drain()
+    assert (found, broken, handle.broken) == ((2.0, None, 2.0), 1, 0)
+
+
 def test_a_config_that_gets_another_class_retires_what_relied_on_it(cfg, log):
     recorder = depwatch.Recorder("reader")
     recorder.read_attr(cfg, "scale")
