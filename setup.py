@@ -24,7 +24,7 @@ from setuptools.command.build_ext import build_ext
 from setuptools.errors import CompileError
 
 FLAGS = ["-O2", "-std=gnu11", "-Wall", "-Wextra", "-Wno-unused-parameter", "-fvisibility=hidden", "-fno-plt"]
-CYTHON = ["-3", "--depfile", "-I", "ext", "-I", "."]
+CYTHON = ["-3", "--depfile", "-I", "ext", "-I", "depwatch/include"]
 ENVIRONMENT = [os.environ.get(name) for name in ("CC", "CFLAGS", "CPPFLAGS", "LDFLAGS")]
 BUILD = Path("build")
 # The ABI of a pre-release changes without a change of its name.

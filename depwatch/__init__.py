@@ -113,6 +113,11 @@ __all__ = [
     "subscribe_created",
 ]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 _core.set_up(
     unwatchable=Unwatchable,
     unstable=Unstable,

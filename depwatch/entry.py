@@ -3,7 +3,7 @@
 import sys
 import types
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from depwatch import _core, naming
 from depwatch._core import Entry, Handle
@@ -16,7 +16,7 @@ _CPYTHON: Final = f"CPython {sys.version_info[0]}.{sys.version_info[1]}"
 _core.learn_entry(lambda: None)
 
 
-def install(function: types.FunctionType, optimized: Callable[..., Any], handle: Handle) -> Entry:
+def install(function: Callable[..., Any], optimized: Callable[..., Any], handle: Handle) -> Entry:
     """Let every call of function run optimized, with the same arguments, while handle is valid.
 
     Each call tests two bytes: that of handle, and a second one, which is 0 while the function's `__code__`,
@@ -35,7 +35,7 @@ def install(function: types.FunctionType, optimized: Callable[..., Any], handle:
     takes a look at each class of the process); Stale if the handle is retired, also if install retired it; Released;
     TypeError. With DEPWATCH=0 the function is left as it is.
     """
-    if not is_a(function, types.FunctionType):
+    if not _is_function(function):
         raise naming.refused(
             function, "Python function (of a method, pass method.__func__; of a class, a function in it)"
         )
@@ -61,6 +61,10 @@ def install(function: types.FunctionType, optimized: Callable[..., Any], handle:
         return installed
     guard.release()
     raise _refusal(installed, function, handle)  # something changed meanwhile: reading drains, which runs callbacks
+
+
+def _is_function(given: object) -> TypeGuard[types.FunctionType]:
+    return is_a(given, types.FunctionType)
 
 
 def _refusal(state: str, function: types.FunctionType, handle: Handle) -> Exception:

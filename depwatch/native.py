@@ -19,7 +19,7 @@ _PARTS = ("code", "defaults", "kwdefaults", "existence")  # in the order of depw
 
 
 def get_include() -> str:
-    """The directory of depwatch.h, for C compilers (-I). Cython finds depwatch's .pxd by itself."""
+    """The directory of depwatch.h and depwatch.pxd, for compilers (-I) and Cython."""
     return str(Path(__file__).with_name("include"))
 
 

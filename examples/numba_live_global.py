@@ -8,7 +8,7 @@ RATE = 1.25
 UNIT = "kg"
 
 
-def price(x):
+def price(x: float) -> float:
     return x * RATE + len(UNIT)
 
 
@@ -16,7 +16,7 @@ plain = numba.njit(price)
 live = njit(price)
 
 
-def show(what):
+def show(what: str) -> None:
     print(f"{what:24} plain numba {plain(10.0):6}   depwatch {live(10.0):6}   Python {price(10.0):6}")
 
 

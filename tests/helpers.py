@@ -34,7 +34,7 @@ def compile_helper(name: str, built: Path) -> None:
     source = NATIVE / f"{name}.c"
     if not source.exists():
         source = built.with_name(f"{name}.c")
-        cython = [sys.executable, "-m", "cython", "-3", "-I", str(ROOT), "-o", str(source)]
+        cython = [sys.executable, "-m", "cython", "-3", "-I", str(INCLUDE), "-o", str(source)]
         subprocess.run([*cython, str(NATIVE / f"{name}.pyx")], check=True)
     half = built.with_suffix(".half")
     options = [*flags, f"-I{INCLUDE}", f"-I{EXT}", "-O1", "-g0", "-fPIC", "-shared"]

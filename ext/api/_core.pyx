@@ -76,8 +76,6 @@ cdef extern from *:
     int PyUnicode_CHECK_INTERNED(object)
     Py_ssize_t PyNumber_AsSsize_t(object, object) except? -1
     object PyLong_FromVoidPtr(void*)
-    const unsigned long Py_TPFLAGS_IMMUTABLETYPE
-    void PyType_Modified(PyTypeObject*)
     object PyWeakref_NewRef(object, object)
     bint PyModule_Check(object)
     bint PyDict_Check(object)
@@ -180,12 +178,6 @@ def dict_of_type(cls):
     return PyType_GetDict(<PyTypeObject*>cls)
 
 
-def freeze_class(cls):
-    """Make a class immutable, for good: its attributes can no longer be assigned, nor its bases."""
-    (<PyTypeObject*>cls).tp_flags |= Py_TPFLAGS_IMMUTABLETYPE
-    PyType_Modified(<PyTypeObject*>cls)
-
-
 def use_avx2(bint use):
     """Choose whether dense sets are changed 32 bytes at a time. Returns whether they are now: the CPU must have AVX2."""
     return bytes_use_avx2(use)
@@ -223,4 +215,5 @@ include "subscription.pxi"
 include "notice/drain.pxi"
 include "index.pxi"
 include "entry.pxi"
+include "freeze.pxi"
 include "capi.pxi"

@@ -205,13 +205,14 @@ class World:
         self.all_may_retire = False  # else none but our own: what the operation works on
         self.handle = self.commit("own", "A", "B")
         self.handles = self.commit_many("own many", "A", "B")
-        self.subscription = depwatch.subscribe(self.call("own listener"), self.globals, "A", "B")
+        self.subscriptions = []  # all that are made here: each keeps this world until it is cancelled
+        self.subscription = self.subscribe("own listener", "A", "B")
         self.recorder = self.begun("own open", "B")
         installed = self.commit("installed", "B")
         self.entry = depwatch.install(self.function, Optimized(visits), installed)
         self.other_handles = [self.commit(f"other {i}", "A", "B") for i in range(3)]
         self.other_many = self.commit_many("other many", "A", "B")
-        self.other_subscription = depwatch.subscribe(self.call("other listener"), self.globals, "A")
+        self.other_subscription = self.subscribe("other listener", "A")
         self.other_recorder = self.begun("other open", "A")
         depwatch.drain()
 
@@ -221,6 +222,11 @@ class World:
             self.told.append((name, argument))
 
         return called
+
+    def subscribe(self, name, *facets):
+        made = depwatch.subscribe(self.call(name), self.globals, *facets)
+        self.subscriptions.append(made)
+        return made
 
     def callbacks(self, name):
         return {f"on_{what}": self.call((name, what)) for what in ("invalidate", "resume", "retire")}
@@ -263,7 +269,7 @@ class World:
         depwatch.drain()
         for i in range(6):
             self.commit(f"new {i}", "B")
-        depwatch.subscribe(self.call("new listener"), self.globals, "B")
+        self.subscribe("new listener", "B")
 
     def end_it(self):
         """What the operation works on."""
@@ -336,6 +342,8 @@ class World:
                 each.release()
         for recorder in (self.recorder, self.other_recorder):
             recorder.close()
+        for subscription in self.subscriptions:
+            subscription.cancel()
         depwatch.drain()
         _core.check_index()
         assert self.handles_now() == {}

@@ -1,4 +1,4 @@
-"""The C API, by an optimizer in C and one in Cython that use depwatch.h and its .pxd and nothing else."""
+"""The C API, by an optimizer in C and one in Cython that use depwatch.h and depwatch.pxd and nothing else."""
 
 import ctypes
 import gc
@@ -41,7 +41,7 @@ def test_every_entry_of_the_header_has_a_name_in_c_and_in_cython():
     entries = set(re.findall(r"\(\*(\w+)\)\(", struct))
     assert len(entries) == 34
     assert set(re.findall(r"#define depwatch_(\w+) \(depwatch_capi->\1\)", header)) == entries
-    pxd = (ROOT / "depwatch" / "__init__.pxd").read_text()
+    pxd = (ROOT / "depwatch" / "include" / "depwatch.pxd").read_text()
     assert set(re.findall(r" depwatch_(\w+)\(", pxd)) - {"import"} == entries
 
 

@@ -1,166 +1,277 @@
-"""Config: an object whose attributes code may rely on."""
+"""depwatch.Config: an object whose attributes code may rely on, and the classes that it may have."""
 
 import copy
-import gc
+import functools
+import importlib.util
 import pickle
 import types
 import typing
-import weakref
 
 import pytest
 
 import depwatch
-from support import without_automatic_drain
+from depwatch import Config
+from support import NO_NUMBA, f64_at
 
 
-class Model(depwatch.Config):
-    scale: float
-    depth: int = 3
+class Limits(Config):
+    scale: float = 2.0
+    names: tuple[str, ...] = ()
+    rate: "Undefined"  # noqa: F821 (no annotation is evaluated)
 
 
-class Named(Model):
-    name: "typing.Unknown" = "x"  # no annotation is evaluated
+class Narrow(Limits):
+    rate: int = 7
+    width = 80
 
 
-@pytest.mark.parametrize("config", [depwatch.Config(scale=2.0), Model(scale=2.0)], ids=["plain", "declared"])
-@without_automatic_drain
-def test_a_read_relies_on_the_attribute_and_on_nothing_else(log, config):
-    recorder = depwatch.Recorder("own")
-    assert recorder.read(config, "scale") == 2.0
-    handle = log.commit(recorder)
-    assert [each.name for each in handle.assumptions if each.name] == ["scale"]
-    config.depth = 4
-    assert handle.valid
-    config.scale = 3.0
-    assert handle.broken == 1
-    setattr(config, "scale", 2.0)  # noqa: B010
-    depwatch.drain()
-    assert (handle.valid, log.drained()) == (True, [])
-    del config.scale
-    assert (handle.broken, log.drained()) == (1, [("invalidated", "own")])
-    config.scale = 2.0
+def items(cfg):
+    return {name: value for name, value in vars(cfg).items() if name != "__name__"}
 
 
-@pytest.mark.parametrize("make", [depwatch.Config, Model], ids=["plain", "declared"])
-@without_automatic_drain
-def test_cells_listeners_and_questions_work_as_for_a_module(log, make):
-    config = make(scale=1.5)
-    recorder = depwatch.Recorder("own")
-    cell, guard = recorder.value_cell(config, "scale", "f64"), recorder.guard_cell(config, "scale")
-    recorder.read(config, "scale")
-    handle = log.commit(recorder)
-    subscription = depwatch.subscribe(log.event, config, "scale")
-    assert list(depwatch.dependents(config, "scale")) == list(depwatch.dependents(config)) == [handle.id]
-    config.scale = 2.5
-    assert (cell.value, guard.holds, depwatch.look(config, "scale")) == (2.5, False, 2.5)
-    assert f"'scale' in module {make.__qualname__}: 1.5 -> 2.5" in depwatch.explain(handle)
-    assert list(depwatch.invalidate([config], "enough")) == [handle.id]
-    assert sorted(log.drained(), key=str) == [
-        ("MODIFIED", "scale", 1.5, 2.5), ("invalidated", "own"), ("retired", "own")
-    ]  # fmt: skip
-    subscription.cancel()
+@pytest.fixture
+def cfg():
+    return Config("limits", scale=2.0)
 
 
-def test_discovery_finds_what_is_read_of_a_config():
-    config = Model(scale=1.0)
-    function = types.FunctionType((lambda: config_.scale * config_.depth).__code__, {"config_": config})  # noqa: F821
-    found = depwatch.discover(function)
-    assert [(read.kind, read.name, read.value) for read in found.reads[3:]] == [
-        ("module", "scale", 1.0), ("module", "depth", 3)
-    ]  # fmt: skip
-    assert [each for each in found.opaque if each.kind == "world"] == []
+# --- an object --------------------------------------------------------------------------------------------------------
 
 
-def test_an_instance_gets_the_declared_defaults_and_what_is_given():
-    assert repr(Named(scale=1)) == "Named(depth=3, name='x', scale=1)"
-    assert repr(Named(scale=1, depth=2, name=None)) == "Named(depth=2, name=None, scale=1)"
-    assert repr(depwatch.Config(a=1)) == "Config(a=1)"
-    assert (Model(scale=1) == Model(scale=1), isinstance(Model(scale=1), types.ModuleType)) == (False, True)
-    first, second = Model(scale=1), Model(scale=2)
-    first.depth = 9
-    assert second.depth == 3
+def test_attributes_are_given_set_and_deleted_as_those_of_any_object(cfg):
+    cfg.rate = 1
+    setattr(cfg, "size", 2)  # noqa: B010
+    del cfg.scale
+    assert items(cfg) == {"rate": 1, "size": 2}
+    with pytest.raises(AttributeError, match="scale"):
+        _ = cfg.scale
 
 
-@pytest.mark.parametrize(
-    "make, message",
-    [
-        (lambda: Model(), r"^Model\(\) needs 'scale'$"),
-        (lambda: Named(depth=3), r"^Named\(\) needs 'scale'$"),
-        (lambda: Model(scale=1, depht=2, x=3), r"^Model\(\) does not declare 'depht', 'x'$"),
-        (lambda: depwatch.Config(__name__="x"), r"^Config\(\) cannot have '__name__'$"),
-    ],
-)
-def test_names_that_are_missing_or_not_declared_are_refused(make, message):
-    with pytest.raises(TypeError, match=message):
-        make()
+def test_annotations_and_defaults_of_a_class_are_copied_into_the_instance():
+    first, second = Limits(rate=1), Narrow("narrow", scale=3.0)
+    first.scale = 4.0
+    assert items(first) == {"scale": 4.0, "names": (), "rate": 1}
+    assert items(second) == {"scale": 3.0, "names": (), "rate": 7, "width": 80}
+    assert [each.__name__ for each in (first, second, Config())] == ["Limits", "narrow", "Config"]
+    del first.scale
+    assert not hasattr(first, "scale")
 
 
-class Computes:
-    def __get__(self, instance, owner):
-        return 1
+def test_what_a_class_does_not_declare_or_was_not_given_is_refused_by_name():
+    class Two(Config):
+        first: int
+        second: int
+        third: int = 3
+
+    refused = []
+    for make in (lambda: Two(third=1), lambda: Two(first=1, second=2, fourth=4), lambda: Config(__name__="x")):
+        with pytest.raises(TypeError) as error:
+            make()
+        refused.append(str(error.value).replace(Two.__qualname__, "Two"))
+    assert refused == [
+        "Two declares 'first', 'second' without a default: pass a value by keyword",
+        "Two declares no 'fourth', but 'first', 'second', 'third': add an annotation to the class, or use "
+        "depwatch.Config, which takes any name",
+        "'__name__' of Config: such names are Python's own; choose one without the underscores",
+    ]
 
 
-REFUSED = {
-    "a method": {"f": lambda self: 1}, "a property": {"f": property(lambda self: 1)},
-    "a static method": {"f": staticmethod(len)}, "a class method": {"f": classmethod(len)},
-    "a descriptor": {"f": Computes()}, "__getattr__": {"__getattr__": lambda self, name: 1},
-    "__setattr__": {"__setattr__": len}, "__init__": {"__init__": lambda self: None}, "slots": {"__slots__": ("a",)},
-    "a special name": {"__call__": 1},
+def test_the_name_is_a_str_and_may_also_be_a_keyword():
+    assert items(Config("a", name="b")) == {"name": "b"}
+    with pytest.raises(TypeError, match="a name must be a str, not 1"):
+        Config(1)
+
+
+def test_its_repr_is_short():
+    many = Config("many", **{f"n{i}": i for i in range(20)})
+    assert [repr(each) for each in (Config(), Limits(rate=len), many)] == [
+        "Config()",
+        "Limits(scale=2.0, names=<tuple of 0 items>, rate=<built-in len>)",
+        "Config('many', n0=0, n1=1, n2=2, n3=3, n4=4, n5=5, n6=6, ... 13 more)",
+    ]
+
+
+def test_two_configs_are_equal_only_if_they_are_the_same_object():
+    one, other = Config(a=1), Config(a=1)
+    assert (one == one, one == other, len({one, other})) == (True, False, 2)
+
+
+@pytest.mark.parametrize("again", [copy.copy, lambda cfg: pickle.loads(pickle.dumps(cfg))])
+def test_a_copy_and_an_unpickled_config_are_others_with_the_same_attributes(again):
+    cfg = Narrow("narrow", names=("a",))
+    cfg.extra = 1
+    made = again(cfg)
+    assert (type(made), vars(made), made is cfg) == (Narrow, vars(cfg), False)
+    made.width = 1
+    assert cfg.width == 80
+
+
+def test_a_deep_copy_copies_what_the_attributes_hold():
+    cfg = Config(items=[1])
+    cfg.me = cfg
+    made = copy.deepcopy(cfg)
+    made.items.append(2)
+    assert (cfg.items, made.items, made.me is made) == ([1], [1, 2], True)
+
+
+# --- its class --------------------------------------------------------------------------------------------------------
+
+SPECIAL = ("__init__", "__setattr__", "__delattr__", "__getattr__", "__getattribute__", "__init_subclass__", "__eq__")
+CODE = {
+    "a method": ("total", lambda cfg: 1),
+    "a property": ("total", property(lambda cfg: 1)),
+    "a class method": ("total", classmethod(lambda cls: 1)),
+    "a static method": ("total", staticmethod(lambda: 1)),
+    "a cached property": ("total", functools.cached_property(lambda cfg: 1)),
+    "a built-in as a special method": ("__getattr__", print),
+    **{name: (name, lambda *arguments: 1) for name in SPECIAL},
+}
+
+
+def making(bases=(Config,), metaclass=type, **body):
+    return metaclass("Made", bases, body)
+
+
+@pytest.mark.parametrize("what", CODE)
+def test_code_in_a_class_is_refused_when_the_class_is_made(what):
+    name, value = CODE[what]
+    with pytest.raises(TypeError) as error:
+        making(**{name: value})
+    told = str(error.value)
+    assert told.startswith(f"{name!r} of Made is <")
+    assert told.endswith(
+        ": a Config has values and no code, because CPython reports no change of what code computes; make it a "
+        "function that takes the config, or give it to the instance by keyword"
+    )
+
+
+class Meta(type):
+    pass
+
+
+class Plain:
+    pass
+
+
+OTHERS = {
+    "slots": (lambda: making(__slots__=("a",)), "Made has __slots__, .*: leave them out"),
+    "a metaclass": (lambda: making(metaclass=Meta), "Made has the metaclass Meta, .*: use none"),
+    "a base": (lambda: making((Config, Plain)), "Made inherits from <class Plain>, .*: inherit only from"),
+    "a default that all instances would share": (
+        lambda: making(items=[]), "the default of 'items' of Made is <list of 0 items>, .*: leave the default out",
+    ),
+    "a setting of an attribute": (lambda: setattr(Limits, "scale", property(len)), "immutable type '.*Limits'"),
+    "one of Config": (lambda: setattr(Config, "scale", property(len)), "immutable type '.*Config'"),
+    "other bases": (lambda: setattr(Narrow, "__bases__", (Config,)), "immutable type '.*Narrow'"),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("body", REFUSED.values(), ids=REFUSED)
-def test_what_could_compute_a_value_is_refused_when_the_class_is_made(body):
-    (name,) = body
-    with pytest.raises(TypeError, match=f"^Sub has '{name}'.* CPython does not report; declare values only"):
-        type("Sub", (depwatch.Config,), body)
+@pytest.mark.parametrize("what", OTHERS)
+def test_a_class_cannot_get_what_computes_attributes_in_another_way(what):
+    act, told = OTHERS[what]
+    with pytest.raises(TypeError, match=told):
+        act()
 
 
-def test_a_class_that_is_made_cannot_be_changed():
-    for cls in (depwatch.Config, Model, Named):
-        for change in (
-            lambda cls=cls: setattr(cls, "scale", property(lambda self: 1)),
-            lambda cls=cls: setattr(cls, "__getattr__", lambda self, name: 1),
-            lambda cls=cls: delattr(cls, "__doc__"),
-            lambda cls=cls: setattr(cls, "__bases__", (types.ModuleType,)),
-        ):
-            with pytest.raises(TypeError):
-                change()
-    assert not hasattr(Model, "depth")
+def test_annotations_may_depend_on_a_condition():
+    class Conditional(Config):
+        if depwatch:
+            rate: int = 1
+
+    assert items(Conditional()) == {"rate": 1}
 
 
-@without_automatic_drain
-def test_another_class_of_the_instance_retires(log):
-    config = Model(scale=1.0)
-    recorder = depwatch.Recorder("own")
-    recorder.read(config, "scale")
+def test_a_class_has_the_defaults_no_more_and_its_annotations_still():
+    assert "scale" not in vars(Limits)
+    assert typing.get_type_hints(Narrow, localns={"Undefined": int})["rate"] is int
+
+
+# --- what relies on it ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cls", [Config, Narrow])
+def test_code_that_read_an_attribute_stops_when_it_changes_and_resumes(cls, log):
+    cfg = cls("limits", scale=2.0)
+    recorder = depwatch.Recorder("reader")
+    assert recorder.read_attr(cfg, "scale") == 2.0
     handle = log.commit(recorder)
-    config.__class__ = type("Computing", (types.ModuleType,), {"scale": property(lambda self: 5.0)})
-    assert (config.scale, handle.retired, log.drained()) == (5.0, True, [("retired", "own")])
+    cfg.scale = 3.0
+    assert (log.drained(), set(depwatch.dependents(cfg, "scale"))) == ([("invalidated", "reader")], {handle.id})
+    told = depwatch.explain(handle).splitlines()[1]
+    assert told.startswith("  'scale' in module limits: 2.0 -> 3.0, changed at ")
+    del cfg.scale
+    cfg.scale = 2.0
+    assert (log.drained(), handle.valid) == ([("resumed", "reader")], True)
+    assert set(depwatch.invalidate([cfg], "by hand")) == {handle.id}
 
 
-def test_the_dict_of_an_instance_cannot_be_exchanged():
-    with pytest.raises((AttributeError, TypeError)):
-        depwatch.Config(a=1).__dict__ = {}
+def test_one_verb_reads_what_it_has_and_what_it_lacks(cfg):
+    recorder = depwatch.Recorder("reader")
+    found = recorder.read(cfg, "scale"), recorder.read(cfg, "rate", default=None), depwatch.look(cfg, "scale")
+    handle = recorder.commit()
+    cfg.rate = 1
+    broken = handle.broken
+    del cfg.rate
+    depwatch.drain()
+    assert (found, broken, handle.broken) == ((2.0, None, 2.0), 1, 0)
 
 
-def test_copies_and_what_was_pickled_are_others_with_the_same_values():
-    config = Named(scale=[1])
-    config.more = 2
-    for made in (copy.copy(config), copy.deepcopy(config), pickle.loads(pickle.dumps(config))):
-        assert (repr(made), made is config) == ("Named(depth=3, name='x', scale=[1], more=2)", False)
-    assert copy.copy(config).scale is config.scale
-    assert copy.deepcopy(config).scale is not config.scale
+def test_a_config_that_gets_another_class_retires_what_relied_on_it(cfg, log):
+    recorder = depwatch.Recorder("reader")
+    recorder.read_attr(cfg, "scale")
+    handle = log.commit(recorder)
+    cfg.__class__ = type("Other", (types.ModuleType,), {"scale": property(lambda module: 3.0)})
+    assert (log.drained(), handle.valid) == ([("retired", "reader")], False)
 
 
-def test_a_class_lives_no_longer_than_the_program_has_it():
-    made = type("Made", (depwatch.Config,), {"x": 1})
-    assert made().x == 1
-    dead = weakref.ref(made)
-    del made
-    gc.collect()
-    assert dead() is None
+@pytest.mark.parametrize("cls", [Config, Narrow])
+def test_cells_of_an_attribute_follow_it(cls):
+    cfg = cls(scale=2.0)
+    recorder = depwatch.Recorder("cells")
+    cell, guard = recorder.value_cell(cfg, "scale", "f64"), recorder.guard_cell(cfg, "scale")
+    handle = recorder.commit()
+    seen = []
+    for value in (3.0, 2.0):
+        cfg.scale = value
+        seen.append((f64_at(cell.address), guard.holds, handle.valid))
+    assert seen == [(3.0, False, True), (2.0, True, True)]
 
 
-def test_a_static_checker_sees_the_declared_names_as_those_of_a_dataclass():
-    assert depwatch.Config.__dataclass_transform__["kw_only_default"] is True
+def test_a_listener_is_told_of_each_attribute_that_it_asked_for(cfg, log):
+    subscription = depwatch.subscribe(log.event, cfg, "scale", "rate")
+    cfg.scale = 3.0
+    cfg.rate = 1
+    cfg.other = 1
+    assert log.drained() == [("MODIFIED", "scale", 2.0, 3.0), ("ADDED", "rate", depwatch.UNKNOWN, 1)]
+    subscription.cancel()
+
+
+def test_what_reads_a_config_is_discovered_and_assumed(cfg):
+    names = {"cfg": cfg}
+    exec("def area(x): return x * cfg.scale", names)
+    found = depwatch.discover(names["area"], argument_types=(float,))
+    reads = [(read.kind, read.owner, read.name, read.value) for read in found.reads if read.kind == "module"]
+    assert (reads, found.refused, [each for each in found.opaque if each.kind == "world"]) == (
+        [("module", cfg, "scale", 2.0)],
+        (),
+        [],
+    )
+    assumed = depwatch.assume(names["area"], argument_types=(float,))
+    cfg.scale = 3.0
+    assert not assumed.valid
+    cfg.scale = 2.0
+    assert assumed.valid
+
+
+@pytest.mark.skipif(importlib.util.find_spec("numba") is None, reason=f"no numba here (none from {NO_NUMBA} on)")
+@pytest.mark.parametrize("cls", [Config, Narrow])
+def test_numba_compiles_what_an_attribute_is_and_follows_it(cls):
+    from depwatch.integrations.numba import njit
+
+    names = {"cfg": cls(scale=2.0, width=3)}
+    exec("def area(x): return x * cfg.scale * cfg.width", names)
+    compiled, cfg = njit(names["area"]), names["cfg"]
+    results = [compiled(1.0)]
+    for name, value in (("scale", 3.0), ("width", 4), ("scale", 2), ("width", 3)):
+        setattr(cfg, name, value)
+        results.append(compiled(1.0))
+    assert results == [6.0, 9.0, 12.0, 8.0, 6.0]

@@ -5,9 +5,7 @@ import re
 import weakref
 
 import pytest
-from caching import cache
 from discovered import program, told
-from specializing import specialize
 
 import depwatch
 from depwatch.discovery.reads import Cause
@@ -170,30 +168,3 @@ def test_a_renewal_that_fails_leaves_it_not_valid(names):
     assert not assumed.valid
     exec("def helper(x): return x", names)
     assert (assumed.renew(), assumed.valid) == (True, True)
-
-
-def test_a_cache_is_never_stale_and_keeps_what_an_undone_change_leaves(names):
-    calls = []
-    names["f"] = cache(int)(names["f"])
-    names["calls"] = calls
-    assert (names["f"](10), names["f"](10)) == (21, 21)
-    names["RATE"] = 3
-    names["RATE"] = 2
-    assert not names["f"].assumed.renew()
-    names["RATE"] = 5
-    assert (names["f"](10), names["f"](10), names["f"](True)) == (51, 51, 6)
-    exec("def helper(x): return -x", names)
-    assert names["f"](10) == -9
-    names["D"]["k"] = 0
-    assert names["f"](10) == -10
-
-
-def test_a_specialised_function_runs_until_a_constant_changes(names):
-    f = names["f"]
-    entry = specialize(f)
-    assert (entry.active, f(10)) == (True, 21)
-    names["RATE"] = 3
-    assert (entry.active, f(10)) == (False, 31)
-    names["RATE"] = 2
-    assert (entry.active, f(10)) == (True, 21)
-    entry.handle.release()

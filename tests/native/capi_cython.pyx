@@ -1,5 +1,5 @@
 # cython: language_level=3
-"""A native optimizer in small, in Cython: what depwatch/__init__.pxd offers, and nothing else of depwatch. For test_c_api.py."""
+"""A native optimizer in small, in Cython: what depwatch.pxd offers, and nothing else of depwatch. For test_c_api.py."""
 
 from cpython.object cimport PyObject
 from libc.stdint cimport uint8_t, uint32_t, uint64_t, uintptr_t

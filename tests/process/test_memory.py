@@ -50,24 +50,13 @@ def test_one_failed_allocation_of_each_kind_loses_nothing():
     assert told["memory_errors"] > 50
 
 
-@pytest.fixture(scope="module")
-def all_tried():
-    """(what came of all trials, {number: Site} of the core that they were made with)."""
+@pytest.mark.slow
+def test_every_allocation_of_the_core_fails_or_need_not_and_nothing_is_lost():
     core = sites.core_to_starve()
     operations, importing = tried(core, "full"), tried(core, "full", "import")
-    return {name: operations[name] + importing[name] for name in operations}, sites.calls(core)
-
-
-@pytest.mark.slow
-def test_no_failed_allocation_loses_anything(all_tried):
-    told, calls = all_tried
+    told, calls = {name: operations[name] + importing[name] for name in operations}, sites.calls(core)
     faults = [(str(calls.get(site, scenario)), scenario, *rest) for scenario, site, *rest in told["faults"]]
-    assert [fault for fault in faults if not (fault[0] in others.CRASHES and "ended with status" in fault[-1])] == []
-
-
-@pytest.mark.slow
-def test_every_allocation_of_the_core_fails_or_has_a_reason_not_to(all_tried):
-    told, calls = all_tried
+    faults = [fault for fault in faults if not (fault[0] in others.CRASHES and "ended with status" in fault[-1])]
     failed = {site for site, _ in told["failed"]}
     listed = {site for site, call in calls.items() if call.callee in sites.HOW} | set(told["reached"])
     assert listed <= calls.keys()
@@ -77,4 +66,5 @@ def test_every_allocation_of_the_core_fails_or_has_a_reason_not_to(all_tried):
         *left.items(),
         sep="\n",
     )
-    assert [str(calls[site]) for site in listed - failed if others.reason(calls[site]) is None] == []
+    never_failed = [str(calls[site]) for site in listed - failed if others.reason(calls[site]) is None]
+    assert (faults, never_failed) == ([], [])

@@ -19,7 +19,7 @@ FILES = {
     "depwatch/compare/record/__init__.py": "",
     "depwatch/compare/replay/__init__.py": "",
     "depwatch/include/depwatch.h": "#define RELEASE 1\n",
-    "depwatch/__init__.pxd": 'cdef extern from "depwatch.h":\n    int RELEASE\n',
+    "depwatch/include/depwatch.pxd": 'cdef extern from "depwatch.h":\n    int RELEASE\n',
     "depwatch/compare/record/_tap.pyx": "from depwatch cimport RELEASE\nrelease = RELEASE\n",
     "depwatch/compare/record/tap/facets.c": '#include "tap/facets.h"\n',
     "depwatch/compare/record/tap/facets.h": "",

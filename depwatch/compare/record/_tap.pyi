@@ -1,9 +1,10 @@
 from collections.abc import Callable
 from types import CodeType, FunctionType
-from typing import Any
+from typing import Any, final
 
 from .function import Function
 
+KINDS: dict[str, int]
 CALLS: int
 LOOK: int
 COLD: int
@@ -24,6 +25,7 @@ def json(text: str) -> None: ...
 def string(text: str) -> int: ...
 def calls() -> tuple[int, int]: ...
 
+@final
 class Object:
     number: int
     dead: bool
@@ -32,6 +34,7 @@ class Object:
 def any_dead() -> bool: ...
 def bury(things: list[Object]) -> None: ...
 
+@final
 class Facet:
     number: int
     owner: Object
@@ -57,6 +60,7 @@ def lost(code: CodeType) -> None: ...
 def look(code: CodeType) -> None: ...
 def shows_weakrefs(value: object) -> bool: ...
 
+@final
 class Insisted:
     def __init__(self, function: Callable[..., object]) -> None: ...
     def __call__(self, *arguments: object) -> object: ...
