@@ -35,7 +35,6 @@ static PyObject *call(PyObject *self, PyObject *const *args, size_t flags, PyObj
 static int traverse(PyObject *self, visitproc visit, void *arg)
 {
     const Guarded *guarded = (Guarded *)self;
-    Py_VISIT(Py_TYPE(self));
     Py_VISIT(guarded->fast);
     Py_VISIT(guarded->slow);
     Py_VISIT(guarded->handle);
@@ -45,15 +44,13 @@ static int traverse(PyObject *self, visitproc visit, void *arg)
 static void dealloc(PyObject *self)
 {
     Guarded *guarded = (Guarded *)self;
-    PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
     linked_leave(&guarded->guards.of_handle);
     PyMem_Free(guarded->guards.cells);
     Py_XDECREF(guarded->fast);
     Py_XDECREF(guarded->slow);
     Py_XDECREF(guarded->handle);
-    type->tp_free(self);
-    Py_DECREF(type);
+    PyObject_GC_Del(self);
 }
 
 static PyObject *get(PyObject *self, PyObject *instance, PyObject *class)
@@ -76,7 +73,6 @@ static PyObject *reduce(PyObject *self, PyObject *protocol)
 }
 
 static PyMemberDef members[] = {
-    {"__vectorcalloffset__", T_PYSSIZET, offsetof(Guarded, call), READONLY, NULL},
     {"fast", T_OBJECT_EX, offsetof(Guarded, fast), READONLY, "What runs while the handle is valid and its guards are up."},
     {"slow", T_OBJECT_EX, offsetof(Guarded, slow), READONLY, "What runs otherwise."},
     {"__wrapped__", T_OBJECT_EX, offsetof(Guarded, slow), READONLY, "`slow`, whose signature the Guarded has."},
@@ -88,38 +84,27 @@ static PyGetSetDef properties[] = {{"active", active, NULL, "Whether the next ca
 
 static PyMethodDef methods[] = {{"__reduce_ex__", reduce, METH_O, NULL}, {NULL}};
 
-static PyType_Slot slots[] = {
-    {Py_tp_doc, "What guarded() returns: runs one callable while a handle is valid, and another one otherwise."},
-    {Py_tp_call, PyVectorcall_Call},
-    {Py_tp_traverse, traverse},
-    {Py_tp_dealloc, dealloc},
-    {Py_tp_descr_get, get},
-    {Py_tp_repr, repr},
-    {Py_tp_members, members},
-    {Py_tp_getset, properties},
-    {Py_tp_methods, methods},
-    {0, NULL},
+PyTypeObject guarded_type = {
+    PyVarObject_HEAD_INIT(NULL, 0)
+    .tp_name = "depwatch.Guarded",
+    .tp_doc = "What guarded() returns: runs one callable while a handle is valid, and another one otherwise.",
+    .tp_basicsize = sizeof(Guarded),
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR |
+                Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .tp_vectorcall_offset = offsetof(Guarded, call),
+    .tp_call = PyVectorcall_Call,
+    .tp_traverse = traverse,
+    .tp_dealloc = dealloc,
+    .tp_descr_get = get,
+    .tp_repr = repr,
+    .tp_members = members,
+    .tp_getset = properties,
+    .tp_methods = methods,
 };
-
-static PyType_Spec spec = {
-    .name = "depwatch.Guarded",
-    .basicsize = sizeof(Guarded),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR |
-             Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_IMMUTABLETYPE,
-    .slots = slots,
-};
-
-PyTypeObject *guarded_type;
-
-bool guarded_learn(void)
-{
-    guarded_type = (PyTypeObject *)PyType_FromSpec(&spec);
-    return guarded_type != NULL;
-}
 
 PyObject *guarded_new(PyObject *fast, PyObject *slow, PyObject *handle, const Guards *guards, Linked **list)
 {
-    Guarded *made = (Guarded *)guarded_type->tp_alloc(guarded_type, 0);
+    Guarded *made = PyObject_GC_New(Guarded, &guarded_type);
     if (made == NULL) {
         PyMem_Free(guards->cells);
         return NULL;
@@ -130,6 +115,7 @@ PyObject *guarded_new(PyObject *fast, PyObject *slow, PyObject *handle, const Gu
     made->handle = Py_NewRef(handle);
     made->guards = *guards;
     linked_enter(list, &made->guards.of_handle);
+    PyObject_GC_Track(made);
     return (PyObject *)made;
 }
 

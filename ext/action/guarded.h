@@ -16,12 +16,11 @@ typedef struct Guards {
     uint32_t n;
 } Guards;
 
-extern PyTypeObject *guarded_type;
+extern PyTypeObject guarded_type; /* made ready at import */
 
 /* A new callable. Steals guards->cells; enters *list, which the handle owns. NULL with an exception set. */
 PyObject *guarded_new(PyObject *fast, PyObject *slow, PyObject *handle, const Guards *guards, Linked **list);
 /* The handle is released, and its byte and cells are about to be given up: all that look at them run their slow callable. */
 void guarded_end(Linked **list);
-bool guarded_learn(void); /* makes the type; called once, at import */
 
 #endif

@@ -19,6 +19,8 @@ from cpython.slice cimport PySlice_GetIndicesEx
 
 from core cimport *
 
+from operator import itemgetter
+
 KINDS = {facet_traits[kind].word.decode(): kind for kind in range(<int>FACET_KINDS)}
 CHANGES = {CHANGE_WORDS[change].decode().upper(): change for change in range(<int>CORE_CHANGES)}
 CAUSES = {
@@ -37,6 +39,7 @@ cdef dict CELL_KIND_NAMES = {kind: name for name, kind in CELL_KINDS.items()}
 REASONS = {name: CAUSE_WORDS[cause].decode() for name, cause in CAUSES.items()}  # after the name of a facet
 
 RETIRED = BYTE_RETIRED
+cdef object TEXT = itemgetter(0)  # what rows are sorted by: an exact str. Comparing whole rows could compare objects of the program
 cdef array.array IDS = array.array("I"), ADDRESSES = array.array("Q")
 
 cdef str SWITCHED_OFF = "depwatch is switched off (DEPWATCH=0 in the environment): nothing is watched"
@@ -55,10 +58,11 @@ cdef extern from *:
         Py_XDECREF(arguments);
         return made;
     }
-    /* Puts a value in the place of a None. */
+    /* Puts a value in the place of a None, unless another one is there already. Needs no memory. */
     static void put_in_tuple(PyObject *tuple, Py_ssize_t i, PyObject *value)
     {
-        PyTuple_SET_ITEM(tuple, i, Py_NewRef(value));
+        if (PyTuple_GET_ITEM(tuple, i) == Py_None)
+            PyTuple_SET_ITEM(tuple, i, Py_NewRef(value));
     }
     """
     object tuple_of(object, tuple)
@@ -77,6 +81,7 @@ cdef extern from *:
     Py_ssize_t PyNumber_AsSsize_t(object, object) except? -1
     object PyLong_FromVoidPtr(void*)
     object PyWeakref_NewRef(object, object)
+    int PyType_Ready(PyTypeObject*) except -1
     bint PyModule_Check(object)
     bint PyDict_Check(object)
     bint PyType_Check(object)
@@ -209,8 +214,8 @@ include "handle.pxi"
 include "handles.pxi"
 include "fact.pxi"
 
-guarded_learn()
-Guarded = <object>guarded_type
+PyType_Ready(&guarded_type)
+Guarded = <object>&guarded_type
 include "subscription.pxi"
 include "notice/drain.pxi"
 include "index.pxi"

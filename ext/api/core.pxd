@@ -105,10 +105,9 @@ cdef extern from "action/guarded.h":
         const uint8_t* broken
         const uint8_t** cells
         uint32_t n
-    PyTypeObject* guarded_type
+    PyTypeObject guarded_type
     object guarded_new(object fast, object slow, object handle, const Guards*, Linked**)
     void guarded_end(Linked**) noexcept
-    bint guarded_learn() except 0
 
 cdef extern from "action/entry.h":
     ctypedef struct CEntry "Entry":

@@ -161,9 +161,6 @@ cdef array.array facets_of(const uint32_t* handles, uint32_t n):
         free(facets)
 
 
-def text_of(row):
-    """What rows are sorted by: an exact str. Comparing rows could compare objects of the program."""
-    return row[0]
 
 
 cdef list assumptions_of(const uint32_t* handles, uint32_t n):
@@ -178,7 +175,7 @@ cdef list assumptions_of(const uint32_t* handles, uint32_t n):
         found.append(tuple_of(AssumptionType, (
             words_of_facet(id), owner_of(id), word_of(id), words_of_assumed(facet), <bint>(facet.holds and not facet.dead),
             facet.falls)))
-    found.sort(key=text_of)
+    found.sort(key=TEXT)
     return found
 
 
@@ -211,7 +208,7 @@ cdef list broken_of(const uint32_t* handles, uint32_t n):
             known = notes_of(id)
             change = (None,) * 5 if known is None else (<FacetNotes>known).last_change()
             found.append(tuple_of(BreakType, (words_of_facet(id), owner_of(id), word_of(id)) + change))
-    found.sort(key=text_of)
+    found.sort(key=TEXT)
     return found
 
 

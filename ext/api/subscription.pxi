@@ -144,11 +144,11 @@ cdef class Subscription(Ours):
         return 0
 
     cdef object owner_of(self, uint32_t facet):
-        """The object of which one of its own facets is a part; None once it is dead."""
+        """The object of which one of its own facets is a part; None once it is dead. Needs no memory."""
         cdef Py_ssize_t i
         for i in range(self.n):
             if (<FacetReference>self.facets[i]).id == facet:
-                return (<FacetReference>self.facets[i]).owner
+                return owner_of(facet)
         return None
 
     def cancel(self):

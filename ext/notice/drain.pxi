@@ -352,8 +352,7 @@ cdef int deliver(Notice notice) noexcept:
         subscription = <Subscription>subject
         if subscription.cancelled:
             return 0
-        if notice.argument[OWNER] is None:
-            put_in_tuple(notice.argument, OWNER, subscription.owner_of(notice.facet))
+        put_in_tuple(notice.argument, OWNER, subscription.owner_of(notice.facet))
         subscription.raises = call(subscription.listener, notice.argument, False, subscription.raises)
         return 1
     if type(subject) is HandlesListener:

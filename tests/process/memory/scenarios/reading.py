@@ -279,7 +279,6 @@ def what_is_no_object_of_ours_is_refused(stage):
         (closed.read_global, {}, "X"),
         (handle.retire, "again"),
         (lambda: handle.valid,),
-        (handle.release,),
         (handle.retire, 5),
         (recorder.__init__, "twice"),
         (setattr, handle, "x", 1),

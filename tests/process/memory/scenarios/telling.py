@@ -74,7 +74,7 @@ def a_handle_tells_of_itself(stage):
     recorder.read(names, "X"), recorder.read(names, "Y"), recorder.read(names, "Z", default=None)
     handle = stage.commit(recorder)
     many = freeze(names, "Y", name="many")
-    handles = many.commit_many(array("Q", [0, 1, 2]), array("I", [0, 1]))
+    handles = many.commit_many(array("Q", [0, 1, 2]), array("I", [0, 0]))
     stage.finally_do(handles.release)
     names["Y"] = 2
     assert len((yield lambda: handle.assumptions)) == 3
