@@ -80,7 +80,7 @@ def a_handle_tells_of_itself(stage):
     assert len((yield lambda: handle.assumptions)) == 3
     assert (yield lambda: handle.breaks) == 1
     assert [each.name for each in (yield handle.broken_facets)] == ["Y"]
-    assert len((yield lambda: handles.assumptions)) == 2
+    assert len((yield lambda: handles.assumptions)) == 1
     assert (yield lambda: handles.breaks) >= 1
     assert [each.name for each in (yield handles.broken_facets)] == ["Y"]
     assert "'Y' in" in (yield lambda: depwatch.explain(handle))
