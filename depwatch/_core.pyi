@@ -218,6 +218,11 @@ class Guarded:
     def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
 
 @final
+class FacetNotes(Ours):
+    @property
+    def owner(self) -> Any: ...
+
+@final
 class Subscription(Ours):
     @property
     def listener(self) -> Listener: ...

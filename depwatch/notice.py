@@ -31,9 +31,7 @@ def _short(row: Any) -> str:
     return f"{type(row).__name__}({', '.join(words)})"
 
 
-class Event(NamedTuple):
-    """One change of a facet that has a subscription."""
-
+class _EventFields(NamedTuple):
     change: Change
     object_id: int
     facet: str | None  # the key, the attribute or the part of the function; None: the event names none
@@ -41,10 +39,21 @@ class Event(NamedTuple):
     new: Any  # the new value; UNKNOWN likewise
     filename: str | None  # of the Python frame that made the change; None: no Python code made it
     lineno: int | None
-    owner: Any  # what was subscribed to (of a module: its dict); None once it is dead
 
-    def __repr__(self) -> str:
-        return _short(self)
+
+class Event(_EventFields):
+    """One change of a facet that has a subscription."""
+
+    notes: _core.FacetNotes | None = None  # of the facet; an event that a program makes has none
+
+    @property
+    def owner(self) -> Any:
+        """What was subscribed to: a dict (of a module: its dict), type, function or code object. None once it is dead, or
+        nothing relies on that part of it any more: an event keeps nothing alive but the values that it names."""
+        return None if self.notes is None else self.notes.owner
+
+    def __reduce__(self) -> tuple[type, tuple[Any, ...]]:
+        return Event, tuple(self)
 
 
 class Assumption(NamedTuple):

@@ -58,15 +58,8 @@ cdef extern from *:
         Py_XDECREF(arguments);
         return made;
     }
-    /* Puts a value in the place of a None, unless another one is there already. Needs no memory. */
-    static void put_in_tuple(PyObject *tuple, Py_ssize_t i, PyObject *value)
-    {
-        if (PyTuple_GET_ITEM(tuple, i) == Py_None)
-            PyTuple_SET_ITEM(tuple, i, Py_NewRef(value));
-    }
     """
     object tuple_of(object, tuple)
-    void put_in_tuple(object, Py_ssize_t, object)
     void Py_DECREF_stolen(PyObject*)
     void PyErr_WriteUnraisable(object)
     void Py_SET_SIZE(object, Py_ssize_t)

@@ -10,12 +10,19 @@ cdef class FacetNotes(Discardable):
     """What Python keeps for one facet; freed with the facet. Taking a subscription out needs no memory, so the list does not
     shrink: deleting an item of a list may need some."""
 
+    cdef uint32_t facet           # NO_ID: the facet was freed
     cdef list subscriptions       # the first n, in the order in which they were made; the rest is None
     cdef Py_ssize_t n
     cdef list ended               # former subscriptions, to be dropped when all state is consistent
     cdef str broke, broke_before  # the last two changes that broke the facet, in words, so that no value is kept alive
     cdef tuple parts              # of the last one: (Change, words of the old value, of the new one, file, line)
     cdef uint32_t repeats         # how often in a row a break had the words of one of the two before it
+
+    @property
+    def owner(self):
+        """The object of which the facet is a part; None once it is dead or nothing relies on the facet any more. Events have these
+        notes and not the object, because a listener that keeps events must not keep objects alive."""
+        return None if self.facet == NO_ID else owner_of(self.facet)
 
     cdef int let_go(self) noexcept:
         self.ended = None
@@ -80,6 +87,7 @@ cdef FacetNotes make_notes(uint32_t facet):
     if found is not None:
         return found
     found = <FacetNotes>FacetNotes.__new__(FacetNotes)
+    (<FacetNotes>found).facet = facet
     if not address_map_insert(&notes, facet_at(facet), <void*>found):
         raise MemoryError()
     Py_INCREF(found)
@@ -91,6 +99,7 @@ cdef int facet_freed(uint32_t facet) noexcept:
     found = notes_of(facet)
     if found is not None:
         address_map_remove(&notes, facet_at(facet))
+        (<FacetNotes>found).facet = NO_ID
         discard(found)
         Py_DECREF(found)
     return 0
@@ -142,14 +151,6 @@ cdef class Subscription(Ours):
                 self.facets[self.n] = None
                 return 0
         return 0
-
-    cdef object owner_of(self, uint32_t facet):
-        """The object of which one of its own facets is a part; None once it is dead. Needs no memory."""
-        cdef Py_ssize_t i
-        for i in range(self.n):
-            if (<FacetReference>self.facets[i]).id == facet:
-                return owner_of(facet)
-        return None
 
     def cancel(self):
         """Stop listening. Events that are not delivered yet are not delivered any more. Idempotent."""

@@ -19,7 +19,6 @@ cdef class Notice(Ours):
     cdef object argument   # for a Subscription: the Event; for a HandlesListener: the HandleEvent; for a LifecycleListener: the
                            # tuple of arguments
     cdef HandleState state # for a Handle: its new state
-    cdef uint32_t facet    # for a Subscription: which of its own references the event is of
 
 
 cdef Notice first_notice = None, last_notice = None
@@ -185,7 +184,6 @@ cdef object words_of(PyObject* value, bint is_gone):
 
 
 cdef str GONE = "<an object that is gone>"
-cdef Py_ssize_t OWNER = 7  # where an Event has the facet's owner. It is put there at the delivery, so that no notice keeps it alive
 
 
 cdef int make_detail(const Detail* detail, PyObject* old_value, PyObject* new_value, PyObject* filename, int line) except -1:
@@ -204,12 +202,12 @@ cdef int make_detail(const Detail* detail, PyObject* old_value, PyObject* new_va
         return 0
     event = tuple_of(EventType, (
         CHANGES_BY_NUMBER[detail.change], detail.object, part_of(facet_at(detail.facet), detail.key), or_unknown(old_value),
-        or_unknown(new_value), None if filename == NULL else <object>filename, line if line > 0 else None, None))
+        or_unknown(new_value), None if filename == NULL else <object>filename, line if line > 0 else None))
+    event.notes = known
     mark = mark_notices()
     try:
         for i in range(known.n):
             enter_notice(known.subscriptions[i], None, event)
-            last_notice.facet = detail.facet
     except MemoryError:
         take_back_notices(mark)
         raise
@@ -352,7 +350,6 @@ cdef int deliver(Notice notice) noexcept:
         subscription = <Subscription>subject
         if subscription.cancelled:
             return 0
-        put_in_tuple(notice.argument, OWNER, subscription.owner_of(notice.facet))
         subscription.raises = call(subscription.listener, notice.argument, False, subscription.raises)
         return 1
     if type(subject) is HandlesListener:

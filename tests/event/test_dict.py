@@ -131,7 +131,7 @@ def test_an_event_says_everything_there_is(log):
     subscription = depwatch.subscribe(log.whole_event, mapping, "X")
     line = here() + 1
     mapping["X"] = 2
-    assert log.drained() == [Event(Change.MODIFIED, depwatch.id_of(mapping), "X", 1, 2, __file__, line, mapping)]
+    assert log.drained() == [Event(Change.MODIFIED, depwatch.id_of(mapping), "X", 1, 2, __file__, line)]
     subscription.cancel()
 
 
@@ -145,10 +145,10 @@ def test_every_event_keeps_its_own_old_and_new_value_and_line(log):
     mapping["X"] = 3
     number = depwatch.id_of(mapping)
     assert log.drained() == [
-        Event(Change.MODIFIED, number, "X", 0, 1, __file__, line, mapping),
-        Event(Change.MODIFIED, number, "X", 1, 2, __file__, line + 1, mapping),
-        Event(Change.DELETED, number, "X", 2, UNKNOWN, __file__, line + 2, mapping),
-        Event(Change.ADDED, number, "X", UNKNOWN, 3, __file__, line + 3, mapping),
+        Event(Change.MODIFIED, number, "X", 0, 1, __file__, line),
+        Event(Change.MODIFIED, number, "X", 1, 2, __file__, line + 1),
+        Event(Change.DELETED, number, "X", 2, UNKNOWN, __file__, line + 2),
+        Event(Change.ADDED, number, "X", UNKNOWN, 3, __file__, line + 3),
     ]
     subscription.cancel()
 

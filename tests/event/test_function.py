@@ -260,7 +260,7 @@ def test_an_event_of_a_function_says_everything_there_is(log):
     line = here() + 1
     function.__defaults__ = (2,)
     number = depwatch.id_of(function)
-    assert log.drained() == [Event(Change.MODIFIED, number, "defaults", (1,), (2,), __file__, line, function)]
+    assert log.drained() == [Event(Change.MODIFIED, number, "defaults", (1,), (2,), __file__, line)]
     subscription.cancel()
 
 
@@ -275,7 +275,7 @@ def test_the_death_of_a_function_retires_and_is_told(log):
     line = here() + 1
     del function
     assert log.drained() == [
-        Event(Change.DESTROYED, number, "existence", UNKNOWN, UNKNOWN, __file__, line, None),
+        Event(Change.DESTROYED, number, "existence", UNKNOWN, UNKNOWN, __file__, line),
         ("retired", "r"),
     ]
 

@@ -1,6 +1,8 @@
 """on_any(): what happens to the handles of the whole process."""
 
+import pickle
 import types
+import weakref
 from array import array
 
 import pytest
@@ -140,12 +142,21 @@ def test_what_cannot_be_called_is_refused():
         depwatch.on_any(3)
 
 
-def test_an_event_leads_back_to_the_object_and_keeps_it_alive_no_longer_than_it_lives(log):
-    names = {"X": 1}
-    events = []
-    subscription = depwatch.subscribe(events.append, names, "X")
-    names["X"] = 2
+@without_automatic_drain
+def test_an_event_leads_back_to_the_object_and_keeps_it_not_alive():
+    class Owner(dict):
+        pass
+
+    owner, events = Owner(X=1), []
+    dead = weakref.ref(owner)
+    subscription = depwatch.subscribe(events.append, owner, "X")
+    owner["X"] = 2
     depwatch.drain()
-    assert events[0].owner is names
-    assert "owner=<dict of 1 item>" in repr(events[0])
+    (event,) = events
+    assert event.owner is owner
+    del owner
+    assert (dead(), event.owner) == (None, None)
+    depwatch.drain()
+    assert (event.owner, event.new, events[1].owner) == (None, 2, None)
+    assert pickle.loads(pickle.dumps(event)) == event
     subscription.cancel()
