@@ -17,14 +17,14 @@ cdef extern from *:
 
 
 cdef int look_at_cells(Guards* guards, list cells) except -1:
-    """Let the guards look at the guard bytes of these cells; jump labels act in the code itself."""
+    """Let the guards look at the guard bytes of these cells, or of none; jump labels act in the code itself."""
     cdef CellReference cell
-    cdef Py_ssize_t i
-    guards.cells = <const uint8_t**>PyMem_Calloc(len(cells) + 1, sizeof(uint8_t*))
+    cdef Py_ssize_t i, n = 0 if cells is None else len(cells)
+    guards.cells = <const uint8_t**>PyMem_Calloc(n + 1, sizeof(uint8_t*))
     if guards.cells == NULL:
         raise MemoryError()
     guards.n = 0
-    for i in range(len(cells)):
+    for i in range(n):
         cell = <CellReference>cells[i]
         if type(cell) is not JumpLabel and cell.cell != NULL:
             guards.cells[guards.n] = &cell.cell.guard
@@ -36,7 +36,7 @@ def guarded_by(Handle handle not None, fast, slow):
     """A Guarded of this handle. Raises Released."""
     cdef Guards guards
     number = handle.live()
-    look_at_cells(&guards, [] if handle.points is None or handle.points.cells is None else handle.points.cells)
+    look_at_cells(&guards, None if handle.points is None else handle.points.cells)
     guards.broken = handle_byte(number)
     return guarded_new(fast, slow, handle, &guards, &handle.guarded)
 

@@ -17,7 +17,9 @@ def a_builtin_is_guarded(stage):
     handle = stage.commit(freeze(names, "X", name="builtin"), lambda: names["X"] == 1)
     entry = yield lambda: depwatch.guarded_builtin("fast".format, lambda: "slow", str, [cell])
     variable = types.CellType(stage.value())
-    yield lambda: entry.rely(handle, [(variable, types.CellType(variable.cell_contents))])
+    assumed = types.CellType(variable.cell_contents)
+    yield lambda: entry.rely(handle, iter([iter((variable, assumed))]))
+    yield lambda: entry.rely(handle, [(variable, assumed)])
     function = yield lambda: entry.function
     assert function() == "fast"
     assert (yield lambda: repr(entry)).endswith("fast>")
