@@ -1,6 +1,19 @@
 """Part of _core: guarded() and guarded_builtin(): callables that test a handle and cells before each call. See guarded.h."""
 
 cdef extern from *:
+    """
+    /* Takes a reference for the time of a call. Py_INCREF of CPython 3.12 and 3.13 stores 32 bits, and the load of 64 bits in
+     * the Py_DECREF soon after has to wait for that store: 5 ns of each call. */
+    static inline void begin_call(PyObject *called)
+    {
+    #ifdef Py_REF_DEBUG
+        Py_INCREF(called);
+    #else
+        Py_SET_REFCNT(called, Py_REFCNT(called) + 1);
+    #endif
+    }
+    """
+    void begin_call(PyObject*) noexcept
     ctypedef PyObject* (*PyCFunction)(PyObject*, PyObject*) noexcept
     ctypedef PyObject* (*PyCFunctionWithKeywords)(PyObject*, PyObject*, PyObject*) noexcept
     ctypedef struct PyMethodDef:
@@ -101,19 +114,26 @@ cdef class GuardedBuiltin(Ours):
             guards_look_at(&self.guards, handle_byte(number), &handle.guarded)
 
 
-cdef PyObject* enter(PyObject* called, PyObject* args, PyObject* keywords) noexcept:
-    """What `function` runs. The caller need not keep it: a call that runs has a reference to all that it needs."""
-    cdef GuardedBuiltin self = <GuardedBuiltin>called
+cdef inline PyObject* run_either(GuardedBuiltin self, PyObject* args, PyObject* keywords) noexcept:
     cdef PyObject* result
     cdef PyObject* told
     if not (guards_hold(&self.guards) and variables_hold(<PyObject*>self.variables)):
         return PyObject_Call(self.slow, <object>args, keywords)
     result = self.run(self.itself, args, keywords)
-    if result == NULL or self.changed is None or cells_are_up(&self.guards):
+    if cells_are_up(&self.guards) or self.changed is None or result == NULL:
         return result
     told = PyObject_CallOneArg(self.changed, <object>result)
     Py_DECREF_stolen(result)
     return told
+
+
+cdef PyObject* enter(PyObject* called, PyObject* args, PyObject* keywords) noexcept:
+    """What `function` runs. A call has a reference to all that it needs: the C code that calls it need not have one."""
+    cdef PyObject* result
+    begin_call(called)
+    result = run_either(<GuardedBuiltin>called, args, keywords)
+    Py_DECREF_stolen(called)
+    return result
 
 
 def builtin_guarded_by(fast, slow, changed, list cells):
