@@ -21,6 +21,7 @@ from depwatch._core import (
     Fact,
     GuardCell,
     Guarded,
+    GuardedBuiltin,
     Handle,
     Handles,
     HandlesListener,
@@ -34,7 +35,7 @@ from depwatch.config import Config
 from depwatch.discovery import MISSING, Found, Opaque, Read, discover
 from depwatch.entry import install
 from depwatch.errors import DepwatchError, Released, Stale, Unstable, Unwatchable
-from depwatch.guarding import guarded
+from depwatch.guarding import guarded, guarded_builtin
 from depwatch.index import dependents, forget_breaks, id_of, invalidate, stats
 from depwatch.lifecycle import (
     DestroyedFunction,
@@ -78,6 +79,7 @@ __all__ = [
     "FunctionEvent",
     "GuardCell",
     "Guarded",
+    "GuardedBuiltin",
     "Handle",
     "HandleEvent",
     "Handles",
@@ -102,6 +104,7 @@ __all__ = [
     "get_include",
     "get_lifecycle_callback",
     "guarded",
+    "guarded_builtin",
     "id_of",
     "install",
     "invalidate",

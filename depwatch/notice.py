@@ -48,8 +48,10 @@ class Event(_EventFields):
 
     @property
     def owner(self) -> Any:
-        """What was subscribed to: a dict (of a module: its dict), type, function or code object. None once it is dead, or
-        nothing relies on that part of it any more: an event keeps nothing alive but the values that it names."""
+        """What was subscribed to: a dict (of a module: its dict), type, function or code object.
+
+        None once it is dead, or nothing relies on that part of it any more: an event keeps nothing alive but values.
+        """
         return None if self.notes is None else self.notes.owner
 
     def __reduce__(self) -> tuple[type, tuple[Any, ...]]:

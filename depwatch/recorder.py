@@ -14,9 +14,9 @@ from depwatch.values import along_mro, brief, is_a
 
 type Function = Callable[..., Any]  # a Python function, which is checked when it is called
 type Undone = Literal["refuse", "allow"]
-type CellKind = Literal["object", "f64", "i64"]
+type CellKind = Literal["object", "f64", "i64", "bool"]
 type Callback = Callable[[Handle], object]
-CELL_KINDS: Final = ("object", "f64", "i64")
+CELL_KINDS: Final = ("object", "f64", "i64", "bool")
 MAX_UNSTABLE_AFTER: Final = 65535  # breaks that a facet can count
 NEVER: Final = MAX_UNSTABLE_AFTER + 1
 REQUIRED: Final = object()  # in the place of a default that was not given
@@ -311,7 +311,8 @@ class Recorder(_core.Assumptions):
         """A word in memory that depwatch keeps equal to the value.
 
         A change of the value does not invalidate the handle. owner and name: as of read(), but no part of a function.
-        kind: "object" (a borrowed PyObject*), "f64" (an exact float) or "i64" (an exact int that fits into 64 bits).
+        kind: "object" (a borrowed PyObject*), "f64" (an exact float), "i64" (an exact int that fits into 64 bits) or
+        "bool" (True or False as an int64: 1 or 0).
         All handles that ask for the same cell share it.
         Raises TypeError if the present value does not fit; for a missing name the same as read(); Unwatchable.
         """

@@ -49,7 +49,7 @@ typedef enum depwatch_part {
     DEPWATCH_NOT_APPLICABLE /* of function events that are about no part */
 } depwatch_part;
 
-typedef enum depwatch_cell_kind { DEPWATCH_OBJECT, DEPWATCH_F64, DEPWATCH_I64 } depwatch_cell_kind;
+typedef enum depwatch_cell_kind { DEPWATCH_OBJECT, DEPWATCH_F64, DEPWATCH_I64, DEPWATCH_BOOL } depwatch_cell_kind;
 
 typedef enum depwatch_change {
     DEPWATCH_ADDED,

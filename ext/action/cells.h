@@ -13,13 +13,13 @@
 #include "action/labels.h"
 #include "facet/values.h"
 
-typedef enum CellKind { CELL_OBJECT, CELL_F64, CELL_I64, CELL_GUARD } CellKind;
+typedef enum CellKind { CELL_OBJECT, CELL_F64, CELL_I64, CELL_BOOL, CELL_GUARD } CellKind;
 
 typedef struct Cell {
     union {
         PyObject *object; /* borrowed from the provider: a reader takes a reference before anything can run Python */
         double f64;
-        int64_t i64;
+        int64_t i64; /* of a bool: 1 or 0 */
     } word;
     uint8_t guard;        /* 1 while word is current (value cell) or the recorded value holds (guard cell) */
     uint8_t kind;         /* CellKind */
@@ -59,6 +59,11 @@ static inline bool cell_store(Cell *cell, PyObject *value)
         cell->word.i64 = i64;
         return true;
     }
+    case CELL_BOOL:
+        if (!PyBool_Check(value))
+            return false;
+        cell->word.i64 = value == Py_True;
+        return true;
     default:
         return false;
     }

@@ -15,21 +15,30 @@ typedef struct Guarded {
 
 static const uint8_t given_up = BYTE_RETIRED; /* what `broken` points to once the handle is released */
 
-static bool may_run(const Guards *guards)
+void guards_look_at(Guards *guards, const uint8_t *broken, Linked **list)
 {
-    if (*guards->broken != 0)
-        return false;
-    for (uint32_t i = 0; i < guards->n; i++)
-        if (*guards->cells[i] == 0)
-            return false;
-    return true;
+    linked_leave(&guards->of_handle);
+    guards->broken = broken;
+    linked_enter(list, &guards->of_handle);
+}
+
+void guards_give_up(Guards *guards)
+{
+    linked_leave(&guards->of_handle);
+    guards->broken = &given_up;
+}
+
+void guards_free(Guards *guards)
+{
+    linked_leave(&guards->of_handle);
+    PyMem_Free(guards->cells);
 }
 
 /* What runs now takes no reference of ours: the caller has one to the Guarded, which keeps both callables as long as it lives. */
 static PyObject *call(PyObject *self, PyObject *const *args, size_t flags, PyObject *names)
 {
     const Guarded *guarded = (Guarded *)self;
-    return PyObject_Vectorcall(may_run(&guarded->guards) ? guarded->fast : guarded->slow, args, flags, names);
+    return PyObject_Vectorcall(guards_hold(&guarded->guards) ? guarded->fast : guarded->slow, args, flags, names);
 }
 
 static int traverse(PyObject *self, visitproc visit, void *arg)
@@ -45,8 +54,7 @@ static void dealloc(PyObject *self)
 {
     Guarded *guarded = (Guarded *)self;
     PyObject_GC_UnTrack(self);
-    linked_leave(&guarded->guards.of_handle);
-    PyMem_Free(guarded->guards.cells);
+    guards_free(&guarded->guards);
     Py_XDECREF(guarded->fast);
     Py_XDECREF(guarded->slow);
     Py_XDECREF(guarded->handle);
@@ -58,12 +66,12 @@ static PyObject *get(PyObject *self, PyObject *instance, PyObject *class)
     return instance == NULL || instance == Py_None ? Py_NewRef(self) : PyMethod_New(self, instance);
 }
 
-static PyObject *active(PyObject *self, void *closure) { return PyBool_FromLong(may_run(&((Guarded *)self)->guards)); }
+static PyObject *active(PyObject *self, void *closure) { return PyBool_FromLong(guards_hold(&((Guarded *)self)->guards)); }
 
 static PyObject *repr(PyObject *self)
 {
     const Guarded *guarded = (Guarded *)self;
-    return PyUnicode_FromFormat("<Guarded of %R, %s>", guarded->handle, may_run(&guarded->guards) ? "fast" : "slow");
+    return PyUnicode_FromFormat("<Guarded of %R, %s>", guarded->handle, guards_hold(&guarded->guards) ? "fast" : "slow");
 }
 
 static PyObject *reduce(PyObject *self, PyObject *protocol)
@@ -113,17 +121,14 @@ PyObject *guarded_new(PyObject *fast, PyObject *slow, PyObject *handle, const Gu
     made->fast = Py_NewRef(fast);
     made->slow = Py_NewRef(slow);
     made->handle = Py_NewRef(handle);
-    made->guards = *guards;
-    linked_enter(list, &made->guards.of_handle);
+    made->guards = (Guards){.cells = guards->cells, .n = guards->n};
+    guards_look_at(&made->guards, guards->broken, list);
     PyObject_GC_Track(made);
     return (PyObject *)made;
 }
 
 void guarded_end(Linked **list)
 {
-    while (*list != NULL) {
-        Guards *guards = (Guards *)*list;
-        linked_leave(&guards->of_handle);
-        guards->broken = &given_up;
-    }
+    while (*list != NULL)
+        guards_give_up((Guards *)*list);
 }

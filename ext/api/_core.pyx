@@ -34,7 +34,7 @@ PARTS = {
 }
 cdef dict KINDS_BY_NAME = KINDS
 cdef dict KIND_NAMES = {kind: name for name, kind in KINDS.items()}
-cdef dict CELL_KINDS = {"object": CELL_OBJECT, "f64": CELL_F64, "i64": CELL_I64}
+cdef dict CELL_KINDS = {"object": CELL_OBJECT, "f64": CELL_F64, "i64": CELL_I64, "bool": CELL_BOOL}
 cdef dict CELL_KIND_NAMES = {kind: name for name, kind in CELL_KINDS.items()}
 REASONS = {name: CAUSE_WORDS[cause].decode() for name, cause in CAUSES.items()}  # after the name of a facet
 

@@ -218,8 +218,9 @@ cdef FacetReference facet_with_cells(object given):
 cdef object capi_value_cell(object given, depwatch_cell_kind kind):
     cdef FacetReference facet = facet_with_cells(given)
     cdef ValueCell cell
-    if <int>kind not in (0, 1, 2):
-        raise ValueError(f"{<int>kind} is no kind of cell: pass DEPWATCH_OBJECT, DEPWATCH_F64 or DEPWATCH_I64 (0 to 2)")
+    if <int>kind not in (0, 1, 2, 3):
+        raise ValueError(f"{<int>kind} is no kind of cell: pass DEPWATCH_OBJECT, DEPWATCH_F64, DEPWATCH_I64 or "
+                         "DEPWATCH_BOOL (0 to 3)")
     drain_now()
     cell = <ValueCell>ValueCell.__new__(ValueCell)
     cell.cell = cell_of(facet, <CellKind><int>kind)

@@ -33,6 +33,14 @@ cdef class CellReference(Ours):
             value = facet_recorded(facet_at(self.cell.facet))
         return UNKNOWN if value == NULL else <object>value
 
+    cdef CellReference another(self):
+        """A reference of somebody else's to the same cell. Raises Released."""
+        cdef Cell* cell = self.live()
+        made = <CellReference>CellReference.__new__(CellReference)
+        made.cell, made.given_name = cell, self.given_name
+        cell.users += 1
+        return made
+
     cdef Cell* live(self) except NULL:
         if self.cell == NULL:
             raise released(f"the cell of {self.given_name!r} was released with its handle, so its memory may be gone; use a "
@@ -48,7 +56,7 @@ cdef class CellReference(Ours):
 @cython.final
 @cython.auto_pickle(False)
 cdef class ValueCell(CellReference):
-    """A word in memory that holds the present value: a borrowed PyObject*, a double or an int64, by kind.
+    """A word in memory that holds the present value: a borrowed PyObject*, a double, an int64 or a bool as an int64, by kind.
 
     Read the guard byte first (1: the word is current). A borrowed PyObject* must be increfed before anything that can
     run Python. The memory stays until the handle is released and drained, and never moves.
@@ -56,7 +64,7 @@ cdef class ValueCell(CellReference):
 
     @property
     def kind(self):
-        """"object", "f64" or "i64". Raises Released."""
+        """"object", "f64", "i64" or "bool". Raises Released."""
         return CELL_KIND_NAMES[self.live().kind]
 
     @property
@@ -80,6 +88,8 @@ cdef class ValueCell(CellReference):
             return cell.word.f64
         if cell.kind == CELL_I64:
             return cell.word.i64
+        if cell.kind == CELL_BOOL:
+            return cell.word.i64 != 0
         return <object>cell.word.object
 
 

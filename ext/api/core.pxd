@@ -105,6 +105,12 @@ cdef extern from "action/guarded.h":
         const uint8_t* broken
         const uint8_t** cells
         uint32_t n
+    bint cells_are_up(const Guards*) noexcept
+    bint guards_hold(const Guards*) noexcept
+    void guards_look_at(Guards*, const uint8_t* broken, Linked**) noexcept
+    void guards_give_up(Guards*) noexcept
+    void guards_free(Guards*) noexcept
+    bint variables_hold(PyObject* variables) noexcept
     PyTypeObject guarded_type
     object guarded_new(object fast, object slow, object handle, const Guards*, Linked**)
     void guarded_end(Linked**) noexcept
@@ -126,7 +132,7 @@ cdef extern from "action/entry.h":
 
 cdef extern from "action/cells.h":
     ctypedef enum CellKind:
-        CELL_OBJECT, CELL_F64, CELL_I64, CELL_GUARD
+        CELL_OBJECT, CELL_F64, CELL_I64, CELL_BOOL, CELL_GUARD
     ctypedef union CellWord:
         PyObject* object
         double f64
@@ -142,6 +148,7 @@ cdef extern from "action/cells.h":
         uint8_t guard
         uint8_t kind
         uint32_t facet
+        uint32_t users
     Cell* cell_use(uint32_t, CellKind) except NULL
     Cell* cell_of_nothing(CellKind, PyObject*) except? NULL
     void cell_release(Cell*)

@@ -23,7 +23,7 @@ from support import (
     without_automatic_drain,
 )
 
-READERS = {"object": object_at, "f64": f64_at, "i64": i64_at}
+READERS = {"object": object_at, "f64": f64_at, "i64": i64_at, "bool": i64_at}
 
 
 def value_cell(log, owner, name, kind):
@@ -47,8 +47,13 @@ VALUES = {
     "object": ["one", ["two"], None, 1, Ellipsis],
     "f64": [1.5, -0.0, math.inf, 5e-324, 0.1 + 0.2],
     "i64": [1, -1, 2**63 - 1, -(2**63), 2**31, 0],
+    "bool": [True, False],
 }
-UNFIT = {"f64": ["text", 1, None, True, 2**70], "i64": ["text", 1.5, None, True, 2**63, -(2**63) - 1, 10**40]}
+UNFIT = {
+    "f64": ["text", 1, None, True, 2**70],
+    "i64": ["text", 1.5, None, True, 2**63, -(2**63) - 1, 10**40],
+    "bool": ["text", 1, 0, None, 0.0],
+}
 
 
 @pytest.mark.parametrize("kind", VALUES)
@@ -389,13 +394,13 @@ def test_a_missing_name_raises_as_python_would(make):
 def test_a_value_that_does_not_fit_at_first_is_refused_with_value_and_kind(log):
     recorder = depwatch.Recorder("r")
     globals_ = namespace(X="text")
-    for kind in ("f64", "i64"):
+    for kind in ("f64", "i64", "bool"):
         with pytest.raises(TypeError, match=f"'X'.*'text'.*{kind}"):
             recorder.value_cell(globals_, "X", kind)
 
 
 def test_an_unknown_kind_names_the_kinds_there_are():
-    with pytest.raises(ValueError, match=r"'f32'.*object.*f64.*i64"):
+    with pytest.raises(ValueError, match=r"'f32'.*object.*f64.*i64.*bool"):
         depwatch.Recorder("r").value_cell(namespace(X=1), "X", "f32")
 
 

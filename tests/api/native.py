@@ -4,7 +4,7 @@ import platform
 import sys
 
 CODE, DEFAULTS, KWDEFAULTS, EXISTENCE, NOT_APPLICABLE = range(5)  # depwatch_part
-OBJECT, F64, I64 = range(3)  # depwatch_cell_kind
+OBJECT, F64, I64, BOOL = range(4)  # depwatch_cell_kind
 VALID, INVALID, RETIRED = range(3)  # depwatch_state
 OLD, NEW = object(), object()
 LABELS = platform.machine() == "x86_64" and sys.platform == "linux"  # jump labels are patched

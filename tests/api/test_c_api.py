@@ -14,7 +14,21 @@ import pytest
 
 import depwatch
 from depwatch import Released, Stale, Unstable, Unwatchable
-from native import CODE, DEFAULTS, EXISTENCE, F64, I64, KWDEFAULTS, LABELS, NEW, NOT_APPLICABLE, OBJECT, OLD, frozen
+from native import (
+    BOOL,
+    CODE,
+    DEFAULTS,
+    EXISTENCE,
+    F64,
+    I64,
+    KWDEFAULTS,
+    LABELS,
+    NEW,
+    NOT_APPLICABLE,
+    OBJECT,
+    OLD,
+    frozen,
+)
 from support import ROOT, compiler, namespace
 
 
@@ -166,7 +180,7 @@ def test_what_cannot_be_watched_or_meant_is_refused(c):
         (lambda: c.unlisten(None), TypeError),
         (lambda: c.guard(None), TypeError),
         (lambda: c.value_cell(c.facet_of_object({}), I64), ValueError),
-        (lambda: c.value_cell(c.facet_of_key({"a": 1}, "a"), 3), ValueError),
+        (lambda: c.value_cell(c.facet_of_key({"a": 1}, "a"), 4), ValueError),
         (lambda: c.value_cell(c.facet_of_key({"a": 1}, "a"), F64), TypeError),
         (lambda: c.value_cell(c.facet_of_key({}, "a"), OBJECT), TypeError),
         (lambda: c.guard_cell(c.recorder_new("r"), c.facet_of_key({}, "a")), KeyError),
@@ -303,17 +317,22 @@ def test_a_facet_that_broke_too_often_is_refused(c):
 
 
 def test_value_cells_follow_and_their_guard_falls_where_a_value_does_not_fit(c):
-    mapping = {"f": 1.5, "i": 1, "o": OLD}
+    mapping = {"f": 1.5, "i": 1, "b": True, "o": OLD}
     cells = {
         name: c.value_cell(c.facet_of_key(mapping, name), kind)
-        for name, kind in (("f", F64), ("i", I64), ("o", OBJECT))
+        for name, kind in (("f", F64), ("i", I64), ("b", BOOL), ("o", OBJECT))
     }
     loaded = []
-    for name, kind, values in (("f", F64, (2.5, "no", 3.5)), ("i", I64, (2**62, 2**70, -1)), ("o", OBJECT, (NEW, 1))):
+    for name, kind, values in (
+        ("f", F64, (2.5, "no", 3.5)),
+        ("i", I64, (2**62, 2**70, -1)),
+        ("b", BOOL, (False, 1, True)),
+        ("o", OBJECT, (NEW, 1)),
+    ):
         for value in values:
             mapping[name] = value
             loaded.append(c.load(cells[name], kind))
-    assert loaded == [2.5, None, 3.5, 2**62, None, -1, NEW, 1]
+    assert loaded == [2.5, None, 3.5, 2**62, None, -1, False, None, True, NEW, 1]
     c.cell_release(cells["f"])
     c.cell_release(cells["f"])
     for refuse in (c.guard, lambda cell: c.load(cell, F64)):

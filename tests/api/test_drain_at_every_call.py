@@ -81,6 +81,27 @@ def install(world):
     return function(), entry.function is function, entry.remove()
 
 
+def called(world):
+    def cells():
+        world.visits()
+        yield world.recorder.value_cell(world.function, "F", "f64")
+        world.visits()
+
+    return depwatch.guarded_builtin("fast".format, Optimized(world.visits), cells=cells())
+
+
+def rely(world):
+    def variables():
+        world.visits()
+        yield types.CellType(1), types.CellType(1)
+        world.visits()
+
+    entry = called(world)
+    entry.rely(world.handle, variables())
+    entry.rely(None)
+    return entry.handle
+
+
 def life(world):
     depwatch.set_lifecycle_callback(lambda *told: world.visits())
     depwatch.get_lifecycle_callback()
@@ -140,6 +161,9 @@ OPERATIONS = {
     "forget_breaks": lambda world: depwatch.forget_breaks(world.globals),
     "id_of": lambda world: depwatch.id_of(world.cls) == depwatch.id_of(world.cls),
     "guarded": lambda world: depwatch.guarded(world.handle, Optimized(world.visits), world.function)(),
+    "guarded_builtin": lambda world: type(called(world)),
+    "GuardedBuiltin.function": lambda world: called(world).function(),
+    "GuardedBuiltin.rely": rely,
     "install": install,
     "look": lambda world: depwatch.look(world.function, "B"),
     "on_any": told_of_all,
@@ -182,6 +206,7 @@ AT_ONCE = {
     "HandlesListener": ("cancel", "listener"),
     "Fact": ("name", "set", "value"),  # what a store of the program's runs, set() runs
     "Entry": ("active", "function", "function_name", "handle", "installed", "optimized"),
+    "GuardedBuiltin": ("active", "changed", "fast", "handle", "slow"),
     "GuardCell": ("address", "holds", "name", "value"),
     "JumpLabel": ("address", "holds", "name", "target", "value"),
     "Subscription": ("listener",),

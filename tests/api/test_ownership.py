@@ -43,6 +43,7 @@ OWNERS = {
     "ValueCell": lambda: cell("f64"),
     "GuardCell": lambda: cell("guard"),
     "Entry": installed,
+    "GuardedBuiltin": lambda: depwatch.guarded_builtin("".format, function),
 }
 
 

@@ -13,6 +13,7 @@ from fuzz.wrong import Wrong
 RETIRED = 255
 FITS = {
     "f64": lambda value: type(value) is float,
+    "bool": lambda value: type(value) is bool,
     "i64": lambda value: type(value) is int and -(2**63) <= value < 2**63,
 }
 

@@ -11,7 +11,7 @@ from fuzz.world import HAS_LAZY_IMPORTS, MISSES_INSTANCE_STORES, NAMES, Box, Spa
 from fuzz.wrong import Wrong
 
 MAX_PIECES, MAX_OPEN = 8, 2
-PATCHED = ("object", "f64", "i64", "guard", *(["label"] if labels.SUPPORTED else []))
+PATCHED = ("object", "f64", "i64", "bool", "guard", *(["label"] if labels.SUPPORTED else []))
 LIMITS = (1, 2, 6, 6, 6, 100, 100, 65535)
 PARTS = ("code", "defaults", "kwdefaults")
 

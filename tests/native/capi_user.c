@@ -158,9 +158,10 @@ static PyObject *load(PyObject *self, PyObject *args)
         return NULL;
     if (!*guard)
         Py_RETURN_NONE;
-    return kind == DEPWATCH_F64   ? PyFloat_FromDouble(*(const double *)word)
-           : kind == DEPWATCH_I64 ? PyLong_FromLongLong(*(const int64_t *)word)
-                                  : Py_NewRef(*(PyObject *const *)word);
+    return kind == DEPWATCH_F64    ? PyFloat_FromDouble(*(const double *)word)
+           : kind == DEPWATCH_I64  ? PyLong_FromLongLong(*(const int64_t *)word)
+           : kind == DEPWATCH_BOOL ? PyBool_FromLong(*(const int64_t *)word == 1)
+                                   : Py_NewRef(*(PyObject *const *)word);
 }
 
 static PyObject *guard(PyObject *self, PyObject *cell)

@@ -2,22 +2,21 @@
 
 import functools
 import types
-from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from llvmlite import ir as llvm_ir
 from numba.core import types as numba_types
 from numba.extending import intrinsic
 
-from depwatch import Recorder, Unwatchable, ValueCell
-from depwatch.integrations.numba.entry import ByteCheck, WordCheck
+from depwatch import UNKNOWN, Recorder, Unwatchable, ValueCell
 
 # A load of one of these modules' numbers would cost more than it could ever gain: they are frozen, and still watched.
 MODULES_OF_CONSTANTS: Final = ("math", "cmath", "numpy")
+type Kind = Literal["bool", "f64", "i64"]
 INT64: Final = range(-(2**63), 2**63)
 
 
-def kind_for(value: object) -> str | None:
+def kind_for(value: object) -> Kind | None:
     """The kind of cell that follows a value of this type, or None. By exact type, as compiled code has one type."""
     if type(value) is bool:
         return "bool"
@@ -29,15 +28,13 @@ def kind_for(value: object) -> str | None:
 class Cell:
     """One word that a piece of code loads."""
 
-    __slots__ = ("address", "checks", "kind", "name", "words")
+    __slots__ = ("address", "kind", "name", "word")
 
-    def __init__(self, name: str, kind: str, cell: ValueCell) -> None:
+    def __init__(self, name: str, kind: Kind, cell: ValueCell) -> None:
         self.name: Final = name
         self.kind: Final = kind
         self.address: Final = cell.address
-        self.checks: Final = (ByteCheck(cell.guard_address, 1),)  # 0 while the value is of another type, or gone
-        # A bool is followed as an object, which can be any: the entry looks whether it is one of the two.
-        self.words: Final = (WordCheck(cell.address, id(True), id(False)),) if kind == "bool" else ()
+        self.word: Final = cell
 
     @property
     def type_name(self) -> str:
@@ -45,8 +42,8 @@ class Cell:
 
     @property
     def holds(self) -> bool:
-        """Whether the word is the value now."""
-        return all(check.holds for check in self.checks) and all(check.holds for check in self.words)
+        """Whether the word is the value now: not while that is of another type, or gone."""
+        return self.word.value is not UNKNOWN
 
 
 class Cells:
@@ -73,7 +70,7 @@ class Cells:
         place = (id(owner), name, kind)
         if place not in self._by_place:
             try:
-                cell = self._recorder.value_cell(owner, name, "object" if kind == "bool" else kind)  # type: ignore[arg-type]
+                cell = self._recorder.value_cell(owner, name, kind)
             except (Unwatchable, TypeError, NameError, KeyError, AttributeError):
                 return None  # it is frozen instead, where it is looked at again
             self._by_place[place] = Cell(name, kind, cell)
@@ -113,7 +110,7 @@ def load(address: int, kind: str, shared: bool) -> Any:
             word = builder.load(pointer, typ=word_type)
         if kind != "bool":
             return word
-        return builder.icmp_unsigned("==", word, llvm_ir.Constant(word_type, id(True)))
+        return builder.icmp_unsigned("!=", word, llvm_ir.Constant(word_type, 0))
 
     result = {"f64": numba_types.float64, "i64": numba_types.int64, "bool": numba_types.boolean}[kind]
 
@@ -121,10 +118,3 @@ def load(address: int, kind: str, shared: bool) -> Any:
         return result(), generate
 
     return intrinsic(load_cell)
-
-
-def checks(cells: Iterable[Cell]) -> tuple[list[ByteCheck], list[WordCheck]]:
-    """What the entry has to look at for these cells, each once."""
-    bytes_ = dict.fromkeys(check for cell in cells for check in cell.checks)
-    words = dict.fromkeys(check for cell in cells for check in cell.words)
-    return list(bytes_), list(words)

@@ -134,7 +134,7 @@ def _commit(compilation: Compilation, result: Any, requested: Any) -> Version | 
         recorder = Recorder(compilation.function.name, UNSTABLE_AFTER)
         try:
             if not reads.record(recorder):
-                version.rely(recorder.commit())
+                version.rely(recorder.commit(owner=version))
                 return version
         except Stale:
             pass

@@ -45,7 +45,7 @@ class Function:
         self.keep = keep
         self.current: Final[dict[tuple[Any, ...], Version]] = {}  # what is in numba's tables
         self.aside: Final[list[Version]] = []  # oldest first
-        self._lingering: list[Version] = []  # dropped, but somebody may still be in the code
+        self._lingering: Final[list[Version]] = []  # dropped, but generators may still be in the code
         self.compiled = self.put_back = self.renewed = 0
 
     @property
@@ -103,12 +103,12 @@ class Function:
         self.aside.append(version)
 
     def _drop(self) -> None:
-        """Keep no more versions aside than asked for. The code of one that is dropped stays while it runs."""
+        """Keep no more versions aside than asked for. A call that is running keeps its version."""
         while len(self.aside) > self.keep:
             dropped = self.aside.pop(0)
             dropped.rely(None)
-            self._lingering.append(dropped)
-        self._lingering = [dropped for dropped in self._lingering if dropped.must_stay]
+            if dropped.makes_generators:
+                self._lingering.append(dropped)
 
     # --- which version may run ----------------------------------------------------------------------------------------
 

@@ -178,6 +178,15 @@ class VariableRead(Read):
     def record(self, recorder: Recorder) -> object:
         return contents(self.cell)
 
+    def assumed(self) -> types.CellType:
+        """A cell that holds what the variable has to: what was compiled, or what is there now if that is as good.
+
+        An equal number may be another object now: code does not care, but the entry compares addresses.
+        """
+        now = contents(self.cell)
+        value = now if _core.same_value(now, self.value) else self.value
+        return types.CellType() if value is EMPTY else types.CellType(value)
+
     @override
     def __str__(self) -> str:
         return f"variable {self.name!r} of the function around {brief(self.function)}"

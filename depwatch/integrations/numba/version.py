@@ -4,11 +4,11 @@ import weakref
 from collections.abc import Hashable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
-from depwatch import DepwatchError, Handle, Recorder, Stale
-from depwatch.integrations.numba import cells
+from numba.core import types as numba_types
+
+from depwatch import DepwatchError, GuardedBuiltin, Handle, Recorder, Stale, guarded_builtin
 from depwatch.integrations.numba.cells import Cell, Cells
-from depwatch.integrations.numba.entry import Entry, WordCheck
-from depwatch.integrations.numba.reads import EMPTY, Read, Reads, VariableRead, contents
+from depwatch.integrations.numba.reads import Read, Reads, VariableRead
 from depwatch.values import brief
 
 if TYPE_CHECKING:
@@ -17,27 +17,10 @@ if TYPE_CHECKING:
 UNSTABLE_AFTER: Final = (
     65535  # compiled code cannot do with an ordinary load: it must be watched however often it breaks
 )
-CONTENTS_OF_CELL: Final = 16  # where a closure cell (PyCellObject) has what is in it
 
 
 class Changed(DepwatchError):
     """Compiled code relies on something that has changed, and its policy is not to compile again."""
-
-
-class _Held:
-    """A handle, exchanged for another when what was changed is as it was; released when the version is freed."""
-
-    handle: Handle | None = None
-
-    def exchange(self, handle: Handle | None) -> None:
-        before, self.handle = self.handle, handle
-        if before is not None and not before.released:
-            before.release()
-
-
-def free(held: _Held, own_cells: Cells) -> None:
-    held.exchange(None)
-    own_cells.close()
 
 
 class Version:
@@ -69,15 +52,11 @@ class Version:
         if function.policy == "error":
             self.raising.update(read.key for read in reads)
         self.cells: Final[list[Cell]] = [*own_cells, *(cell for version in self.callees for cell in version.cells)]
-        cell_bytes, cell_words = cells.checks(self.cells)
-        self.variables: Final[list[VariableRead]] = [read for read in reads if isinstance(read, VariableRead)]
-        self._contents: list[object] = []  # owned: what the entry compares with
-        words = [WordCheck(id(read.cell) + CONTENTS_OF_CELL, 0, 0) for read in self.variables]
-        self.entry: Final = Entry(result.entry_point, cell_bytes, cell_words, words, quiet, self._again, self._changed)
-        self.entry.function.__self__.owner = self
+        words = {cell.address: cell.word for cell in self.cells}  # each once
+        changed = None if quiet else self._changed
+        self.entry: Final = guarded_builtin(result.entry_point, self._again, changed, words.values())
         self.result: Final = result._replace(entry_point=self.entry.function)
-        self._held: Final = _Held()
-        weakref.finalize(self, free, self._held, own_cells).atexit = False
+        weakref.finalize(self, own_cells.close).atexit = False
 
     @property
     def arguments(self) -> tuple[Any, ...]:
@@ -86,25 +65,23 @@ class Version:
 
     @property
     def handle(self) -> Handle | None:
-        return self._held.handle
+        return self.entry.handle
 
     @property
     def may_run(self) -> bool:
-        return self.entry.may_run
+        return self.entry.active
 
     @property
-    def must_stay(self) -> bool:
-        """Whether somebody may be in the code. Nobody tells when the last generator that it made is done."""
-        return self.entry.running > 0 or self.result.signature.return_type.__class__.__name__ == "Generator"
+    def makes_generators(self) -> bool:
+        """A generator is in the code until it is done, and nobody tells when; a call keeps the code by itself."""
+        return isinstance(self.result.signature.return_type, numba_types.Generator)
 
     def rely(self, handle: Handle | None) -> None:
-        """Run from now on as long as this handle is valid; None: not at all."""
-        # An equal number may be another object now: code does not care, but the entry compares addresses.
-        before, self._contents = self._contents, [contents(read.cell) for read in self.variables]
-        self.entry.expect([0 if value is EMPTY else id(value) for value in self._contents])
-        del before
-        self.entry.look_at(None if handle is None else handle.broken_address)
-        self._held.exchange(handle)
+        """Run from now on as long as this handle is valid, and the variables are as compiled; None: not at all."""
+        before = self.entry.handle
+        self.entry.rely(handle, [(read.cell, read.assumed()) for read in self.reads if isinstance(read, VariableRead)])
+        if before is not None:
+            before.release()
 
     def renew(self) -> list[Read]:
         """Get a new handle if all is as it was compiled; otherwise return what is not."""
@@ -113,7 +90,7 @@ class Version:
             try:
                 changed: list[Read] = self.reads.record(recorder)
                 if not changed:
-                    self.rely(recorder.commit())
+                    self.rely(recorder.commit(owner=self))
                     return []
             except Stale:
                 continue
@@ -124,12 +101,12 @@ class Version:
             return changed
         return list(self.reads)
 
-    def _again(self, arguments: tuple[Any, ...]) -> object:
+    def _again(self, *arguments: Any, **keywords: Any) -> object:
         """What the entry calls when the code may not run: find code that may, and call that."""
         function = self.function()
         if function is None:
             raise Changed(f"{self.name} was compiled under assumptions that broke, and its dispatcher is gone")
-        return function.resolve(self).entry.function(*arguments)
+        return function.resolve(self).result.entry_point(*arguments, **keywords)
 
     def _changed(self, _: object) -> object:
         broken = [cell for cell in self.cells if not cell.holds]
@@ -145,7 +122,8 @@ class Version:
 
 def version_of(result: Any) -> Version | None:
     """The version that a compile result of numba's belongs to; None if numba compiled it without us."""
-    owner = getattr(getattr(result.entry_point, "__self__", None), "owner", None)
+    entry = getattr(result.entry_point, "__self__", None)
+    owner = getattr(entry.slow, "__self__", None) if isinstance(entry, GuardedBuiltin) else None
     return owner if isinstance(owner, Version) else None
 
 

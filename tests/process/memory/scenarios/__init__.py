@@ -8,4 +8,15 @@ def scenario(generator):
     return generator
 
 
-from scenarios import asking, committing, draining, ending, hearing, native, patching, reading, telling  # noqa: E402, F401
+from scenarios import (  # noqa: E402, F401
+    asking,
+    committing,
+    draining,
+    ending,
+    entering,
+    hearing,
+    native,
+    patching,
+    reading,
+    telling,
+)

@@ -275,6 +275,7 @@ def what_is_no_object_of_ours_is_refused(stage):
         (lambda: repr(handle) and gone[0],),
         (depwatch.Recorder, 5),
         (recorder.depend_on, 5),
+        (depwatch.Fact, 1, 5),
         (recorder.depend_on, [1]),
         (closed.read_global, {}, "X"),
         (handle.retire, "again"),
