@@ -39,6 +39,7 @@ class _EventFields(NamedTuple):
     new: Any  # the new value; UNKNOWN likewise
     filename: str | None  # of the Python frame that made the change; None: no Python code made it
     lineno: int | None
+    thread: int = 0  # that made the change, as threading.get_ident() gave it there; 0: not told
 
 
 class Event(_EventFields):

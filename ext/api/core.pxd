@@ -239,6 +239,7 @@ cdef extern from "event/queue.h":
         PyObject* new_value
         Life life
         uint32_t facet, object
+        unsigned long thread
         uint8_t change
         bint broke
     ctypedef struct Queue:

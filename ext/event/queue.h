@@ -19,7 +19,7 @@
 #include "facet/facets.h"
 #include "watch/frame.h"
 
-#define QUEUE_CAPACITY 8192u /* details, 48 bytes each; a power of two */
+#define QUEUE_CAPACITY 8192u /* details, 56 bytes each; a power of two */
 
 /* How a detail refers to a value: by a reference; by a Kept; or not at all, but the facet's current value is it, unless a
  * later event of the facet came. */
@@ -48,6 +48,7 @@ typedef struct Detail {
         };
         Life life;
     };
+    unsigned long thread;    /* the identifier of the thread that made the change; not of a Life */
     union {
         PyObject *new_value; /* owned, or a Kept, or NULL. Life: the assigned value, or the code object of the dead function */
         uint32_t changes;    /* HAS_CURRENT: Facet.changes after this event */
@@ -59,7 +60,7 @@ typedef struct Detail {
     uint8_t new;             /* Has: how new_value is held */
 } Detail;
 
-_Static_assert(sizeof(Detail) == 48 && sizeof(Life) == 32, "a detail of a life is no larger than one of a facet");
+_Static_assert(sizeof(Detail) == 56 && sizeof(Life) == 32, "a detail of a life is no larger than one of a facet");
 
 typedef struct Queue {
     Detail *details;  /* owned; QUEUE_CAPACITY of them, NULL before the first use */
@@ -93,10 +94,12 @@ static inline PyObject *queue_keep(PyObject *value, uint8_t *has)
     return kept;
 }
 
-/* Stores in the detail the line of Python code that is running. */
+/* Stores in the detail the thread and the line of Python code that is running. */
 static inline void queue_line(Detail *detail)
 {
-    struct _PyInterpreterFrame *frame = current_frame();
+    PyThreadState *thread = current_thread();
+    struct _PyInterpreterFrame *frame = frame_of(thread);
+    detail->thread = thread->thread_id;
     detail->code = NULL;
     detail->offset = -1;
     if (frame == NULL)

@@ -202,7 +202,8 @@ cdef int make_detail(const Detail* detail, PyObject* old_value, PyObject* new_va
         return 0
     event = tuple_of(EventType, (
         CHANGES_BY_NUMBER[detail.change], detail.object, part_of(facet_at(detail.facet), detail.key), or_unknown(old_value),
-        or_unknown(new_value), None if filename == NULL else <object>filename, line if line > 0 else None))
+        or_unknown(new_value), None if filename == NULL else <object>filename, line if line > 0 else None,
+        detail.thread))
     event.notes = known
     mark = mark_notices()
     try:

@@ -14,14 +14,17 @@ static inline struct _PyInterpreterFrame *frame_of(PyThreadState *thread)
 #endif
 }
 
-/* The innermost frame of the calling thread, or NULL. The caller has the GIL, so its thread has a thread state. */
-static inline struct _PyInterpreterFrame *current_frame(void)
+/* The calling thread. It has the GIL, and so a thread state. */
+static inline PyThreadState *current_thread(void)
 {
 #if PY_VERSION_HEX >= 0x030d0000
-    return frame_of(PyThreadState_GetUnchecked());
+    return PyThreadState_GetUnchecked();
 #else
-    return frame_of(_PyThreadState_UncheckedGet());
+    return _PyThreadState_UncheckedGet();
 #endif
 }
+
+/* The innermost frame of the calling thread, or NULL. */
+static inline struct _PyInterpreterFrame *current_frame(void) { return frame_of(current_thread()); }
 
 #endif

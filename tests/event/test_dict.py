@@ -5,7 +5,9 @@ import gc
 import itertools
 import operator
 import sys
+import threading
 import types
+from threading import get_ident
 
 import pytest
 
@@ -131,7 +133,25 @@ def test_an_event_says_everything_there_is(log):
     subscription = depwatch.subscribe(log.whole_event, mapping, "X")
     line = here() + 1
     mapping["X"] = 2
-    assert log.drained() == [Event(Change.MODIFIED, depwatch.id_of(mapping), "X", 1, 2, __file__, line)]
+    assert log.drained() == [Event(Change.MODIFIED, depwatch.id_of(mapping), "X", 1, 2, __file__, line, get_ident())]
+    subscription.cancel()
+
+
+@without_automatic_drain
+def test_an_event_names_the_thread_that_made_the_change(log):
+    mapping, threads = {"X": 0}, []
+
+    def change():
+        threads.append(get_ident())
+        mapping["X"] += 1
+
+    subscription = depwatch.subscribe(log.whole_event, mapping, "X")
+    other = threading.Thread(target=change)
+    other.start()
+    other.join()
+    change()
+    told = log.drained()
+    assert [(event.new, event.thread) for event in told] == [(1, threads[0]), (2, threads[1])]
     subscription.cancel()
 
 
@@ -145,10 +165,10 @@ def test_every_event_keeps_its_own_old_and_new_value_and_line(log):
     mapping["X"] = 3
     number = depwatch.id_of(mapping)
     assert log.drained() == [
-        Event(Change.MODIFIED, number, "X", 0, 1, __file__, line),
-        Event(Change.MODIFIED, number, "X", 1, 2, __file__, line + 1),
-        Event(Change.DELETED, number, "X", 2, UNKNOWN, __file__, line + 2),
-        Event(Change.ADDED, number, "X", UNKNOWN, 3, __file__, line + 3),
+        Event(Change.MODIFIED, number, "X", 0, 1, __file__, line, get_ident()),
+        Event(Change.MODIFIED, number, "X", 1, 2, __file__, line + 1, get_ident()),
+        Event(Change.DELETED, number, "X", 2, UNKNOWN, __file__, line + 2, get_ident()),
+        Event(Change.ADDED, number, "X", UNKNOWN, 3, __file__, line + 3, get_ident()),
     ]
     subscription.cancel()
 

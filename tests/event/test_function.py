@@ -1,6 +1,7 @@
 """Functions and code objects: code, defaults, kwdefaults, existence, and functions that are made of a code object."""
 
 import weakref
+from threading import get_ident
 
 import pytest
 
@@ -260,7 +261,7 @@ def test_an_event_of_a_function_says_everything_there_is(log):
     line = here() + 1
     function.__defaults__ = (2,)
     number = depwatch.id_of(function)
-    assert log.drained() == [Event(Change.MODIFIED, number, "defaults", (1,), (2,), __file__, line)]
+    assert log.drained() == [Event(Change.MODIFIED, number, "defaults", (1,), (2,), __file__, line, get_ident())]
     subscription.cancel()
 
 
@@ -275,7 +276,7 @@ def test_the_death_of_a_function_retires_and_is_told(log):
     line = here() + 1
     del function
     assert log.drained() == [
-        Event(Change.DESTROYED, number, "existence", UNKNOWN, UNKNOWN, __file__, line),
+        Event(Change.DESTROYED, number, "existence", UNKNOWN, UNKNOWN, __file__, line, get_ident()),
         ("retired", "r"),
     ]
 
