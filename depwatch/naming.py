@@ -231,7 +231,7 @@ def no_attribute(owner: Any, name: str) -> Unwatchable:
         )
     return Unwatchable(
         f"{name!r} of {brief(owner)} is an instance attribute: `obj.__dict__ = ...` and `obj.__class__ = ...` change "
-        "it and CPython reports neither; keep the value in a module or a class, or re-read it on every call"
+        "it and CPython reports neither; keep the value in a depwatch.Config, a module or a class, or re-read it"
     )
 
 

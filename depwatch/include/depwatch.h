@@ -154,8 +154,8 @@ typedef struct depwatch_api {
     Py_ssize_t (*reads)(PyObject *recorder);
 
     /* A valid handle that depends on all that was read; the recorder is finished. DEPWATCH_NO_ID: Stale, naming the first
-     * facet that is not as it was read: compile again with a new recorder; or another error. The handle is the caller's,
-     * until handle_release. A few microseconds, and less than one for each read. */
+     * facet that is not as it was read, or was not meanwhile (see allow_undone): compile again with a new recorder; or
+     * another error. The handle is the caller's, until handle_release. A few microseconds, and less than one for each read. */
     uint32_t (*commit)(PyObject *recorder);
     /* n handles in one step, or none. The i-th depends on what was read as numbers reads[offsets[i]] to
      * reads[offsets[i + 1] - 1]; offsets: n + 1, from 0, ascending. Fills handles, ascending. The recorder stays open.
