@@ -40,6 +40,9 @@ void guards_look_at(Guards *guards, const uint8_t *broken, Linked **list);
 void guards_give_up(Guards *guards); /* looks at a byte that is never 0 */
 void guards_free(Guards *guards);    /* whoever has the guards dies */
 
+/* What changed(result) gives. Steals the result. Not inline, so that the way of most calls is short. */
+PyObject *guarded_hand_on(PyObject *changed, PyObject *result);
+
 extern PyTypeObject guarded_type; /* made ready at import */
 
 /* A new callable. Steals guards->cells; enters *list, which the handle owns; ignores guards->of_handle. NULL with an exception
