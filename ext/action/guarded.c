@@ -34,6 +34,13 @@ void guards_free(Guards *guards)
     PyMem_Free(guards->cells);
 }
 
+PyObject *guarded_hand_on(PyObject *changed, PyObject *result)
+{
+    PyObject *told = PyObject_CallOneArg(changed, result);
+    Py_DECREF(result);
+    return told;
+}
+
 /* What runs now takes no reference of ours: the caller has one to the Guarded, which keeps both callables as long as it lives. */
 static PyObject *call(PyObject *self, PyObject *const *args, size_t flags, PyObject *names)
 {

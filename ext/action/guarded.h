@@ -40,9 +40,13 @@ void guards_look_at(Guards *guards, const uint8_t *broken, Linked **list);
 void guards_give_up(Guards *guards); /* looks at a byte that is never 0 */
 void guards_free(Guards *guards);    /* whoever has the guards dies */
 
+/* What changed(result) gives. Steals the result. Not inline, so that the way of most calls is short. */
+PyObject *guarded_hand_on(PyObject *changed, PyObject *result);
+
 extern PyTypeObject guarded_type; /* made ready at import */
 
-/* A new callable. Steals guards->cells; ignores guards->of_handle; enters *list, which the handle owns. NULL with an exception set. */
+/* A new callable. Steals guards->cells; enters *list, which the handle owns; ignores guards->of_handle. NULL with an exception
+ * set. */
 PyObject *guarded_new(PyObject *fast, PyObject *slow, PyObject *handle, const Guards *guards, Linked **list);
 /* The handle is released, and its byte and cells are about to be given up: all that look at them run their slow callable. */
 void guarded_end(Linked **list);

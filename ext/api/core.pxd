@@ -111,6 +111,7 @@ cdef extern from "action/guarded.h":
     void guards_give_up(Guards*) noexcept
     void guards_free(Guards*) noexcept
     bint variables_hold(PyObject* variables) noexcept
+    PyObject* guarded_hand_on(PyObject* changed, PyObject* result) noexcept
     PyTypeObject guarded_type
     object guarded_new(object fast, object slow, object handle, const Guards*, Linked**)
     void guarded_end(Linked**) noexcept

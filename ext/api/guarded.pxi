@@ -14,6 +14,8 @@ cdef extern from *:
     }
     """
     void begin_call(PyObject*) noexcept
+    bint unlikely(bint) noexcept
+    PyObject* call_borrowed "PyObject_Call"(PyObject*, PyObject*, PyObject*) noexcept
     ctypedef PyObject* (*PyCFunction)(PyObject*, PyObject*) noexcept
     ctypedef PyObject* (*PyCFunctionWithKeywords)(PyObject*, PyObject*, PyObject*) noexcept
     ctypedef struct PyMethodDef:
@@ -116,15 +118,12 @@ cdef class GuardedBuiltin(Ours):
 
 cdef inline PyObject* run_either(GuardedBuiltin self, PyObject* args, PyObject* keywords) noexcept:
     cdef PyObject* result
-    cdef PyObject* told
-    if not (guards_hold(&self.guards) and variables_hold(<PyObject*>self.variables)):
-        return PyObject_Call(self.slow, <object>args, keywords)
+    if unlikely(not (guards_hold(&self.guards) and variables_hold(<PyObject*>self.variables))):
+        return call_borrowed(<PyObject*>self.slow, args, keywords)  # the call has a reference to self
     result = self.run(self.itself, args, keywords)
     if cells_are_up(&self.guards) or self.changed is None or result == NULL:
         return result
-    told = PyObject_CallOneArg(self.changed, <object>result)
-    Py_DECREF_stolen(result)
-    return told
+    return guarded_hand_on(<PyObject*>self.changed, result)
 
 
 cdef PyObject* enter(PyObject* called, PyObject* args, PyObject* keywords) noexcept:
