@@ -19,6 +19,8 @@ PYTHON_SYMBOLS = {
     "PyDict_Type": "data",
     "PyFrozenDict_Type": "data",
     "PyBool_Type": "data",
+    "_Py_TrueStruct": "data: the object True",
+    "_Py_FalseStruct": "data: the object False",
     "PyBaseObject_Type": "data",
     "PyBytes_Type": "data",
     "PyComplex_Type": "data",
