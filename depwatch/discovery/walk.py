@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from depwatch import _core, naming
 from depwatch.discovery import calls
-from depwatch.discovery.abstract import ANY, UNKNOWN, Value, Values, in_call, known, union
+from depwatch.discovery.abstract import ANY, DATA, UNKNOWN, Value, Values, in_call, is_plain, known, union
 from depwatch.discovery.following import Predicate
 from depwatch.discovery.frame import Frame
 from depwatch.discovery.reads import MISSING, Cause, Cell, Kind, Opaque, OpaqueKind, Read, contents, facet_of, part_of
@@ -59,6 +59,8 @@ class Walk:
         self.leaves: Final[dict[int, types.FunctionType]] = {}
         self.unwatched: Final[dict[tuple[str, int], Callable[[], bool]]] = {}  # whether what sends no event is the same
         self.returns: Final[dict[tuple[Any, ...], Values]] = {}
+        self.recursive: Final[dict[tuple[Any, ...], bool]] = {}  # being looked at, and whether it was found to call itself
+        self.not_plain: Final[set[int]] = set()  # functions that call themselves and return more than plain data
         self.contexts: Final[dict[int, int]] = {}
         self.namespaces: Final[dict[tuple[int, int], Namespace]] = {}
         self.kept: Final[list[Any]] = []  # whose id() is in a key
@@ -181,15 +183,15 @@ class Walk:
         bound = self._bind(code, arguments, keywords, defaults, kwdefaults)
         key = self._context(function, bound)
         if key in self.returns:
-            return self.returns[key]
+            return self._returned(key)
         if self.contexts.get(id(function), 0) > MOST_CONTEXTS:
             bound = self._bind(code, None, {}, defaults, kwdefaults)
             key = self._context(function, bound)
             if key in self.returns:
-                return self.returns[key]
+                return self._returned(key)
         self.contexts[id(function)] = self.contexts.get(id(function), 0) + 1
         self.kept.append((function, bound))
-        self.returns[key] = ANY  # where it calls itself
+        self.returns[key] = ANY
         if depth > self.depth:
             self.tell(
                 "world",
@@ -201,12 +203,37 @@ class Walk:
             return ANY
         for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
             bound[name] = self.cell(name, cell, code_read)
-        returned = Frame(
-            self, function, code, bound, code_read, depth, self.lines if function is self.root else None
-        ).run()
-        result = ANY if code.co_flags & CO_SUSPENDS else returned
-        self.returns[key] = result
+        lines = self.lines if function is self.root else None
+        frame = Frame(self, function, code, bound, code_read, depth, lines)
+        if code.co_flags & CO_SUSPENDS:
+            frame.run()
+            return ANY
+        result = self.returns[key] = self._run(key, frame)
         return result
+
+    def _run(self, key: tuple[Any, ...], frame: Frame) -> Values:
+        """What the code returns. A function that calls itself is taken to return plain data until it proves not to."""
+        function = id(frame.function)
+        if function not in self.not_plain:
+            before = len(self.returns)
+            self.returns[key] = DATA
+            self.recursive[key] = False
+            result = frame.run()
+            if not self.recursive.pop(key) or all(map(is_plain, result)):
+                return result
+            self.not_plain.add(function)
+            for rests_on_it in list(self.returns)[before:]:
+                del self.returns[rests_on_it]
+            frame = Frame(
+                self, frame.function, frame.code, frame.variables, frame.via, frame.depth, frame.lines
+            )
+        self.returns[key] = ANY
+        return frame.run()
+
+    def _returned(self, key: tuple[Any, ...]) -> Values:
+        if key in self.recursive:
+            self.recursive[key] = True
+        return self.returns[key]
 
     def _part(self, function: types.FunctionType, part: str, via: Read | None) -> Read:
         key = ("function", id(function), part)
