@@ -59,7 +59,7 @@ class Walk:
         self.leaves: Final[dict[int, types.FunctionType]] = {}
         self.unwatched: Final[dict[tuple[str, int], Callable[[], bool]]] = {}  # whether what sends no event is the same
         self.returns: Final[dict[tuple[Any, ...], Values]] = {}
-        self.recursive: Final[dict[tuple[Any, ...], bool]] = {}  # being looked at, and whether it was found to call itself
+        self.recursive: Final[dict[tuple[Any, ...], bool]] = {}  # those being looked at: whether they call themselves
         self.not_plain: Final[set[int]] = set()  # functions that call themselves and return more than plain data
         self.contexts: Final[dict[int, int]] = {}
         self.namespaces: Final[dict[tuple[int, int], Namespace]] = {}
@@ -180,12 +180,13 @@ class Walk:
         defaults = self._part(function, "defaults", via)
         code = function.__code__
         kwdefaults = self._part(function, "kwdefaults", via) if code.co_kwonlyargcount else None
-        bound = self._bind(code, arguments, keywords, defaults, kwdefaults)
+        told = function is not self.root  # of which the first arguments are told, and there may be more
+        bound = self._bind(code, arguments, keywords, defaults, kwdefaults, told)
         key = self._context(function, bound)
         if key in self.returns:
             return self._returned(key)
         if self.contexts.get(id(function), 0) > MOST_CONTEXTS:
-            bound = self._bind(code, None, {}, defaults, kwdefaults)
+            bound = self._bind(code, None, {}, defaults, kwdefaults, told)
             key = self._context(function, bound)
             if key in self.returns:
                 return self._returned(key)
@@ -224,9 +225,7 @@ class Walk:
             self.not_plain.add(function)
             for rests_on_it in list(self.returns)[before:]:
                 del self.returns[rests_on_it]
-            frame = Frame(
-                self, frame.function, frame.code, frame.variables, frame.via, frame.depth, frame.lines
-            )
+            frame = Frame(self, frame.function, frame.code, frame.variables, frame.via, frame.depth, frame.lines)
         self.returns[key] = ANY
         return frame.run()
 
@@ -258,8 +257,10 @@ class Walk:
         keywords: dict[str, Values],
         defaults: Read,
         kwdefaults: Read | None,
+        told: bool,
     ) -> dict[str, Values]:
-        """What is known of each parameter."""
+        """What is known of each parameter. keywords["*"]: of all arguments that are not told, as of f(*arguments)."""
+        rest = keywords.get("*", ANY if arguments is None else ())
         names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
         bound: dict[str, Values] = {}
         for index, name in enumerate(names[: code.co_argcount]):
@@ -268,31 +269,35 @@ class Walk:
             elif name in keywords:
                 bound[name] = tuple(map(in_call, keywords[name]))
             else:
-                bound[name] = ANY if arguments is None else ()
+                bound[name] = rest
         for name in names[code.co_argcount :]:
             given = keywords.get(name)
-            bound[name] = tuple(map(in_call, given)) if given else ANY if arguments is None else ()
+            bound[name] = tuple(map(in_call, given)) if given else rest
         values = defaults.value
         if type(values) is tuple:
             for name, value in zip(names[code.co_argcount - len(values) : code.co_argcount], values, strict=False):
-                self._default(bound, name, value, defaults)
+                self._default(bound, name, value, defaults, rest)
         if kwdefaults is not None and type(kwdefaults.value) is dict:
             for name in names[code.co_argcount :]:
                 found = self.read("item", kwdefaults.value, name, kwdefaults, None, None)
                 if found is not None and found.value is not MISSING:
-                    self._default(bound, name, found.value, kwdefaults)
+                    self._default(bound, name, found.value, kwdefaults, rest)
         for name in names:
             bound[name] = bound[name] or ANY
         more = [flag for flag in (CO_VARARGS, CO_VARKEYWORDS) if code.co_flags & flag]
         for offset, flag in enumerate(more):
             kind = tuple if flag == CO_VARARGS else dict
-            bound[code.co_varnames[len(names) + offset]] = (Value("instance", kind),)
+            more_given: Sequence[Values] = (arguments or ())[code.co_argcount :]
+            if flag == CO_VARKEYWORDS:
+                more_given = [values for name, values in keywords.items() if name not in names and name != "*"]
+            plain = told and all(is_plain(value) for values in (*more_given, rest) for value in values)
+            bound[code.co_varnames[len(names) + offset]] = DATA if plain else (Value("instance", kind),)
         return bound
 
-    def _default(self, bound: dict[str, Values], name: str, value: Any, via: Read | None) -> None:
+    def _default(self, bound: dict[str, Values], name: str, value: Any, via: Read | None, rest: Values) -> None:
         """The default counts where no argument is known to be given."""
         given = bound[name]
-        if not given or UNKNOWN in given:
+        if not given or UNKNOWN in given or given is rest:
             bound[name] = union((given, (known(value, via),)))
 
     def checks(self) -> tuple[Callable[[], bool], ...]:
