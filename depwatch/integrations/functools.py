@@ -166,7 +166,7 @@ class Cache:
     def __init__(
         self, function: types.FunctionType, entry: types.FunctionType, maxsize: int | None, typed: bool, policy: Policy
     ) -> None:
-        self.function: Final = function
+        self.function: Final[Any] = function
         self.maxsize: Final = None if maxsize is None else max(0, maxsize)
         self.typed: Final = typed
         self.policy: Final = policy
@@ -184,7 +184,7 @@ class Cache:
         self.synchronize()
 
     @property
-    def entry(self) -> types.FunctionType | None:
+    def entry(self) -> Any:
         return self._entry()
 
     def slow(self, *args: Any, **kwargs: Any) -> Any:

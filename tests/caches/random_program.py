@@ -1,4 +1,4 @@
-"""A program in two copies, with caches and without; random changes are made in both, also while results are computed."""
+"""A program in two copies, with caches and without; random changes are made in both, also during a computation."""
 
 import random
 import threading
