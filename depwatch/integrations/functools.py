@@ -9,6 +9,7 @@
 docs/functools.md says what is watched, what is refused, and why.
 """
 
+import contextlib
 import functools
 import inspect
 import operator
@@ -20,7 +21,7 @@ from collections.abc import Callable, Collection
 from typing import Any, Final, final
 
 import depwatch
-from depwatch.integrations.unseen import OnUnseen, Policy, UnseenWarning, is_compared, types_of
+from depwatch.integrations.unseen import OnUnseen, Policy, UnseenWarning, checks_more, types_of
 
 __all__ = ["UnseenWarning", "cache", "explain", "lru_cache"]
 
@@ -108,7 +109,8 @@ class Version:
         self.state: Final = state
         given = [depwatch.discover(state.function, argument_types=each) for each in kinds]
         self.found: Final = [state.policy.judged(each) for each in given]
-        self.compared: Final = any(map(is_compared, self.found))
+        self.compared: Final = any(each.cells or checks_more(each) for each in self.found)
+        self.known: Final[set[tuple[type, ...]]] = set()  # classes of arguments without keywords that are among kinds
         self.handle: Final = state.recorded(self.found)
         self.memo: Final = functools.lru_cache(state.maxsize, state.typed)(self.compute)
         self.gone = False
@@ -116,10 +118,14 @@ class Version:
     def compute(self, *args: Any, **kwargs: Any) -> Any:
         """A call whose result is not there: functools' C code keeps what this returns, after it has returned."""
         state, function = self.state, self.state.function
-        kinds = types_of(function, args, kwargs)
-        if kinds not in self.kinds:  # of other classes: other methods may be read
-            state.renew(self.kinds | {kinds}, self)
-            return state.slow(*args, **kwargs)
+        classes = tuple(map(type, args))
+        if kwargs or classes not in self.known:
+            kinds = types_of(function, args, kwargs)
+            if kinds not in self.kinds:  # of other classes: other methods may be read
+                state.renew(self.kinds | {kinds}, self)
+                return state.slow(*args, **kwargs)
+            if not kwargs:
+                self.known.add(classes)
         breaks = self._breaks()
         if breaks is None:
             return state.slow(*args, **kwargs)
@@ -151,10 +157,29 @@ class Version:
             return ""
         return "; ".join(f"{each.name} was {each.old}, is {each.new}" for each in broken)
 
-    def checked(self, *args: Any, **kwargs: Any) -> Any:
-        """A call where the function rests on what changes without an event, such as a closure cell."""
-        if self.valid:
-            return self.memo(*args, **kwargs)
+    def entrance(self) -> Callable[..., Any]:
+        """What a call runs while the handle is valid: functools' C code, after a look at what changes unreported."""
+        if not self.compared:
+            return self.memo
+        memo, cells = self.memo, [(cell.cell, cell.value) for each in self.found for cell in each.cells]
+        if any(map(checks_more, self.found)) or any(value is depwatch.MISSING for _, value in cells):
+            return lambda *args, **kwargs: memo(*args, **kwargs) if self.valid else self.leave(args, kwargs)
+
+        def entrance(*args: Any, **kwargs: Any) -> Any:
+            holds = True
+            try:
+                for cell, value in cells:
+                    if cell.cell_contents is not value:
+                        holds = False
+            except ValueError:  # it is empty
+                holds = False
+            if holds:
+                return memo(*args, **kwargs)
+            return self.leave(args, kwargs)
+
+        return entrance
+
+    def leave(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         self.state.retire(self, self.why() or "a closure cell, or the class of an object, changed")
         return self.state.slow(*args, **kwargs)
 
@@ -213,7 +238,7 @@ class Cache:
                     continue
                 if old is not None:
                     self.retire(old, why or "a call brought arguments of other classes")
-                self._run(depwatch.guarded(new.handle, new.checked if new.compared else new.memo, self.slow))
+                self._run(depwatch.guarded(new.handle, new.entrance(), self.slow))
                 self._version = new
                 return new
             return None
@@ -263,7 +288,9 @@ class Cache:
             self._installed.remove()
         entry = self.entry
         if optimized is not None and entry is not None:
-            self._installed = depwatch.install(entry, optimized, self._always)
+            # Another thread was faster; or it is the getter of a property, of which CPython 3.14 runs the own code.
+            with contextlib.suppress(ValueError, depwatch.Unwatchable):
+                self._installed = depwatch.install(entry, optimized, self._always)
 
     def cache_info(self) -> Any:
         """functools' own; hits and misses since cache_clear(), of results that are gone, too."""

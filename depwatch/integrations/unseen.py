@@ -146,10 +146,10 @@ def _is_told(value: object) -> bool:
     return _flags_of(kind) & (_HEAP_TYPE | _IMMUTABLE_TYPE) == _HEAP_TYPE and not issubclass(kind, type)
 
 
-def is_compared(found: depwatch.Found) -> bool:
-    """Whether it rests on what changes without an event: found.same_unwatched() has to be asked at each call.
+def checks_more(found: depwatch.Found) -> bool:
+    """Whether it rests on more than cells that changes without an event, so that found.same_unwatched() has to be asked.
 
-    A module that is read adds one check, and depwatch hears of that change from CPython.
+    A module that is read adds one check, and of that change depwatch hears from CPython.
     """
     modules = {id(read.owner) for read in (*found.reads, *(each for each, _ in found.refused)) if read.kind == "module"}
-    return bool(found.cells) or len(found.checks) > len(modules)
+    return len(found.checks) > len(modules)
