@@ -5,7 +5,7 @@ import dis
 import gc
 import types
 import warnings
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, Final, Literal, final
 
 import depwatch
@@ -37,12 +37,25 @@ class Policy:
         self._said: Final[set[str]] = set()
         self._looked_at: dict[int, types.CellType] = {}  # the cells of what was judged last
 
-    def judged(self, found: depwatch.Found, trusted: Collection[str] = ()) -> depwatch.Found:
+    def judged(
+        self,
+        found: depwatch.Found,
+        trusted: Collection[str] = (),
+        cells: tuple[Any, ...] | None = None,
+        own: Collection[str] = (),
+        mutable: Iterable[tuple[str, str]] = (),
+    ) -> depwatch.Found:
         """What was found, less what is ignored by name. Raises Unwatchable, or warns, for what nothing reports.
 
-        trusted: causes of opaque look-ups that the client itself answers for.
+        The client answers for opaque look-ups of the causes in `trusted`, and of what `own` names; it says which of the
+        cells count, and which names hold something mutable.
         """
-        unseen = [] if self.on_unseen == "ignore" else list(dict.fromkeys(self._unseen(found, trusted)))
+        if cells is not None:
+            found = dataclasses.replace(found, cells=cells)
+        unseen: list[str] = []
+        if self.on_unseen != "ignore":
+            told = [f"{name}, which is {what}" for name, what in mutable if name not in self.ignore]
+            unseen = list(dict.fromkeys((*told, *self._unseen(found, trusted, own))))
         if unseen:
             shown = "; ".join((*unseen[:_NAMED], *([f"{len(unseen) - _NAMED} more"] if len(unseen) > _NAMED else ())))
             text = (
@@ -63,12 +76,12 @@ class Policy:
             cells=tuple(cell for cell in found.cells if cell.name not in self.ignore),
         )
 
-    def _unseen(self, found: depwatch.Found, trusted: Collection[str]) -> Iterator[str]:
+    def _unseen(self, found: depwatch.Found, trusted: Collection[str], own: Collection[str]) -> Iterator[str]:
         for read, reason in found.refused:
             if read.name not in self.ignore and (read.via is None or read.via.name not in self.ignore):
                 yield f"{read} ({reason})"
         for each in found.opaque:
-            if each.kind == "world" and each.cause not in trusted:
+            if each.kind == "world" and each.cause not in trusted and not any(name in each.text for name in own):
                 names = names_in(each.code, each.line)
                 if not self.ignore.intersection(names):
                     using = f", which uses {', '.join(names)}" if names else ""
@@ -141,15 +154,20 @@ def types_of(function: types.FunctionType, args: tuple[Any, ...], kwargs: dict[s
 def _is_told(value: object) -> bool:
     """Whether its class says what it does: not so for functions, classes, iterators and what else holds some."""
     kind = type(value)
-    if id(kind) in _PLAIN or kind is tuple or kind is frozenset:
-        return True
+    return id(kind) in _PLAIN or kind is tuple or kind is frozenset or is_of_program(value)
+
+
+def is_of_program(value: object) -> bool:
+    """Whether it is an instance of a class of the program, and itself no class."""
+    kind = type(value)
     return _flags_of(kind) & (_HEAP_TYPE | _IMMUTABLE_TYPE) == _HEAP_TYPE and not issubclass(kind, type)
 
 
-def checks_more(found: depwatch.Found) -> bool:
-    """Whether it rests on more than cells that changes without an event, so that found.same_unwatched() has to be asked.
+def checks_more(found: depwatch.Found, more: int = 0) -> bool:
+    """Whether it rests on more than cells that changes without an event: found.same_unwatched() has to be asked then.
 
-    A module that is read adds one check, and of that change depwatch hears from CPython.
+    A module that is read adds one check, and of that change depwatch hears from CPython. more: checks that the client
+    answers for.
     """
     modules = {id(read.owner) for read in (*found.reads, *(each for each, _ in found.refused)) if read.kind == "module"}
-    return len(found.checks) > len(modules)
+    return len(found.checks) > len(modules) + more
