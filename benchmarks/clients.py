@@ -91,7 +91,8 @@ def misses(samples: int) -> list[Row]:
     taken = interleave(
         {"watched": us(lambda: watched(next(numbers)), 200), "plain": us(lambda: plain(next(numbers)), 200)}, samples
     )
-    return [compare("cache: a call that computes", "µs", taken["watched"], taken["plain"], None, "base: functools.cache")]
+    base = "base: functools.cache"
+    return [compare("cache: a call that computes", "µs", taken["watched"], taken["plain"], None, base)]
 
 
 def changes(samples: int) -> list[Row]:
@@ -122,9 +123,8 @@ def changes(samples: int) -> list[Row]:
 
     undone()
     taken = interleave({"change": us(change), "by hand": us(by_hand)}, samples)
-    changed = compare(
-        "cache: a change and the next call", "µs", taken["change"], taken["by hand"], None, "base: cache_clear() by hand"
-    )
+    note = "base: cache_clear() by hand"
+    changed = compare("cache: a change and the next call", "µs", taken["change"], taken["by hand"], None, note)
     watched(3), plain(3)
     taken = interleave({"undone": us(undone, 50), "plain": us(undone_plain, 50)}, samples)
     note = "base: functools.cache, which sees no change"

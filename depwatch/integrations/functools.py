@@ -12,8 +12,6 @@ docs/functools.md says what is watched, what is refused, and why.
 import contextlib
 import functools
 import inspect
-import operator
-import os
 import threading
 import types
 import weakref
@@ -21,13 +19,13 @@ from collections.abc import Callable, Collection
 from typing import Any, Final, final
 
 import depwatch
+from depwatch.integrations.held import Held, attach, copy_of, give_parts, has_same_parts, is_off, state_of
 from depwatch.integrations.unseen import OnUnseen, Policy, UnseenWarning, checks_more, types_of
 
 __all__ = ["UnseenWarning", "cache", "explain", "lru_cache"]
 
 TRIES: Final = 3  # to read while other threads change what is read
 _SUSPENDS: Final = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
-_STATE: Final = "__depwatch_cache__"  # the attribute of the function that a program calls
 
 
 def cache(function: Any = None, /, *, on_unseen: OnUnseen = "raise", ignore: Collection[str] = ()) -> Any:
@@ -61,15 +59,10 @@ def lru_cache(
 
 def explain(function: Any) -> str:
     """What the results of a cached function rest on, and why they went last. Raises TypeError."""
-    state = _state_of(function)
+    state = state_of(function, Cache)
     if state is None:
         raise TypeError(f"{function!r} is no function of depwatch.integrations.functools.cache or lru_cache")
     return state.explain()
-
-
-def _state_of(function: Any) -> "Cache | None":
-    state = vars(function).get(_STATE) if type(function) is types.FunctionType else None
-    return state if type(state) is Cache and state.entry is function else None  # functools.wraps copies attributes
 
 
 def _cached(function: Any, maxsize: int | None, typed: bool, policy: Policy) -> Any:
@@ -82,25 +75,23 @@ def _cached(function: Any, maxsize: int | None, typed: bool, policy: Policy) -> 
             f"{function.__qualname__} is a generator or coroutine: its results can be used once; cache a function "
             "that returns a tuple of them"
         )
-    if os.environ.get("DEPWATCH") == "0":
+    if is_off():
         return functools.lru_cache(maxsize, typed)(function)
-    # What the program calls has the code of the function: discovery looks through it, and what runs while nothing is
-    # installed is right.
-    entry = types.FunctionType(
-        function.__code__, function.__globals__, function.__name__, function.__defaults__, function.__closure__
-    )
+    entry = copy_of(function)
     functools.update_wrapper(entry, function)
     state = Cache(function, entry, maxsize, typed, policy)
-    vars(entry)[_STATE] = state
-    attributes: Any = entry
-    attributes.cache_info, attributes.cache_clear = state.cache_info, state.cache_clear
-    attributes.cache_parameters = lambda: {"maxsize": state.maxsize, "typed": typed}
-    attributes.explain = state.explain
-    return entry
+    return attach(
+        entry,
+        state,
+        cache_info=state.cache_info,
+        cache_clear=state.cache_clear,
+        cache_parameters=lambda: {"maxsize": state.maxsize, "typed": typed},
+        explain=state.explain,
+    )
 
 
 @final
-class Version:
+class Version(Held):
     """Results, and the one handle of all that they were computed from."""
 
     def __init__(self, state: "Cache", kinds: frozenset[tuple[type, ...]]) -> None:
@@ -108,12 +99,11 @@ class Version:
         self.kinds: Final = kinds
         self.state: Final = state
         given = [depwatch.discover(state.function, argument_types=each) for each in kinds]
-        self.found: Final = [state.policy.judged(each) for each in given]
+        found = [state.policy.judged(each) for each in given]
+        super().__init__(found, state.recorded(found))
         self.compared: Final = any(each.cells or checks_more(each) for each in self.found)
         self.known: Final[set[tuple[type, ...]]] = set()  # classes of arguments without keywords that are among kinds
-        self.handle: Final = state.recorded(self.found)
         self.memo: Final = functools.lru_cache(state.maxsize, state.typed)(self.compute)
-        self.gone = False
 
     def compute(self, *args: Any, **kwargs: Any) -> Any:
         """A call whose result is not there: functools' C code keeps what this returns, after it has returned."""
@@ -126,36 +116,13 @@ class Version:
                 return state.slow(*args, **kwargs)
             if not kwargs:
                 self.known.add(classes)
-        breaks = self._breaks()
+        breaks = self.breaks()
         if breaks is None:
             return state.slow(*args, **kwargs)
         result = function(*args, **kwargs)
-        if self._breaks() != breaks:  # also where it was undone: the result may rest on either
+        if self.breaks() != breaks:  # also where it was undone: the result may rest on either
             state.retire(self, self.why() or "something changed while a result was computed, and changed back")
         return result
-
-    def _breaks(self) -> int | None:
-        """How often anything has changed, undone or not; None where it is not as it was."""
-        try:
-            breaks = self.handle.breaks
-            return breaks if self.valid else None
-        except depwatch.Released:
-            return None
-
-    @property
-    def valid(self) -> bool:
-        try:
-            return self.handle.valid and (not self.compared or all(each.same_unwatched() for each in self.found))
-        except depwatch.Released:
-            return False
-
-    def why(self) -> str:
-        """What is not as it was, of what CPython reports."""
-        try:
-            broken = self.handle.broken_facets()
-        except depwatch.Released:
-            return ""
-        return "; ".join(f"{each.name} was {each.old}, is {each.new}" for each in broken)
 
     def entrance(self) -> Callable[..., Any]:
         """What a call runs while the handle is valid: functools' C code, after a look at what changes unreported."""
@@ -205,8 +172,7 @@ class Cache:
         recorder = depwatch.Recorder(f"calls of {function.__qualname__}")
         self._always: Final = recorder.commit(owner=entry)  # valid until the function dies
         self._installed: depwatch.Entry | None = None
-        self._copied: tuple[Any, ...] = ()
-        self.synchronize()
+        self._run(self.slow)
 
     @property
     def entry(self) -> Any:
@@ -247,10 +213,8 @@ class Cache:
 
     def retire(self, version: Version, why: str) -> None:
         """Its results go; calls that compute in it go on, and nobody sees what they leave there."""
-        if version.gone:
+        if not version.retire():
             return
-        version.gone = True
-        version.handle.release()
         self.cleared = why
         self.changes += 1
         info = version.memo.cache_info()
@@ -262,7 +226,7 @@ class Cache:
             for each in found:
                 recorder.read_all(each)
                 for read in each.reads:
-                    other = _state_of(read.owner) if read.kind == "function" and read.name == "code" else None
+                    other = state_of(read.owner, Cache) if read.kind == "function" and read.name == "code" else None
                     if other is not None:
                         recorder.read_function(other.function, "code", "defaults", "kwdefaults")
                         if other.synchronize():
@@ -271,14 +235,11 @@ class Cache:
 
     def synchronize(self) -> bool:
         """Whether the function has other code or defaults now; what the program calls gets the same."""
-        entry, function = self.entry, self.function
-        keywords = function.__kwdefaults__ or {}
-        now = (function.__code__, function.__defaults__, *keywords, *keywords.values())
-        if entry is None or (len(now) == len(self._copied) and all(map(operator.is_, now, self._copied))):
+        entry = self.entry
+        if entry is None or has_same_parts(entry, self.function):
             return False
         self._run(None)
-        entry.__code__, entry.__defaults__, entry.__kwdefaults__ = now[0], now[1], dict(keywords) or None
-        self._copied = now
+        give_parts(entry, self.function)
         self._run(self.slow)
         return True
 

@@ -9,10 +9,8 @@
 docs/jax.md says what is watched, what is refused, and why.
 """
 
-import collections
+import contextlib
 import functools
-import os
-import sys
 import threading
 import types
 import weakref
@@ -26,17 +24,15 @@ except ImportError as error:
     raise ImportError("depwatch.integrations.jax needs JAX: pip install depwatch[jax]") from error
 
 import depwatch
-from depwatch.integrations.unseen import OnUnseen, Policy, UnseenWarning, checks_more, is_of_program
+from depwatch.integrations.held import Held, attach, copy_of, give_parts, has_same_parts, is_off, state_of
+from depwatch.integrations.unseen import OnUnseen, Policy, UnseenWarning, checks_more, mutable_in
 
 __all__ = ["UnseenWarning", "explain", "jit", "watch"]
 
 TRIES: Final = 3  # to read while other threads change what is read
-_STATE: Final = "__depwatch_jit__"  # the attribute of the function that a program calls
-_JAX: Final = frozenset({"jax", "jaxlib"})
 _JITTED: Final = type(jax.jit(lambda: None))
-_MUTABLE: Final = (list, set, bytearray, memoryview, collections.deque, np.ndarray)
-# Values of unknown class are tracers and arrays: their operators are JAX's own.
-_TRUSTED: Final = ("class",)
+_ARRAY: Final = {np.ndarray: "a NumPy array, which can be written to: make it a jax.Array by jnp.asarray()"}
+_TRUSTED: Final = ("class",)  # values of unknown class are tracers and arrays: their operators are JAX's own
 
 
 def _find_evict() -> Callable[[Any], None] | None:
@@ -45,7 +41,6 @@ def _find_evict() -> Callable[[Any], None] | None:
         from jax._src.util import _caches, weakref_lru_cache
 
         weakref_lru_cache(lambda function: None).evict_weakref(_find_evict)
-        list(_caches)
     except (ImportError, AttributeError, TypeError):
         return None
 
@@ -60,9 +55,7 @@ def _find_evict() -> Callable[[Any], None] | None:
 _evict: Callable[[Any], None] | None = _find_evict()
 
 
-def jit(
-    function: Any = None, /, *, on_unseen: OnUnseen = "raise", ignore: Collection[str] = (), **options: Any
-) -> Any:
+def jit(function: Any = None, /, *, on_unseen: OnUnseen = "raise", ignore: Collection[str] = (), **options: Any) -> Any:
     """jax.jit, with all its options, for a function that never goes stale.
 
     It looks into the function, and all that it calls, at the first call, and at the first call after a change it
@@ -71,7 +64,8 @@ def jit(
 
     The result has lower, trace, eval_shape, clear_cache and __wrapped__. A plain jax.jit, scan or grad around it that
     was traced before a change is not ours, and goes on with the old trace: use this jit, or watch(), for the outermost.
-    With DEPWATCH=0 in the environment this is jax.jit. Cost: some 0.1 microseconds a call. Raises TypeError, ValueError.
+    With DEPWATCH=0 in the environment this is jax.jit. Cost: some 0.1 microseconds a call. Raises TypeError,
+    ValueError.
     """
     if function is None:
         return functools.partial(jit, on_unseen=on_unseen, ignore=ignore, **options)
@@ -80,7 +74,7 @@ def jit(
     if isinstance(function, _JITTED):
         raise TypeError(f"{function!r} is jitted already: use watch()")
     policy = Policy(on_unseen, ignore)
-    return jax.jit(function, **options) if _is_off() else _entry(function, policy, options, None)
+    return jax.jit(function, **options) if is_off() else _entry(function, policy, options, None)
 
 
 def watch(jitted: Any, *, on_unseen: OnUnseen = "raise", ignore: Collection[str] = ()) -> Any:
@@ -91,54 +85,42 @@ def watch(jitted: Any, *, on_unseen: OnUnseen = "raise", ignore: Collection[str]
     if not isinstance(jitted, _JITTED):
         raise TypeError(f"watch takes what jax.jit returns, not {jitted!r}")
     policy = Policy(on_unseen, ignore)
-    return jitted if _is_off() else _entry(jitted.__wrapped__, policy, {}, jitted)
+    return jitted if is_off() else _entry(jitted.__wrapped__, policy, {}, jitted)
 
 
 def explain(function: Any) -> str:
     """What the code of a watched function was traced from, and what has changed since. Raises TypeError."""
-    state = _state_of(function)
+    state = state_of(function, State)
     if state is None:
         raise TypeError(f"{function!r} is no function of depwatch.integrations.jax.jit or watch")
-    version = state.version
-    name, times = getattr(function, "__qualname__", "function"), f"dropped {state.changes} times"
+    told, version = f"{function.__qualname__}: dropped {state.changes} times", state.version
     if version is None or version.gone:
-        return f"{name}: {times}; no call has looked into it since"
-    return f"{name}: {times}\n{depwatch.explain(version.handle)}"
+        return f"{told}; no call has looked into it since"
+    return f"{told}\n{depwatch.explain(version.handle)}"
 
 
-def _is_off() -> bool:
-    return os.environ.get("DEPWATCH") == "0"
-
-
-def _state_of(function: Any) -> "State | None":
-    state = vars(function).get(_STATE) if type(function) is types.FunctionType else None
-    return state if type(state) is State and state.entry() is function else None
-
-
-def _is_jax(function: types.FunctionType) -> bool:
-    return str(function.__globals__.get("__name__")).partition(".")[0] in _JAX
+def _is_of_program(value: object) -> bool:
+    return type(value) is types.FunctionType and not _is_of_jax(value)
 
 
 def _is_of_jax(value: object) -> bool:
-    return str(type(value).__module__).partition(".")[0] in _JAX
+    """By where a function was written, and where a class was."""
+    place = value.__globals__.get("__name__") if type(value) is types.FunctionType else type(value).__module__
+    return str(place).partition(".")[0] in ("jax", "jaxlib")
 
 
 def _entry(function: Any, policy: Policy, options: dict[str, Any], jitted: Any) -> Any:
-    if type(function) is types.FunctionType and not _is_jax(function):
-        entry = types.FunctionType(
-            function.__code__, function.__globals__, function.__name__, function.__defaults__, function.__closure__
-        )  # so that discovery looks through it
-        entry.__kwdefaults__ = function.__kwdefaults__ and dict(function.__kwdefaults__)
+    if _is_of_program(function):
+        entry: Any = copy_of(function)
     else:
-        entry = lambda *args, **kwargs: function(*args, **kwargs)  # noqa: E731
+
+        def entry(*args: Any, **kwargs: Any) -> Any:
+            return function(*args, **kwargs)
+
     functools.update_wrapper(entry, function)
     state = State(function, entry, policy, options, jitted)
-    vars(entry)[_STATE] = state
-    attributes: Any = entry
-    for name in ("lower", "trace", "eval_shape"):
-        setattr(attributes, name, functools.partial(state.by_name, name))
-    attributes.clear_cache = state.clear
-    return entry
+    by_name = {name: functools.partial(state.by_name, name) for name in ("lower", "trace", "eval_shape")}
+    return attach(entry, state, clear_cache=state.clear, **by_name)
 
 
 def _functions_in(value: Any, seen: dict[int, Any]) -> Iterable[Any]:
@@ -146,7 +128,7 @@ def _functions_in(value: Any, seen: dict[int, Any]) -> Iterable[Any]:
     if id(value) in seen:
         return
     seen[id(value)] = value
-    if type(value) is types.FunctionType and _is_jax(value):
+    if type(value) is types.FunctionType and _is_of_jax(value):
         inside: Iterable[Any] = [cell.cell_contents for cell in value.__closure__ or ()]
     elif isinstance(value, _JITTED):
         inside = [value.__wrapped__]
@@ -162,30 +144,33 @@ def _functions_in(value: Any, seen: dict[int, Any]) -> Iterable[Any]:
 
 
 @final
-class Version:
+class Version(Held):
     """One traced and compiled function, and the handle of all that it was traced from."""
 
     def __init__(self, state: "State") -> None:
         """Looks into the function. Raises Unwatchable; Stale."""
         self.state: Final = state
-        self.gone = False
         self.jitted_inside: Final[dict[int, Any]] = {}
-        self.found: Final = self._look()
-        with depwatch.Recorder(getattr(state.function, "__qualname__", "jit"), unstable_after=None) as recorder:
-            for found in self.found:
+        found = self._look()
+        super().__init__(found, self._recorded(found))
+        self.forget()
+        self.jitted: Final = jax.jit(self._traced(), **state.options) if state.jitted is None else state.jitted
+
+    def _recorded(self, founds: list[depwatch.Found]) -> depwatch.Handle:
+        """One handle of all that was found, and of what other watched functions that were found among it wrap."""
+        with depwatch.Recorder(getattr(self.state.function, "__qualname__", "jit"), unstable_after=None) as recorder:
+            for found in founds:
                 recorder.read_all(found)
                 for read in found.reads:
                     if type(read.value) is dict and read.kind != "function":
                         recorder.depend_on(read.value)
-                    if read.kind == "function" and (other := _state_of(read.owner)) is not None:
-                        if type(other.function) is types.FunctionType:
-                            recorder.read_function(other.function, "code", "defaults", "kwdefaults")
-                            if other.function.__code__ is not read.owner.__code__:
-                                other.renew_entry()
-                                raise depwatch.Stale(f"{read.owner.__qualname__} has got another code")
-            self.handle: Final = recorder.commit(owner=state.entry())
-        self.forget()
-        self.jitted: Final = jax.jit(self._traced(), **state.options) if state.jitted is None else state.jitted
+                    other = state_of(read.owner, State) if read.kind == "function" else None
+                    if other is not None and other.is_copy:
+                        recorder.read_function(other.function, "code", "defaults", "kwdefaults")
+                        if not has_same_parts(read.owner, other.function):
+                            other.renew_entry(other.slow)
+                            raise depwatch.Stale(f"{read.owner.__qualname__} has got another code")
+            return recorder.commit(owner=self.state.entry())
 
     def _look(self) -> list[depwatch.Found]:
         founds: list[depwatch.Found] = []
@@ -193,11 +178,13 @@ class Version:
         waiting = list(_functions_in(self.state.function, seen))
         while waiting:
             found = depwatch.discover(waiting.pop())
-            cells = tuple(each for each in found.cells if not _is_own_cell(each.value))
+            # A cell with a function of JAX, or a type variable, in it is JAX's.
+            cells = tuple(c for c in found.cells if not _is_of_jax(c.value) and type(c.value).__module__ != "typing")
             values = [read.value for read in found.reads] + [cell.value for cell in found.cells]
             for value in values:
                 waiting += _functions_in(value, seen) if _is_of_jax(value) else ()
-            founds.append(self.state.policy.judged(found, _TRUSTED, cells, _own(values), _mutable(found)))
+            mutable = mutable_in(found, _is_of_jax, _ARRAY)
+            founds.append(self.state.policy.judged(found, _TRUSTED, cells, _own(values), mutable))
         self.jitted_inside.update((key, each) for key, each in seen.items() if isinstance(each, _JITTED))
         return founds
 
@@ -227,26 +214,13 @@ class Version:
 
         return functools.update_wrapper(traced, function)
 
-    def breaks(self) -> int | None:
-        """How often anything has changed, undone or not; None where it is not as it was."""
-        try:
-            breaks = self.handle.breaks
-            return breaks if self.valid else None
-        except depwatch.Released:
-            return None
-
-    @property
-    def valid(self) -> bool:
-        try:
-            return self.handle.valid and all(each.same_unwatched() for each in self.found)
-        except depwatch.Released:
-            return False
-
     def entrance(self) -> Callable[..., Any]:
         """What a call runs while the handle is valid: JAX's own C++ object, where nothing changes unreported."""
-        if self.state.jitted is None and not any(each.cells or _checks_more(each) for each in self.found):
-            return self.jitted  # type: ignore[no-any-return]
-        return self.compared
+        for found in self.found:
+            values = [read.value for read in found.reads if type(read.value) is not types.FunctionType]
+            if found.cells or checks_more(found, len({id(each) for each in values if _is_of_jax(each)})):
+                return self.compared
+        return self.jitted if self.state.jitted is None else self.compared
 
     def compared(self, *args: Any, **kwargs: Any) -> Any:
         breaks = self.breaks()
@@ -264,6 +238,7 @@ class State:
     """What is behind one watched function. Refers weakly to the function that the program calls."""
 
     def __init__(self, function: Any, entry: Any, policy: Policy, options: dict[str, Any], jitted: Any) -> None:
+        self.is_copy: Final = _is_of_program(function)  # and the entry has the code of the function
         self.function: Final[Any] = function
         self.policy: Final = policy
         self.options: Final = options
@@ -277,7 +252,7 @@ class State:
 
     def slow(self, *args: Any, **kwargs: Any) -> Any:
         """What a call runs while there is no code that may run."""
-        return self.current().jitted(*args, **kwargs)
+        return self.current().compared(*args, **kwargs)
 
     def by_name(self, name: str, *args: Any, **kwargs: Any) -> Any:
         return getattr(self.current().jitted, name)(*args, **kwargs)
@@ -288,40 +263,32 @@ class State:
             version = self.version
             if version is not None and version.valid:
                 return version
-            for left in reversed(range(TRIES)):
-                try:
+            for _ in range(TRIES - 1):
+                with contextlib.suppress(depwatch.Stale):
                     new = Version(self)
                     break
-                except depwatch.Stale:
-                    if not left:
-                        raise
+            else:
+                new = Version(self)
             if version is not None:
                 self.retire(version)
             self.version = new
-            self._installed.remove()
             self.renew_entry(depwatch.guarded(new.handle, new.entrance(), self.slow))
             return new
 
-    def renew_entry(self, optimized: Callable[..., Any] | None = None) -> None:
+    def renew_entry(self, optimized: Callable[..., Any]) -> None:
         """Let calls run this. What the program calls gets the code that its function has now."""
-        entry: Any = self.entry()
-        if entry is None:
-            return
-        with self._lock:
-            self._installed.remove()
-            if type(self.function) is types.FunctionType and not _is_jax(self.function):
-                if entry.__code__ is not self.function.__code__:
-                    entry.__code__ = self.function.__code__
-            self._installed = depwatch.install(entry, optimized or self.slow, self._always)
+        entry = self.entry()
+        if entry is not None:
+            with self._lock:
+                self._installed.remove()
+                if self.is_copy and not has_same_parts(entry, self.function):
+                    give_parts(entry, self.function)
+                self._installed = depwatch.install(entry, optimized, self._always)
 
     def retire(self, version: Version) -> None:
-        if not version.gone:
-            version.gone = True
-            version.handle.release()
-            self.changes += 1
+        self.changes += version.retire()
 
     def clear(self) -> None:
-        """As jax.jit's clear_cache(): the next call traces and compiles again."""
         with self._lock:
             if self.version is not None:
                 self.retire(self.version)
@@ -331,30 +298,3 @@ def _own(values: list[Any]) -> frozenset[str]:
     """How discovery names JAX's own objects, whose insides JAX keeps: not where something else has such a name."""
     names = [{f"<{type(each).__name__} object>" for each in values if _is_of_jax(each) is own} for own in (True, False)]
     return frozenset(names[0] - names[1])
-
-
-def _is_own_cell(value: object) -> bool:
-    """Whether a cell is JAX's: it has a function of JAX, or a type variable, in it."""
-    return _is_jax(value) if type(value) is types.FunctionType else type(value).__module__ == "typing"
-
-
-def _checks_more(found: depwatch.Found) -> bool:
-    return checks_more(found, len({id(read.value) for read in found.reads if _is_of_jax(read.value)}))
-
-
-def _mutable(found: depwatch.Found) -> list[tuple[str, str]]:
-    """Names of what JAX copies into its code, and that can change inside, with what it is."""
-    named = [(read.name, read.value) for read in found.reads if read.kind != "whole"]
-    named += [(cell.name, cell.value) for cell in found.cells]
-    return [(name, what) for name, value in named if (what := _changes_inside(value, name))]
-
-
-def _changes_inside(value: Any, name: str) -> str:
-    if isinstance(value, np.ndarray):
-        return "a NumPy array, which can be written to: make it a jax.Array by jnp.asarray()"
-    if isinstance(value, _MUTABLE):
-        return f"a {type(value).__name__}"
-    if type(value) is tuple or type(value) is dict:
-        inside = (_changes_inside(each, name) for each in (value.values() if type(value) is dict else value))
-        return "" if value is sys.modules else next(filter(None, inside), "")
-    return f"an instance of {type(value).__qualname__}" if is_of_program(value) and not _is_of_jax(value) else ""

@@ -1,11 +1,13 @@
 """What a client says of the look-ups that nothing reports changes of: it refuses them by name, warns, or goes on."""
 
+import collections
 import dataclasses
 import dis
 import gc
+import sys
 import types
 import warnings
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, Final, Literal, final
 
 import depwatch
@@ -13,6 +15,8 @@ import depwatch
 type OnUnseen = Literal["raise", "warn", "ignore"]
 
 _NAMED: Final = 5  # in one message
+_DEEPEST: Final = 10  # levels of tuples and dicts
+_MUTABLE: Final = (list, set, bytearray, memoryview, collections.deque)
 _PLAIN: Final = frozenset(map(id, (int, float, complex, str, bytes, bool, types.NoneType, types.EllipsisType, range)))
 _HEAP_TYPE: Final = 1 << 9  # Py_TPFLAGS_HEAPTYPE, which a class statement sets, but never ...
 _IMMUTABLE_TYPE: Final = 1 << 8  # ... Py_TPFLAGS_IMMUTABLETYPE
@@ -161,6 +165,32 @@ def is_of_program(value: object) -> bool:
     """Whether it is an instance of a class of the program, and itself no class."""
     kind = type(value)
     return _flags_of(kind) & (_HEAP_TYPE | _IMMUTABLE_TYPE) == _HEAP_TYPE and not issubclass(kind, type)
+
+
+def mutable_in(
+    found: depwatch.Found, is_own: Callable[[object], bool], more: Mapping[type, str]
+) -> list[tuple[str, str]]:
+    """Names of what can change inside, with what it is: for a compiler that copies values into its code.
+
+    is_own: whether a value is the compiler's own. more: words for classes that are not built in.
+    """
+
+    def told(value: Any, depth: int) -> str:
+        if value is depwatch.MISSING or value is sys.modules or is_own(value):
+            return ""
+        for kind, text in more.items():
+            if isinstance(value, kind):
+                return text
+        if isinstance(value, _MUTABLE) or depth > _DEEPEST:
+            return f"a {type(value).__name__}"
+        if type(value) is tuple or type(value) is dict:
+            inside = list(value.values()) if type(value) is dict else value
+            return next(filter(None, (told(each, depth + 1) for each in inside)), "")
+        return f"an instance of {type(value).__qualname__}" if is_of_program(value) else ""
+
+    named = [(read.name, read.value) for read in found.reads if read.kind != "whole"]
+    named += [(cell.name, cell.value) for cell in found.cells]
+    return [(name, what) for name, value in named if (what := told(value, 0))]
 
 
 def checks_more(found: depwatch.Found, more: int = 0) -> bool:

@@ -1,4 +1,4 @@
-"""Programs for JAX, and the same in NumPy and plain Python: JAX without any jit keeps traces, too, so it is no reference.
+"""Programs for JAX, and the same in NumPy and plain Python: JAX without jit keeps traces, too, so it is no reference.
 
 Each program has an `f` of one number. Both run the same text; what the text gets as jnp, lax, grad ... differs.
 """
@@ -40,9 +40,12 @@ PROGRAMS = {
     "checkpoint": "g = checkpoint(lambda x: helper(x) * cfg.SCALE)\ndef f(x): return g(x) + RATE * Settings.power",
     "a plain jit inside": "g = jax_jit(lambda x: helper(x) * cfg.SCALE)\ndef f(x): return g(x) + RATE * Settings.power",
     "a plain jit of scan inside": (
-        "g = jax_jit(lambda x: lax.scan(step, x, jnp.arange(3.0))[0])\ndef f(x): return g(helper(x)) + RATE * Settings.power"
+        "g = jax_jit(lambda x: lax.scan(step, x, jnp.arange(3.0))[0])\n"
+        "def f(x): return g(helper(x)) + RATE * Settings.power"
     ),
-    "a watched function inside": "g = jit(lambda x: helper(x) * cfg.SCALE)\ndef f(x): return g(x) + RATE * Settings.power",
+    "a watched function inside": (
+        "g = jit(lambda x: helper(x) * cfg.SCALE)\ndef f(x): return g(x) + RATE * Settings.power"
+    ),
     "partial": (
         "def g(a, x): return helper(x) * cfg.SCALE * a\nh = functools.partial(g, 3.0)\n"
         "def f(x): return h(x) + RATE * Settings.power"

@@ -173,7 +173,7 @@ def test_a_closure_cell_is_compared():
 
 
 REFUSED = {
-    "a NumPy array": ("T = np.ones(3)\ndef f(x): return jnp.dot(T, x)", "T, which is a NumPy array, which can be written"),
+    "a NumPy array": ("T = np.ones(3)\ndef f(x): return jnp.dot(T, x)", "T, which is a NumPy array, which can be"),
     "its method": ("T = np.ones(3)\ndef f(x): return x + T.sum()", "T, which is a NumPy array"),
     "a list": ("T = [1.0]\ndef f(x): return x + T[0]", "T, which is a list"),
     "an instance": ("class C: x = 1.0\nc = C()\ndef f(x): return x + c.x", "c, which is an instance of C"),
