@@ -101,7 +101,7 @@ class Version(Held):
         given = [depwatch.discover(state.function, argument_types=each) for each in kinds]
         found = [state.policy.judged(each) for each in given]
         super().__init__(found, state.recorded(found))
-        self.compared: Final = any(each.cells or checks_more(each) for each in self.found)
+        self.compared = any(each.cells or checks_more(each) for each in self.found)
         self.known: Final[set[tuple[type, ...]]] = set()  # classes of arguments without keywords that are among kinds
         self.memo: Final = functools.lru_cache(state.maxsize, state.typed)(self.compute)
 
