@@ -1,4 +1,4 @@
-"""Which real uses of functools.cache and lru_cache depwatch's cache accepts, in the standard library and in packages."""
+"""Which real uses of functools.cache and lru_cache are accepted, in the standard library and in packages."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import inspect
 import io
 import pkgutil
 import random
+import signal
 import sys
 import types
 import warnings
@@ -20,6 +21,7 @@ from measure import Grid, print_grid
 
 WRAPPER = type(functools.cache(len))
 PACKAGES = "matplotlib numpy networkx numba jedi IPython setuptools pytest"
+SECONDS = 1.0  # for one function
 SKIPPED = ("idlelib", "test", "turtledemo", "antigravity", "this", "__main__", "lib2to3")
 
 
@@ -46,10 +48,20 @@ def uses() -> list[types.FunctionType]:
 
 
 def accepted(function: types.FunctionType, kind: type | None, trusted: tuple[str, ...] = ()) -> bool:
-    """As the cache judges it, but for variables that other code assigns: to look for that takes a second each."""
+    """As the cache judges it, but for what takes long to look into, which counts as refused, and variables that other code assigns: to look for that takes a second each."""
     count = len(inspect.signature(function).parameters)
-    found = depwatch.discover(function, argument_types=() if kind is None else (kind,) * count)
+    signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    try:
+        found = depwatch.discover(function, argument_types=() if kind is None else (kind,) * count)
+    except TimeoutError:
+        return False
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
     return not found.refused and not any(e.kind == "world" and e.cause not in trusted for e in found.opaque)
+
+
+def out_of_time(*_: object) -> None:
+    raise TimeoutError
 
 
 def share(functions: list[types.FunctionType], kind: type | None, trusted: tuple[str, ...] = ()) -> str:
@@ -60,6 +72,7 @@ def share(functions: list[types.FunctionType], kind: type | None, trusted: tuple
 def main() -> int:
     argparse.ArgumentParser(prog="./dev bench clients_uses", description=__doc__).parse_args()
     functions = uses()
+    signal.signal(signal.SIGALRM, out_of_time)
     library = [each for each in functions if each.__module__.partition(".")[0] in sys.stdlib_module_names]
     packages = [each for each in functions if each not in library]
     lines = {

@@ -18,6 +18,7 @@ from depwatch.values import dict_of_module, mro_of
 CO_VARARGS: Final = 4
 CO_VARKEYWORDS: Final = 8
 CO_SUSPENDS: Final = 0x20 | 0x80 | 0x200  # a generator, a coroutine, an asynchronous generator
+MOST_AGAIN: Final = 20  # calls that are looked at again as a function proved to return more than plain data
 MOST_CONTEXTS: Final = 4  # sets of arguments with which one function is looked at, before any will do
 
 
@@ -60,6 +61,7 @@ class Walk:
         self.unwatched: Final[dict[tuple[str, int], Callable[[], bool]]] = {}  # whether what sends no event is the same
         self.returns: Final[dict[tuple[Any, ...], Values]] = {}
         self.recursive: Final[dict[tuple[Any, ...], bool]] = {}  # those being looked at: whether they call themselves
+        self.again = 0
         self.not_plain: Final[set[int]] = set()  # functions that call themselves and return more than plain data
         self.contexts: Final[dict[int, int]] = {}
         self.namespaces: Final[dict[tuple[int, int], Namespace]] = {}
@@ -215,7 +217,7 @@ class Walk:
     def _run(self, key: tuple[Any, ...], frame: Frame) -> Values:
         """What the code returns. A function that calls itself is taken to return plain data until it proves not to."""
         function = id(frame.function)
-        if function not in self.not_plain:
+        if function not in self.not_plain and self.again < MOST_AGAIN:
             before = len(self.returns)
             self.returns[key] = DATA
             self.recursive[key] = False
@@ -223,8 +225,10 @@ class Walk:
             if not self.recursive.pop(key) or all(map(is_plain, result)):
                 return result
             self.not_plain.add(function)
-            for rests_on_it in list(self.returns)[before:]:
-                del self.returns[rests_on_it]
+            rest_on_it = list(self.returns)[before:]
+            self.again += len(rest_on_it) + 1
+            for each in rest_on_it:
+                del self.returns[each]
             frame = Frame(self, frame.function, frame.code, frame.variables, frame.via, frame.depth, frame.lines)
         self.returns[key] = ANY
         return frame.run()

@@ -101,7 +101,7 @@ class Version(Held):
         given = [depwatch.discover(state.function, argument_types=each) for each in kinds]
         found = [state.policy.judged(each) for each in given]
         super().__init__(found, state.recorded(found))
-        self.compared = any(each.cells or checks_more(each) for each in self.found)
+        self.compares = any(each.cells or checks_more(each) for each in self.found)
         self.known: Final[set[tuple[type, ...]]] = set()  # classes of arguments without keywords that are among kinds
         self.memo: Final = functools.lru_cache(state.maxsize, state.typed)(self.compute)
 
@@ -126,7 +126,7 @@ class Version(Held):
 
     def entrance(self) -> Callable[..., Any]:
         """What a call runs while the handle is valid: functools' C code, after a look at what changes unreported."""
-        if not self.compared:
+        if not self.compares:
             return self.memo
         memo, cells = self.memo, [(cell.cell, cell.value) for each in self.found for cell in each.cells]
         if any(map(checks_more, self.found)) or any(value is depwatch.MISSING for _, value in cells):

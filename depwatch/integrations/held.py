@@ -58,12 +58,12 @@ class Held:
         self.found = found
         self.handle = handle
         self.gone = False
-        self.compared = True  # whether anything of it changes without an event
+        self.compares = True  # whether anything of it changes without an event
 
     @property
     def valid(self) -> bool:
         try:
-            return self.handle.valid and (not self.compared or all(each.same_unwatched() for each in self.found))
+            return self.handle.valid and (not self.compares or all(each.same_unwatched() for each in self.found))
         except depwatch.Released:
             return False
 
