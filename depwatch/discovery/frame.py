@@ -333,7 +333,18 @@ class Frame:
             calls.call(self, value, tuple(arguments[:split]), keywords, constants) for value in self.of(called)
         )
 
+    def merge(self, parts: tuple[int, int], _: Any) -> Values:
+        """{**b}, where `a` is what is made before: f(**b) makes one of nothing else."""
+        a, b = parts
+        what, _, inside, name = self.uses.uses[max(a, 0)]
+        alone = (what, inside, name) == ("build", (), "BUILD_MAP")
+        return self.of(b) if alone and all(map(is_plain, self.of(b))) else self.of(a)
+
     def call_with_all(self, called: int, given: tuple[int, ...]) -> Values:
+        if not all(self.of(number) for number in given):
+            return ()  # what is given is found in the next pass
+        if given and all(is_plain(value) for number in given for value in self.of(number)):
+            return union(calls.call(self, value, (), {"*": DATA}) for value in self.of(called))
         for number in given:
             for value in self.of(number):
                 self.escape((value,))
@@ -391,5 +402,6 @@ _LOOKS: Final[dict[str, Callable[[Frame, Any, Any], Values]]] = {
     "call with all": Frame.call_with_all,
     "super": Frame.super_,
     "match": Frame.match,
+    "merge": Frame.merge,
     "import": Frame.import_,
 }

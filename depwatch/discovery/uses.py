@@ -265,6 +265,8 @@ class _Stack:
             if name == "SET_ADD" or name == "MAP_ADD":
                 self.add("keys", tuple(given[:1]))
             self.add(how, "__iter__" if how == "special" else tuple(given), given[0] if given else UNKNOWN)
+            if name == "DICT_MERGE" and argument == 1 and given and self.stack:
+                self.stack[-1] = self.add("merge", (self.stack[-1], given[0]), None)
         elif name.startswith("POP_JUMP_IF"):
             value = self.pop()
             if "NONE" not in name:

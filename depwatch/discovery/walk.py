@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from depwatch import _core, naming
 from depwatch.discovery import calls
-from depwatch.discovery.abstract import ANY, UNKNOWN, Value, Values, in_call, known, union
+from depwatch.discovery.abstract import ANY, DATA, UNKNOWN, Value, Values, in_call, is_plain, known, union
 from depwatch.discovery.following import Predicate
 from depwatch.discovery.frame import Frame
 from depwatch.discovery.reads import MISSING, Cause, Cell, Kind, Opaque, OpaqueKind, Read, contents, facet_of, part_of
@@ -18,6 +18,7 @@ from depwatch.values import dict_of_module, mro_of
 CO_VARARGS: Final = 4
 CO_VARKEYWORDS: Final = 8
 CO_SUSPENDS: Final = 0x20 | 0x80 | 0x200  # a generator, a coroutine, an asynchronous generator
+MOST_AGAIN: Final = 20  # calls that are looked at again as a function proved to return more than plain data
 MOST_CONTEXTS: Final = 4  # sets of arguments with which one function is looked at, before any will do
 
 
@@ -59,6 +60,9 @@ class Walk:
         self.leaves: Final[dict[int, types.FunctionType]] = {}
         self.unwatched: Final[dict[tuple[str, int], Callable[[], bool]]] = {}  # whether what sends no event is the same
         self.returns: Final[dict[tuple[Any, ...], Values]] = {}
+        self.recursive: Final[dict[tuple[Any, ...], bool]] = {}  # those being looked at: whether they call themselves
+        self.again = 0
+        self.not_plain: Final[set[int]] = set()  # functions that call themselves and return more than plain data
         self.contexts: Final[dict[int, int]] = {}
         self.namespaces: Final[dict[tuple[int, int], Namespace]] = {}
         self.kept: Final[list[Any]] = []  # whose id() is in a key
@@ -178,18 +182,19 @@ class Walk:
         defaults = self._part(function, "defaults", via)
         code = function.__code__
         kwdefaults = self._part(function, "kwdefaults", via) if code.co_kwonlyargcount else None
-        bound = self._bind(code, arguments, keywords, defaults, kwdefaults)
+        told = function is not self.root  # of which the first arguments are told, and there may be more
+        bound = self._bind(code, arguments, keywords, defaults, kwdefaults, told)
         key = self._context(function, bound)
         if key in self.returns:
-            return self.returns[key]
+            return self._returned(key)
         if self.contexts.get(id(function), 0) > MOST_CONTEXTS:
-            bound = self._bind(code, None, {}, defaults, kwdefaults)
+            bound = self._bind(code, None, {}, defaults, kwdefaults, told)
             key = self._context(function, bound)
             if key in self.returns:
-                return self.returns[key]
+                return self._returned(key)
         self.contexts[id(function)] = self.contexts.get(id(function), 0) + 1
         self.kept.append((function, bound))
-        self.returns[key] = ANY  # where it calls itself
+        self.returns[key] = ANY
         if depth > self.depth:
             self.tell(
                 "world",
@@ -201,12 +206,37 @@ class Walk:
             return ANY
         for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
             bound[name] = self.cell(name, cell, code_read)
-        returned = Frame(
-            self, function, code, bound, code_read, depth, self.lines if function is self.root else None
-        ).run()
-        result = ANY if code.co_flags & CO_SUSPENDS else returned
-        self.returns[key] = result
+        lines = self.lines if function is self.root else None
+        frame = Frame(self, function, code, bound, code_read, depth, lines)
+        if code.co_flags & CO_SUSPENDS:
+            frame.run()
+            return ANY
+        result = self.returns[key] = self._run(key, frame)
         return result
+
+    def _run(self, key: tuple[Any, ...], frame: Frame) -> Values:
+        """What the code returns. A function that calls itself is taken to return plain data until it proves not to."""
+        function = id(frame.function)
+        if function not in self.not_plain and self.again < MOST_AGAIN:
+            before = len(self.returns)
+            self.returns[key] = DATA
+            self.recursive[key] = False
+            result = frame.run()
+            if not self.recursive.pop(key) or all(map(is_plain, result)):
+                return result
+            self.not_plain.add(function)
+            rest_on_it = list(self.returns)[before:]
+            self.again += len(rest_on_it) + 1
+            for each in rest_on_it:
+                del self.returns[each]
+            frame = Frame(self, frame.function, frame.code, frame.variables, frame.via, frame.depth, frame.lines)
+        self.returns[key] = ANY
+        return frame.run()
+
+    def _returned(self, key: tuple[Any, ...]) -> Values:
+        if key in self.recursive:
+            self.recursive[key] = True
+        return self.returns[key]
 
     def _part(self, function: types.FunctionType, part: str, via: Read | None) -> Read:
         key = ("function", id(function), part)
@@ -231,8 +261,10 @@ class Walk:
         keywords: dict[str, Values],
         defaults: Read,
         kwdefaults: Read | None,
+        told: bool,
     ) -> dict[str, Values]:
-        """What is known of each parameter."""
+        """What is known of each parameter. keywords["*"]: of all arguments that are not told, as of f(*arguments)."""
+        rest = keywords.get("*", ANY if arguments is None else ())
         names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
         bound: dict[str, Values] = {}
         for index, name in enumerate(names[: code.co_argcount]):
@@ -241,31 +273,35 @@ class Walk:
             elif name in keywords:
                 bound[name] = tuple(map(in_call, keywords[name]))
             else:
-                bound[name] = ANY if arguments is None else ()
+                bound[name] = rest
         for name in names[code.co_argcount :]:
             given = keywords.get(name)
-            bound[name] = tuple(map(in_call, given)) if given else ANY if arguments is None else ()
+            bound[name] = tuple(map(in_call, given)) if given else rest
         values = defaults.value
         if type(values) is tuple:
             for name, value in zip(names[code.co_argcount - len(values) : code.co_argcount], values, strict=False):
-                self._default(bound, name, value, defaults)
+                self._default(bound, name, value, defaults, rest)
         if kwdefaults is not None and type(kwdefaults.value) is dict:
             for name in names[code.co_argcount :]:
                 found = self.read("item", kwdefaults.value, name, kwdefaults, None, None)
                 if found is not None and found.value is not MISSING:
-                    self._default(bound, name, found.value, kwdefaults)
+                    self._default(bound, name, found.value, kwdefaults, rest)
         for name in names:
             bound[name] = bound[name] or ANY
         more = [flag for flag in (CO_VARARGS, CO_VARKEYWORDS) if code.co_flags & flag]
         for offset, flag in enumerate(more):
             kind = tuple if flag == CO_VARARGS else dict
-            bound[code.co_varnames[len(names) + offset]] = (Value("instance", kind),)
+            more_given: Sequence[Values] = (arguments or ())[code.co_argcount :]
+            if flag == CO_VARKEYWORDS:
+                more_given = [values for name, values in keywords.items() if name not in names and name != "*"]
+            plain = told and all(is_plain(value) for values in (*more_given, rest) for value in values)
+            bound[code.co_varnames[len(names) + offset]] = DATA if plain else (Value("instance", kind),)
         return bound
 
-    def _default(self, bound: dict[str, Values], name: str, value: Any, via: Read | None) -> None:
+    def _default(self, bound: dict[str, Values], name: str, value: Any, via: Read | None, rest: Values) -> None:
         """The default counts where no argument is known to be given."""
         given = bound[name]
-        if not given or UNKNOWN in given:
+        if not given or UNKNOWN in given or given is rest:
             bound[name] = union((given, (known(value, via),)))
 
     def checks(self) -> tuple[Callable[[], bool], ...]:

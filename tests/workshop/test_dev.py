@@ -191,7 +191,7 @@ def test_a_command_installs_what_it_needs_and_nothing_that_is_there(machine):
     assert machine.steps("compare") == machine.steps("python", "-m", "depwatch") == []
     assert machine.steps("compare", "--corpus") == ["installing depwatch[corpus]"]
     assert machine.steps("lint") == ["installing depwatch[report,lint]"]
-    assert machine.steps("test") == ["installing depwatch[dask,notebooks,bench,numba,test]"]
+    assert machine.steps("test") == ["installing depwatch[dask,notebooks,bench,numba,jax,test]"]
     for command in ("compare", "compare --corpus", "test", "fuzz", "bench events", "lint", "python -m depwatch"):
         assert machine.steps(*command.split()) == []
 
@@ -221,7 +221,7 @@ def test_requirements_that_changed_are_installed_again(machine):
     before = constraints.read_text()
     constraints.write_text(f"{before}# changed\n")
     assert machine.steps("compare") == ["installing depwatch[compare]"]
-    assert machine.steps("test") == ["installing depwatch[corpus,report,dask,notebooks,bench,numba,test]"]
+    assert machine.steps("test") == ["installing depwatch[corpus,report,dask,notebooks,bench,numba,jax,test]"]
     assert machine.steps("test") == []
     constraints.write_text(before)
     assert machine.steps("compare") == ["installing depwatch[compare]"]

@@ -1,0 +1,88 @@
+"""Which real uses of functools.cache and lru_cache are accepted, in the standard library and in packages."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import functools
+import gc
+import importlib
+import inspect
+import io
+import pkgutil
+import random
+import signal
+import sys
+import types
+import warnings
+
+import depwatch
+from measure import Grid, print_grid
+
+WRAPPER = type(functools.cache(len))
+PACKAGES = "matplotlib numpy networkx numba jedi IPython setuptools pytest"
+SECONDS = 1.0  # for one function
+SKIPPED = ("idlelib", "test", "turtledemo", "antigravity", "this", "__main__", "lib2to3")
+
+
+def modules() -> list[str]:
+    names = [name for name in sorted(sys.stdlib_module_names) if name not in SKIPPED]
+    for package in PACKAGES.split():
+        with contextlib.suppress(Exception):
+            found = importlib.import_module(package)
+            names += [each.name for each in pkgutil.walk_packages(found.__path__, package + ".", lambda name: None)]
+    return [name for name in names if not any(part in ("tests", "testing", "__main__") for part in name.split("."))]
+
+
+def uses() -> list[types.FunctionType]:
+    """The functions under each functools.cache and lru_cache that importing these modules makes."""
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        for name in modules():
+            with contextlib.suppress(BaseException):
+                importlib.import_module(name)
+    wrapped = [each.__wrapped__ for each in gc.get_objects() if type(each) is WRAPPER]
+    functions = {f"{f.__module__}.{f.__qualname__}": f for f in wrapped if type(f) is types.FunctionType}
+    own = [f for name, f in sorted(functions.items()) if not name.startswith("depwatch")]
+    return own if len(own) <= 500 else random.Random(0).sample(own, 500)
+
+
+def accepted(function: types.FunctionType, kind: type | None, trusted: tuple[str, ...] = ()) -> bool:
+    """As the cache judges it, but for what takes long to look into, which counts as refused, and variables that other code assigns: to look for that takes a second each."""
+    count = len(inspect.signature(function).parameters)
+    signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    try:
+        found = depwatch.discover(function, argument_types=() if kind is None else (kind,) * count)
+    except TimeoutError:
+        return False
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    return not found.refused and not any(e.kind == "world" and e.cause not in trusted for e in found.opaque)
+
+
+def out_of_time(*_: object) -> None:
+    raise TimeoutError
+
+
+def share(functions: list[types.FunctionType], kind: type | None, trusted: tuple[str, ...] = ()) -> str:
+    good = sum(accepted(each, kind, trusted) for each in functions)
+    return f"{good} ({100 * good / max(1, len(functions)):.0f} %)"
+
+
+def main() -> int:
+    argparse.ArgumentParser(prog="./dev bench clients_uses", description=__doc__).parse_args()
+    functions = uses()
+    signal.signal(signal.SIGALRM, out_of_time)
+    library = [each for each in functions if each.__module__.partition(".")[0] in sys.stdlib_module_names]
+    packages = [each for each in functions if each not in library]
+    lines = {
+        f"{len(each)} of {name}": [share(each, int), share(each, None), share(each, int, ("class",))]
+        for name, each in (("the standard library", library), ("packages", packages), ("both", functions))
+    }
+    columns = ["called with plain data", "with arguments of any class", "plain data, and classes taken on trust"]
+    print_grid(Grid("Uses of functools.cache and lru_cache that are accepted", "uses", columns, lines))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
