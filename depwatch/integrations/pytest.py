@@ -9,7 +9,7 @@ import threading
 import unittest
 import weakref
 from collections import Counter, defaultdict, namedtuple
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, Final
@@ -25,8 +25,10 @@ NEVER: Final = {"depwatch", "pytest", "_pytest", "pluggy", "xdist", "execnet", "
 BY_PYTHON: Final = (
     "__warningregistry__ __annotations__ __annotations_cache__ __builtins__ __spec__ __loader__ __file__ __cached__"
 )
-SCALARS: Final = {int, float, complex, str, bytes, bool, type(None), type(...), range, CodeType}
-CONTAINERS: Final = {list: tuple, tuple: tuple, set: frozenset, frozenset: frozenset, dict: frozenset}
+SCALARS: Final = set(map(id, (int, float, complex, str, bytes, bool, type(None), type(...), range, CodeType)))
+CONTAINERS: Final[dict[int, Any]] = {id(list): tuple, id(tuple): tuple} | dict.fromkeys(
+    map(id, (set, frozenset, dict)), frozenset
+)
 FIELDS: Final = ("test", "scope", "thread", "name", "old", "new", "file", "line")  # of a leak, in the JSON
 names_in_module, names_in_class = vars(ModuleType)["__dict__"].__get__, vars(type)["__dict__"].__get__
 qualname_of, bases_of = vars(type)["__qualname__"].__get__, vars(type)["__bases__"].__get__
@@ -42,7 +44,7 @@ def is_a(value: Any, kind: type) -> bool:
 
 def parts_of(value: Any) -> list[Any]:
     """A class or function itself, the functions of a method or a property; of other values nothing."""
-    value = value.__func__ if type(value) in (staticmethod, classmethod) else value
+    value = value.__func__ if is_a(value, staticmethod) or is_a(value, classmethod) else value
     parts = (value.fget, value.fset, value.fdel) if type(value) is property else (value,)
     return [part for part in parts if type(part) is FunctionType or is_a(part, type)]
 
@@ -68,29 +70,37 @@ def state_of(owner: Any) -> dict[str, Any]:
     return {name: value for name, value in names.items() if type(name) is str}
 
 
-def form_of(value: Any, other: Callable[[Any], Any] = id, depth: int = 6) -> Any:
+def id_of_type(value: Any) -> int:
+    return id(type(value))  # a type may have an __eq__ and a __hash__ of the program's
+
+
+def form_of(value: Any, other: Callable[[Any], Any] = id, depth: int = 12) -> Any:
     """Equal forms: the values are equal and of built-in types, or classes or functions of the same code."""
-    kind, parts = type(value), parts_of(value) if depth else []
+    kind, parts = id_of_type(value), parts_of(value) if depth else []
     if kind in SCALARS:
         return kind, value
     if kind in CONTAINERS and depth:
-        items = value.items() if kind is dict else value
+        items = value.items() if type(value) is dict else value
         return kind, CONTAINERS[kind](form_of(each, other, depth - 1) for each in items)
-    if parts == [value]:
-        return full_name(value), form_of(state_of(value), type if is_a(value, type) else id, depth - 1)
+    if parts and parts[0] is value:
+        return full_name(value), form_of(state_of(value), id_of_type if is_a(value, type) else id, depth - 1)
     return (kind, *(form_of(each, id, depth - 1) for each in parts)) if parts else other(value)
 
 
 def words(value: Any) -> str:
     """The value in short words; no __repr__ of the program's is called."""
-    kind, name = type(value), full_name(value)
+    kind, name = id_of_type(value), full_name(value)
+    if type(value) is CodeType:
+        return f"<code {value.co_qualname}>"
     if kind in SCALARS or kind in CONTAINERS:
-        inner = (*value, *(value.values() if kind is dict else ())) if kind in CONTAINERS else ()
-        short = len(inner) <= 20 and all(type(each) in SCALARS for each in inner)
-        text = repr(value) if short else f"<{kind.__name__} of {len(value)} items>"
+        inner = (*value, *(value.values() if type(value) is dict else ())) if kind in CONTAINERS else ()
+        short = len(inner) <= 20 and all(id_of_type(each) in SCALARS for each in inner)
+        text = repr(value) if short else f"<{type(value).__name__} of {len(value)} items>"
         return text if len(text) <= 80 else f"{text[:77]}..."
     what = "class" if is_a(value, type) else "module" if is_a(value, ModuleType) else "function"
-    return "absent" if value is depwatch.MISSING else f"<{what} {name}>" if name else f"<{qualname_of(kind)} object>"
+    if value is depwatch.MISSING:
+        return "absent"
+    return f"<{what} {name}>" if name else f"<{qualname_of(type(value))} object>"
 
 
 class Watch:
@@ -136,12 +146,13 @@ class Watch:
 class Watches:
     """All that is watched."""
 
-    def __init__(self, root: str, added: list[str], omitted: list[str], not_under_test: set[str]) -> None:
+    def __init__(self, root: str, not_under_test: set[str], added: list[str], omitted: list[str]) -> None:
         self.root, self.omitted, self.packages = root, omitted, set(added)
         self.watched: dict[int, Watch] = {}  # by the id of the owner
         self.touched: dict[Watch, None] = {}
         self.loading: list[ModuleType] = []  # what was imported for the first time since the last comparison
-        self.known, self.package_of_file, self.main_thread = set(sys.modules), {}, threading.main_thread().ident
+        self.known, self.main_thread = set(sys.modules), threading.main_thread().ident
+        self.package_of_file: dict[str, str] = {}
         for module in filter(self.in_root, list(sys.modules.values())):
             found = {full_name(value).partition(".")[0] for value in (module, *state_of(module).values())}
             self.packages |= found - ((NEVER | not_under_test | sys.stdlib_module_names) - set(added))
@@ -184,7 +195,7 @@ class Watches:
 
     def imported(self, event: depwatch.Event) -> None:
         """Told of each change of sys.modules, and so of a new module before its code runs."""
-        module = sys.modules.get(event.facet or "")
+        module: Any = sys.modules.get(event.facet or "")
         if event.facet and is_a(module, ModuleType) and id(module) not in self.watched:
             self.loading += [module] if event.facet not in self.known else []
             self.watch_module(event.facet, module)
@@ -222,14 +233,14 @@ class Leaks:
         self.baseline = [(each["test"], each["name"]) for each in json.loads(Path(file).read_text())] if file else []
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtestloop(self, session: pytest.Session) -> Iterator[None]:
+    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, Any, Any]:
         is_worker = hasattr(self.config, "workerinput")
         if not is_worker and self.config.getoption("dist", "no") != "no":
             return (yield)  # the workers of xdist run the tests
         files = [file for _, plugin in self.config.pluginmanager.list_plugin_distinfo() for file in plugin.files or ()]
         self.test_files = {str(item.path) for item in session.items if isinstance(item, pytest.Function)}
         names = (self.config.getoption(f"depwatch_leaks_{what}") for what in ("add", "omit"))
-        self.watches = Watches(self.root, *names, {file.parts[0] for file in files})
+        self.watches = Watches(self.root, {file.parts[0] for file in files}, *names)
         try:
             return (yield)
         finally:
@@ -237,7 +248,7 @@ class Leaks:
             for ending in (self.watches.of_modules, *(each.subscription for each in self.watches.watched.values())):
                 ending.cancel()
             if is_worker:
-                self.config.workeroutput["depwatch_leaks"] = self.found
+                self.config.__dict__["workeroutput"]["depwatch_leaks"] = self.found
             self.all += self.found
 
     @pytest.hookimpl(optionalhook=True)
@@ -248,13 +259,13 @@ class Leaks:
         self.all += getattr(report, "depwatch_leaks", [])
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_setup(self, item: pytest.Item) -> Iterator[None]:
+    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, Any, Any]:
         self.settle(ends=True)
         self.spans.append(Span(item.nodeid, "function", None, {}))
         return (yield)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_fixture_setup(self, fixturedef: Any, request: Any) -> Iterator[None]:
+    def pytest_fixture_setup(self, fixturedef: Any, request: Any) -> Generator[None, Any, Any]:
         if fixturedef.scope == "function":
             return (yield)
         node = request.node
@@ -274,7 +285,7 @@ class Leaks:
             self.spans.pop()
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_makereport(self, call: pytest.CallInfo[None]) -> Iterator[None]:
+    def pytest_runtest_makereport(self, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
         report = yield
         if call.when == "teardown":
             self.settle(ends=True)
@@ -337,9 +348,9 @@ class Leaks:
 
     def is_own(self, package: str, file: str) -> bool:
         """Whether the file belongs to the package and has no tests."""
-        folders = os.path.relpath(file, self.root).split(os.sep)
+        folders = os.path.relpath(file or ".", self.root).split(os.sep)
         is_test = file in self.test_files or folders[-1] == "conftest.py" or not {"test", "tests"}.isdisjoint(folders)
-        return not is_test and self.watches.package_of_file.get(file) == package
+        return bool(file) and not is_test and self.watches.package_of_file.get(file) == package
 
     # --- reporting ----------------------------------------------------------------------------------------------------
 
@@ -357,11 +368,14 @@ class Leaks:
             elif self.mode == "all" or each["kind"].startswith(("undoes", "made anew")):
                 more.append(f"  {in_words(each)} ({each['kind']})")
         terminalreporter.section("depwatch: what tests left changed")
-        for name, lines in sorted(leaks.items(), key=lambda group: (-len(group[1]), group[0])):
-            terminalreporter.write_line("\n  ".join([f"{name}, left changed by {len(lines)}:", *lines]))
-        terminalreporter.write_line("\n".join(["no leaks:", *more] if more else []))
+        lines = []
+        for name, places in sorted(leaks.items(), key=lambda group: (-len(group[1]), group[0])):
+            lines += [f"{name}, left changed by {len(places)}:", *(f"  {place}" for place in places)]
+        lines += ["no leaks:", *more] if more else []
         count = Counter(each["kind"] for each in self.all)
-        terminalreporter.write_line(f"{count['leak']} leaks, {count['accepted']} accepted by the baseline")
+        lines.append(f"{count['leak']} leaks, {count['accepted']} accepted by the baseline")
+        for line in lines:
+            terminalreporter.write_line(line)
 
 
 def in_words(leak: dict[str, Any]) -> str:
