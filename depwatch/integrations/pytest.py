@@ -321,7 +321,7 @@ class Leaks:
         """The kind of a change that was not put back."""
         at, file, form = (each.watch, each.key), each.file or "", form_of(each.new)
         for i, (value, test) in enumerate(self.left[at]):
-            if form_of(value) == form:
+            if form_of(value) == form and each.new is each.watch.before.get(each.key, depwatch.MISSING):
                 del self.left[at][i:]
                 return f"undoes the leak of {test}"
         is_mock, filled = file.endswith("mock.py"), each.old is None or each.old is depwatch.MISSING
@@ -370,7 +370,9 @@ class Leaks:
         terminalreporter.section("depwatch: what tests left changed")
         lines = []
         for name, places in sorted(leaks.items(), key=lambda group: (-len(group[1]), group[0])):
-            lines += [f"{name}, left changed by {len(places)}:", *(f"  {place}" for place in places)]
+            shown = places if self.mode == "all" else places[:5]
+            lines += [f"{name}, left changed by {len(places)}:", *(f"  {place}" for place in shown)]
+            lines += [f"  and {len(places) - 5} more: --depwatch-leaks=all"] * (len(places) > len(shown))
         lines += ["no leaks:", *more] if more else []
         count = Counter(each["kind"] for each in self.all)
         lines.append(f"{count['leak']} leaks, {count['accepted']} accepted by the baseline")
