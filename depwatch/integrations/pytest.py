@@ -117,14 +117,15 @@ class Watch:
         if event.thread != watches.main_thread:
             thread = [*(each.name for each in all_threads if each.ident == event.thread), str(event.thread)][0]
         elif watches.loading:
-            specs = [(module, names_in_module(module).get("__spec__")) for module in watches.loading]
-            loading = [module for module, spec in specs if getattr(spec, "_initializing", False) is True]
-            if any(owner is module for module in loading):  # it makes the values that it begins with
+            modules = [module for each in watches.loading.values() if (module := each()) is not None]
+            specs = [(module, names_in_module(module).get("__spec__")) for module in modules]
+            loading = [id(module) for module, spec in specs if getattr(spec, "_initializing", False) is True]
+            if id(owner) in loading:  # it makes the values that it begins with
                 self.before = state_of(owner)
                 watches.look_at(event.new)
         if event.facet is None:
             self.writes.clear()  # what concerns all names is later than what concerned one
-        self.writes[event.facet] = event.new, event.filename, event.lineno, thread, bool(loading)
+        self.writes[event.facet] = id(event.new), event.filename, event.lineno, thread, bool(loading)
         watches.touched[self] = None
 
     def changes(self, dropped: bool) -> Iterator[Changed]:
@@ -134,7 +135,7 @@ class Watch:
         for key in [key for key in before | now if before.get(key, self) is not now.get(key, self)]:
             old, new = before.get(key, depwatch.MISSING), now.get(key, depwatch.MISSING)
             last = writes.get(key.partition("[")[0].strip("_") if self.is_function else key) or writes.get(None)
-            if last is None or (dropped and last[0] is not new):
+            if last is None or (dropped and last[0] != id(new)):
                 last = new, None, None, "unknown", False
             yield Changed(self, key, old, new, *last[1:])
 
@@ -150,7 +151,9 @@ class Watches:
         self.root, self.omitted, self.packages = root, omitted, set(added)
         self.watched: dict[int, Watch] = {}  # by the id of the owner
         self.touched: dict[Watch, None] = {}
-        self.loading: list[ModuleType] = []  # what was imported for the first time since the last comparison
+        self.loading: dict[
+            str, weakref.ref[ModuleType]
+        ] = {}  # what was imported for the first time since the last comparison
         self.known, self.main_thread = set(sys.modules), threading.main_thread().ident
         self.package_of_file: dict[str, str] = {}
         for module in filter(self.in_root, list(sys.modules.values())):
@@ -197,7 +200,7 @@ class Watches:
         """Told of each change of sys.modules, and so of a new module before its code runs."""
         module: Any = sys.modules.get(event.facet or "")
         if event.facet and is_a(module, ModuleType) and id(module) not in self.watched:
-            self.loading += [module] if event.facet not in self.known else []
+            self.loading |= {event.facet: weakref.ref(module)} if event.facet not in self.known else {}
             self.watch_module(event.facet, module)
 
     def changes(self) -> list[Changed]:
@@ -206,7 +209,7 @@ class Watches:
         dropped, self.dropped = count != self.dropped, count
         touched, self.touched = list(self.watched.values() if dropped else self.touched), {}
         found = [changed for watch in touched for changed in watch.changes(dropped)]
-        self.known |= {full_name(module) for module in self.loading}
+        self.known |= set(self.loading)
         self.loading.clear()
         for part in [part for changed in found for part in parts_of(changed.old)]:
             if (watch := self.watched.pop(id(part), None)) is not None:

@@ -360,7 +360,14 @@ def test_nothing_of_the_program_is_called_to_compare_or_to_describe(run):
 
 def test_what_is_watched_dies_as_it_would_without_the_plugin(run):
     tests = """
-        import gc, importlib, sys, weakref
+        import gc, importlib, sys, types, weakref
+        def test_at_once():
+            for name in ("shop.made", "made"):
+                sys.modules[name] = types.ModuleType(name)
+                sys.modules[name].function = shop.NEW = lambda: 1
+                made = weakref.ref(sys.modules[name]), weakref.ref(shop.NEW)
+                del sys.modules[name], shop.NEW
+                assert [each() for each in made] == [None, None]
         def test_reload():
             global old
             old = weakref.ref(shop.Goods), weakref.ref(shop.price)
@@ -369,4 +376,4 @@ def test_what_is_watched_dies_as_it_would_without_the_plugin(run):
             gc.collect()
             assert [each() for each in old] == [None, None]
     """
-    assert run(tests).outcomes == {"passed": 2}
+    assert run(tests).outcomes == {"passed": 3}
