@@ -1,0 +1,74 @@
+"""What `pytest --depwatch-leaks` costs on the suites of three libraries, each of at least 1,000 tests.
+
+Their sdists, and what their tests import, are downloaded once into benchmarks/.build/suites.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tarfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from measure import HERE, Row, compare, interleave
+
+SUITES = {  # the sdist, and what else its tests import
+    "attrs-26.1.0": ["cloudpickle"],
+    "click-8.5.1": [],
+    "marshmallow-4.4.0": ["simplejson"],
+}
+BOUND, TESTS = 1.15, 1000
+QUIET = ("-q", "-p", "no:cacheprovider", "-p", "no:randomly", "tests")
+
+
+def run(*command: str, cwd: Path = HERE, path: Path | None = None) -> str:
+    environment = os.environ | ({} if path is None else {"PYTHONPATH": str(path)})
+    done = subprocess.run([sys.executable, "-m", *command], cwd=cwd, env=environment, capture_output=True, text=True)
+    if done.returncode != 0:
+        sys.exit(f"clients_pytest: {' '.join(command)} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+    return done.stdout
+
+
+def prepared(suite: str) -> tuple[Path, Path]:
+    """The unpacked sdist, and the folder where it and what its tests import are installed."""
+    folder = HERE / ".build" / "suites" / f"{sys.implementation.cache_tag}"
+    unpacked, installed = folder / suite, folder / f"{suite}.installed"
+    if not installed.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        name, _, version = suite.rpartition("-")
+        run("pip", "download", "--no-deps", "--no-binary", ":all:", "-d", str(folder), f"{name}=={version}")
+        with tarfile.open(folder / f"{suite}.tar.gz") as file:
+            file.extractall(folder, filter="data")
+        run("pip", "install", "--target", f"{installed}.new", str(unpacked), *SUITES[suite])
+        Path(f"{installed}.new").rename(installed)
+    return unpacked, installed
+
+
+def seconds(suite: str, *options: str) -> Callable[[], float]:
+    unpacked, installed = prepared(suite)
+
+    def sample() -> float:
+        start = time.perf_counter()
+        output = run("pytest", *options, *QUIET, cwd=unpacked, path=installed)
+        taken = time.perf_counter() - start
+        passed = re.search(r"(\d+) passed", output)
+        if passed is None or int(passed[1]) < TESTS:
+            sys.exit(f"clients_pytest: fewer than {TESTS} tests of {suite} passed:\n{output[-2000:]}")
+        return taken
+
+    return sample
+
+
+def rows(quick: bool) -> list[Row]:
+    """A row for each suite: the whole run with --depwatch-leaks, and without it."""
+    found = []
+    for suite in SUITES:
+        taken = interleave({"with": seconds(suite, "--depwatch-leaks"), "without": seconds(suite)}, 2 if quick else 7)
+        note = "base: the same run without the option"
+        case = f"pytest --depwatch-leaks, the tests of {suite}"
+        found.append(compare(case, "s", taken["with"], taken["without"], BOUND, note))
+    return found
