@@ -48,7 +48,8 @@ def uses() -> list[types.FunctionType]:
 
 
 def accepted(function: types.FunctionType, kind: type | None, trusted: tuple[str, ...] = ()) -> bool:
-    """As the cache judges it, but for what takes long to look into, which counts as refused, and variables that other code assigns: to look for that takes a second each."""
+    """As the cache judges it, with two differences: what takes long to look into counts as refused, and it does not
+    look for code that assigns the variables of a closure, as that takes a look at the whole heap."""
     count = len(inspect.signature(function).parameters)
     signal.setitimer(signal.ITIMER_REAL, SECONDS)
     try:
