@@ -131,7 +131,7 @@ def changes(samples: int) -> list[Row]:
     return [changed, compare("cache: an undone change and a hit", "µs", taken["undone"], taken["plain"], None, note)]
 
 
-def others(samples: int) -> list[Row]:
+def others(quick: bool) -> list[Row]:
     """The rows of clients that have a file of their own, and of those that need what is not installed everywhere."""
     rows: list[Row] = []
     for name, needs in (("clients_pytest", "pytest"), ("clients_jax", "jax")):
@@ -139,7 +139,7 @@ def others(samples: int) -> list[Row]:
             if importlib.util.find_spec(needs) is None:
                 print(f"{needs} is not installed: its rows are left out")
             else:
-                rows += importlib.import_module(name).rows(samples)
+                rows += importlib.import_module(name).rows(quick)
     return rows
 
 
@@ -151,7 +151,7 @@ def main() -> int:
     )
     options = parser.parse_args()
     samples = 5 if options.quick else 101
-    rows = hits(samples) + misses(samples) + changes(samples) + others(samples)
+    rows = hits(samples) + misses(samples) + changes(samples) + others(options.quick)
     return finish("clients", "What the clients of depwatch cost", rows, check=options.check, write=not options.quick)
 
 
