@@ -23,5 +23,5 @@ def test_no_result_of_a_random_program_is_stale(seed):
 
 
 @pytest.mark.slow
-def test_no_result_of_a_hundred_thousand_random_steps_is_stale():
-    assert run(100_000, 7, *two_copies()) == []
+def test_no_result_of_ten_thousand_random_steps_is_stale():
+    assert run(10_000, 7, *two_copies()) == []

@@ -1,5 +1,7 @@
 """pytest --depwatch-leaks: what counts as a leak of a test, and what does not."""
 
+import re
+
 import pytest
 
 
@@ -167,10 +169,10 @@ def test_what_import_fills_for_the_first_time_is_declared(run):
         "test_shop.py::test_import function MainThread shop_more.OWN 4 5 test_shop.py 5",
         "test_shop.py::test_import function MainThread shop_more.Thing.size 2 6 test_shop.py 6",
     ]
-    assert done.summary[4:-1] == [
+    assert [re.sub(r"_bootstrap>:\d+", "_bootstrap>", line) for line in done.summary[4:-1]] == [
         "no leaks:",
         "  test_shop.py::test_import: shop.MODE: 'plain' → 'other', shop.py:16 (declared: by the first import)",
-        "  test_shop.py::test_package: shops.late: absent → <module shops.late>, <frozen importlib._bootstrap>:1339"
+        "  test_shop.py::test_package: shops.late: absent → <module shops.late>, <frozen importlib._bootstrap>"
         " (declared: by the first import)",
     ]
 
