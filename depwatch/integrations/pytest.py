@@ -29,6 +29,7 @@ SCALARS: Final = set(map(id, (int, float, complex, str, bytes, bool, type(None),
 CONTAINERS: Final[dict[int, Any]] = {id(list): tuple, id(tuple): tuple} | dict.fromkeys(
     map(id, (set, frozenset, dict)), frozenset
 )
+DEPTH: Final = 12  # to which values are compared
 FIELDS: Final = ("test", "scope", "thread", "name", "old", "new", "file", "line")  # of a leak, in the JSON
 names_in_module, names_in_class = vars(ModuleType)["__dict__"].__get__, vars(type)["__dict__"].__get__
 qualname_of, bases_of = vars(type)["__qualname__"].__get__, vars(type)["__bases__"].__get__
@@ -74,7 +75,7 @@ def id_of_type(value: Any) -> int:
     return id(type(value))  # a type may have an __eq__ and a __hash__ of the program's
 
 
-def form_of(value: Any, other: Callable[[Any], Any] = id, depth: int = 12) -> Any:
+def form_of(value: Any, other: Callable[[Any], Any] = id, depth: int = DEPTH) -> Any:
     """Equal forms: the values are equal and of built-in types, or classes or functions of the same code."""
     kind, parts = id_of_type(value), parts_of(value) if depth else []
     if kind in SCALARS:
@@ -82,6 +83,8 @@ def form_of(value: Any, other: Callable[[Any], Any] = id, depth: int = 12) -> An
     if kind in CONTAINERS and depth:
         items = value.items() if type(value) is dict else value
         return kind, CONTAINERS[kind](form_of(each, other, depth - 1) for each in items)
+    if is_a(value, type) and depth < DEPTH:
+        return full_name(value)  # a class in another one has a finding of its own
     if parts and parts[0] is value:
         return full_name(value), form_of(state_of(value), id_of_type if is_a(value, type) else id, depth - 1)
     return (kind, *(form_of(each, id, depth - 1) for each in parts)) if parts else other(value)
@@ -324,7 +327,9 @@ class Leaks:
         """The kind of a change that was not put back."""
         at, file, form = (each.watch, each.key), each.file or "", form_of(each.new)
         for i, (value, test) in enumerate(self.left[at]):
-            if form_of(value) == form and each.new is each.watch.before.get(each.key, depwatch.MISSING):
+            if (value is each.new or form_of(value) == form) and each.new is each.watch.before.get(
+                each.key, depwatch.MISSING
+            ):
                 del self.left[at][i:]
                 return f"undoes the leak of {test}"
         is_mock, filled = file.endswith("mock.py"), each.old is None or each.old is depwatch.MISSING

@@ -258,6 +258,23 @@ def test_a_test_that_undoes_an_earlier_leak_is_told_so(run):
     ]
 
 
+def test_a_class_far_down_a_hierarchy_is_recognised(run):
+    tests = """
+        class A: pass
+        for _ in range(8):
+            class A(A):
+                kind = A
+                def method(self): pass
+        def test_leaks(): shop.MODE = A
+        def test_again(): shop.MODE = None
+        def test_undoes(): shop.MODE = A
+    """
+    assert [(row["test"], row["new"]) for row in run(tests).rows] == [
+        ("test_shop.py::test_leaks", "<class test_shop.A>"),
+        ("test_shop.py::test_again", "None"),
+    ]
+
+
 def test_a_full_queue_loses_lines_but_no_leak(run):
     tests = """
         import collections, itertools, operator
