@@ -108,6 +108,12 @@ static void str_key_event(const Object *object, Change change, PyObject *key, Py
     DependentsWalk walk;
     if (slot == NULL)
         return;
+    if (change == DEPWATCH_DELETED && odd_key_of(object->address, slot->hash) != NULL) {
+        /* The event names the key that was asked for. The dict may drop the odd key, which has come to equal the name, and keep
+         * the name itself. */
+        ambiguous_event(object, change, slot->hash);
+        return;
+    }
     FOR_EACH_DEPENDENT(facet, walk, &slot->facets)
         named_event(facet, object, change, value);
 }

@@ -119,8 +119,49 @@ static const PyTypeObject *find_assigned(PyObject *mro)
     return NULL;
 }
 
+/* --- assignments that began before the audit hook was there ---------------------------------------------------------- */
+
+/* Whether the object is what CPython keeps for an exception, while it assigns bases: a list of (class, its new MRO, its old
+ * MRO), with the classes whose MRO is already replaced. */
+static int is_list_of_mros(PyObject *list, void *found)
+{
+    for (Py_ssize_t i = 0; PyList_CheckExact(list) && i < PyList_GET_SIZE(list); i++) {
+        PyObject *entry = PyList_GET_ITEM(list, i);
+        if (entry == NULL || !PyTuple_CheckExact(entry) || PyTuple_GET_SIZE(entry) != 3)
+            return 1;
+        PyObject *type = PyTuple_GET_ITEM(entry, 0), *new = PyTuple_GET_ITEM(entry, 1), *old = PyTuple_GET_ITEM(entry, 2);
+        if (type == NULL || new == NULL || old == NULL || !PyType_Check(type) || !PyTuple_CheckExact(new) ||
+            !PyTuple_CheckExact(old))
+            return 1;
+        *(bool *)found = PyTuple_GET_SIZE(new) > 0 && PyTuple_GET_ITEM(new, 0) == type;
+        if (*(bool *)found)
+            return 0;
+    }
+    return 1;
+}
+
+/* The audit hook is added when a class is read for the first time, and that may be in the middle of an assignment. Such a one
+ * is found by a look at every object of the garbage collector, until none is found. (Before 3.13.3 the collector does not
+ * show what gc.freeze() has put aside: gh-131740.) */
+static bool one_began_unseen(void)
+{
+    static bool none;
+    bool found = false;
+    if (!none)
+        PyUnstable_GC_VisitObjects(is_list_of_mros, &found);
+    none = !found;
+    return found;
+}
+
 int refuse_assigned_bases(PyTypeObject *type)
 {
+    if (one_began_unseen()) {
+        PyErr_Format(Unwatchable_error,
+                     "%.200s: bases of a class are being assigned, and that began before depwatch looked at the first class of "
+                     "this process, so it may be a base of this one; read it after the assignment",
+                     type->tp_name);
+        return -1;
+    }
     if (n_assignments == 0 && !too_many)
         return 0;
     for (Assignment over; take_assigned_bases(&over);) {

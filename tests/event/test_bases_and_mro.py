@@ -253,6 +253,46 @@ def test_attributes_of_classes_are_refused_where_no_audit_hook_can_be_added():
     assert python(script) == 3 * refused + "True 1\n"
 
 
+FIRST = """
+    import depwatch
+
+    def look():
+        for use in (lambda r: r.read_type_attr(D, "X"), lambda r: r.guard_cell(D, "X"), lambda r: r.depend_on(D)):
+            try:
+                use(depwatch.Recorder("r"))
+                print("accepted")
+            except depwatch.Unwatchable as error:
+                print(str(error)[:42])
+        raise ZeroDivisionError
+
+    class Meta(type):
+        do = None
+        def mro(cls):
+            if Meta.do is not None:
+                do, Meta.do = Meta.do, None
+                do()
+            return type.mro(cls)
+
+    class A: X = "A"
+    class N: X = "N"
+    class B(N, A): pass
+    class D(B): pass
+    C = Meta("C", (B,), {})
+    Meta.do = look
+    before = D.X
+    try:
+        B.__bases__ = (A,)  # D already looks X up in A when look() is called, and in N again after its exception
+    except ZeroDivisionError:
+        pass
+    recorder = depwatch.Recorder("r")
+    print(before, D.X, recorder.read_type_attr(D, "X"))
+"""
+
+
+def test_an_assignment_that_began_before_any_class_was_read_is_seen():
+    assert python(FIRST) == 3 * "D: bases of a class are being assigned, an\n" + "N N N\n"
+
+
 USED_UP = """
     import gc
     import depwatch

@@ -253,6 +253,25 @@ def test_a_name_that_a_key_has_come_to_equal_is_refused_by_that_key_when_it_is_r
         depwatch.Recorder("r").read_global(function, "X")
 
 
+def test_a_name_can_be_read_again_when_a_key_that_has_come_to_equal_it_was_deleted_in_its_place(log):
+    class Late:
+        def __hash__(self):
+            return hash("X")
+
+    names = {Late(): 3, "X": 2}
+    globals_ = namespace(names, X=1)
+    function = seen_in(globals_)
+    handle = log.commit(freeze(function, "X"))
+    del globals_["X"]
+    assert log.drained() == [("retired", "frozen")]
+    Late.__eq__ = lambda self, other: True
+    del names["X"]  # the dict drops the other key, which comes first
+    assert names == {"X": 2}
+    assert handle.retired
+    assert freeze(function, "X").commit().valid
+    assert not depwatch._core.unsettled()
+
+
 def test_a_missing_attribute_of_a_module_asks_no_key_whether_it_equals_a_name():
     asked = []
 

@@ -120,9 +120,9 @@ SABOTAGE = {
     ),
     "guards are always up": ("from fuzz import checks; checks.is_up = lambda cell: True", "wrong: the "),
     "what many handles rely on is lost": (
-        "commit = depwatch.Recorder.commit_many; depwatch.Recorder.commit_many = lambda recorder, offsets, reads: "
-        "commit(recorder, type(offsets)('Q', bytes(8 * len(offsets))), type(reads)('I'))",
-        "wrong: stale: ",
+        "commit = depwatch.Recorder.commit_many; depwatch.Recorder.commit_many = lambda recorder, offsets, reads, **given: "
+        "commit(recorder, type(offsets)('Q', bytes(8 * len(offsets))), type(reads)('I'), **given)",
+        "wrong: ",
     ),
     "an entry looks at another handle": (
         "install = depwatch.install; depwatch.install = lambda function, optimized, handle: "
