@@ -23,7 +23,9 @@ ROOT = Path(__file__).parent.parent
 NATIVE = ROOT / "tests" / "native"  # the helpers in C
 EXT = ROOT / "ext"
 UNKNOWN = depwatch.UNKNOWN
-NO_NUMBA = (3, 16)  # the first CPython that it has no release for, as pyproject.toml says
+# The first CPython for which pyproject.toml asks for neither numba nor JAX, because they have no release for it.
+# Below it they are there, or their tests fail.
+NO_NUMBA = NO_JAX = (3, 16)
 
 
 class Log(list):

@@ -11,12 +11,15 @@ import time
 import pytest
 
 import depwatch
-from support import byte_at, namespace, seen_in, without_automatic_drain
+from support import NO_NUMBA, byte_at, namespace, seen_in, without_automatic_drain
 
 if platform.machine() != "x86_64" or sys.platform != "linux":
     # Nothing to test: they rewrite x86-64 instructions. CI runs on x86-64 Linux.
     pytest.skip("jump labels are for x86-64 Linux", allow_module_level=True)
-llvm = pytest.importorskip("llvmlite.binding", reason="llvmlite, which numba needs, has no release for this CPython")
+if sys.version_info >= NO_NUMBA:
+    pytest.skip("llvmlite, which makes the code to patch, has no release for this CPython", allow_module_level=True)
+
+from llvmlite import binding as llvm
 
 NOP = bytes([0x0F, 0x1F, 0x44, 0, 0])
 

@@ -1,4 +1,6 @@
-import importlib.util
+import sys
 
-if importlib.util.find_spec("jax") is None:  # test_jax_import.py says so, by a skip, for all of them
+from support import NO_JAX
+
+if sys.version_info >= NO_JAX:  # test_jax_import.py says so, by a skip, for all of them
     collect_ignore_glob = ["test_jax_[!i]*.py"]

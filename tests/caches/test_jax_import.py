@@ -1,10 +1,13 @@
 """Who imports JAX, and who does not."""
 
-import importlib.util
+import sys
 
 import pytest
 
-from support import python
+from support import NO_JAX, python
+
+if sys.version_info >= NO_JAX:
+    pytest.skip("JAX has no release for this CPython: nothing of test_jax_*.py runs", allow_module_level=True)
 
 
 def test_without_jax_the_import_says_what_to_install():
@@ -19,11 +22,6 @@ def test_without_jax_the_import_says_what_to_install():
         """
     )
     assert out == "depwatch.integrations.jax needs JAX: pip install depwatch[jax]\n"
-
-
-def test_jax_is_there_or_its_tests_are_skipped():
-    if importlib.util.find_spec("jax") is None:
-        pytest.skip("JAX is not installed in this environment: nothing of test_jax_*.py runs")
 
 
 def test_the_cache_never_imports_jax():

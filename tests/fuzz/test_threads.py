@@ -69,7 +69,7 @@ SABOTAGE = {
     ),
     "handles are kept": (
         "import depwatch; kept = []; commit = depwatch.Recorder.commit; depwatch.Recorder.commit = "
-        "lambda recorder, *given, **callbacks: (handle := commit(recorder, *given, **callbacks), kept.append(handle))[0]; "
+        "lambda recorder, *given, **more: (handle := commit(recorder, *given, **more), kept.append(handle))[0]; "
         "kept.append(depwatch.Recorder('kept'))",
         "wrong: left when all is gone: {",
     ),
