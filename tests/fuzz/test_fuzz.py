@@ -120,8 +120,8 @@ SABOTAGE = {
     ),
     "guards are always up": ("from fuzz import checks; checks.is_up = lambda cell: True", "wrong: the "),
     "what many handles rely on is lost": (
-        "commit = depwatch.Recorder.commit_many; depwatch.Recorder.commit_many = lambda recorder, offsets, reads, **more: "
-        "commit(recorder, type(offsets)('Q', bytes(8 * len(offsets))), type(reads)('I'), **more)",
+        "commit = depwatch.Recorder.commit_many; depwatch.Recorder.commit_many = lambda recorder, offsets, reads, **m: "
+        "commit(recorder, type(offsets)('Q', bytes(8 * len(offsets))), type(reads)('I'), **m)",
         "wrong: ",
     ),
     "an entry looks at another handle": (
