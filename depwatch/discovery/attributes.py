@@ -142,9 +142,12 @@ def _of_module(frame: Frame, value: Value, name: str) -> Values:
             return calls.call(frame, known(hook.value, hook), (DATA,), {})
         if HAS_LAZY_IMPORTS:
             path = frame.read("module", module, "__path__", value.via)
-            if path is not None and path.value is not MISSING:  # CPython does not report when a lazy import adds one
+            if path is None:
+                return ANY
+            if path.value is not MISSING:  # CPython does not report when a lazy import adds one
                 frame.tell("world", "import", f".{name} of {short(value)}, perhaps a submodule that is loaded then")
-        return ANY
+                return ANY
+        return ANY if hook is None else DATA  # the look-up raises AttributeError while that is assumed
     return _opaque(frame, "world", "dynamic", value, name)
 
 

@@ -113,7 +113,13 @@ class Walk:
             found = value[0] if value else MISSING
             read = Read("global", function, name, found, frame.via, frame.code, frame.line, facet)
             self.reads[namespace, name] = read
-        values = ANY if read is None or read.value is MISSING else (Value("known", read.value, read, "world"),)
+        values: Values
+        if read is None:
+            values = ANY
+        elif read.value is MISSING:
+            values = DATA  # while that is assumed, the look-up raises NameError, so what would use the value reads nothing
+        else:
+            values = (Value("known", read.value, read, "world"),)
         namespace.found[name] = values
         return values
 

@@ -164,6 +164,20 @@ def test_exceptions_are_not_kept():
     assert (f(1), f(1), calls) == (1, 1, [1, 1, 1])
 
 
+@pytest.mark.parametrize("use", ["x * GONE", "GONE(x)", "GONE.a + x", "GONE[x]", "f'{GONE}'", "x in GONE"])
+def test_a_deleted_global_raises_name_error_until_it_is_there_again(use):
+    names = {"GONE": 1}
+    exec(f"def f(x): return {use}\ndef g(x): return GONE * x", names)
+    f, g = cache(names["f"]), cache(names["g"])
+    assert g(3) == 3
+    del names["GONE"]
+    for function in (f, g, f, g):
+        with pytest.raises(NameError, match="name 'GONE' is not defined"):
+            function(3)
+    names["GONE"] = 2
+    assert g(3) == 6
+
+
 def test_recursion_computes_each_result_once():
     names = {"cache": cache, "ONE": 1}
     exec("@cache\ndef fib(n): return ONE if n < 2 else fib(n - 1) + fib(n - 2)", names)

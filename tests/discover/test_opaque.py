@@ -76,6 +76,7 @@ SETTLED = {
     "formatting": "f'{x!r:>{x}}'",
     "what built-in functions do": "len(str(x)) + abs(int(x)) + max(x, 1)",
     "a result of these": "-(x * 2) // 3",
+    "what would use a name that is not there": "NOWHERE(x * NOWHERE + NOWHERE[x])",
 }
 
 
