@@ -25,20 +25,21 @@ SECONDS = 1.0  # for one function
 SKIPPED = ("idlelib", "test", "turtledemo", "antigravity", "this", "__main__", "lib2to3")
 
 
-def modules() -> list[str]:
+def modules(packages: list[str]) -> list[str]:
     names = [name for name in sorted(sys.stdlib_module_names) if name not in SKIPPED]
-    for package in PACKAGES.split():
+    for package in packages:
         with contextlib.suppress(Exception):
             found = importlib.import_module(package)
             names += [each.name for each in pkgutil.walk_packages(found.__path__, package + ".", lambda name: None)]
     return [name for name in names if not any(part in ("tests", "testing", "__main__") for part in name.split("."))]
 
 
-def uses() -> list[types.FunctionType]:
-    """The functions under each functools.cache and lru_cache that importing these modules makes."""
+def uses(packages: list[str]) -> list[types.FunctionType]:
+    """The functions under each functools.cache and lru_cache that importing the standard library and these packages makes:
+    500 of them by chance, where there are more."""
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
-        for name in modules():
+        for name in modules(packages):
             with contextlib.suppress(BaseException):
                 importlib.import_module(name)
     wrapped = [each.__wrapped__ for each in gc.get_objects() if type(each) is WRAPPER]
@@ -71,8 +72,10 @@ def share(functions: list[types.FunctionType], kind: type | None, trusted: tuple
 
 
 def main() -> int:
-    argparse.ArgumentParser(prog="./dev bench clients_uses", description=__doc__).parse_args()
-    functions = uses()
+    parser = argparse.ArgumentParser(prog="./dev bench clients_uses", description=__doc__)
+    parser.add_argument("package", nargs="*", default=PACKAGES.split(), help="import names (default: some that are installed)")
+    functions = uses(parser.parse_args().package)
+    gc.freeze()  # a collection that looks at all that was imported takes longer than what is measured
     signal.signal(signal.SIGALRM, out_of_time)
     library = [each for each in functions if each.__module__.partition(".")[0] in sys.stdlib_module_names]
     packages = [each for each in functions if each not in library]
