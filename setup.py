@@ -160,8 +160,8 @@ setup(
         ),
         Extension(
             "depwatch.compare.record._tap",
-            found("depwatch/compare/record/_tap.pyx", "depwatch/compare/record/tap/*.c"),
-            include_dirs=["depwatch/include", "depwatch/compare/record"],
+            found("depwatch/compare/record/_tap.pyx", "depwatch/compare/record/tap/*.c", "ext/index/address_map.c"),
+            include_dirs=["depwatch/include", "depwatch/compare/record", "ext"],
         ),
         Extension("depwatch.compare.replay._engine", ["depwatch/compare/replay/_engine.pyx"]),
     ],

@@ -1,6 +1,8 @@
 /* Functions: exact counts of calls, by a callback of sys.monitoring that mostly only counts. */
 #include "tap.h"
 
+#include "index/address_map.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,7 +12,10 @@
 
 const uint8_t byte_valid = 0, byte_broken = 1;
 
-static Py_ssize_t extra_index = -1;
+/* By code object. CPython has a place in code objects for such data, and calls a program's free functions for the data of
+ * others, with NULL. */
+static AddressMap functions = {.slots = address_map_nothing};
+static int watcher = -1; /* of code objects: tells when one dies */
 static PyObject *on_first, *on_threshold, *disable; /* owned */
 static uint64_t hot_after;
 static List written; /* functions that are in the trace */
@@ -37,10 +42,13 @@ static void write_calls(Function *function, uint64_t time)
 }
 
 /* The code object is freed: at any time, also inside callbacks. */
-static void code_dies(void *slot)
+static void code_dies(PyCodeObject *code)
 {
-    Function *function = slot;
-    if (function == NULL || function == &ignored)
+    Function *function = address_map_find(&functions, code);
+    if (function == NULL)
+        return;
+    address_map_remove(&functions, code);
+    if (function == &ignored)
         return;
     dead_hot_calls += calls_since_hot(function);
     if (function->number != NONE) {
@@ -61,14 +69,17 @@ static void code_dies(void *slot)
     free(function);
 }
 
+static int on_code_event(PyCodeEvent event, PyCodeObject *code)
+{
+    if (event == PY_CODE_EVENT_DESTROY)
+        code_dies(code);
+    return 0;
+}
+
 Function *function_of(PyObject *code)
 {
-    void *slot = NULL;
-    if (extra_index < 0 || PyUnstable_Code_GetExtra(code, extra_index, &slot) < 0) {
-        PyErr_Clear();
-        return NULL;
-    }
-    return slot == &ignored ? NULL : slot;
+    Function *function = address_map_find(&functions, code);
+    return function == &ignored ? NULL : function;
 }
 
 void function_watch_next(Function *function)
@@ -108,18 +119,12 @@ static Function *first_call(PyObject *code)
         function_watch_next(function);
     }
     Py_DECREF(file);
-    void *meanwhile = NULL;
-    if (PyUnstable_Code_GetExtra(code, extra_index, &meanwhile) == 0 && meanwhile != NULL) {
-        if (function != &ignored)
-            free(function); /* another thread came first */
-        return meanwhile;
-    }
-    if (PyUnstable_Code_SetExtra(code, extra_index, function) < 0) {
-        if (function != &ignored)
-            free(function);
-        return NULL;
-    }
-    return function;
+    Function *meanwhile = address_map_find(&functions, code); /* another thread came first */
+    if (meanwhile == NULL && address_map_insert(&functions, code, function))
+        return function;
+    if (function != &ignored)
+        free(function);
+    return meanwhile != NULL ? meanwhile : (Function *)PyErr_NoMemory();
 }
 
 static int tell(Function *function, int reasons)
@@ -168,12 +173,9 @@ static int cold_call(Function *function)
 static PyObject *on_call(PyObject *Py_UNUSED(self), PyObject *const *arguments, Py_ssize_t Py_UNUSED(n))
 {
     PyObject *code = arguments[0];
-    void *slot;
     if (!tap.on)
         Py_RETURN_NONE;
-    if (PyUnstable_Code_GetExtra(code, extra_index, &slot) < 0)
-        return NULL;
-    Function *function = slot;
+    Function *function = address_map_find(&functions, code);
     if (function == NULL && (function = first_call(code)) == NULL) {
         if (!PyErr_ExceptionMatches(PyExc_RecursionError))
             return NULL;
@@ -226,11 +228,11 @@ static PyMethodDef methods[] = {
 PyObject *functions_start(PyObject *first, PyObject *threshold, uint64_t calls)
 {
     PyObject *monitoring = PySys_GetObject("monitoring"); /* borrowed */
-    if (extra_index < 0)
-        extra_index = PyUnstable_Eval_RequestCodeExtraIndex(code_dies);
-    if (extra_index < 0 || monitoring == NULL || (disable = PyObject_GetAttrString(monitoring, "DISABLE")) == NULL) {
+    if (watcher < 0 && (watcher = PyCode_AddWatcher(on_code_event)) < 0)
+        return NULL;
+    if (monitoring == NULL || (disable = PyObject_GetAttrString(monitoring, "DISABLE")) == NULL) {
         if (!PyErr_Occurred())
-            PyErr_SetString(PyExc_RuntimeError, "no index of code extras is free");
+            PyErr_SetString(PyExc_RuntimeError, "sys.monitoring is gone");
         return NULL;
     }
     on_first = Py_NewRef(first);
