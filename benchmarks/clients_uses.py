@@ -35,8 +35,8 @@ def modules(packages: list[str]) -> list[str]:
 
 
 def uses(packages: list[str]) -> list[types.FunctionType]:
-    """The functions under each functools.cache and lru_cache that importing the standard library and these packages makes:
-    500 of them by chance, where there are more."""
+    """The functions under each functools.cache and lru_cache that importing the standard library and these packages
+    makes: 500 of them by chance, where there are more."""
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         for name in modules(packages):
@@ -73,7 +73,7 @@ def share(functions: list[types.FunctionType], kind: type | None, trusted: tuple
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="./dev bench clients_uses", description=__doc__)
-    parser.add_argument("package", nargs="*", default=PACKAGES.split(), help="import names (default: some that are installed)")
+    parser.add_argument("package", nargs="*", default=PACKAGES.split(), help="import names (default: some)")
     functions = uses(parser.parse_args().package)
     gc.freeze()  # a collection that looks at all that was imported takes longer than what is measured
     signal.signal(signal.SIGALRM, out_of_time)

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import sys
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -48,6 +49,11 @@ def program(arguments: argparse.Namespace) -> "Program | None":
 
     words = arguments.program[arguments.program[:1] == ["--"] :]  # which ends the command's own options
     if words:
+        if sys.flags.ignore_environment or sys.flags.no_site:
+            arguments.parser.error(
+                "Python was started with -E, -I or -S, and so would the program be: then it reads neither PYTHONPATH "
+                "nor sitecustomize, by which the recorder gets into its process. Start it without these"
+            )
         return Program(words[0], arguments.is_module, tuple(words[1:]))
     if arguments.is_module:
         arguments.parser.error("-m needs the name of a module")

@@ -117,7 +117,7 @@ class Walk:
         if read is None:
             values = ANY
         elif read.value is MISSING:
-            values = DATA  # while that is assumed, the look-up raises NameError, so what would use the value reads nothing
+            values = DATA  # while that is assumed, the look-up raises NameError: what would use the value reads nothing
         else:
             values = (Value("known", read.value, read, "world"),)
         namespace.found[name] = values

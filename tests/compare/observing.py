@@ -1,5 +1,6 @@
 """Programs are recorded in processes of their own (in this one, pytest itself would be), and replayed here."""
 
+import os
 import subprocess
 import sys
 import textwrap
@@ -39,6 +40,7 @@ class Folder:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
+        self.environment = dict(os.environ)  # of the programs
 
     def write(self, text: str, name: str = "program.py") -> Path:
         path = self.directory / name
@@ -46,11 +48,11 @@ class Folder:
         path.write_text(textwrap.dedent(text), encoding="utf-8")
         return path
 
-    def python(self, *arguments: str, input: str = "") -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, *arguments]
-        return subprocess.run(
-            command, input=input, cwd=self.directory, capture_output=True, text=True, timeout=100, check=False
-        )
+    def python(
+        self, *arguments: str, input: str = "", environment: dict[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        how: dict[str, Any] = {"cwd": self.directory, "env": environment or self.environment, "input": input}
+        return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, timeout=100, **how)
 
 
 class Programs(Folder):

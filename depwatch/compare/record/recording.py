@@ -5,21 +5,24 @@ is, and takes no lock: a signal handler or a finalizer of the program could come
 every step leaves the state usable, and what must not be torn apart is one call of the tap.
 """
 
+import atexit
 import json
 import os
 import sys
 import weakref
-from types import CodeType
+from types import CodeType, FrameType, ModuleType
 from typing import Any, Final
 
 import depwatch
 from depwatch.compare.policies import HOT_AFTER
+from depwatch.values import dict_of_module
 
 from . import _tap, bytecode
 from .function import Function
 from .live import Live
 from .objects import Objects
 from .places import STDLIB, Places
+from .program import START
 from .resolve import Found, Resolver, type_of_first_argument
 
 KNOWN_AFTER: Final = 10  # calls: from then on a function is in the trace
@@ -29,6 +32,25 @@ _OURS: Final = os.path.dirname(depwatch.__file__) + os.sep
 _monitoring: Final = sys.monitoring
 _CALL: Final = _monitoring.events.PY_START
 _LINE: Final = _monitoring.events.LINE
+
+
+def record_this_process(directory: str, hot_after: int, script: str | None) -> None:
+    """Record from now to the end of the process. directory: for the journal. script: None where a module is run.
+
+    Raises OSError; RuntimeError.
+    """
+    process = os.getpid()
+    where = os.getcwd() if script is None else os.path.dirname(os.path.realpath(script))
+    recording = Recording(directory, Places(where), hot_after)
+
+    def end() -> None:
+        if os.getpid() == process:
+            recording.end()
+
+    # Registered before the program can register anything: runs after its threads and its own exit functions.
+    atexit.register(end)
+    os.register_at_fork(after_in_child=recording.abandon)
+    recording.start()
 
 
 class Recording:
@@ -41,6 +63,7 @@ class Recording:
         self._missing = 0  # look-ups that found nothing: NameError, or an attribute made by __getattr__
         self._unwatchable = 0
         self._files: Final[dict[str, int | None]] = {}
+        self._has_begun = False  # the program
         self._tool: Final = _free_tool()
         on_call, on_line = _tap.begin(
             directory, self._on_first_call, self._on_threshold, hot_after, depwatch.drain.__code__
@@ -59,6 +82,10 @@ class Recording:
         """The program has ended: say what depwatch's own handles did."""
         if not _tap.is_on():
             return
+        if not self._has_begun:
+            _tap.json(json.dumps({"ran": False}))
+            self.abandon()
+            return
         self._leave_monitoring()
         _tap.drain()
         report = self.live.report(*self.live.missed())
@@ -67,7 +94,7 @@ class Recording:
         _tap.end()
 
     def abandon(self) -> None:
-        """This is a forked child, or there is no program: what still runs is not recorded."""
+        """This is a forked child, or there was no program: what still runs is not recorded."""
         _tap.switch(False)
         self._leave_monitoring()
 
@@ -84,6 +111,8 @@ class Recording:
     def _on_first_call(self, code: CodeType) -> int | None:
         """The number of the file's name; None: code of ours."""
         file = code.co_filename
+        if not self._has_begun and code.co_name == "<module>":
+            self._look_for_program(sys._getframe(1))
         try:
             return self._files[file]
         except KeyError:
@@ -92,6 +121,13 @@ class Recording:
                 self._files.clear()
             self._files[file] = number
             return number
+
+    def _look_for_program(self, frame: FrameType) -> None:
+        """Whether it is the program that begins, and not what CPython runs before it."""
+        if frame.f_globals is dict_of_module(sys.modules["__main__"]):
+            self._has_begun = True
+            if _starter(sys.modules.get("sitecustomize")):
+                del sys.modules["sitecustomize"]
 
     def _on_threshold(self, code: CodeType, function: Function | None, calls: int, reasons: int) -> None:
         try:
@@ -159,9 +195,14 @@ class Recording:
         self.abandon()
 
 
+def _starter(module: ModuleType | None) -> bool:
+    return module is not None and getattr(module, "__file__", None) == os.path.join(START, "sitecustomize.py")
+
+
 def _free_tool() -> int:
-    # 3 and 4 have no usual owner, and 5 (optimizers) hardly one.
-    for tool in (4, 3, 5, 1, 0, 2):
+    # 5 is for optimizers, and hardly used; 3 and 4 have no usual owner. A program that wants the one that is taken gets
+    # the ValueError of CPython, as beside any other tool.
+    for tool in (5, 4, 3, 1, 0, 2):
         if _monitoring.get_tool(tool) is None:
             return tool
     raise RuntimeError("one of the six tool IDs of sys.monitoring must be free")

@@ -10,8 +10,6 @@ from typing import Final, NoReturn, Self
 
 from ..record.program import Program
 
-ENTRY: Final = "depwatch.compare.record"  # the module that runs a program and writes the journal
-
 _WITH_VALUE: Final = "WX"  # options of the interpreter that have one
 _WITH_LONG_VALUE: Final = "--check-hash-based-pycs"
 
@@ -25,17 +23,13 @@ _RESET: Final = (signal.SIGPIPE, signal.SIGXFSZ)  # Python ignores them, a progr
 
 
 class Child:
-    """Runs `python -m depwatch.compare.record`; while it is entered, signals wait for wait()."""
+    """Runs a program that writes the journal; while it is entered, signals wait for wait()."""
 
     def __init__(self, program: Program, journal: str, hot_after: int, python: str | None = None) -> None:
         self.status: int | None = None  # once it has ended: its exit status, or minus the signal
         self._python: Final = python or sys.executable
-        self._command: Final = [
-            self._python,
-            *interpreter_options(sys.orig_argv),
-            *("-m", ENTRY, journal, "--hot-after", str(hot_after)),
-            *program.command,
-        ]
+        self._command: Final = [self._python, *interpreter_options(sys.orig_argv), *program.command]
+        self._environment: Final = program.environment(journal, hot_after, os.environ)
         self._id = 0
         self._mask: set[signal.Signals | int] = set()
 
@@ -45,7 +39,9 @@ class Child:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # or there would be no exit status to be had
         self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, _AWAITED)
         try:
-            self._id = os.posix_spawn(self._python, self._command, os.environ, setsigmask=self._mask, setsigdef=_RESET)
+            self._id = os.posix_spawn(
+                self._python, self._command, self._environment, setsigmask=self._mask, setsigdef=_RESET
+            )
         except BaseException:
             signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
             raise

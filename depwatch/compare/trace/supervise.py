@@ -107,9 +107,11 @@ class _Transfer:
         while self.turn():
             pass
         rows = size = dropped = 0
+        ran = True
         try:
             journal, writer = self._open()
             journal.close()
+            ran = journal.metadata.pop("ran", True)
             if self._problem is not None:
                 writer.abandon()
             else:
@@ -121,7 +123,7 @@ class _Transfer:
                 rows = writer.rows
         except Exception as error:
             self._fail(error)
-        if self._problem is None and not rows:
+        if self._problem is None and not (rows and ran):
             self._problem = "the program did not run"
         if self._problem is None:
             try:

@@ -10,6 +10,9 @@ import journal
 import pytest
 from observing import Folder
 
+from depwatch.compare.policies import HOT_AFTER
+from depwatch.compare.record.program import Program
+
 
 @dataclass
 class Outcome:
@@ -42,11 +45,13 @@ class Programs(Folder):
         done = self.python(*arguments, input=input)
         return Outcome(done.returncode, done.stdout, done.stderr, journal.Journal())
 
-    def record(self, *arguments: str, input: str = "", options: tuple[str, ...] = ()) -> Outcome:
+    def record(self, *arguments: str, input: str = "", hot_after: int = HOT_AFTER) -> Outcome:
         shutil.rmtree(self.journals, ignore_errors=True)
         self.journals.mkdir()
-        child = ("-m", "depwatch.compare.record", str(self.journals), *options)
-        done = self.python(*child, *arguments, input=input)
+        is_module = arguments[0] == "-m"
+        program = Program(arguments[is_module], is_module, ())
+        environment = program.environment(str(self.journals), hot_after, self.environment)
+        done = self.python(*arguments, input=input, environment=environment)
         return Outcome(done.returncode, done.stdout, done.stderr, journal.read(self.journals))
 
     def both(self, *arguments: str, input: str = "") -> tuple[Outcome, Outcome]:
@@ -56,10 +61,10 @@ class Programs(Folder):
             recorded = self.record(*arguments, input=input)
             return plain.result(), recorded
 
-    def run(self, text: str, *arguments: str, options: tuple[str, ...] = ()) -> Outcome:
+    def run(self, text: str, *arguments: str, hot_after: int = HOT_AFTER) -> Outcome:
         """Record a program that ends well, and that our own handles missed nothing of."""
         self.write(text)
-        outcome = self.record("program.py", *arguments, options=options)
+        outcome = self.record("program.py", *arguments, hot_after=hot_after)
         assert (outcome.status, outcome.err) == (0, "")
         assert "failure" not in outcome.journal.json
         assert outcome.live["missed"] == 0

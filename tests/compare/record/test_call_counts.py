@@ -90,7 +90,7 @@ def test_a_function_is_hot_after_so_many_calls(programs: Any, hot_after: int, ti
             RATE = 2
         main()
     """
-    recorded = programs.run(text, options=("--hot-after", str(hot_after)))
+    recorded = programs.run(text, hot_after=hot_after)
     assert recorded.live["dropped"] == dropped
     assert recorded.calls().get("step") == (times if times >= min(10, hot_after) else None)
 

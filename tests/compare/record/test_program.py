@@ -44,6 +44,46 @@ def test_a_module_sees_the_names_paths_and_arguments_that_it_would_see(programs:
     check_same(programs, "-m", "package", "-o", "x", "--hot-after", "3")
 
 
+def test_the_program_is_as_deep_on_the_stack_and_finds_all_as_it_would(programs: Any) -> None:
+    """CPython starts it; what brought the recorder into the process is gone."""
+    programs.write("""
+        import os, sys
+        def deep(n): return 0 if n == 0 else 1 + deep(n - 1)
+        print(deep(sys.getrecursionlimit() - 5), sys._getframe().f_back)
+        print(sorted(os.environ.items()), sys.path, sys.orig_argv[1:], sys.flags, sep="\\n")
+        print("sitecustomize" in sys.modules, sys.excepthook is sys.__excepthook__, sys.argv)
+        print([sys.monitoring.get_tool(tool) for tool in range(5)])
+    """)
+    check_same(programs, "program.py", "x")
+
+
+def test_a_sitecustomize_of_the_user_runs_before_the_program(programs: Any) -> None:
+    programs.write("import sys; print('mine', 'sitecustomize' in sys.modules)", "own/sitecustomize.py")
+    programs.write("import sitecustomize, sys; print(sitecustomize.__file__ == sys.path[1] + '/sitecustomize.py')")
+    programs.environment["PYTHONPATH"] = str(programs.directory / "own")
+    assert check_same(programs, "program.py").out == "mine True\nTrue\n"
+    programs.write("1 / 0", "own/sitecustomize.py")
+    programs.write("print('ran')")
+    assert check_same(programs, "program.py").err.endswith("ZeroDivisionError: division by zero\n")
+
+
+def test_a_free_function_of_the_program_hears_of_no_code_of_others(programs: Any) -> None:
+    programs.write("""
+        import ctypes
+        FREE, freed = ctypes.CFUNCTYPE(None, ctypes.c_void_p), []
+        free = FREE(freed.append)
+        request = ctypes.pythonapi.PyUnstable_Eval_RequestCodeExtraIndex
+        request.argtypes, request.restype = [FREE], ctypes.c_ssize_t
+        request(free)
+        def work():
+            function = eval("lambda n: n + 1")
+            for i in range(300): function(i)
+        for _ in range(20): work()
+        print(freed)
+    """)
+    assert check_same(programs, "program.py").out == "[]\n"
+
+
 def test_a_directory_with_a_main_runs(programs: Any) -> None:
     programs.write("import sys, other\nprint(__name__, __file__, sys.argv, sys.path[0])", "app/__main__.py")
     programs.write("print(__name__)", "app/other.py")

@@ -1,4 +1,4 @@
-"""Programs that write their journal themselves (fake_child.py), recorded by `depwatch record`."""
+"""Programs that write their journal themselves (fake_start/), recorded by `depwatch record`."""
 
 import os
 import subprocess
@@ -15,11 +15,11 @@ from parent import depwatch
 
 HERE = Path(__file__).parent
 
-DRIVE = """
+DRIVE = f"""
 import sys
 sys.argv[0] = "depwatch"
-import depwatch.compare.trace.child as child
-child.ENTRY = "fake_child"
+import depwatch.compare.record.program as program
+program.START = {str(HERE / "fake_start")!r}
 from depwatch.cli import main
 main()
 """

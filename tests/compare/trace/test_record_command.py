@@ -284,3 +284,12 @@ def test_many_segments_are_taken_while_the_program_runs(recorders: Any) -> None:
     assert done.out == "only one is left\n"
     assert done.rows is not None
     assert [row["calls"] for row in done.rows] == list(range(20_000))
+
+
+@pytest.mark.parametrize("option", ["-I", "-E", "-S"])
+def test_a_program_that_would_not_let_the_recorder_in_is_refused(recorders: Any, option: str) -> None:
+    code = f"import sys; sys.path += {sys.path!r}; from depwatch.cli import main; main()"
+    command = [sys.executable, option, "-c", code, "record", "program.py"]
+    done = subprocess.run(command, cwd=recorders.directory, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert "Python was started with -E, -I or -S" in done.stderr

@@ -67,10 +67,22 @@ def test_a_module_is_recorded(recorders: Any) -> None:
         assert trace.program["command"] == ["-m", "json.tool", "--compact"]
 
 
-def test_a_program_that_is_not_there_leaves_no_trace(recorders: Any) -> None:
-    done = recorders.record("", real=True, program="nothing.py")
-    assert (done.status, done.out, done.rows) == (2, "", None)
-    assert "can't open file" in done.err.splitlines()[0]
-    assert done.err.splitlines()[1:] == [
-        "depwatch record: trace.parquet: no trace was written: the program did not run"
-    ]
+@pytest.mark.parametrize(
+    ("program", "options", "status", "told"),
+    [
+        ("nothing.py", (), 2, "can't open file"),
+        ("no_such_module", ("-m",), 1, "No module named no_such_module"),
+        ("json", ("-m",), 1, "No module named json.__main__; 'json' is a package and cannot be directly executed"),
+        ("program.py", (), 1, "  File "),
+    ],
+)
+def test_a_program_that_cannot_run_leaves_the_trace_of_before(
+    recorders: Any, program: str, options: tuple[str, ...], status: int, told: str
+) -> None:
+    recorders.record("", real=True)
+    before = recorders.trace.read_bytes()
+    done = recorders.record("no Python", real=True, program=program, options=options)
+    assert (done.status, done.out, recorders.trace.read_bytes() == before) == (status, "", True)
+    first, *_, last = done.err.splitlines()
+    assert told in first
+    assert last == "depwatch record: trace.parquet: no trace was written: the program did not run"

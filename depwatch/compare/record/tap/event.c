@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "depwatch.h"
+#include "watch/text.h"
 
 #define ONE_BY_ONE 200u             /* changes, before they are counted in windows */
 #define SHORTEST UINT64_C(5000000)  /* window, in ns */
@@ -361,10 +362,19 @@ static void die(Object *object)
     }
 }
 
+/* CPython takes two names out of the main module when the script has ended: no change that the program makes. */
+static bool script_has_ended(const depwatch_event *event)
+{
+    return event->change == DEPWATCH_DELETED && event->key != NULL && current_frame() == NULL &&
+           (IS_TEXT(event->key, "__file__") || IS_TEXT(event->key, "__cached__"));
+}
+
 void on_object_event(void *data, const void *told)
 {
     Object *object = data;
     const depwatch_event *event = told;
+    if (script_has_ended(event))
+        return;
     facets_dropped_by = event->change == DEPWATCH_ADDED || event->change == DEPWATCH_CLONED ? NULL : object;
     if (event->change == DEPWATCH_DESTROYED) {
         die(object);
