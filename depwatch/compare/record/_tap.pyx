@@ -34,13 +34,17 @@ cdef extern from "tap/tap.h" nogil:
         void** items
         uint32_t n
 
+    ctypedef struct Lines:
+        uint32_t n_ran, n
+        uint8_t* ran
+        int first
+
     ctypedef struct CFunction "Function":
         uint64_t calls, written
         const uint8_t* broken
-        uint32_t cold, number, file, n_ran, n_lines
+        uint32_t cold, number, file
         bint look
-        uint8_t* ran
-        int first_line
+        Lines* lines
         PyObject* python
 
     ctypedef struct Part:
@@ -97,7 +101,8 @@ cdef extern from "tap/tap.h":
     int (*tap_drain_depwatch)() except -1
     object functions_start(object on_first_call, object on_threshold, uint64_t hot_after)
     object functions_dead()
-    CFunction* function_of(object code)
+    CFunction* function_named(object called)
+    uint64_t functions_other_namespaces()
     bint function_written(CFunction* function, uint32_t number, object python)
     CObject* object_new(ObjectKind kind, object thing)
     void object_bury(CObject* object)
@@ -153,7 +158,7 @@ def begin(str directory, on_first_call, on_threshold, uint64_t hot_after, drain_
     """Start the journal; return (on_call, on_line), callbacks for sys.monitoring. Raises OSError.
 
     on_first_call(code) returns the number of its file's name, or None for code that is not the program's.
-    on_threshold(code, what function() was given or None, calls, reasons) hears of calls.
+    on_threshold(code, called, what function() was given or None, calls, reasons) hears of calls.
     drain_code: of depwatch.drain.
     """
     cdef bytes path = os.fsencode(directory)
@@ -210,8 +215,8 @@ def string(str text):
 
 
 def calls():
-    """(all calls of the program so far, of these: without a valid handle)"""
-    return tap.calls, functions_cold_calls()
+    """(all calls of the program so far, of these: without a valid handle, of code in more namespaces than are told apart)"""
+    return tap.calls, functions_cold_calls(), functions_other_namespaces()
 
 
 # --- objects and facets -----------------------------------------------------------------------------------------------
@@ -359,17 +364,21 @@ cdef class Facet:
 # --- functions --------------------------------------------------------------------------------------------------------
 
 
-cdef CFunction* known(code) except NULL:
-    cdef CFunction* function = function_of(code)
+# Python names a function by `called`, a capsule that on_threshold got. It outlives the function: what is then to be done to
+# it is not done.
+
+
+cdef CFunction* known(called) except NULL:
+    cdef CFunction* function = function_named(called)
     if function == NULL:
-        raise ValueError(f"{code.co_qualname} has not been called")
+        raise ValueError("the function has died")
     return function
 
 
-def function(code, str name, count, python):
+def function(called, str name, count, python):
     """Write the function's row; python is given to on_threshold from now on."""
     global next_function
-    cdef CFunction* function = known(code)
+    cdef CFunction* function = known(called)
     cdef Row* row
     cdef uint32_t number
     if function.number != NONE:
@@ -380,28 +389,28 @@ def function(code, str name, count, python):
     number = string_number(name)
     row = journal_row(ROW_FUNCTION, journal_time())
     row.function, row.name, row.file = function.number, number, function.file
-    row.line, row.count = function.first_line if function.first_line > 0 else 0, count
+    row.line, row.count = function.lines.first if function.lines.first > 0 else 0, count
     row.flags = FLAG_COUNT
     journal_add()
 
 
-def lines(code):
-    """The lines of code that have run."""
-    cdef CFunction* function = known(code)
+def lines(called):
+    """The lines of its code that have run, in any namespace."""
+    cdef Lines* lines = known(called).lines
     cdef uint32_t i
-    return {function.first_line + i for i in range(function.n_lines) if function.ran[i >> 3] >> (i & 7) & 1}
+    return {lines.first + i for i in range(lines.n) if lines.ran[i >> 3] >> (i & 7) & 1}
 
 
-def lines_run(code):
-    return known(code).n_ran
+def lines_run(called):
+    return known(called).lines.n_ran
 
 
-def resolved(code, list dependencies, bint is_new):
-    """What code depends on from now on: tuples (facet, objects, via or None, patchable, value).
+def resolved(called, list dependencies, bint is_new):
+    """What it depends on from now on: tuples (facet, objects, via or None, patchable, value).
 
     Written if is_new, or if a value is not the one that events told. False: a value is not the one given any more.
     """
-    cdef CFunction* function = known(code)
+    cdef CFunction* function = known(called)
     cdef CFacet** facets = <CFacet**>PyMem_Malloc((len(dependencies) + 1) * sizeof(CFacet*))
     cdef list places = []
     cdef Facet facet
@@ -455,30 +464,34 @@ def resolved(code, list dependencies, bint is_new):
     return as_given
 
 
-def hold(code, uintptr_t byte):
+def hold(called, uintptr_t byte):
     """The function's handle has this byte: while it is not 0, calls run cold. 0: it has no handle, and runs cold."""
-    known(code).broken = <const uint8_t*>byte if byte else &byte_broken
+    cdef CFunction* function = function_named(called)
+    if function != NULL:
+        function.broken = <const uint8_t*>byte if byte else &byte_broken
 
 
-def set_cold(code, uint32_t calls):
+def set_cold(called, uint32_t calls):
     """So many calls in a row have run cold; on_threshold hears when they are as many as make a function hot."""
-    known(code).cold = calls
+    cdef CFunction* function = function_named(called)
+    if function != NULL:
+        function.cold = calls
 
 
-def lost(code):
+def lost(called):
     """Write that a value which code was compiled with can never come back."""
-    cdef CFunction* function = known(code)
-    if not tap.on or function.number == NONE:
-        return
-    journal_row(ROW_LOST, journal_time()).function = function.number
-    journal_add()
+    cdef CFunction* function = function_named(called)
+    if function != NULL and tap.on and function.number != NONE:
+        journal_row(ROW_LOST, journal_time()).function = function.number
+        journal_add()
 
 
-def look(code):
+def look(called):
     """Call on_threshold at the next call."""
-    cdef CFunction* function = known(code)
-    function.look = True
-    function_watch_next(function)
+    cdef CFunction* function = function_named(called)
+    if function != NULL:
+        function.look = True
+        function_watch_next(function)
 
 
 def dead():

@@ -1,11 +1,10 @@
-"""What is known of a function of the program that is called often: of its code object, which is not kept alive.
+"""What is known of a function of the program that is called often: of its code object in one namespace, and neither is
+kept alive.
 
 Few objects: the program's garbage collections visit them all.
 """
 
-import weakref
 from dataclasses import dataclass
-from types import CodeType
 
 import depwatch
 
@@ -16,9 +15,9 @@ from .recorded import Recorded
 
 @dataclass(slots=True, eq=False)
 class Function:
-    """A code object; every closure made from it shares its handle."""
+    """A code object in one namespace; every closure made from it there shares its handle."""
 
-    code: weakref.ref[CodeType]
+    called: object  # by which the tap knows it
     name: str
     uses: tuple[Use, ...]
     seen: tuple[int, int] | None = None  # when it was resolved: lines that had run, id of the first argument's type

@@ -78,17 +78,17 @@ class Live:
             if not self._handles[facet.number]:
                 del self._handles[facet.number]
         if handle is not None:
-            if (code := function.code()) is not None:
-                _tap.hold(code, 0)
+            _tap.hold(function.called, 0)
             self._functions.pop(handle.id, None)
             handle.release()
 
     def report(self, read: int, missed: list[str]) -> dict[str, Any]:
         """All counts, for the metadata of the trace."""
-        calls, cold = _tap.calls()
+        calls, cold, mixed = _tap.calls()
         more = {
             "calls": calls,
             "cold_calls": cold,
+            "calls_in_other_namespaces": mixed,
             "read_again": read,
             "missed": len(missed),
             "missed_first": missed[:10],
@@ -146,8 +146,8 @@ class Live:
             return
         self.counts.retired += 1
         recorded, reason = function.recorded or [], handle.reason or ""
-        if _LOST in reason and (code := function.code()) is not None:
-            _tap.lost(code)  # how many references a value had is in no other row
+        if _LOST in reason:
+            _tap.lost(function.called)  # how many references a value had is in no other row
         self.release(function)
         for facet, _ in recorded:
             if facet.number not in self._handles:
@@ -156,8 +156,7 @@ class Live:
             return
         if any(facet.owner.dead for facet, _ in recorded) and " died" in reason:
             function.bereft = True
-            if (code := function.code()) is not None:
-                _tap.look(code)
+            _tap.look(function.called)
         else:  # a facet was given up while it held
             self._drop(function)
 
@@ -168,7 +167,6 @@ class Live:
     def _drop(self, function: Function) -> None:
         if function.dropped or not _tap.is_on():
             return
-        if (code := function.code()) is not None:
-            _tap.set_cold(code, 0)
+        _tap.set_cold(function.called, 0)
         function.dropped = True  # last: it may be interrupted, and is then done again
         self.counts.dropped += 1

@@ -9,7 +9,6 @@ import atexit
 import json
 import os
 import sys
-import weakref
 from types import CodeType, FrameType, ModuleType
 from typing import Any, Final
 
@@ -129,12 +128,14 @@ class Recording:
             if _starter(sys.modules.get("sitecustomize")):
                 del sys.modules["sitecustomize"]
 
-    def _on_threshold(self, code: CodeType, function: Function | None, calls: int, reasons: int) -> None:
+    def _on_threshold(
+        self, code: CodeType, called: object, function: Function | None, calls: int, reasons: int
+    ) -> None:
         try:
             if function is None and calls < min(KNOWN_AFTER, self._hot_after):
                 _monitoring.set_local_events(self._tool, code, _LINE)
             else:
-                self._look_at(code, function, calls, reasons)
+                self._look_at(code, called, function, calls, reasons)
         except RecursionError:  # the program is about to get one, too; the next call is as good
             raise
         except Exception as error:
@@ -142,31 +143,33 @@ class Recording:
                 raise
             self._fail(error)
 
-    def _look_at(self, code: CodeType, function: Function | None, calls: int, reasons: int) -> None:
+    def _look_at(
+        self, code: CodeType, called: object, function: Function | None, calls: int, reasons: int
+    ) -> None:
         _need_room()
         _tap.drain()  # a change counts before this call does
         for dead in _tap.dead():
             self.live.release(dead)
         if function is None:
             uses, count = bytecode.read(code)
-            function = Function(weakref.ref(code), code.co_qualname, uses)
-            _tap.function(code, function.name, count, function)
+            function = Function(called, code.co_qualname, uses)
+            _tap.function(called, function.name, count, function)
         is_hot = not function.hot and calls >= self._hot_after
         commits = is_hot or bool(reasons & _tap.COLD) or function.bereft
         found = self._resolve(code, function, must=commits or bool(reasons & _tap.LOOK))
         function.hot = function.hot or is_hot
         if commits:
-            self._commit(code, function, found)
+            self._commit(function, found)
 
     def _resolve(self, code: CodeType, function: Function, must: bool) -> list[Found]:
         """Look up the dependencies, unless they are known to be the same as before: then the list is empty."""
         frame = _frame_of(code)
         argument = type_of_first_argument(code, frame)
-        seen = (_tap.lines_run(code), id(argument))
+        seen = (_tap.lines_run(function.called), id(argument))
         if not must and seen == function.seen:
             return []
         resolver = Resolver(self._objects, frame, argument)
-        resolver.resolve(function.uses, _tap.lines(code))
+        resolver.resolve(function.uses, _tap.lines(function.called))
         self._missing += resolver.missing
         self._unwatchable += resolver.unwatchable
         found = list(resolver.found.values())
@@ -177,17 +180,17 @@ class Recording:
             for each in found
         ]
         function.seen, function.keys = seen, keys
-        if not _tap.resolved(code, rows, is_new):
-            _tap.look(code)  # another thread has changed something
+        if not _tap.resolved(function.called, rows, is_new):
+            _tap.look(function.called)  # another thread has changed something
         return found
 
-    def _commit(self, code: CodeType, function: Function, found: list[Found]) -> None:
+    def _commit(self, function: Function, found: list[Found]) -> None:
         if self.live.commit(function, found) and function.handle is not None:
-            _tap.hold(code, function.handle.broken_address)
-            _tap.set_cold(code, 0)
+            _tap.hold(function.called, function.handle.broken_address)
+            _tap.set_cold(function.called, 0)
         else:  # it stays cold; at the next call again
-            _tap.hold(code, 0)
-            _tap.set_cold(code, self._hot_after - 1)
+            _tap.hold(function.called, 0)
+            _tap.set_cold(function.called, self._hot_after - 1)
 
     def _fail(self, error: Exception) -> None:
         """A callback may not raise: it would be the program that raises."""

@@ -43,6 +43,49 @@ def test_a_global_that_changes_and_changes_back(programs: Any) -> None:
     assert counts == {"handles": 3, "dependencies": 3, "dropped": 2, "resumed": 0, "recompiled": 1}
 
 
+def test_code_that_runs_in_two_namespaces_is_a_function_in_each(programs: Any) -> None:
+    recorded = programs.run("""
+        A, B = {"__name__": "A", "K": 1}, {"__name__": "B", "K": 1}
+        code = compile("def use(): return K", "program.py", "exec")
+        exec(code, A), exec(code, B)
+        assert A["use"].__code__ is B["use"].__code__
+        def run(times, do):
+            for _ in range(times): do()
+        run(60, A["use"])
+        run(60, B["use"])
+        B["K"] = 2
+        run(3, A["use"])
+        run(3, B["use"])
+    """)
+    assert recorded.story == [
+        "function use",
+        "use needs K in A: int 0",
+        "use is resolved at 10",
+        "function use",
+        "use needs K in B: int 0",
+        "use is resolved at 10",
+        "use: 60 calls",
+        "B modified at program.py:10",
+        "K: int 1",
+        "drain",
+    ]
+    counts = {key: recorded.live[key] for key in ("handles", "dropped", "calls_in_other_namespaces")}
+    assert counts == {"handles": 2, "dropped": 1, "calls_in_other_namespaces": 0}
+
+
+def test_calls_in_more_namespaces_than_are_told_apart_count_for_the_first(programs: Any) -> None:
+    recorded = programs.run("""
+        code = compile("def use(): return 1", "program.py", "exec")
+        kept = [{} for _ in range(20)]
+        for names in kept: exec(code, names)
+        for names in kept:
+            for _ in range(10): names["use"]()
+    """)
+    calls = {row["function"]: row["calls"] for row in recorded.journal.of("calls")}
+    assert sorted(calls.values()) == [10] * 15 + [10 + 4 * 10]
+    assert recorded.live["calls_in_other_namespaces"] == 4 * (10 + 1)
+
+
 def test_a_builtin_that_a_global_hides_and_shows_again(programs: Any) -> None:
     recorded = programs.run("""
         def run(times, do):

@@ -72,7 +72,7 @@ def test_a_module_is_recorded(recorders: Any) -> None:
     [
         ("nothing.py", (), 2, "can't open file"),
         ("no_such_module", ("-m",), 1, "No module named no_such_module"),
-        ("json", ("-m",), 1, "No module named json.__main__; 'json' is a package and cannot be directly executed"),
+        ("email", ("-m",), 1, "No module named email.__main__; 'email' is a package and cannot be directly executed"),
         ("program.py", (), 1, "  File "),
     ],
 )

@@ -20,34 +20,41 @@ static struct _PyInterpreterFrame *current_frame(void)
 #endif
 }
 
+/* A new reference to the frame's code, which the frame has, too. NULL: there is no frame, or it is the one at the bottom of a
+ * thread, which runs no Python. */
+static PyObject *running_code(struct _PyInterpreterFrame *frame)
+{
+    PyObject *code = frame == NULL ? NULL : PyUnstable_InterpreterFrame_GetCode(frame);
+    if (code != NULL && !PyCode_Check(code))
+        Py_CLEAR(code);
+    return code;
+}
+
 static void find_place(uint32_t *file, uint32_t *line)
 {
     struct _PyInterpreterFrame *frame = current_frame();
     *file = NONE;
     *line = 0;
-    if (frame == NULL)
+    PyObject *code = running_code(frame);
+    if (code == NULL)
         return;
-    PyObject *code = PyUnstable_InterpreterFrame_GetCode(frame);
-    if (PyCode_Check(code)) { /* the frame at the bottom of a thread has none */
-        const Function *function = function_of(code);
-        int number = PyCode_Addr2Line((PyCodeObject *)code, PyUnstable_InterpreterFrame_GetLasti(frame));
-        if (function != NULL) {
-            *file = function->file;
-            *line = number > 0 ? (uint32_t)number : 0;
-        }
+    const Function *function = function_of(code);
+    int number = PyCode_Addr2Line((PyCodeObject *)code, PyUnstable_InterpreterFrame_GetLasti(frame));
+    if (function != NULL) {
+        *file = function->file;
+        *line = number > 0 ? (uint32_t)number : 0;
     }
-    Py_DECREF(code); /* the frame has it */
+    Py_DECREF(code);
 }
 
 void tap_drains_now(void)
 {
-    struct _PyInterpreterFrame *frame = tap.undrained ? current_frame() : NULL;
-    if (frame == NULL)
+    PyObject *code = tap.undrained ? running_code(current_frame()) : NULL;
+    if (code == NULL)
         return;
-    PyObject *code = PyUnstable_InterpreterFrame_GetCode(frame);
     if (code == tap.drain_code)
         tap_drained();
-    Py_DECREF(code); /* the frame has it */
+    Py_DECREF(code);
 }
 
 /* --- rows ------------------------------------------------------------------------------------------------------------- */
@@ -365,8 +372,13 @@ static void die(Object *object)
 /* CPython takes two names out of the main module when the script has ended: no change that the program makes. */
 static bool script_has_ended(const depwatch_event *event)
 {
-    return event->change == DEPWATCH_DELETED && event->key != NULL && current_frame() == NULL &&
-           (IS_TEXT(event->key, "__file__") || IS_TEXT(event->key, "__cached__"));
+    if (event->change != DEPWATCH_DELETED || event->key == NULL ||
+        !(IS_TEXT(event->key, "__file__") || IS_TEXT(event->key, "__cached__")))
+        return false;
+    PyObject *code = running_code(current_frame());
+    bool runs = code != NULL;
+    Py_XDECREF(code);
+    return !runs;
 }
 
 void on_object_event(void *data, const void *told)

@@ -8,12 +8,13 @@
 
 #define MAX_LINES 65536u /* of a code object */
 #define FIRST_THRESHOLD 10u
+#define MAX_NAMESPACES 16u /* that are told apart, of one code object: some code gets another one at each call */
 #define LINES_FROM 2u /* most code is called once: nobody depends on which of its lines run */
 
 const uint8_t byte_valid = 0, byte_broken = 1;
 
-/* By code object. CPython has a place in code objects for such data, and calls a program's free functions for the data of
- * others, with NULL. */
+/* By code object, the first function of each. CPython has a place in code objects for such data, and calls a program's free
+ * functions for the data of others, with NULL. */
 static AddressMap functions = {.slots = address_map_nothing};
 static int watcher = -1; /* of code objects: tells when one dies */
 static PyObject *on_first, *on_threshold, *disable; /* owned */
@@ -21,8 +22,11 @@ static uint64_t hot_after;
 static List written; /* functions that are in the trace */
 static List dead;    /* owned references: what Python knew of them */
 static uint64_t cold_calls;
+static uint64_t other_namespaces; /* calls in one more than are told apart, which count as calls in the first */
 static uint64_t dead_hot_calls; /* of dead functions, since they were hot */
 static Function ignored;        /* code of ours: not a part of the program */
+static Function gone;           /* what a capsule names whose function died */
+static const char capsule_name[] = "depwatch.compare.record.function";
 
 static uint64_t calls_since_hot(const Function *function)
 {
@@ -41,15 +45,8 @@ static void write_calls(Function *function, uint64_t time)
     journal_add();
 }
 
-/* The code object is freed: at any time, also inside callbacks. */
-static void code_dies(PyCodeObject *code)
+static void die(Function *function)
 {
-    Function *function = address_map_find(&functions, code);
-    if (function == NULL)
-        return;
-    address_map_remove(&functions, code);
-    if (function == &ignored)
-        return;
     dead_hot_calls += calls_since_hot(function);
     if (function->number != NONE) {
         list_remove(&written, function);
@@ -65,8 +62,29 @@ static void code_dies(PyCodeObject *code)
     }
     if (function->python != NULL)
         list_add(&dead, function->python);
-    free(function->ran);
+    if (function->self != NULL) {
+        PyCapsule_SetPointer(function->self, &gone);
+        list_add(&tap.garbage, function->self);
+    }
     free(function);
+}
+
+/* The code object is freed: at any time, also inside callbacks. */
+static void code_dies(PyCodeObject *code)
+{
+    Function *function = address_map_find(&functions, code);
+    if (function == NULL)
+        return;
+    address_map_remove(&functions, code);
+    if (function == &ignored)
+        return;
+    free(function->lines->ran);
+    free(function->lines);
+    while (function != NULL) {
+        Function *other = function->other;
+        die(function);
+        function = other;
+    }
 }
 
 static int on_code_event(PyCodeEvent event, PyCodeObject *code)
@@ -80,6 +98,12 @@ Function *function_of(PyObject *code)
 {
     Function *function = address_map_find(&functions, code);
     return function == &ignored ? NULL : function;
+}
+
+Function *function_named(PyObject *self)
+{
+    Function *function = PyCapsule_GetPointer(self, capsule_name);
+    return function == &gone ? NULL : function;
 }
 
 void function_watch_next(Function *function)
@@ -97,46 +121,74 @@ static uint64_t next_threshold(uint64_t calls)
     return calls < hot_after && hot_after < next ? hot_after : next;
 }
 
-/* A new function, &ignored, or NULL with an exception set. */
-static Function *first_call(PyObject *code)
+/* A new function, or NULL with MemoryError set. first: of this code, or NULL. */
+static Function *function_new(PyObject *code, PyObject *globals, uint32_t file, Function *first)
 {
-    PyObject *file = PyObject_CallOneArg(on_first, code);
-    if (file == NULL)
-        return NULL;
-    Function *function = &ignored;
-    if (file != Py_None) {
-        function = calloc(1, sizeof *function);
-        if (function == NULL) {
-            Py_DECREF(file);
-            return (Function *)PyErr_NoMemory();
-        }
-        function->file = (uint32_t)PyLong_AsUnsignedLong(file);
-        function->broken = &byte_valid;
-        function->number = NONE;
-        function->code = (PyCodeObject *)code;
-        function->first_line = function->code->co_firstlineno;
-        function->threshold = next_threshold(0);
-        function_watch_next(function);
-    }
-    Py_DECREF(file);
-    Function *meanwhile = address_map_find(&functions, code); /* another thread came first */
-    if (meanwhile == NULL && address_map_insert(&functions, code, function))
-        return function;
-    if (function != &ignored)
+    Function *function = calloc(1, sizeof *function);
+    Lines *lines = first != NULL ? first->lines : calloc(1, sizeof *lines);
+    if (function == NULL || lines == NULL || (first == NULL && !address_map_insert(&functions, code, function))) {
         free(function);
-    return meanwhile != NULL ? meanwhile : (Function *)PyErr_NoMemory();
+        if (first == NULL)
+            free(lines);
+        return (Function *)PyErr_NoMemory();
+    }
+    lines->first = ((PyCodeObject *)code)->co_firstlineno;
+    function->lines = lines;
+    function->file = file;
+    function->broken = &byte_valid;
+    function->number = NONE;
+    function->code = (PyCodeObject *)code;
+    function->globals = globals;
+    function->threshold = next_threshold(0);
+    function_watch_next(function);
+    if (first != NULL) {
+        function->other = first->other;
+        first->other = function;
+    }
+    return function;
+}
+
+/* The function that is called: of code that has not been called yet, or not in this namespace. &ignored; or NULL with an
+ * exception set. */
+static Function *find_called(PyObject *code, PyObject *globals)
+{
+    Function *first = address_map_find(&functions, code);
+    if (first == NULL) {
+        PyObject *number = PyObject_CallOneArg(on_first, code);
+        if (number == NULL)
+            return NULL;
+        uint32_t file = number == Py_None ? NONE : (uint32_t)PyLong_AsUnsignedLong(number);
+        Py_DECREF(number);
+        first = address_map_find(&functions, code); /* another thread came first */
+        if (first == NULL && file != NONE)
+            return function_new(code, globals, file, NULL);
+        if (first == NULL)
+            return address_map_insert(&functions, code, &ignored) ? &ignored : (Function *)PyErr_NoMemory();
+    }
+    uint32_t n = 0;
+    for (Function *each = first; each != NULL; each = each->other, n++)
+        if (each->globals == globals || each == &ignored)
+            return each;
+    if (n < MAX_NAMESPACES)
+        return function_new(code, globals, first->file, first);
+    other_namespaces++;
+    return first;
 }
 
 static int tell(Function *function, int reasons)
 {
     uint64_t calls = function->calls;
-    PyObject *python = function->python == NULL ? Py_None : function->python;
+    if (function->self == NULL && (function->self = PyCapsule_New(function, capsule_name, NULL)) == NULL)
+        return -1;
+    PyObject *self = Py_NewRef(function->self), *python = function->python == NULL ? Py_None : function->python;
     function->look = false;
     if (calls >= function->threshold)
         function->threshold = next_threshold(calls);
     function_watch_next(function);
     Py_INCREF(python);
-    PyObject *result = PyObject_CallFunction(on_threshold, "OOKi", function->code, python, (unsigned long long)calls, reasons);
+    PyObject *result = PyObject_CallFunction(on_threshold, "OOOKi", function->code, self, python, (unsigned long long)calls,
+                                             reasons);
+    Py_DECREF(self);
     Py_DECREF(python);
     if (result != NULL) {
         Py_DECREF(result);
@@ -176,7 +228,9 @@ static PyObject *on_call(PyObject *Py_UNUSED(self), PyObject *const *arguments, 
     if (!tap.on)
         Py_RETURN_NONE;
     Function *function = address_map_find(&functions, code);
-    if (function == NULL && (function = first_call(code)) == NULL) {
+    PyObject *globals = PyEval_GetGlobals();
+    if ((function == NULL || (function->globals != globals && function != &ignored)) &&
+        (function = find_called(code, globals)) == NULL) {
         if (!PyErr_ExceptionMatches(PyExc_RecursionError))
             return NULL;
         PyErr_Clear(); /* the program is about to get one, too: this call is not counted */
@@ -202,20 +256,21 @@ static PyObject *on_call(PyObject *Py_UNUSED(self), PyObject *const *arguments, 
 static PyObject *on_line(PyObject *Py_UNUSED(self), PyObject *const *arguments, Py_ssize_t Py_UNUSED(n))
 {
     Function *function = tap.on ? function_of(arguments[0]) : NULL;
+    Lines *lines = function == NULL ? NULL : function->lines;
     long line = PyLong_AsLong(arguments[1]);
-    if (function != NULL && line >= function->first_line && line < function->first_line + (long)MAX_LINES) {
-        uint32_t bit = (uint32_t)(line - function->first_line);
-        if (bit >= function->n_lines) {
+    if (lines != NULL && line >= lines->first && line < lines->first + (long)MAX_LINES) {
+        uint32_t bit = (uint32_t)(line - lines->first);
+        if (bit >= lines->n) {
             uint32_t n = (bit + 64) / 64 * 64;
-            uint8_t *ran = realloc(function->ran, n / 8);
+            uint8_t *ran = realloc(lines->ran, n / 8);
             if (ran == NULL)
                 return Py_NewRef(disable);
-            memset(ran + function->n_lines / 8, 0, (n - function->n_lines) / 8);
-            function->ran = ran;
-            function->n_lines = n;
+            memset(ran + lines->n / 8, 0, (n - lines->n) / 8);
+            lines->ran = ran;
+            lines->n = n;
         }
-        function->n_ran += !(function->ran[bit / 8] >> bit % 8 & 1);
-        function->ran[bit / 8] |= (uint8_t)(1u << bit % 8);
+        lines->n_ran += !(lines->ran[bit / 8] >> bit % 8 & 1);
+        lines->ran[bit / 8] |= (uint8_t)(1u << bit % 8);
     }
     return Py_NewRef(disable);
 }
@@ -264,6 +319,8 @@ uint64_t functions_cold_calls(void)
         hot += calls_since_hot(written.items[i]);
     return tap.calls - hot + cold_calls;
 }
+
+uint64_t functions_other_namespaces(void) { return other_namespaces; }
 
 PyObject *functions_dead(void)
 {

@@ -29,7 +29,14 @@ void list_remove(List *list, const void *item);
 
 enum { REASON_CALLS = 1, REASON_LOOK = 2, REASON_COLD = 4 };
 
-/* A code object that has been called; every closure made from it is the same function. */
+/* Which lines of a code object have run. */
+typedef struct Lines {
+    uint32_t n_ran, n; /* bits of ran */
+    uint8_t *ran;      /* owned; a bit for each line from the first */
+    int first;
+} Lines;
+
+/* A code object that has been called in a namespace; every closure made from it there is the same function. */
 struct Function {
     uint64_t calls;        /* exact, of all threads */
     uint64_t next;         /* Python hears of the call with this number */
@@ -40,11 +47,11 @@ struct Function {
     uint32_t number;       /* NONE: it is not in the trace yet */
     uint32_t file;         /* number of a string */
     bool look;             /* what it depends on may be found elsewhere now */
-    bool was_hot;
-    uint32_t n_ran, n_lines; /* lines that have run, and bits of ran */
-    uint8_t *ran;          /* owned; a bit for each line from the first */
-    int first_line;
-    PyCodeObject *code;    /* borrowed; NULL: it died */
+    Lines *lines;          /* shared by all of this code: CPython tells of each line once; owned by the first */
+    PyCodeObject *code;    /* borrowed */
+    PyObject *globals;     /* borrowed, compared */
+    Function *other;       /* owned or NULL: of the same code, in another namespace */
+    PyObject *self;        /* owned or NULL: a capsule, by which Python names it; it outlives the function */
     PyObject *python;      /* owned or NULL: what Python knows of it */
     List objects, facets;  /* that it depends on */
 };
@@ -52,11 +59,13 @@ struct Function {
 extern const uint8_t byte_valid, byte_broken; /* of functions without a handle: before the first one, and after */
 
 PyObject *functions_start(PyObject *on_first_call, PyObject *on_threshold, uint64_t hot_after); /* (on_call, on_line) */
-Function *function_of(PyObject *code);                /* NULL: it has not been called */
+Function *function_of(PyObject *code); /* the first of this code; NULL: it has not been called */
+Function *function_named(PyObject *self); /* NULL: it died */
 bool function_written(Function *function, uint32_t number, PyObject *python); /* it is in the trace from now on */
 void function_watch_next(Function *function);         /* after anything that decides when Python hears of it */
 void functions_write_calls(void);                     /* of all that have been called since the last time */
 uint64_t functions_cold_calls(void);                  /* so far: those before a function is hot too */
+uint64_t functions_other_namespaces(void);            /* calls in namespaces that are not told apart any more */
 PyObject *functions_dead(void);                       /* the Python side of those that died since */
 
 /* --- objects and facets: facets.c, event.c --------------------------------------------------------------------------- */
