@@ -143,9 +143,7 @@ class Recording:
                 raise
             self._fail(error)
 
-    def _look_at(
-        self, code: CodeType, called: object, function: Function | None, calls: int, reasons: int
-    ) -> None:
+    def _look_at(self, code: CodeType, called: object, function: Function | None, calls: int, reasons: int) -> None:
         _need_room()
         _tap.drain()  # a change counts before this call does
         for dead in _tap.dead():
