@@ -7,9 +7,7 @@ from typing import Any, Final, Literal, final, get_args, override
 
 from depwatch._core import Handle
 from depwatch.discovery import Found, discover
-from depwatch.discovery.find import DEEPEST
-from depwatch.discovery.following import Follow
-from depwatch.discovery.reads import Cause
+from depwatch.discovery.reads import DEEPEST, Cause, Follow
 from depwatch.errors import Released, Stale, Unwatchable
 from depwatch.notice import explain
 from depwatch.recorder import Recorder

@@ -2,13 +2,14 @@
 
 import types
 from collections.abc import Iterable
-from typing import Any
-
-from pyroaring import BitMap
+from typing import TYPE_CHECKING, Any
 
 from depwatch import _core
 from depwatch.naming import owner_and_name
 from depwatch.values import brief, dict_of_module, is_a
+
+if TYPE_CHECKING:
+    from pyroaring import BitMap  # imported where one is made: most programs make none
 
 
 def id_of(obj: Any) -> int:
@@ -24,7 +25,7 @@ def id_of(obj: Any) -> int:
     return _core.facet("existence", obj).keep()
 
 
-def dependents(obj: Any, facet: str | None = None) -> BitMap:
+def dependents(obj: Any, facet: str | None = None) -> "BitMap":
     """The IDs of the handles that depend on this facet of obj; without a facet, on anything in obj.
 
     facet: as for subscribe(). The IDs are good only now, because another drain may free them. Cost: proportional to
@@ -33,10 +34,12 @@ def dependents(obj: Any, facet: str | None = None) -> BitMap:
     if facet is not None:
         obj, facet = owner_and_name(obj, facet)
     _core.drain()
+    from pyroaring import BitMap
+
     return BitMap.deserialize(_core.dependents_of(obj, facet))
 
 
-def invalidate(objects: Iterable[Any], reason: str) -> BitMap:
+def invalidate(objects: Iterable[Any], reason: str) -> "BitMap":
     """Retire for good, in one step, every handle that depends on any of these objects.
 
     Returns the IDs of these handles. For changes of which only the caller knows, because CPython does not report them:
@@ -50,6 +53,8 @@ def invalidate(objects: Iterable[Any], reason: str) -> BitMap:
         raise TypeError(f"the objects must be an iterable, such as [module], not {brief(objects)}") from None
     given = list(each)  # before the search, because this may run the program's code
     _core.drain()
+    from pyroaring import BitMap
+
     return BitMap(_core.retire_dependents(given, reason))
 
 

@@ -1,7 +1,7 @@
 """Finds the facets that functions of the C API (ext/api/capi.pxi) return, and the directory of depwatch.h."""
 
+import os
 import types
-from pathlib import Path
 from typing import Any, Final
 
 from depwatch import _core, naming
@@ -20,7 +20,7 @@ _PARTS = ("code", "defaults", "kwdefaults", "existence")  # in the order of depw
 
 def get_include() -> str:
     """The directory of depwatch.h and depwatch.pxd, for compilers (-I) and Cython."""
-    return str(Path(__file__).with_name("include"))
+    return os.path.join(os.path.dirname(__file__), "include")
 
 
 def key_facet(namespace: object, name: object) -> FacetReference:

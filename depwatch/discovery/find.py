@@ -9,39 +9,23 @@ from typing import Any, Final
 
 from depwatch.discovery import calls
 from depwatch.discovery.abstract import LRU, known, of_type
-from depwatch.discovery.following import Follow, predicate
+from depwatch.discovery.following import predicate
 from depwatch.discovery.frame import Frame
-from depwatch.discovery.reads import Found
+from depwatch.discovery.reads import Follow, Found
 from depwatch.discovery.walk import Walk
 from depwatch.values import brief, is_a
-
-DEEPEST: Final = 20  # calls
 
 _found: Final[weakref.WeakValueDictionary[tuple[Any, ...], Found]] = weakref.WeakValueDictionary()
 
 
-def discover(
+def find(
     function: Callable[..., Any],
-    *,
-    follow: Follow = "default",
-    argument_types: Sequence[type] = (),
-    lines: Iterable[int] | None = None,
-    depth: int = DEEPEST,
+    follow: Follow,
+    argument_types: Sequence[type],
+    lines: Iterable[int] | None,
+    depth: int,
 ) -> Found:
-    """What the code of a function can read, transitively, found in its bytecode. Runs none of the program's code.
-
-    function: a Python function, a method, or a functools.partial or lru_cache of one. argument_types: the exact classes
-    of its first arguments, as far as they are known: their methods and properties are followed then. lines: those of
-    the function that ran; the others are left out. depth: how many calls deep it looks.
-
-    follow: "default" goes into functions of the program itself and of the package that `function` is from, not into the
-    standard library's and those of other installed packages (they are `leaves`); "all" into these too; or a function
-    that is asked of each Python function. See docs/discovery.md for what both cost.
-
-    Cost: some 10 microseconds a read; as long as an earlier result for the same arguments is kept by somebody and still
-    holds, that is returned, for below 1 microsecond a read. While it lives, the facets that it names are watched.
-    Raises TypeError, ValueError.
-    """
+    """discover()"""
     if type(depth) is not int or depth < 1:
         raise ValueError(f"depth is {brief(depth)}; it must be at least 1 call")
     types_given = tuple(argument_types)

@@ -6,11 +6,10 @@ import site
 import sysconfig
 import types
 from collections.abc import Callable
-from typing import Literal
 
+from depwatch.discovery.reads import Follow
 from depwatch.values import brief
 
-type Follow = Literal["default", "all"] | Callable[[types.FunctionType], object]
 type Predicate = Callable[[types.FunctionType], object]
 
 

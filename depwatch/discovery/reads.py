@@ -4,7 +4,6 @@ import operator
 import struct
 import types
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final, Literal, final, override
 
 from depwatch import _core
@@ -13,9 +12,12 @@ from depwatch.errors import Unwatchable
 from depwatch.naming import attribute_facet
 from depwatch.values import along_mro, brief
 
+type Follow = Literal["default", "all"] | Callable[[types.FunctionType], object]
 type Kind = Literal["global", "module", "class", "function", "item", "whole"]
 type OpaqueKind = Literal["arguments", "world"]
 type Cause = Literal["class", "instance", "item", "dynamic", "state", "super", "import", "depth"]
+
+DEEPEST: Final = 20  # calls
 
 
 @final
@@ -37,7 +39,6 @@ MISSING: Final = Missing()  # the value of a name that is not there
 
 
 @final
-@dataclass(slots=True, eq=False, repr=False)
 class Read:
     """A look-up that code can make, and what it finds now.
 
@@ -52,15 +53,28 @@ class Read:
     value: MISSING where the name is not there. via: the read whose value led to this one. code, line: who reads it.
     """
 
-    kind: Kind
-    owner: Any
-    name: str
-    value: Any
-    via: "Read | None"
-    code: types.CodeType | None
-    line: int | None
-    facet: FacetReference | None = None  # what answers it; None where nothing has to be asked
-    items: dict[Any, Any] | None = None  # what a whole dict had in it
+    __slots__ = ("code", "facet", "items", "kind", "line", "name", "owner", "value", "via")
+
+    def __init__(
+        self,
+        kind: Kind,
+        owner: Any,
+        name: str,
+        value: Any,
+        via: "Read | None",
+        code: types.CodeType | None,
+        line: int | None,
+        facet: FacetReference | None = None,
+    ) -> None:
+        self.kind: Final = kind
+        self.owner: Final = owner
+        self.name: Final = name
+        self.value = value
+        self.via: Final = via
+        self.code: Final = code
+        self.line: Final = line
+        self.facet = facet  # what answers it; None where nothing has to be asked
+        self.items: dict[Any, Any] | None = None  # what a whole dict had in it
 
     @override
     def __repr__(self) -> str:
@@ -98,7 +112,6 @@ class Read:
 
 
 @final
-@dataclass(slots=True, eq=False, frozen=True)
 class Opaque:
     """A look-up that no facet answers.
 
@@ -115,21 +128,30 @@ class Opaque:
     depth     code that lies deeper than the limit
     """
 
-    kind: OpaqueKind
-    code: types.CodeType
-    line: int | None
-    text: str
-    cause: Cause
+    __slots__ = ("cause", "code", "kind", "line", "text")
+
+    def __init__(self, kind: OpaqueKind, code: types.CodeType, line: int | None, text: str, cause: Cause) -> None:
+        self.kind: Final[OpaqueKind] = kind
+        self.code: Final = code
+        self.line: Final = line
+        self.text: Final = text
+        self.cause: Final[Cause] = cause
+
+    @override
+    def __repr__(self) -> str:
+        return f"<opaque, {self.kind}: {self.text} in line {self.line} of {self.code.co_qualname}>"
 
 
 @final
-@dataclass(slots=True, eq=False, repr=False)
 class Cell:
     """A closure cell that code reads. CPython reports no change of it: compare its contents at each call."""
 
-    name: str
-    cell: types.CellType
-    value: Any  # MISSING where it is empty
+    __slots__ = ("cell", "name", "value")
+
+    def __init__(self, name: str, cell: types.CellType, value: Any) -> None:
+        self.name: Final = name
+        self.cell: Final = cell
+        self.value: Final = value  # MISSING where it is empty
 
     def holds(self) -> bool:
         return contents(self.cell) is self.value
@@ -140,7 +162,6 @@ class Cell:
 
 
 @final
-@dataclass(slots=True, eq=False, repr=False, weakref_slot=True)
 class Found:
     """All that a function's code can read, found without running any of the program's code.
 
@@ -148,14 +169,32 @@ class Found:
     with the reason. opaque: what no facet answers. leaves: Python functions that were not followed, as `follow` says.
     """
 
-    function: Any
-    reads: tuple[Read, ...]
-    cells: tuple[Cell, ...]
-    refused: tuple[tuple[Read, Unwatchable], ...]
-    opaque: tuple[Opaque, ...]
-    leaves: tuple[types.FunctionType, ...]
-    checks: tuple[Callable[[], bool], ...] = ()  # what the reads do not say: that objects have the class they had
-    given: tuple[Any, ...] = ()  # what it was found for
+    __slots__ = ("__weakref__", "cells", "checks", "function", "given", "leaves", "opaque", "reads", "refused")
+
+    def __init__(
+        self,
+        function: Any,
+        reads: tuple[Read, ...],
+        cells: tuple[Cell, ...],
+        refused: tuple[tuple[Read, Unwatchable], ...],
+        opaque: tuple[Opaque, ...],
+        leaves: tuple[types.FunctionType, ...],
+        checks: tuple[Callable[[], bool], ...] = (),
+        given: tuple[Any, ...] = (),
+    ) -> None:
+        self.function: Final = function
+        self.reads: Final = reads
+        self.cells: Final = cells
+        self.refused: Final = refused
+        self.opaque: Final = opaque
+        self.leaves: Final = leaves
+        self.checks: Final = checks  # what the reads do not say: that objects have the class they had
+        self.given: Final = given  # what it was found for
+
+    def only(self, read: Callable[[Read], object], cell: Callable[[Cell], object]) -> "Found":
+        """The same with only these reads and cells, for a client that answers for the others."""
+        reads, cells = tuple(filter(read, self.reads)), tuple(filter(cell, self.cells))
+        return Found(self.function, reads, cells, self.refused, self.opaque, self.leaves, self.checks, self.given)
 
     def holds(self) -> bool:
         """Whether each look-up finds now what it found then. Cost: below 1 microsecond a read."""

@@ -1,7 +1,6 @@
 """What a client says of the look-ups that nothing reports changes of: it refuses them by name, warns, or goes on."""
 
 import collections
-import dataclasses
 import dis
 import gc
 import sys
@@ -55,7 +54,7 @@ class Policy:
         cells count, and which names hold something mutable.
         """
         if cells is not None:
-            found = dataclasses.replace(found, cells=cells)
+            found = found.only(lambda read: True, lambda cell: any(cell is each for each in cells))
         unseen: list[str] = []
         if self.on_unseen != "ignore":
             told = [f"{name}, which is {what}" for name, what in mutable if name not in self.ignore]
@@ -74,10 +73,9 @@ class Policy:
         self._looked_at = {id(cell.cell): cell.cell for cell in found.cells}
         if not self.ignore:
             return found
-        return dataclasses.replace(
-            found,
-            reads=tuple(read for read in found.reads if read.kind == "function" or read.name not in self.ignore),
-            cells=tuple(cell for cell in found.cells if cell.name not in self.ignore),
+        return found.only(
+            lambda read: read.kind == "function" or read.name not in self.ignore,
+            lambda cell: cell.name not in self.ignore,
         )
 
     def _unseen(self, found: depwatch.Found, trusted: Collection[str], own: Collection[str]) -> Iterator[str]:
