@@ -21,7 +21,7 @@ from measure import Grid, print_grid
 
 WRAPPER = type(functools.cache(len))
 PACKAGES = "matplotlib numpy networkx numba jedi IPython setuptools pytest"
-SECONDS = 1.0  # for one function
+SECONDS = 1.0  # of CPU time, for one function
 SKIPPED = ("idlelib", "test", "turtledemo", "antigravity", "this", "__main__", "lib2to3")
 
 
@@ -52,13 +52,13 @@ def accepted(function: types.FunctionType, kind: type | None, trusted: tuple[str
     """As the cache judges it, with two differences: what takes long to look into counts as refused, and it does not
     look for code that assigns the variables of a closure, as that takes a look at the whole heap."""
     count = len(inspect.signature(function).parameters)
-    signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    signal.setitimer(signal.ITIMER_PROF, SECONDS)
     try:
         found = depwatch.discover(function, argument_types=() if kind is None else (kind,) * count)
     except TimeoutError:
         return False
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
     return not found.refused and not any(e.kind == "world" and e.cause not in trusted for e in found.opaque)
 
 
@@ -76,7 +76,7 @@ def main() -> int:
     parser.add_argument("package", nargs="*", default=PACKAGES.split(), help="import names (default: some)")
     functions = uses(parser.parse_args().package)
     gc.freeze()  # a collection that looks at all that was imported takes longer than what is measured
-    signal.signal(signal.SIGALRM, out_of_time)
+    signal.signal(signal.SIGPROF, out_of_time)
     library = [each for each in functions if each.__module__.partition(".")[0] in sys.stdlib_module_names]
     packages = [each for each in functions if each not in library]
     lines = {

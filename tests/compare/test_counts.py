@@ -6,7 +6,10 @@ Each program is recorded, and its trace replayed; conftest.py checks that depwat
 it ran, agree with the policy `healing`.
 """
 
+import textwrap
 from typing import Any
+
+import pytest
 
 NONE = (0, 0, 0, 0, 0, 0)
 
@@ -200,7 +203,62 @@ def test_methods_modules_builtins_and_called_functions(programs: Any) -> None:
     assert counts["bulk_by_facet"] == (5, 0, 0, 5, 0, 0)
     assert counts["healing"] == (5, 0, 0, 5, 0, 0)
     assert counts["bulk_by_object"] == (7, 2, 0, 7, 0, 0)
-    assert counts["granular"] == (0, 0, 0, 0, 3, 2)  # helper's code may be inlined: calls leave it there
+    assert counts["granular"] == (
+        0,
+        0,
+        0,
+        0,
+        1,
+        4,
+    )  # the code of helper and of area may be inlined: calls leave it there
+
+
+CLASSES = {
+    "an attribute of a class that a global names": ("Config.limit", "Config.limit += 1"),
+    "an attribute of a class that is the first argument": ("Config.read()", "Config.limit += 1"),
+    "that a class has no attribute of an instance": (
+        "config.get()",
+        "if i % 2: del Config.value\nelse: Config.value = values[0]",
+    ),
+    "a method of an object that a global names": ("config.work()", "Config.work = works[i % 2]"),
+    "the code of a method that is called": ("config.step()", "Config.work.__code__ = codes[i % 2]"),
+    "the code of a property": ("config.area", "getter.__code__ = codes[i % 2]"),
+    "the code of a constructor": ("Config()", "Config.__init__.__code__ = inits[i % 2]"),
+}
+
+
+@pytest.mark.parametrize(("use", "change"), CLASSES.values(), ids=CLASSES)
+def test_what_is_found_in_classes_is_a_dependency(programs: Any, use: str, change: str) -> None:
+    change = textwrap.indent(change, 16 * " ").lstrip()
+    observed = programs.observe(f"""
+        class Config:
+            limit = 1
+            @classmethod
+            def read(cls): return cls.limit
+            def __init__(self): self.__dict__["value"] = 1
+            def get(self): return self.value
+            def work(self): return 1
+            def step(self): return self.work()
+            def getter(self): return 1
+            area = property(getter)
+        getter, config = Config.getter, Config()
+        values = [property(Config.work)]
+        works = [lambda self: 2, Config.work]
+        codes = [(lambda self: 2).__code__, Config.work.__code__]
+        inits = [(lambda self: self.__dict__.update(value=2)).__code__, Config.__init__.__code__]
+        def user(): return {use}
+        def run():
+            for _ in range(60): user()
+        def main():
+            for i in range(5):
+                run()
+                {change}
+            run()
+        main()
+    """)
+    dropped, needlessly, *_ = table(observed)["bulk_by_facet"]
+    assert (dropped >= 5, needlessly) == (True, 0)
+    assert dropped % 5 == 0  # each change drops all that depend on it
 
 
 def test_a_name_on_a_line_that_has_not_run_is_no_dependency(programs: Any) -> None:

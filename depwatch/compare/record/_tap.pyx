@@ -406,7 +406,7 @@ def lines_run(called):
 
 
 def resolved(called, list dependencies, bint is_new):
-    """What it depends on from now on: tuples (facet, objects, via or None, patchable, value).
+    """What it depends on from now on: tuples (facet, objects, via or None, patchable, (value,) or ()).
 
     Written if is_new, or if a value is not the one that events told. False: a value is not the one given any more.
     """
@@ -429,7 +429,7 @@ def resolved(called, list dependencies, bint is_new):
             as_given = False
             continue
         is_new = not facet.look(&now) or is_new
-        as_given = as_given and now == <PyObject*>value
+        as_given = as_given and now == (<PyObject*>value[0] if value else NULL)
         facets[i] = facet.facet
         i += 1
         for place in owners:
@@ -451,7 +451,7 @@ def resolved(called, list dependencies, bint is_new):
         if facet.owner.dead:
             continue
         via_number = NONE if via is None else via
-        type_number = name_of_type(value)
+        type_number = name_of_type(value[0]) if value else NONE
         for place in owners:
             row = journal_row(ROW_DEPENDENCY, time)
             row.function, row.facet, row.object, row.via = function.number, facet.number, place.number, via_number

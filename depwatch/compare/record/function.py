@@ -20,7 +20,9 @@ class Function:
     called: object  # by which the tap knows it
     name: str
     uses: tuple[Use, ...]
-    seen: tuple[int, int] | None = None  # when it was resolved: lines that had run, id of the first argument's type
+    seen: tuple[int, int] | None = (
+        None  # when it was resolved: lines that had run, id of the first argument's type, or of itself
+    )
     keys: tuple[object, ...] = ()  # of what it depends on
     # the real handle
     handle: depwatch.Handle | None = None

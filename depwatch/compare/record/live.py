@@ -9,6 +9,7 @@ from depwatch.compare.policies import GIVE_UP_AFTER
 
 from . import _tap
 from .function import Function
+from .objects import MISSING
 from .recorded import Recorded
 from .resolve import Found
 
@@ -105,7 +106,7 @@ class Live:
                     continue
                 read += 1
                 now = facet.read()
-                if now and recorded.is_same(now[0]):
+                if recorded.is_same(now[0] if now else MISSING):
                     continue
                 depwatch.drain()  # another thread may have changed it just now
                 if function.handle is not None and function.handle.valid:

@@ -14,15 +14,15 @@ from typing import Any, Final
 
 import depwatch
 from depwatch.compare.policies import HOT_AFTER
-from depwatch.values import dict_of_module
+from depwatch.values import dict_of_module, is_a
 
 from . import _tap, bytecode
 from .function import Function
 from .live import Live
-from .objects import Objects
+from .objects import MISSING, Objects
 from .places import STDLIB, Places
 from .program import START
-from .resolve import Found, Resolver, type_of_first_argument
+from .resolve import Found, Resolver, first_argument
 
 KNOWN_AFTER: Final = 10  # calls: from then on a function is in the trace
 
@@ -162,8 +162,9 @@ class Recording:
     def _resolve(self, code: CodeType, function: Function, must: bool) -> list[Found]:
         """Look up the dependencies, unless they are known to be the same as before: then the list is empty."""
         frame = _frame_of(code)
-        argument = type_of_first_argument(code, frame)
-        seen = (_tap.lines_run(function.called), id(argument))
+        argument = first_argument(code, frame)
+        kind = next((each if is_a(each, type) else type(each) for each in argument), None)
+        seen = (_tap.lines_run(function.called), id(kind))
         if not must and seen == function.seen:
             return []
         resolver = Resolver(self._objects, frame, argument)
@@ -174,7 +175,13 @@ class Recording:
         keys = tuple(each.key() for each in found)
         is_new = function.seen is None or keys != function.keys
         rows = [
-            (each.facet, each.places, None if each.via is None else each.via.number, each.patchable, each.value)
+            (
+                each.facet,
+                each.places,
+                None if each.via is None else each.via.number,
+                each.patchable,
+                () if each.value is MISSING else (each.value,),
+            )
             for each in found
         ]
         function.seen, function.keys = seen, keys

@@ -39,7 +39,7 @@ class Found:
             case Kind.FUNCTION:
                 recorder.read_function(owner, name)
             case Kind.TYPE:
-                recorder.read_type_attr(owner, name)
+                recorder.read_type_attr(owner, name, default=MISSING)
             case Kind.MODULE:
                 recorder.read_attr(owner, name)
             case _:
@@ -56,7 +56,7 @@ class Resolver:
 
     objects: Objects
     frame: FrameType
-    first_argument: type | None
+    first_argument: tuple[object, ...]  # or () if there is none
     missing: int = 0
     unwatchable: int = 0
     found: dict[int, Found] = field(default_factory=dict)
@@ -66,25 +66,58 @@ class Resolver:
         for use in uses:
             ran = [line is None or line in lines for line in use.lines]
             names = use.names[: ran.index(False)] if False in ran else use.names
-            if names and use.of_first_argument:
-                self._type_attribute(names[0])
-            elif names:
-                self._chain(names, called=use.called and len(names) == len(use.names))
+            called = use.called and len(names) == len(use.names)
+            if not use.of_first_argument and names:
+                self._chain(self._global(names[0]), names[1:], called)
+            elif self.first_argument and names:
+                value = self.first_argument[0]
+                found = self._attribute(value, names[0], None)
+                self._chain(found, names[1:], called, ends=not _is_namespace(value))
 
-    def _chain(self, names: tuple[str, ...], called: bool) -> None:
-        found = self._global(names[0])
-        for name in names[1:]:
-            if found is None or not is_module(found.value):
-                return
-            self._leads_on(found)
-            found = self._module_attribute(found.value, name, found.facet)
-        if found is not None and called and is_function(found.value):
-            self._leads_on(found)
-            self._function(found.value, found.facet)
+    def _chain(self, found: Found | None, names: tuple[str, ...], called: bool, ends: bool = False) -> None:
+        """Follow names from what was found. ends: it is the class's attribute of an instance, which may hide it."""
+        for name in names:
+            if found is None or ends:
+                break
+            ends = not _is_namespace(found.value)
+            after = self._attribute(found.value, name, found.facet)
+            if after is not None or is_module(found.value):
+                self._leads_on(found)
+            found, names = after, names[1:]
+        if found is not None:
+            self._runs(found, called and not names)
 
     def _leads_on(self, found: Found) -> None:
         found.patchable = False
         found.facet.leads_on()
+
+    def _attribute(self, owner: object, name: str, via: _tap.Facet | None) -> Found | None:
+        """What owner.name finds in a module or a class; of another object, what its class has, or that it has none."""
+        if is_module(owner):
+            return self._module_attribute(owner, name, via)
+        if not is_a(owner, type):
+            return self._class_attribute(type(owner), name, via, absence=True)
+        if type(owner) is type:  # else the metaclass has a say
+            return self._class_attribute(owner, name, via)
+        return None
+
+    def _runs(self, found: Found, called: bool) -> None:
+        """The Python code that runs: of a called function or method, of a property, of a class that is called."""
+        value = found.value
+        if is_a(value, type):
+            if called and type(value) is type and is_heap(value):
+                self._leads_on(found)
+                for name in ("__new__", "__init__"):
+                    if made := self._class_attribute(value, name, found.facet):
+                        self._runs(made, True)
+            return
+        if type(value) is property and found.facet.kind == Kind.TYPE:
+            value, called = value.fget, True
+        elif type(value) is staticmethod or type(value) is classmethod:
+            value = value.__func__
+        if called and is_function(value):
+            self._leads_on(found)
+            self._function(value, found.facet)
 
     def _global(self, name: str) -> Found | None:
         namespace, builtins = self.frame.f_globals, self.frame.f_builtins
@@ -95,7 +128,7 @@ class Resolver:
             places = (namespace, builtins)
         return self._add(Kind.GLOBAL, namespace, builtins, name, value, places, None)
 
-    def _module_attribute(self, module: ModuleType, name: str, via: _tap.Facet) -> Found | None:
+    def _module_attribute(self, module: ModuleType, name: str, via: _tap.Facet | None) -> Found | None:
         namespace = dict_of_module(module)
         value = dict.get(namespace, name, MISSING)
         found = self._add(Kind.MODULE, namespace, None, name, value, (namespace,), via)
@@ -103,12 +136,11 @@ class Resolver:
             found.owner = module
         return found
 
-    def _type_attribute(self, name: str) -> None:
-        cls = self.first_argument
-        if cls is not None and is_heap(cls):
-            for _, value in provided(cls, name):
-                self._add(Kind.TYPE, cls, None, name, value, tuple(heap_bases(cls)), None)
-                break
+    def _class_attribute(self, cls: type, name: str, via: _tap.Facet | None, absence: bool = False) -> Found | None:
+        if not is_heap(cls):
+            return None
+        value = next((value for _, value in provided(cls, name)), MISSING)
+        return self._add(Kind.TYPE, cls, None, name, value, tuple(heap_bases(cls)), via, absence)
 
     def _function(self, function: FunctionType, via: _tap.Facet) -> None:
         parts = ["code", "defaults"] + (["kwdefaults"] if function.__code__.co_kwonlyargcount else [])
@@ -126,8 +158,9 @@ class Resolver:
         value: object,
         places: tuple[Owner, ...],
         via: _tap.Facet | None,
+        absence: bool = False,
     ) -> Found | None:
-        if value is MISSING:
+        if value is MISSING and not absence:
             self.missing += 1
             return None
         objects = self.objects
@@ -144,13 +177,16 @@ class Resolver:
         return self.found.setdefault(facet.number, Found(facet, lying_in, via, owner, value))
 
 
-def type_of_first_argument(code: CodeType, frame: FrameType) -> type | None:
-    """The type of the value that was passed first; the frame must be at its start."""
+def _is_namespace(value: object) -> bool:
+    return is_module(value) or is_a(value, type)
+
+
+def first_argument(code: CodeType, frame: FrameType) -> tuple[object, ...]:
+    """(value,) that was passed first, or (); the frame must be at its start."""
     if not code.co_argcount or not code.co_flags & CO_OPTIMIZED:
-        return None
+        return ()
     local: Any = frame.f_locals
     value = local.get(code.co_varnames[0], MISSING)
-    kind = None if value is MISSING else type(value)
     if isinstance(local, dict):
         local.clear()  # 3.12: a copy of the local variables, which the frame would keep for as long as it lives
-    return kind
+    return () if value is MISSING else (value,)

@@ -230,8 +230,8 @@ cdef void heal(Engine e, uint32_t f) noexcept nogil:
         facet = e.dependency_facet[d]
         if leave_out(e, d):
             continue
-        if e.current[facet] == -1 or e.facets[facet].is_dead:
-            e.facet_stamp[facet] = e.stamp  # nothing can be read there
+        if (e.current[facet] == -1 and e.dependency_value[d] != -1) or e.facets[facet].is_dead:
+            e.facet_stamp[facet] = e.stamp  # nothing can be read there, and not that it is missing is relied on
             continue
         record(e, facet)
         since = e.carried[facet]

@@ -230,7 +230,7 @@ class Healing(Model):
         kept = []
         for dependency in function.set or ():
             facet = dependency.facet
-            lost = self.current[facet] == -1 or facet in self.dead_facets
+            lost = (self.current[facet] == -1 != dependency.value) or facet in self.dead_facets
             if dependency.via in missing or self.is_refused(dependency) or lost:
                 missing.add(facet)
                 continue
