@@ -221,6 +221,11 @@ CLASSES = {
         "if i % 2: del Config.value\nelse: Config.value = values[0]",
     ),
     "a method of an object that a global names": ("config.work()", "Config.work = works[i % 2]"),
+    "a method of an object that is no argument": ("local(config)", "Config.work = works[i % 2]"),
+    "an attribute that is stored in such an object": (
+        "store(config)",
+        "if i % 2: del Config.other\nelse: Config.other = values[0].setter(setter)",
+    ),
     "the code of a method that is called": ("config.step()", "Config.work.__code__ = codes[i % 2]"),
     "the code of a property": ("config.area", "getter.__code__ = codes[i % 2]"),
     "the code of a constructor": ("Config()", "Config.__init__.__code__ = inits[i % 2]"),
@@ -241,6 +246,13 @@ def test_what_is_found_in_classes_is_a_dependency(programs: Any, use: str, chang
             def step(self): return self.work()
             def getter(self): return 1
             area = property(getter)
+        def setter(self, value): pass
+        def local(first):
+            second = first
+            return second.work()
+        def store(first):
+            second = first
+            second.other = 1
         getter, config = Config.getter, Config()
         values = [property(Config.work)]
         works = [lambda self: 2, Config.work]

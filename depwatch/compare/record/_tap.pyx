@@ -503,6 +503,18 @@ cdef extern from "tap/value.h":
     bint shows_weakrefs_ "shows_weakrefs"(object)
 
 
+cdef extern from *:
+    """
+    static unsigned int version_tag(PyObject *type) { return ((PyTypeObject *)type)->tp_version_tag; }
+    """
+    unsigned int version_tag(object)
+
+
+def version_of(cls):
+    """The number of the class's present state, as CPython's inline caches have it; 0: it has none."""
+    return version_tag(cls)
+
+
 def shows_weakrefs(value):
     """Whether a weak reference to the value would show: it is an array, or the like."""
     return shows_weakrefs_(value)

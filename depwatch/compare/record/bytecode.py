@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from types import CodeType
 from typing import Final
 
+from .sites import Site
+
 CO_OPTIMIZED: Final = 1  # inspect has it, and much else
 _GLOBAL_LOADS = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"})
 _LOCAL_NAME_STORES = frozenset({"STORE_NAME", "DELETE_NAME"})
@@ -33,8 +35,9 @@ def uses(code: CodeType) -> tuple[Use, ...]:
     return read(code)[0]
 
 
-def read(code: CodeType) -> tuple[tuple[Use, ...], int]:
-    """The look-ups of code in bytecode order, each once per line; and how many instructions call something.
+def read(code: CodeType) -> tuple[tuple[Use, ...], tuple[Site, ...], int]:
+    """The look-ups of code in bytecode order, each once per line; where attributes are used; and how many instructions
+    call something.
 
     Cost: about 2 microseconds an instruction.
     """
@@ -42,7 +45,19 @@ def read(code: CodeType) -> tuple[tuple[Use, ...], int]:
     seen: dict[Use, None] = {}
     for use in _read(code, instructions):
         seen.setdefault(use)
-    return tuple(seen), sum(i.opname in _CALLS for i in instructions)
+    sites = [
+        (i.offset, i.argval, _line(i), i.opname == "LOAD_ATTR" and _is_called(instructions, at))
+        for at, i in enumerate(instructions)
+        if i.opname in ("LOAD_ATTR", "STORE_ATTR")
+    ]
+    return tuple(seen), tuple(sites), sum(i.opname in _CALLS for i in instructions)
+
+
+def _is_called(instructions: list[dis.Instruction], at: int) -> bool:
+    """Whether the attribute is loaded to be called: in the method form, or with a NULL after it."""
+    return bool((instructions[at].arg or 0) & 1) or (
+        at + 1 < len(instructions) and instructions[at + 1].opname == "PUSH_NULL"
+    )
 
 
 def _read(code: CodeType, instructions: list[dis.Instruction]) -> Iterator[Use]:

@@ -4,13 +4,14 @@ kept alive.
 Few objects: the program's garbage collections visit them all.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import depwatch
 
 from . import _tap
 from .bytecode import Use
 from .recorded import Recorded
+from .sites import Last, Site
 
 
 @dataclass(slots=True, eq=False)
@@ -20,6 +21,8 @@ class Function:
     called: object  # by which the tap knows it
     name: str
     uses: tuple[Use, ...]
+    sites: tuple[Site, ...]
+    last: Last = field(default_factory=dict)  # what was seen at the sites
     seen: tuple[int, int] | None = (
         None  # when it was resolved: lines that had run, id of the first argument's type, or of itself
     )

@@ -23,6 +23,7 @@ from .objects import MISSING, Objects
 from .places import STDLIB, Places
 from .program import START
 from .resolve import Found, Resolver, first_argument
+from .sites import Classes
 
 KNOWN_AFTER: Final = 10  # calls: from then on a function is in the trace
 
@@ -59,6 +60,7 @@ class Recording:
         self._hot_after: Final = hot_after
         self._places: Final = places
         self._objects: Final = Objects(places)
+        self._classes: Final = Classes()
         self._missing = 0  # look-ups that found nothing: NameError, or an attribute made by __getattr__
         self._unwatchable = 0
         self._files: Final[dict[str, int | None]] = {}
@@ -149,8 +151,8 @@ class Recording:
         for dead in _tap.dead():
             self.live.release(dead)
         if function is None:
-            uses, count = bytecode.read(code)
-            function = Function(called, code.co_qualname, uses)
+            uses, sites, count = bytecode.read(code)
+            function = Function(called, code.co_qualname, uses, sites)
             _tap.function(called, function.name, count, function)
         is_hot = not function.hot and calls >= self._hot_after
         commits = is_hot or bool(reasons & _tap.COLD) or function.bereft
@@ -168,7 +170,9 @@ class Recording:
         if not must and seen == function.seen:
             return []
         resolver = Resolver(self._objects, frame, argument)
-        resolver.resolve(function.uses, _tap.lines(function.called))
+        lines = _tap.lines(function.called)
+        resolver.resolve(function.uses, lines)
+        resolver.resolve_seen(self._classes.seen(code, function.sites, lines, function.last))
         self._missing += resolver.missing
         self._unwatchable += resolver.unwatchable
         found = list(resolver.found.values())

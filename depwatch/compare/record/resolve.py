@@ -1,5 +1,6 @@
 """From the look-ups in a code object to what they find now."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import Any, TypeGuard
@@ -10,6 +11,7 @@ from depwatch.values import dict_of_module, is_a
 from . import _tap
 from .bytecode import CO_OPTIMIZED, Use
 from .objects import MISSING, Kind, Objects, Owner, heap_bases, is_heap, provided
+from .sites import Seen
 
 
 def is_module(value: object) -> TypeGuard[ModuleType]:
@@ -73,6 +75,13 @@ class Resolver:
                 value = self.first_argument[0]
                 found = self._attribute(value, names[0], None)
                 self._chain(found, names[1:], called, ends=not _is_namespace(value))
+
+    def resolve_seen(self, seen: Iterable[Seen]) -> None:
+        """Find the dependencies on the classes that CPython has seen."""
+        for each in seen:
+            found = self._class_attribute(each.cls, each.name, None, absence=not each.of_class)
+            if found is not None:
+                self._runs(found, each.called)
 
     def _chain(self, found: Found | None, names: tuple[str, ...], called: bool, ends: bool = False) -> None:
         """Follow names from what was found. ends: it is the class's attribute of an instance, which may hide it."""
