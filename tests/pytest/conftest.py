@@ -34,7 +34,7 @@ def run(pytester):
     leaks: the lines of the JSON file; summary: the lines below the heading; outcomes: how many tests passed and so on.
     """
 
-    def run(tests, *arguments, mode="--depwatch-leaks", **files):
+    def run(tests, *arguments, mode="--depwatch-leaks", own_process=False, **files):
         for name, text in (
             {"shop": SHOP, "test_shop": "import shop, pytest\n" + textwrap.dedent(tests)} | files
         ).items():
@@ -42,7 +42,8 @@ def run(pytester):
             path.parent.mkdir(exist_ok=True, parents=True)
             path.write_text(textwrap.dedent(text).lstrip("\n"))
         file = pytester.path / "leaks.json"
-        result = pytester.runpytest_subprocess(mode, f"--depwatch-leaks-json={file}", *arguments)
+        start = pytester.runpytest_subprocess if own_process else pytester.runpytest_inprocess
+        result = start(mode, f"--depwatch-leaks-json={file}", *arguments)
         lines = result.outlines
         heading = next((i for i, line in enumerate(lines) if HEADING in line), len(lines))
         end = next((i for i in range(heading, len(lines)) if lines[i].endswith("by the baseline")), heading)
