@@ -39,6 +39,10 @@ def full_name(value: Any) -> str:
     return ".".join(name for name in names if type(name) is str)
 
 
+def file_of(module: Any) -> str:
+    return str(names_in_module(module).get("__file__")) if is_a(module, ModuleType) else ""
+
+
 def contents_of(owner: Any) -> dict[str, Any]:
     """What can change in a module, a class or a function, by name."""
     if type(owner) is FunctionType:

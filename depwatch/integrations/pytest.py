@@ -5,7 +5,6 @@ import inspect
 import json
 import os
 import sys
-import sysconfig
 import threading
 import types
 import unittest
@@ -19,12 +18,12 @@ import pytest
 
 import depwatch
 from depwatch import MISSING
-from depwatch.integrations.contents import contents_of, form_of, full_name, is_a, names_in_module, parts_of, words
+from depwatch.integrations.contents import contents_of, file_of, form_of, full_name, is_a, parts_of, words
 
-PYTEST, UNITTEST = (os.path.join(os.path.dirname(inspect.getfile(part)), "") for part in (pytest.Item, unittest))
-LIBRARY, IMPORT = sysconfig.get_path("stdlib"), "<frozen importlib._bootstrap>"
+RUNNERS: Final = tuple(os.path.join(os.path.dirname(inspect.getfile(part)), "") for part in (pytest.Item, unittest))
+IMPORT: Final = "<frozen importlib._bootstrap>"
 NEVER: Final = {"depwatch", "pytest", "_pytest", "pluggy", "xdist", "execnet", "iniconfig", "py", "__main__", ""}
-BY_PYTHON: Final = "__warningregistry__ __annotations__ __annotations_cache__ __builtins__ __spec__ __loader__".split()
+BY_PYTHON: Final = ("__annot", "__builtins__", "__slotnames__", "__spec__", "__warningregistry__")  # they begin so
 LAZY_IMPORT: Final = getattr(types, "LazyImportType", None)  # CPython 3.15 has them
 FIELDS: Final = ("test", "scope", "thread", "name", "old", "new", "file", "line")  # of a leak, in the JSON
 
@@ -32,10 +31,6 @@ Write = namedtuple("Write", "file line thread importing")  # importing: that thr
 Changed = namedtuple("Changed", "watch key old new write")  # a name that has another value; its last write
 Span = namedtuple("Span", "test scope home changed")  # a test, a fixture of wider scope, or no test; what changed then
 NOT_TOLD: Final = Write(None, None, "unknown", False)
-
-
-def file_of(module: Any) -> str:
-    return str(names_in_module(module).get("__file__")) if is_a(module, types.ModuleType) else ""
 
 
 class Watch:
@@ -49,7 +44,11 @@ class Watch:
     def written(self, event: depwatch.Event) -> None:
         if event.facet is None:
             self.writes.clear()  # what concerns all names is later than what concerned one
-        self.writes[event.facet] = self.watches.write(event)
+        is_main = event.thread == threading.main_thread().ident
+        names = {} if is_main else {each.ident: each.name for each in threading.enumerate()}
+        thread = "MainThread" if is_main else names.get(event.thread, "that has ended")
+        importing = event.thread in self.watches.importing.values()
+        self.writes[event.facet] = Write(event.filename, event.lineno, thread, importing)
         self.watches.touched[self] = None
 
     def changes(self, lost: bool) -> Iterator[Changed]:
@@ -69,21 +68,20 @@ class Watch:
 class Watches:
     """All that is watched."""
 
-    def __init__(self, root: str, plugins: set[str], added: list[str], omitted: list[str]) -> None:
-        self.root, self.omitted, self.packages = root, omitted, set(added)
-        self.watched: dict[int, Watch] = {}  # by the id of the owner
-        self.touched: dict[Watch, None] = {}
+    def __init__(self, config: pytest.Config) -> None:
+        self.root, self.omitted = str(config.rootpath) + os.sep, config.getoption("depwatch_leaks_omit")
+        self.packages = set(config.getoption("depwatch_leaks_add"))
+        self.watched, self.touched = dict[int, Watch](), dict[Watch, None]()  # the former by the id of the owner
         self.package_of_file: dict[str, str] = {}
         self.imported, self.importing = set(sys.modules), dict[str, int]()  # the latter with their threads
-        for module in [each for each in sys.modules.values() if self.in_root(file_of(each))]:
-            found = {full_name(value).partition(".")[0] for value in (module, *contents_of(module).values())}
-            self.packages |= found - (NEVER | plugins | sys.stdlib_module_names)
+        self.look_at(sys.modules)  # those in the rootdir, and then the packages from which they import anything
+        plugins = [file for _, plugin in config.pluginmanager.list_plugin_distinfo() for file in plugin.files or ()]
+        values = [value for watch in self.watched.values() for value in watch.before.values()]
+        never = NEVER | sys.stdlib_module_names | {file.parts[0] for file in plugins}
+        self.packages |= {full_name(value).partition(".")[0] for value in values} - never
         self.look_at(sys.modules)
-        self.of_modules = depwatch.subscribe(self.modules_changed, sys.modules)
+        self.subscription = depwatch.subscribe(self.modules_changed, sys.modules)
         self.dropped = depwatch.stats()["details_dropped"]
-
-    def in_root(self, file: str) -> bool:
-        return file.startswith(self.root) and "site-packages" not in file
 
     def modules_changed(self, event: depwatch.Event) -> None:
         """An import stores the module in sys.modules, runs it, takes it out and stores it again."""
@@ -100,7 +98,7 @@ class Watches:
         owners, seen = [], set[int]()
         for name, module in list(modules.items()):
             package, file = name.partition(".")[0], file_of(module)
-            if package not in NEVER and self.in_root(file):
+            if package not in NEVER and file.startswith(self.root) and "site-packages" not in file:
                 self.packages.add(package)
             if name in ("builtins", "sys") or (package in self.packages and name not in self.importing):
                 self.package_of_file[file] = package
@@ -113,24 +111,16 @@ class Watches:
                 parts = [(full_name(part), part) for value in contents_of(owner).values() for part in parts_of(value)]
                 owners += [(name, part) for name, part in parts if name.partition(".")[0] in self.packages]
 
-    def write(self, event: depwatch.Event) -> Write:
-        thread = "MainThread"
-        if event.thread != threading.main_thread().ident:
-            names = {each.ident: each.name for each in threading.enumerate()}
-            thread = names.get(event.thread, "that has ended")
-        return Write(event.filename, event.lineno, thread, event.thread in self.importing.values())
-
     def changes(self) -> list[Changed]:
         """What has changed since the last call."""
-        count = depwatch.stats()["details_dropped"]  # this drains
-        lost, self.dropped = count != self.dropped, count
+        dropped, self.dropped = self.dropped, depwatch.stats()["details_dropped"]  # this drains
+        if lost := self.dropped != dropped:
+            self.importing.clear()
         touched, self.touched = list(self.watched.values() if lost else self.touched), {}
         found = [changed for watch in touched for changed in watch.changes(lost)]
         for part in [part for changed in found for part in parts_of(changed.old)]:
             if (watch := self.watched.pop(id(part), None)) is not None:
                 watch.forget()  # or it would keep a class alive; if that is elsewhere, too, it is watched again
-        if lost:
-            self.importing.clear()
         if lost or any(parts_of(changed.old) or parts_of(changed.new) for changed in found):
             self.look_at(sys.modules)
         return found
@@ -140,12 +130,11 @@ class Leaks:
     """The plugin of a run: attributes each change to a span, judges it, and reports it."""
 
     def __init__(self, config: pytest.Config, mode: str) -> None:
-        self.config, self.mode, self.root = config, mode, str(config.rootpath) + os.sep
+        self.config, self.mode = config, mode
         self.spans = [Span(None, "none", None, {})]  # the innermost is the last
         self.left = defaultdict[Any, list[tuple[Any, str]]](list)  # what leaks replaced, and in which tests
         self.filled: set[Any] = set()
-        self.found: list[dict[str, Any]] = []  # since the last report
-        self.all: list[dict[str, Any]] = []
+        self.found, self.all = list[dict[str, Any]](), list[dict[str, Any]]()  # since the last report; in the run
         file = config.getoption("depwatch_leaks_baseline")
         self.baseline = [(each["test"], each["name"]) for each in json.loads(Path(file).read_text())] if file else []
 
@@ -154,16 +143,15 @@ class Leaks:
         is_worker = hasattr(self.config, "workerinput")
         if not is_worker and self.config.getoption("dist", "no") != "no":
             return (yield)  # the workers of xdist run the tests
-        files = [file for _, plugin in self.config.pluginmanager.list_plugin_distinfo() for file in plugin.files or ()]
         self.test_files = {str(item.path) for item in session.items if isinstance(item, pytest.Function)}
-        names = (self.config.getoption(f"depwatch_leaks_{what}") for what in ("add", "omit"))
-        self.watches = Watches(self.root, {file.parts[0] for file in files}, *names)
+        self.watches = Watches(self.config)
         try:
             return (yield)
         finally:
             self.settle(ends=True)
-            for ending in (self.watches.of_modules, *(watch.subscription for watch in self.watches.watched.values())):
-                ending.cancel()
+            self.watches.subscription.cancel()
+            for watch in self.watches.watched.values():
+                watch.forget()
             if is_worker:
                 self.config.__dict__["workeroutput"]["depwatch_leaks"] = self.found
             self.all += self.found
@@ -205,8 +193,6 @@ class Leaks:
                 report.outcome, report.longrepr = "failed", "\n".join(["depwatch: left changed", *leaks])
         return report
 
-    # --- judging ------------------------------------------------------------------------------------------------------
-
     def enter(self, span: Span) -> None:
         self.settle()
         self.spans.append(span)
@@ -224,7 +210,7 @@ class Leaks:
         for each in list(span.changed.values()) if ends else []:
             now, (file, line, thread, _) = each.watch.before.get(each.key, MISSING), each.write
             if each.old is not each.new and each.old is not now:
-                name, file = f"{each.watch.name}.{each.key}", file and file.removeprefix(self.root)
+                name, file = f"{each.watch.name}.{each.key}", file and file.removeprefix(self.watches.root)
                 values = span.test, span.scope, thread, name, words(each.old), words(each.new), file, line
                 kind = self.judge(each, span, name, stays=each.new is now)
                 self.found.append(dict(zip(FIELDS, values, strict=True)) | {"kind": kind})
@@ -238,25 +224,20 @@ class Leaks:
             if stays and (value is each.new or form_of(value) == form):
                 del self.left[at][i:]
                 return f"undoes the leak of {test}"
-        is_mock, is_equal = file.endswith("mock.py"), form_of(each.old) == form
-        if (is_equal and parts_of(each.new)) or (file.startswith(UNITTEST) and not is_mock):
-            return "nothing"
-        if each.key in BY_PYTHON or name == "builtins._":
+        if each.key.startswith(BY_PYTHON) or name == "builtins._" or (file == IMPORT and each.key.startswith("__")):
             return "declared: Python's own"
-        if is_equal:
-            return "made anew and equal, no leak"
-        if file.startswith(PYTEST) and not file.endswith("monkeypatch.py"):
-            return "declared: pytest's own"
+        if form_of(each.old) == form:
+            return "declared: of the same code" if parts_of(each.new) else "made anew and equal, no leak"
+        if file.startswith(RUNNERS) and not file.endswith(("mock.py", "monkeypatch.py")):
+            return "declared: by pytest or unittest itself"
         if each.write.importing or type(each.old) is LAZY_IMPORT or (file == IMPORT and each.old is MISSING):
             return "declared: by the first import"
         if span.home is not None and each.watch.owner() is span.home:
             return "declared: in the test class or module itself"
-        if (each.old is None or each.old is MISSING) and each.new is not MISSING and not is_mock:
-            if file.startswith(LIBRARY) and each.key.startswith("__"):
-                return "declared: Python's own"
-            if at not in self.filled and self.is_own(each.watch.name.partition(".")[0], file):
-                self.filled.add(at)
-                return "declared: filled once by its own package"
+        is_filled = (each.old is None or each.old is MISSING) and each.new is not MISSING
+        if is_filled and at not in self.filled and self.is_own(each.watch.name.partition(".")[0], file):
+            self.filled.add(at)
+            return "declared: filled once by its own package"
         self.left[at].append((each.old, span.test))
         return "accepted" if (span.test, name) in self.baseline else "leak"
 
@@ -264,9 +245,7 @@ class Leaks:
         """Whether the file belongs to the package and has no tests."""
         if self.watches.package_of_file.get(file) != package or file in self.test_files:
             return False
-        return {"test", "tests", "conftest.py"}.isdisjoint(os.path.relpath(file, self.root).split(os.sep))
-
-    # --- reporting ----------------------------------------------------------------------------------------------------
+        return {"test", "tests", "conftest.py"}.isdisjoint(os.path.relpath(file, self.watches.root).split(os.sep))
 
     def pytest_sessionfinish(self) -> None:
         file = self.config.getoption("depwatch_leaks_json")
@@ -275,37 +254,36 @@ class Leaks:
             Path(file).write_text(json.dumps(leaks, indent=1) + "\n")
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        leaks, more = defaultdict[str, list[str]](list), []
+        leaks, more, lines = defaultdict[str, list[str]](list), list[str](), list[str]()
         for each in self.all:
             if each["kind"] == "leak":
-                leaks[each["name"]].append(in_words(each))
-            elif self.mode == "all" or each["kind"].startswith(("undoes", "made anew")):
+                leaks[each["name"]].append(f"  {in_words(each)}")
+            elif self.mode == "all" or not each["kind"].startswith(("accepted", "declared")):
                 more.append(f"  {in_words(each)} ({each['kind']})")
-        terminalreporter.section("depwatch: what tests left changed")
-        for name, places in sorted(leaks.items(), key=lambda group: (-len(group[1]), group[0])):
+        for name, places in sorted(leaks.items(), key=lambda group: -len(group[1])):
             shown = places if self.mode == "all" else places[:5]
-            lines = [f"{name}, left changed by {len(places)}:", *(f"  {place}" for place in shown)]
+            lines += [f"{name}, left changed by {len(places)}:", *shown]
             lines += [f"  and {len(places) - 5} more: --depwatch-leaks=all"] * (len(places) > len(shown))
-            terminalreporter.write_line("\n".join(lines))
+        lines += ["no leaks:", *more] if more else []
         count = Counter(each["kind"] for each in self.all)
-        more[:0] = ["no leaks:"] if more else []
-        more.append(f"{count['leak']} leaks, {count['accepted']} accepted by the baseline")
-        terminalreporter.write_line("\n".join(more))
+        lines.append(f"{count['leak']} leaks, {count['accepted']} accepted by the baseline")
+        terminalreporter.section("depwatch: what tests left changed")
+        terminalreporter.write_line("\n".join(lines))
 
 
 def in_words(leak: dict[str, Any]) -> str:
-    scope = "" if leak["scope"] in ("none", "function") else f" ({leak['scope']})"
-    thread = "" if leak["thread"] in ("MainThread", "unknown") else f", by thread {leak['thread']}"
-    where = f"{leak['file']}:{leak['line']}" if leak["file"] else "line unknown"
-    test = leak["test"] or "while no test ran"
-    return f"{test}{scope}: {leak['name']}: {leak['old']} → {leak['new']}, {where}{thread}"
+    test, scope, thread, name, old, new, file, line = (leak[field] for field in FIELDS)
+    scope = "" if scope in ("none", "function") else f" ({scope})"
+    thread = "" if thread in ("MainThread", "unknown") else f", by thread {thread}"
+    where = f"{file}:{line}" if file else "line unknown"
+    return f"{test or 'while no test ran'}{scope}: {name}: {old} → {new}, {where}{thread}"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group, name = parser.getgroup("depwatch"), "--depwatch-leaks"
     modes = {"warn": "say at the end what tests left changed", "error": "and fail them", "all": "and show all"}
     for mode, text in modes.items():  # an option with an optional value would take the path that follows it
-        names = [name] * (mode == "warn") + [f"{name}={mode}"]
+        names = [name, f"{name}={mode}"] if mode == "warn" else [f"{name}={mode}"]
         group.addoption(*names, action="store_const", const=mode, dest="depwatch_leaks", help=text)
     group.addoption(f"{name}-json", metavar="FILE", help="write the leaks to this file")
     group.addoption(f"{name}-baseline", metavar="FILE", help="accept the leaks in this file, made by -json")
