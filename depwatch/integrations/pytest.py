@@ -77,7 +77,7 @@ class Watches:
         self.look_at(sys.modules)  # those in the rootdir, and then the packages from which they import anything
         plugins = [file for _, plugin in config.pluginmanager.list_plugin_distinfo() for file in plugin.files or ()]
         values = [value for watch in self.watched.values() for value in watch.before.values()]
-        never = NEVER | sys.stdlib_module_names | {file.parts[0] for file in plugins}
+        never = NEVER | sys.stdlib_module_names | {file.parts[0].partition(".")[0] for file in plugins}
         self.packages |= {full_name(value).partition(".")[0] for value in values} - never
         self.look_at(sys.modules)
         self.subscription = depwatch.subscribe(self.modules_changed, sys.modules)
