@@ -9,7 +9,7 @@ from depwatch import MISSING
 SCALARS: Final = set(map(id, (int, float, complex, str, bytes, bool, type(None), type(...), range, CodeType)))
 UNORDERED: Final = set(map(id, (set, frozenset, dict)))
 CONTAINERS: Final = UNORDERED | {id(list), id(tuple)}
-DEPTH: Final = 12  # to which values are compared
+DEPTH, MOST = 12, 100_000  # to which values are compared; and how many of them, as each may contain all others
 names_in_module, names_in_class = vars(ModuleType)["__dict__"].__get__, vars(type)["__dict__"].__get__
 qualname_of, bases_of = vars(type)["__qualname__"].__get__, vars(type)["__bases__"].__get__
 
@@ -46,7 +46,7 @@ def file_of(module: Any) -> str:
 def contents_of(owner: Any) -> dict[str, Any]:
     """What can change in a module, a class or a function, by name."""
     if type(owner) is FunctionType:
-        keywords = {f"__kwdefaults__[{name!r}]": value for name, value in (owner.__kwdefaults__ or {}).items()}
+        keywords = {f"__kwdefaults__[{name!r}]": value for name, value in dict(owner.__kwdefaults__ or {}).items()}
         return {"__code__": owner.__code__, "__defaults__": owner.__defaults__} | keywords
     names = dict((names_in_class if is_a(owner, type) else names_in_module)(owner))
     if is_a(owner, type):  # the two Nones: these attributes would keep the class alive
@@ -54,19 +54,28 @@ def contents_of(owner: Any) -> dict[str, Any]:
     return {name: value for name, value in names.items() if type(name) is str}
 
 
-def form_of(value: Any, other: Callable[[Any], Any] = id, depth: int = DEPTH) -> Any:
+def form_of(value: Any) -> Any:
     """Equal forms: the values are equal and of built-in types, or classes or functions of the same code."""
-    kind, parts = id_of_type(value), parts_of(value) if depth else []
-    if kind in SCALARS:
-        return kind, value
-    if kind in CONTAINERS and depth:
-        forms = (form_of(each, other, depth - 1) for each in (value.items() if type(value) is dict else value))
-        return kind, frozenset(forms) if kind in UNORDERED else tuple(forms)
-    if is_a(value, type) and depth < DEPTH:
-        return full_name(value)  # a class in another one has a finding of its own
-    if parts and parts[0] is value:
-        return full_name(value), form_of(contents_of(value), id_of_type if is_a(value, type) else id, depth - 1)
-    return (kind, *(form_of(each, id, depth - 1) for each in parts)) if parts else other(value)
+    steps = iter(range(MOST))
+
+    def form(value: Any, other: Callable[[Any], Any], depth: int) -> Any:
+        kind = id_of_type(value)
+        if kind in SCALARS:
+            return kind, value
+        if not depth or next(steps, None) is None:
+            return other(value)
+        if kind in CONTAINERS:
+            items = tuple(value.items() if type(value) is dict else value)  # other threads may go on changing it
+            forms = [form(each, other, depth - 1) for each in items]
+            return kind, frozenset(forms) if kind in UNORDERED else tuple(forms)
+        if is_a(value, type) and depth < DEPTH:
+            return full_name(value)  # a class in another one has a finding of its own
+        parts = parts_of(value)
+        if parts and parts[0] is value:
+            return full_name(value), form(contents_of(value), id_of_type if is_a(value, type) else id, depth - 1)
+        return (kind, *(form(each, id, depth - 1) for each in parts)) if parts else other(value)
+
+    return form(value, id, DEPTH)
 
 
 def words(value: Any) -> str:

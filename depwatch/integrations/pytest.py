@@ -54,10 +54,10 @@ class Watch:
     def changes(self, lost: bool) -> Iterator[Changed]:
         owner, before, writes = self.owner(), self.before, {} if lost else self.writes
         now = self.before = before if owner is None else contents_of(owner)
-        self.writes = {}
-        for key in [key for key in before | now if before.get(key, MISSING) is not now.get(key, MISSING)]:
-            facet = key.partition("[")[0].strip("_") if type(owner) is types.FunctionType else key
-            write = writes.get(facet) or writes.get(None, NOT_TOLD)
+        self.writes, is_function = {}, type(owner) is types.FunctionType
+        names = before | now if is_function or not writes or None in writes else writes  # which may be all
+        for key in [key for key in names if before.get(key, MISSING) is not now.get(key, MISSING)]:
+            write = writes.get(key.partition("[")[0].strip("_") if is_function else key) or writes.get(None, NOT_TOLD)
             yield Changed(self, key, before.get(key, MISSING), now.get(key, MISSING), write)
 
     def forget(self, _: object = None) -> None:
@@ -132,7 +132,7 @@ class Leaks:
     def __init__(self, config: pytest.Config, mode: str) -> None:
         self.config, self.mode = config, mode
         self.spans = [Span(None, "none", None, {})]  # the innermost is the last
-        self.left = defaultdict[Any, list[tuple[Any, str]]](list)  # what leaks replaced, and in which tests
+        self.left = defaultdict[Any, list[tuple[Any, Any, str]]](list)  # what leaks replaced, its form, and which test
         self.filled: set[Any] = set()
         self.found, self.all = list[dict[str, Any]](), list[dict[str, Any]]()  # since the last report; in the run
         file = config.getoption("depwatch_leaks_baseline")
@@ -219,14 +219,14 @@ class Leaks:
 
     def judge(self, each: Changed, span: Span, name: str, *, stays: bool) -> str:
         """The kind of a change that was not put back."""
-        at, file, form = (each.watch, each.key), each.write.file or "", form_of(each.new)
-        for i, (value, test) in enumerate(self.left[at]):
-            if stays and (value is each.new or form_of(value) == form):
+        at, file, form, old_form = (each.watch, each.key), each.write.file or "", form_of(each.new), form_of(each.old)
+        for i, (value, its_form, test) in enumerate(self.left[at] if stays else ()):
+            if value is each.new or its_form == form:
                 del self.left[at][i:]
                 return f"undoes the leak of {test}"
         if each.key.startswith(BY_PYTHON) or name == "builtins._" or (file == IMPORT and each.key.startswith("__")):
             return "declared: Python's own"
-        if form_of(each.old) == form:
+        if old_form == form:
             return "declared: of the same code" if parts_of(each.new) else "made anew and equal, no leak"
         if file.startswith(RUNNERS) and not file.endswith(("mock.py", "monkeypatch.py")):
             return "declared: by pytest or unittest itself"
@@ -238,7 +238,7 @@ class Leaks:
         if is_filled and at not in self.filled and self.is_own(each.watch.name.partition(".")[0], file):
             self.filled.add(at)
             return "declared: filled once by its own package"
-        self.left[at].append((each.old, span.test))
+        self.left[at].append((each.old, old_form, span.test))
         return "accepted" if (span.test, name) in self.baseline else "leak"
 
     def is_own(self, package: str, file: str) -> bool:
