@@ -38,7 +38,7 @@ class Watch:
 
     def __init__(self, watches: "Watches", owner: Any, name: str) -> None:
         self.watches, self.name, self.owner = watches, name, weakref.ref(owner, self.forget)
-        self.before, self.writes = contents_of(owner), dict[str | None, Write]()
+        self.before, self.writes = contents_of(owner), dict[Any, Write]()
         self.subscription = depwatch.subscribe(self.written, owner)
 
     def written(self, event: depwatch.Event) -> None:
