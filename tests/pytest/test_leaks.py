@@ -332,6 +332,20 @@ def test_a_class_far_down_a_hierarchy_is_recognised(run):
     ]
 
 
+def test_values_that_contain_one_another_are_not_compared_for_ever(run):
+    tests = """
+        def graph():
+            nodes = [{} for _ in range(12)]
+            for node in nodes: node["all"] = nodes
+            return nodes
+        shop.NODES = graph()
+        def test_it(): shop.NODES = graph()
+    """
+    assert run(tests).leaks == [
+        "test_shop.py::test_it function MainThread shop.NODES <list of 12 items> <list of 12 items> test_shop.py 8"
+    ]
+
+
 def test_a_full_queue_loses_lines_but_no_leak(run):
     tests = """
         import collections, itertools, operator
