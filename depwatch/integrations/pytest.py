@@ -253,7 +253,7 @@ class Leaks:
             leaks = [{name: each[name] for name in FIELDS} for each in self.all if each["kind"] in ("leak", "accepted")]
             Path(file).write_text(json.dumps(leaks, indent=1) + "\n")
 
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+    def pytest_terminal_summary(self, terminalreporter: "pytest.TerminalReporter") -> None:
         leaks, more, lines = defaultdict[str, list[str]](list), list[str](), list[str]()
         for each in self.all:
             if each["kind"] == "leak":
