@@ -53,12 +53,14 @@ class Watch:
 
     def changes(self, lost: bool) -> Iterator[Changed]:
         owner, before, writes = self.owner(), self.before, {} if lost else self.writes
-        now = self.before = before if owner is None else contents_of(owner)
+        now = before if owner is None else contents_of(owner)
         self.writes, is_function = {}, type(owner) is types.FunctionType
-        names = before | now if is_function or not writes or None in writes else writes  # which may be all
-        for key in [key for key in names if before.get(key, MISSING) is not now.get(key, MISSING)]:
-            write = writes.get(key.partition("[")[0].strip("_") if is_function else key) or writes.get(None, NOT_TOLD)
-            yield Changed(self, key, before.get(key, MISSING), now.get(key, MISSING), write)
+        for key in before | now if is_function or not writes or None in writes else writes:
+            old, new = before.get(key, MISSING), now.get(key, MISSING)
+            if old is not new:
+                before[key] = new  # only this one: what was written since the drain has an event to come
+                facet = key.partition("[")[0].strip("_") if is_function else key
+                yield Changed(self, key, old, new, writes.get(facet) or writes.get(None, NOT_TOLD))
 
     def forget(self, _: object = None) -> None:
         self.subscription.cancel()
@@ -248,8 +250,7 @@ class Leaks:
         return {"test", "tests", "conftest.py"}.isdisjoint(os.path.relpath(file, self.watches.root).split(os.sep))
 
     def pytest_sessionfinish(self) -> None:
-        file = self.config.getoption("depwatch_leaks_json")
-        if file and not hasattr(self.config, "workerinput"):
+        if (file := self.config.getoption("depwatch_leaks_json")) and not hasattr(self.config, "workerinput"):
             leaks = [{name: each[name] for name in FIELDS} for each in self.all if each["kind"] in ("leak", "accepted")]
             Path(file).write_text(json.dumps(leaks, indent=1) + "\n")
 
