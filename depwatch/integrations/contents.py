@@ -4,8 +4,7 @@ from collections.abc import Callable
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, Final
 
-from depwatch import MISSING
-
+MISSING: Final = object()  # in the place of a value that is not there
 SCALARS: Final = set(map(id, (int, float, complex, str, bytes, bool, type(None), type(...), range, CodeType)))
 UNORDERED: Final = set(map(id, (set, frozenset, dict)))
 CONTAINERS: Final = UNORDERED | {id(list), id(tuple)}

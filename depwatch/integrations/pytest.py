@@ -17,8 +17,7 @@ from typing import Any, Final
 import pytest
 
 import depwatch
-from depwatch import MISSING
-from depwatch.integrations.contents import contents_of, file_of, form_of, full_name, is_a, parts_of, words
+from depwatch.integrations.contents import MISSING, contents_of, file_of, form_of, full_name, is_a, parts_of, words
 
 RUNNERS: Final = tuple(os.path.join(os.path.dirname(inspect.getfile(part)), "") for part in (pytest.Item, unittest))
 IMPORT: Final = "<frozen importlib._bootstrap>"
