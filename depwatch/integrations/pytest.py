@@ -37,8 +37,9 @@ class Watch:
 
     def __init__(self, watches: "Watches", owner: Any, name: str) -> None:
         self.watches, self.name, self.owner = watches, name, weakref.ref(owner, self.forget)
-        self.before, self.writes = contents_of(owner), dict[Any, Write]()
+        self.writes = dict[Any, Write]()
         self.subscription = depwatch.subscribe(self.written, owner)
+        self.before = contents_of(owner)
 
     def written(self, event: depwatch.Event) -> None:
         if event.facet is None:
