@@ -1,4 +1,4 @@
-"""A fixture that runs tests of a small package with --depwatch-leaks, in a process of its own."""
+"""A fixture that runs tests of a small package with --depwatch-leaks."""
 
 import json
 import textwrap
@@ -28,13 +28,14 @@ HEADING = "depwatch: what tests left changed"
 
 
 @pytest.fixture
-def run(pytester):
+def run(pytester, monkeypatch):
     """run(tests, *arguments, **files): what `pytest --depwatch-leaks` says of these tests of the module shop.
 
+    It runs in this process, which has imported what it needs. plugins: only these; None: all that are installed.
     leaks: the lines of the JSON file; summary: the lines below the heading; outcomes: how many tests passed and so on.
     """
 
-    def run(tests, *arguments, mode="--depwatch-leaks", **files):
+    def run(tests, *arguments, mode="--depwatch-leaks", plugins=("depwatch.integrations.pytest",), **files):
         for name, text in (
             {"shop": SHOP, "test_shop": "import shop, pytest\n" + textwrap.dedent(tests)} | files
         ).items():
@@ -42,7 +43,10 @@ def run(pytester):
             path.parent.mkdir(exist_ok=True, parents=True)
             path.write_text(textwrap.dedent(text).lstrip("\n"))
         file = pytester.path / "leaks.json"
-        result = pytester.runpytest_subprocess(mode, f"--depwatch-leaks-json={file}", *arguments)
+        if plugins is not None:
+            monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+        options = [f"-p{plugin}" for plugin in plugins or ()] + [mode, f"--depwatch-leaks-json={file}"]
+        result = pytester.runpytest_inprocess(*options, *arguments)
         lines = result.outlines
         heading = next((i for i, line in enumerate(lines) if HEADING in line), len(lines))
         end = next((i for i in range(heading, len(lines)) if lines[i].endswith("by the baseline")), heading)

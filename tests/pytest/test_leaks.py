@@ -1,6 +1,8 @@
 """pytest --depwatch-leaks: what counts as a leak of a test, and what does not."""
 
+import builtins
 import re
+import sys
 
 import pytest
 
@@ -22,7 +24,9 @@ def test_a_global_that_a_test_leaves_changed_is_told_with_its_line(run):
     assert done.outcomes == {"passed": 1}
 
 
-def test_all_kinds_of_names_that_can_be_left_changed_are_told(run):
+def test_all_kinds_of_names_that_can_be_left_changed_are_told(run, monkeypatch):
+    for module in (builtins, sys):
+        monkeypatch.setattr(module, "shop_price", 1, raising=False)
     tests = """
         import builtins, sys
         def test_added(): shop.NEW = 1
@@ -60,8 +64,8 @@ def test_all_kinds_of_names_that_can_be_left_changed_are_told(run):
         ("test_static_method", "shop.Base.rate.__defaults__", "(1,)", "None"),
         ("test_method", "shop.Base.price", "<function shop.Base.price>", "None"),
         ("test_bases", "shop.Goods.__bases__", "<tuple of 1 items>", "<tuple of 1 items>"),
-        ("test_builtins", "builtins.shop_price", "absent", "2"),
-        ("test_sys", "sys.shop_price", "absent", "2"),
+        ("test_builtins", "builtins.shop_price", "1", "2"),
+        ("test_sys", "sys.shop_price", "1", "2"),
         ("test_its_own_module", "test_shop.VALUE", "1", "2"),
     ]
     places = [f"{row['file']}:{row['line']}" for row in done.rows]
@@ -177,6 +181,27 @@ def test_what_import_fills_for_the_first_time_is_declared(run):
     ]
 
 
+def test_an_import_declares_no_write_of_other_code(run):
+    tests = """
+        import importlib, sys, types
+        def test_by_hand():
+            sys.modules["made"] = types.ModuleType("made")
+            shop.MODE = "made"
+        def test_failed():
+            with pytest.raises(ZeroDivisionError): import shop_broken
+            shop.MODE = "failed"
+        def test_second_time():
+            with pytest.raises(ZeroDivisionError): import shop_broken
+        def test_reload(): importlib.reload(shop)
+    """
+    done = run(tests, shop_broken="import shop\nshop.set_mode('broken')\n1 / 0\n")
+    assert done.leaks == [
+        "test_shop.py::test_by_hand function MainThread shop.MODE 'plain' 'made' test_shop.py 6",
+        "test_shop.py::test_failed function MainThread shop.MODE 'made' 'failed' test_shop.py 9",
+        "test_shop.py::test_second_time function MainThread shop.MODE 'failed' 'broken' shop.py 16",
+    ]
+
+
 def test_what_the_package_fills_once_is_declared(run):
     tests = """
         import sys
@@ -184,14 +209,46 @@ def test_what_the_package_fills_once_is_declared(run):
         def test_empty(): shop.CACHE = None
         def test_fill_again(): shop.fill()
         def test_from_a_test(): shop.LATE = {}
-        def test_warning():
-            exec("import warnings; warnings.warn('odd')", shop.__dict__)
+        def test_from_no_file(): exec("OTHER = 1", shop.__dict__)
     """
-    done = run(tests, "-Wignore")
+    done = run(tests)
     assert done.leaks == [
         "test_shop.py::test_empty function MainThread shop.CACHE {} None test_shop.py 5",
         "test_shop.py::test_from_a_test function MainThread shop.LATE absent {} test_shop.py 7",
-        "test_shop.py::test_warning function MainThread shop.warnings absent <module warnings> <string> 1",
+        "test_shop.py::test_from_no_file function MainThread shop.OTHER absent 1 <string> 1",
+    ]
+
+
+def test_what_python_itself_fills_is_declared(run):
+    tests = """
+        import copy, other
+        def test_warning(): other.warn()
+        def test_copy(): copy.copy(other.Thing())
+        def test_annotations(): other.Thing.__annotations__
+        def test_displayhook(): exec(compile("1", "", "single"))
+    """
+    other = "import warnings\nclass Thing: pass\ndef warn(): warnings.warn('odd')\n"
+    done = run(tests, "-Wignore", mode="--depwatch-leaks=all", other=other)
+    annotations = ["annotate_func__", "annotations_cache__"] if sys.version_info >= (3, 14) else ["annotations__"]
+    names = ["builtins._", *(f"other.Thing.__{name}" for name in (*annotations, "slotnames__"))]
+    assert done.leaks == []
+    assert sorted((line.split(": ")[1], line.rpartition(" (")[2]) for line in done.summary[1:-1]) == [
+        (name, "declared: Python's own)") for name in (*names, "other.__warningregistry__")
+    ]
+
+
+def test_what_the_library_stores_for_a_test_is_a_leak(run):
+    tests = "import functools, other\ndef test_it(): functools.total_ordering(other.Thing)\n"
+    done = run(tests, other="class Thing:\n    def __lt__(self, other): return False\n")
+    assert sorted(row["name"] for row in done.rows) == [f"other.Thing.__{name}__" for name in ("ge", "gt", "le")]
+
+
+@pytest.mark.skipif(sys.version_info < (3, 15), reason="there are lazy imports since CPython 3.15")
+def test_a_lazy_import_that_a_test_makes_is_declared(run):
+    tests = "import other\ndef test_it(): other.parse('2')\ndef test_leak(): other.json = None\n"
+    done = run(tests, other="lazy import json\ndef parse(text): return json.loads(text)\n")
+    assert done.leaks == [
+        "test_shop.py::test_leak function MainThread other.json <module json> None test_shop.py 4",
     ]
 
 
@@ -275,6 +332,20 @@ def test_a_class_far_down_a_hierarchy_is_recognised(run):
     ]
 
 
+def test_values_that_contain_one_another_are_not_compared_for_ever(run):
+    tests = """
+        def graph():
+            nodes = [{} for _ in range(12)]
+            for node in nodes: node["all"] = nodes
+            return nodes
+        shop.NODES = graph()
+        def test_it(): shop.NODES = graph()
+    """
+    assert run(tests).leaks == [
+        "test_shop.py::test_it function MainThread shop.NODES <list of 12 items> <list of 12 items> test_shop.py 8"
+    ]
+
+
 def test_a_full_queue_loses_lines_but_no_leak(run):
     tests = """
         import collections, itertools, operator
@@ -294,15 +365,31 @@ def test_a_full_queue_loses_lines_but_no_leak(run):
 def test_a_write_from_another_thread_is_told_with_its_line(run):
     tests = """
         import threading
-        def test_it():
-            other = threading.Thread(target=lambda: setattr(shop, "MODE", 1), name="stock")
+        def test_ended():
+            other = threading.Thread(target=lambda: setattr(shop, "MODE", 1))
             other.start()
+            other.join()
+        def test_running():
+            def work():
+                shop.NEW = 2
+                written.set()
+                told.wait()
+            written, told = threading.Event(), threading.Event()
+            other = threading.Thread(target=work, name="stock")
+            other.start()
+            written.wait()
+            shop.MODE = "plain"  # here the main thread learns of the write
+            told.set()
             other.join()
     """
     done = run(tests)
-    assert done.leaks == ["test_shop.py::test_it function stock shop.MODE 'plain' 1 test_shop.py 5"]
-    line = "  test_shop.py::test_it: shop.MODE: 'plain' → 1, test_shop.py:5, by thread stock"
-    assert done.summary == ["shop.MODE, left changed by 1:", line, "1 leaks, 0 accepted by the baseline"]
+    assert done.summary[:4] == [
+        "shop.MODE, left changed by 1:",
+        "  test_shop.py::test_ended: shop.MODE: 'plain' → 1, test_shop.py:5, by thread that has ended",
+        "shop.NEW, left changed by 1:",
+        "  test_shop.py::test_running: shop.NEW: absent → 2, test_shop.py:10, by thread stock",
+    ]
+    assert [row["thread"] for row in done.rows] == ["that has ended", "stock"]
 
 
 def test_a_write_while_no_test_runs_is_told_as_such_with_its_line(run):
@@ -317,8 +404,7 @@ def test_a_write_while_no_test_runs_is_told_as_such_with_its_line(run):
 
 
 def test_doctests_unittest_classes_and_subtests_are_watched(run):
-    tests = (
-        """
+    tests = """
         import unittest
         class Case(unittest.TestCase):
             @classmethod
@@ -333,9 +419,6 @@ def test_doctests_unittest_classes_and_subtests_are_watched(run):
         def test_subtests(subtests):
             with subtests.test("one"): shop.NEW = 1
     """
-        if pytest.version_tuple >= (9,)
-        else pytest.skip("subtests are part of pytest 9")
-    )
     done = run(tests, "--doctest-modules", more='"""\n>>> import shop\n>>> shop.DOC = 1\n>>> 2\n2\n"""')
     assert done.leaks == [
         "more.py::more function MainThread shop.DOC absent 1 <doctest more[1]> 1",
