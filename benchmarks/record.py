@@ -11,6 +11,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from depwatch.compare.policies import HOT_AFTER
+from depwatch.compare.record import program
 from measure import Row, Spread, compare, finish, interleave
 
 BOUND = 2.0  # times the plain program
@@ -41,12 +43,14 @@ class Program:
         self.bytes_an_hour: list[float] = []
 
     def plain(self) -> float:
-        return self._run([sys.executable, *self.arguments])
+        return self._run(dict(os.environ))
 
     def recorded(self) -> float:
         """The program's own process only: what reads the journal is another one."""
+        is_module = self.arguments[0] == "-m"
+        recorded = program.Program(self.arguments[is_module], is_module, ())
         with tempfile.TemporaryDirectory() as journal:
-            seconds = self._run([sys.executable, "-m", "depwatch.compare.record", journal, *self.arguments])
+            seconds = self._run(recorded.environment(journal, HOT_AFTER, os.environ))
             used = 0
             for path in Path(journal).glob("*.journal"):
                 with path.open("rb") as file:
@@ -54,10 +58,11 @@ class Program:
         self.bytes_an_hour.append(used / seconds * 3600)
         return seconds
 
-    def _run(self, command: list[str]) -> float:
+    def _run(self, environment: dict[str, str]) -> float:
+        command = [sys.executable, *self.arguments]
         with tempfile.TemporaryDirectory() as directory:
             start = time.perf_counter()
-            subprocess.run(command, cwd=directory, stdout=subprocess.DEVNULL, check=True)
+            subprocess.run(command, cwd=directory, env=environment, stdout=subprocess.DEVNULL, check=True)
             return time.perf_counter() - start
 
 
@@ -69,11 +74,11 @@ def main() -> int:
     arguments = parser.parse_args()
     rows = []
     for name, of in PROGRAMS.items():
-        program = Program(of())
-        taken = interleave({"plain": program.plain, "recorded": program.recorded}, arguments.samples)
+        run = Program(of())
+        taken = interleave({"plain": run.plain, "recorded": run.recorded}, arguments.samples)
         bound = None if name == "nothing" else BOUND
         rows.append(compare(f"{name}: recorded", "s", taken["recorded"], taken["plain"], bound, "base: plain"))
-        megabytes = [number / 1e6 for number in program.bytes_an_hour]
+        megabytes = [number / 1e6 for number in run.bytes_an_hour]
         rows.append(Row(f"{name}: journal, at the rate of this run", "MB an hour", Spread.of(megabytes)))
     return finish("record", "What recording costs", rows, check=arguments.check, write=not arguments.no_write)
 
