@@ -55,7 +55,7 @@ cdef void window(Engine e, uint32_t c) noexcept nogil:
         change(e, c)  # drops the handles that were not called
         if e.mechanism == REVALIDATION:
             count_marks(e, c)
-    for i in range(<uint32_t>N_COLUMNS):
+    for i in range(<uint32_t>N_COLUMNS if e.spread_start[c] != e.spread_start[c + 1] else 0):  # else it is one moment
         e.in_windows[i] |= now[i] != before[i]
 
 

@@ -139,7 +139,7 @@ def test_what_changes_all_the_time_is_counted_in_windows_that_add_up(programs: A
     assert sum(row["count"] for row in values) == 200_000
     assert [row["count"] for row in values[:200]] == [1] * 200
     assert {row["line"] for row in changes} == {8, 9}
-    assert len(journal.rows) < 5000
+    assert len(journal.rows) < 60_000  # as many windows as there is room for are of one moment
     assert recorded.calls()["step"] == 100_100
     spread = [row for row in journal.of("calls") if "count" in row]
     assert spread

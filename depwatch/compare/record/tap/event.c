@@ -59,6 +59,7 @@ void tap_drains_now(void)
 
 /* --- rows ------------------------------------------------------------------------------------------------------------- */
 
+static uint64_t n_rows_of_windows; /* calls, changes and values; those that are written one by one, too */
 static uint32_t change_names[DEPWATCH_CLASS + 1];
 
 static uint32_t name_of_change(unsigned change)
@@ -74,6 +75,7 @@ static void write_calls_of(Function *function, uint64_t calls, const Object *obj
     if (calls == function->written)
         return;
     function->written = calls;
+    n_rows_of_windows++;
     Row *row = journal_row(ROW_CALLS, time);
     row->function = function->number;
     row->calls = calls;
@@ -98,6 +100,7 @@ static void write_calls(const Object *object, uint64_t time, uint32_t count)
 static void write_change(const Object *object, uint64_t time, unsigned change, uint32_t count, uint32_t file, uint32_t line)
 {
     uint32_t name = name_of_change(change);
+    n_rows_of_windows++;
     Row *row = journal_row(ROW_CHANGE, time);
     row->object = object->number;
     row->count = count;
@@ -114,6 +117,7 @@ static void write_value(Facet *facet, const Object *object, uint64_t time, uint3
     uint32_t type = NONE;
     if (facet->now.type != NULL)
         type = journal_string(facet->now.type->tp_name, strlen(facet->now.type->tp_name));
+    n_rows_of_windows++;
     Row *row = journal_row(ROW_VALUE, time);
     row->facet = facet->number;
     row->object = object->number;
@@ -156,9 +160,11 @@ static void look_again(const Facet *facet)
 
 /* --- windows ---------------------------------------------------------------------------------------------------------- */
 
-/* Windows of one object that end together: which function was called between which of their changes is not known. A
- * policy by facet asks for the calls between changes of its own facets, one by object for those between any: so a
- * function's calls go to the place that it depends on, up to what can matter there, and the rest to the busiest place. */
+/* Changes between which nothing that depends on the object was called are one moment: no policy can tell them apart. A window
+ * is one moment, and exact, as long as there is room in the journal for one at each moment. Else it spans several, and which
+ * function was called between which of its changes is not known. A policy by facet asks for the calls between changes of its
+ * own facets, one by object for those between any: so a function's calls go to the place that it depends on, up to what can
+ * matter there, and the rest to the busiest place. */
 #define CALLS_A_CHANGE 64u /* more than make a function hot again */
 
 static void write_calls_between(const Object *object, const Place *place, uint64_t time)
@@ -192,9 +198,9 @@ static void write_window(Object *object, Place *place, uint64_t time, bool is_la
 {
     int whole = place == &object->whole;
     bool values = false;
-    if (is_last)
+    if (object->is_mixed && is_last)
         write_calls(object, time, place->count);
-    else
+    else if (object->is_mixed)
         write_calls_between(object, place, time);
     write_change(object, time, place->change, place->count, place->file, place->line);
     place->count = 0;
@@ -219,6 +225,50 @@ static void write_windows(Object *object, uint64_t time)
         object->busy.items[least] = object->busy.items[--object->busy.n];
         write_window(object, place, time, object->busy.n == 0);
     }
+    object->is_mixed = false;
+}
+
+/* Room for rows of windows that are one moment: so many at first, and then in a second. */
+#define ROOM 20000
+#define ROOM_A_SECOND 10000
+
+static bool is_room(uint64_t time)
+{
+    static double room = ROOM;
+    static uint64_t then, rows_then;
+    room += (double)(time - then) * ROOM_A_SECOND / 1e9 - (double)(n_rows_of_windows - rows_then);
+    room = room > ROOM ? ROOM : room;
+    then = time;
+    rows_then = n_rows_of_windows;
+    return room > 0;
+}
+
+#define MANY_FUNCTIONS 64u /* to add up the calls of, at each change */
+
+/* Moves when a function is called that depends on the object; of many functions, when any function is. */
+static uint64_t calls_of_dependents(const Object *object)
+{
+    uint64_t calls = 0;
+    if (object->functions.n > MANY_FUNCTIONS)
+        return tap.calls;
+    for (uint32_t i = 0; i < object->functions.n; i++)
+        calls += ((const Function *)object->functions.items[i])->calls;
+    return calls;
+}
+
+/* Before a change that goes into a window. */
+static void begin_moment(Object *object, uint64_t time)
+{
+    uint64_t calls = calls_of_dependents(object);
+    if (object->busy.n != 0 && calls != object->calls_then) {
+        if (!object->is_mixed && is_room(time))
+            write_windows(object, time);
+        else
+            object->is_mixed = true;
+    }
+    if (object->busy.n == 0)
+        write_calls(object, time, 1);
+    object->calls_then = calls;
 }
 
 static bool a_window_is_over(const Object *object, uint64_t time)
@@ -273,6 +323,7 @@ static void write_event(Object *object, Place *place, unsigned change, PyObject 
         if (touched != NULL)
             schedule();
     } else {
+        begin_moment(object, time);
         if (place->count++ == 0) {
             uint64_t length = (time - place->first) / 100;
             place->ends = time + (length > SHORTEST ? length : SHORTEST);
@@ -285,7 +336,7 @@ static void write_event(Object *object, Place *place, unsigned change, PyObject 
             changes->same = facet->same && (changes->changes == 0 || changes->same);
             changes->changes++;
         }
-        if (time < place->ends)
+        if (!object->is_mixed || time < place->ends)
             return;
         write_windows(object, time);
     }

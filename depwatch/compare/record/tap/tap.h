@@ -103,6 +103,8 @@ struct Object {
     Place whole;        /* changes that name nothing */
     List functions;     /* that depend on it */
     List busy;          /* places with a window that is not written yet */
+    bool is_mixed;      /* these windows are more than one moment */
+    uint64_t calls_then; /* of the functions that depend on it, at its last change in a window */
     Part parts[3];      /* of a function */
     Object *next;       /* of all: a list in both directions */
     Object **link;
