@@ -118,7 +118,7 @@ class Recording:
             return self._files[file]
         except KeyError:
             number = None if file.startswith(_OURS) else _tap.string(self._places.name(file))
-            if len(self._files) == _MOST_FILES:  # of code that the program makes up
+            if self._files.__len__() == _MOST_FILES:  # of code that the program makes up; it may replace len, too
                 self._files.clear()
             self._files[file] = number
             return number

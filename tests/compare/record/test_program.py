@@ -67,6 +67,17 @@ def test_a_sitecustomize_of_the_user_runs_before_the_program(programs: Any) -> N
     assert check_same(programs, "program.py").err.endswith("ZeroDivisionError: division by zero\n")
 
 
+def test_another_interpreter_of_the_program_starts_as_it_would(programs: Any) -> None:
+    programs.write("""
+        try: import _interpreters as interpreters
+        except ImportError: import _xxsubinterpreters as interpreters
+        other = interpreters.create()
+        interpreters.run_string(other, "import sys; print(sys.path)")
+        interpreters.destroy(other)
+    """)
+    assert check_same(programs, "program.py").err == ""
+
+
 def test_a_free_function_of_the_program_hears_of_no_code_of_others(programs: Any) -> None:
     programs.write("""
         import ctypes

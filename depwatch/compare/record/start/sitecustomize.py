@@ -11,11 +11,13 @@ from typing import Any
 
 
 def _put_back() -> Any:
-    """What the program would find; what the recorder is told."""
-    given = json.loads(os.environ.pop("DEPWATCH_RECORD"))
+    """What the program would find; what the recorder is told. None in another interpreter of the process."""
     here = os.path.dirname(__file__)
     sys.path[:] = [path for path in sys.path if path != here]
     sys.path_importer_cache.pop(here, None)
+    if "DEPWATCH_RECORD" not in os.environ:
+        return None
+    given = json.loads(os.environ.pop("DEPWATCH_RECORD"))
     if given["PYTHONPATH"] is None:
         del os.environ["PYTHONPATH"]
     else:
@@ -39,7 +41,8 @@ def _start() -> None:
         _run_the_other()
     finally:
         sys.modules.setdefault("sitecustomize", ours)
-        _record(given)
+        if given is not None:
+            _record(given)
 
 
 def _record(given: Any) -> None:
