@@ -52,7 +52,7 @@ def accepted(function: types.FunctionType, kind: type | None, trusted: tuple[str
     """As the cache judges it, with two differences: what takes long to look into counts as refused, and it does not
     look for code that assigns the variables of a closure, as that takes a look at the whole heap."""
     count = len(inspect.signature(function).parameters)
-    signal.setitimer(signal.ITIMER_PROF, SECONDS)
+    signal.setitimer(signal.ITIMER_PROF, SECONDS, SECONDS / 10)  # again, where something swallows the exception
     try:
         found = depwatch.discover(function, argument_types=() if kind is None else (kind,) * count)
     except TimeoutError:

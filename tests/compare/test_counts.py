@@ -223,7 +223,7 @@ CLASSES = {
     "a method of an object that a global names": ("config.work()", "Config.work = works[i % 2]"),
     "a method of an object that is no argument": ("local(config)", "Config.work = works[i % 2]"),
     "an attribute that is stored in such an object": (
-        "store(config)",
+        "store(plain)",
         "if i % 2: del Config.other\nelse: Config.other = values[0].setter(setter)",
     ),
     "the code of a method that is called": ("config.step()", "Config.work.__code__ = codes[i % 2]"),
@@ -253,7 +253,7 @@ def test_what_is_found_in_classes_is_a_dependency(programs: Any, use: str, chang
         def store(first):
             second = first
             second.other = 1
-        getter, config = Config.getter, Config()
+        getter, config, plain = Config.getter, Config(), object.__new__(Config)
         values = [property(Config.work)]
         works = [lambda self: 2, Config.work]
         codes = [(lambda self: 2).__code__, Config.work.__code__]

@@ -2,7 +2,7 @@
 
 from support import python
 
-LATER = "ast click dataclasses dis inspect json msgspec numba numpy pyarrow pyroaring rich tokenize"
+LATER = "click dataclasses dis inspect json msgspec numba numpy pyarrow pyroaring rich tokenize"
 
 
 def test_the_import_loads_nothing_that_only_some_programs_need():
