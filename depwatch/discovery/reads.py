@@ -113,6 +113,8 @@ class Opaque:
     super     an attribute that super() finds: no facet starts after a class in an MRO
     import    a module that is not loaded yet
     depth     code that lies deeper than the limit
+
+    about: the object that is asked, where it is known; else MISSING.
     """
 
     kind: OpaqueKind
@@ -120,6 +122,7 @@ class Opaque:
     line: int | None
     text: str
     cause: Cause
+    about: Any = MISSING
 
 
 @final

@@ -272,18 +272,18 @@ def test_a_change_while_it_is_compiled_is_compiled_for_and_what_was_compiled_is_
     program = Program(
         """
         from numba.extending import overload
-        KIND = "a"
+        KIND, PENDING = "a", True
         def target(x): pass
         @overload(target)
         def body(x):
-            happen()
+            global KIND, PENDING
+            if PENDING:
+                KIND, PENDING = "aaa", False
             return lambda x: x
         @njit
         def f(x): return target(x) + len(KIND)
         """
     )
-    changes = ["aaa"]
-    program.happen = lambda: changes and vars(program).update(KIND=changes.pop())
     first = program.KIND
     assert program.f(1) == 4
     program.KIND = first

@@ -50,7 +50,7 @@ class Cells:
     """The cells of one piece of code. Their memory stays until close()."""
 
     def __init__(self, name: str) -> None:
-        self._recorder: Final = Recorder(f"{name}: cells")
+        self._recorder: Final = Recorder(f"{name}: cells", None)
         self._by_place: Final[dict[tuple[int, str, str], Cell]] = {}
         self._handle: Any = None
 

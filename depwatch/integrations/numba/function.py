@@ -1,6 +1,5 @@
 """Functions: a dispatcher of numba's that is watched, and which of its versions numba calls."""
 
-import types
 import weakref
 from typing import Any, Final, Literal, NamedTuple
 
@@ -98,8 +97,6 @@ class Function:
             del self.current[version.arguments]
         if version in self.aside:
             return
-        for template in version.templates:
-            template._impl_cache.clear()  # it was made under the same assumptions
         self.aside.append(version)
 
     def _drop(self) -> None:
@@ -194,11 +191,6 @@ def function_of(dispatcher: Any) -> Function | None:
     """The watched function behind a dispatcher, or None."""
     found = getattr(dispatcher, "_depwatch", None)
     return found if isinstance(found, Function) else None
-
-
-def is_numbas_own(function: types.FunctionType) -> bool:
-    """Whether this is part of numba, whose own modules are taken for constant."""
-    return (function.__module__ or "").partition(".")[0] in ("numba", "llvmlite")
 
 
 def attach(dispatcher: Any, function: Function, pipeline_class: type, is_followed: Any) -> None:

@@ -7,16 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 from numba.core import types as numba_types
 
 from depwatch import DepwatchError, GuardedBuiltin, Handle, Recorder, Stale, guarded_builtin
-from depwatch.integrations.numba.cells import Cell, Cells
-from depwatch.integrations.numba.reads import Read, Reads, VariableRead
+from depwatch.integrations.numba.cells import Cell
+from depwatch.integrations.numba.reads import Read, VariableRead
 from depwatch.values import brief
 
 if TYPE_CHECKING:
+    from depwatch.integrations.numba.compilation import Compilation
     from depwatch.integrations.numba.function import Function
-
-UNSTABLE_AFTER: Final = (
-    65535  # compiled code cannot do with an ordinary load: it must be watched however often it breaks
-)
 
 
 class Changed(DepwatchError):
@@ -30,30 +27,23 @@ class Version:
     """
 
     def __init__(
-        self,
-        function: "Function",
-        result: Any,
-        requested: Any,
-        reads: Reads,
-        own_cells: Cells,
-        callees: Iterable["Version"],
-        templates: Iterable[Any],
-        quiet: bool,
+        self, compilation: "Compilation", result: Any, requested: Any, callees: Iterable["Version"]
     ) -> None:
+        function, own_cells = compilation.function, compilation.cells
         self.function: Final = weakref.ref(function)
         self.name: Final = function.name
         self.requested: Final = requested  # (argument types, return type or None), as numba was asked for
         self.callees: Final = tuple(callees)  # linked in: their cells and environments must stay as long as this code
-        self.templates: Final = tuple(templates)  # of the @overloads that it uses: they keep what they have compiled
-        self.reads: Final = reads
+        self.quiet: Final = compilation.calls_quietly and all(callee.quiet for callee in self.callees)
+        self.reads: Final = compilation.reads
         self.raising: Final[set[Hashable]] = {
             read.key for version in self.callees for read in version.reads if read.key in version.raising
         }
         if function.policy == "error":
-            self.raising.update(read.key for read in reads)
+            self.raising.update(read.key for read in self.reads)
         self.cells: Final[list[Cell]] = [*own_cells, *(cell for version in self.callees for cell in version.cells)]
         words = {cell.address: cell.word for cell in self.cells}  # each once
-        changed = None if quiet else self._changed
+        changed = None if compilation.quiet else self._changed
         self.entry: Final = guarded_builtin(result.entry_point, self._again, changed, words.values())
         self.result: Final = result._replace(entry_point=self.entry.function)
         weakref.finalize(self, own_cells.close).atexit = False
@@ -83,22 +73,30 @@ class Version:
         if before is not None:
             before.release()
 
+    def _record(self) -> list[Read]:
+        """Rely on all that is built in, and return what is not as it was compiled. Raises Stale, Unwatchable."""
+        with Recorder(self.name, None) as recorder:
+            changed: list[Read] = self.reads.record(recorder)
+            if not changed:
+                self.rely(recorder.commit(owner=self))
+            return changed
+
+    def try_to_rely(self) -> bool:
+        """Whether the code may run, for all that is so now. Raises Unwatchable."""
+        try:
+            return not self._record() and self.may_run
+        except Stale:
+            return False
+
     def renew(self) -> list[Read]:
         """Get a new handle if all is as it was compiled; otherwise return what is not."""
         for _ in range(10):
-            recorder = Recorder(self.name, UNSTABLE_AFTER)
             try:
-                changed: list[Read] = self.reads.record(recorder)
-                if not changed:
-                    self.rely(recorder.commit(owner=self))
-                    return []
+                return self._record()
             except Stale:
                 continue
             except DepwatchError:
-                return list(self.reads)  # compiling again tells what is wrong
-            finally:
-                recorder.close()
-            return changed
+                break  # compiling again tells what is wrong
         return list(self.reads)
 
     def _again(self, *arguments: Any, **keywords: Any) -> object:
@@ -128,7 +126,7 @@ def version_of(result: Any) -> Version | None:
 
 
 def described(read: Read) -> str:
-    now = Recorder("a look")
+    now = Recorder("a look", None)
     try:
         value = read.record(now)
     except Exception:

@@ -1,0 +1,170 @@
+"""Choices: the Python code that chooses or makes an implementation while numba compiles, and what that reads."""
+
+import functools
+import types
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from numba.core.typing.templates import _IntrinsicTemplate, _OverloadFunctionTemplate
+
+from depwatch import Opaque, Unwatchable, discover
+from depwatch.discovery import Found
+from depwatch.discovery import Read as Discovered
+from depwatch.integrations.numba.compilation import stack
+from depwatch.integrations.numba.own import is_followed, is_numbas, is_numbas_own, is_of_program
+from depwatch.integrations.numba.reads import Read, VariableRead, from_discovered
+from depwatch.integrations.numba.refusals import is_constant_of_numba
+from depwatch.values import brief
+
+SETTLES_AFTER: Final = 2  # runs in which a chooser changes what it reads, a counter for example
+
+
+class Chooser:
+    """The code behind one template of numba's, and what it was found to read when it ran last."""
+
+    def __init__(self, code: Any) -> None:
+        self.code: Final = code
+        self._found: Found | None = None
+        self._unsettled = 0
+
+    def _look(self) -> Found:
+        code = self.code
+        if isinstance(call := getattr(type(code), "__call__", None), types.FunctionType):  # an object with __call__
+            code = types.MethodType(call, code)
+        try:
+            return discover(code, follow=is_followed)
+        except TypeError:
+            raise Unwatchable(
+                f"{brief(self.code)} chooses an implementation, and nobody knows what it reads; use a Python function"
+            ) from None
+
+    def choose(self, cache: dict[Any, Any], make: Callable[[], Any]) -> Any:
+        """What numba gets from the chooser, or has from it still. Notes what that rests on for what is compiled now."""
+        before = self._look()
+        if before is not self._found:
+            cache.clear()
+        self._found = before
+        used = Used(self, before)
+        stack[-1].used.append(used)
+        made = make()
+        if isinstance(made, tuple) and made and made[0] is not None:
+            used.made = getattr(getattr(made[0], "py_func", None), "__code__", None)
+        after = self._look()
+        if after is before:
+            self._unsettled = 0
+        elif self._unsettled < SETTLES_AFTER:
+            self._unsettled += 1
+            self._found = None
+            stack[-1].unsettled = True
+        else:
+            self._found = used.found = after
+        return made
+
+
+class Used:
+    """What one piece of code got from a chooser."""
+
+    __slots__ = ("chooser", "found", "made")
+
+    def __init__(self, chooser: Chooser, found: Found) -> None:
+        self.chooser: Final = chooser
+        self.found = found
+        self.made: types.CodeType | None = None  # the implementation: its own reads are noted where it is compiled
+
+    @property
+    def holds(self) -> bool:
+        return self.found.holds()
+
+    def reads(self) -> Iterator[Read]:
+        """What the choice rests on. Raises Unwatchable for what cannot be seen."""
+        name = brief(self.chooser.code)
+        for read, reason in self.found.refused:
+            if not is_numbas(read.owner):
+                raise Unwatchable(f"{name} chooses an implementation by {read}: {reason}") from None
+        for opaque in self.found.opaque:
+            _check(name, opaque)
+        elsewhere = self._names_elsewhere()
+        for read in self.found.reads:
+            if not is_numbas(read.owner) and not self._is_of_made(read, elsewhere):
+                yield from_discovered(read)
+        for cell in self.found.cells:
+            if cell.name != "__class__":
+                yield VariableRead(self.found.function, cell.name, cell.cell)
+
+    def _names_elsewhere(self) -> set[str]:
+        """The names in the code beside the implementation: discover() tells of one reader of each read only."""
+        codes = {read.value for read in self.found.reads if read.kind == "function" and read.name == "code"}
+        names: set[str] = set()
+        while codes:
+            code = codes.pop()
+            if code is not self.made:
+                names.update(code.co_names)
+                codes.update(each for each in code.co_consts if isinstance(each, types.CodeType))
+        return names
+
+    def _is_of_made(self, read: Discovered | None, elsewhere: set[str]) -> bool:
+        while read is not None:
+            if read.code is not None and self._is_in_made(read.code) and read.name not in elsewhere:
+                return True
+            read = read.via
+        return False
+
+    def _is_in_made(self, code: types.CodeType) -> bool:
+        return self.made is not None and code in _all_in(self.made)
+
+
+@functools.lru_cache(maxsize=64)
+def _all_in(code: types.CodeType) -> frozenset[types.CodeType]:
+    inner = (_all_in(each) for each in code.co_consts if isinstance(each, types.CodeType))
+    return frozenset((code,)).union(*inner)
+
+
+def _check(name: str, opaque: Opaque) -> None:
+    """Raises Unwatchable if a look-up in the program's own code can have another result without anybody being told."""
+    if opaque.kind != "world" or opaque.cause in ("class", "import") or not is_of_program(opaque.code):
+        return
+    if is_constant_of_numba(opaque.about):
+        return
+    raise Unwatchable(
+        f"{name} chooses an implementation by {opaque.text} ({opaque.code.co_filename}:{opaque.line}), and nobody is "
+        "told when that changes; keep it in a global, an attribute of a module or class, a tuple, or a dict's item"
+    )
+
+
+_choosers: Final[weakref.WeakKeyDictionary[type, Chooser | None]] = weakref.WeakKeyDictionary()
+
+
+def _chooser(template: type, code: Any) -> Chooser | None:
+    """Who chooses for a template; None for numba's own code."""
+    try:
+        return _choosers[template]
+    except KeyError:
+        inner = code
+        while isinstance(inner, functools.partial | types.MethodType):
+            inner = inner.func if isinstance(inner, functools.partial) else inner.__func__
+        own = isinstance(inner, types.FunctionType) and is_numbas_own(inner)
+        found = _choosers[template] = None if own else Chooser(code)
+        return found
+
+
+def follow() -> None:
+    """Let all that numba asks choosers for come by here."""
+    get_impl, generic = _OverloadFunctionTemplate._get_impl, _IntrinsicTemplate.generic
+
+    @functools.wraps(get_impl)
+    def choose_overload(self: Any, args: Any, kws: Any) -> Any:
+        chooser = _chooser(type(self), self._overload_func) if stack else None
+        if chooser is None:
+            return get_impl(self, args, kws)
+        return chooser.choose(self._impl_cache, lambda: get_impl(self, args, kws))
+
+    @functools.wraps(generic)
+    def choose_intrinsic(self: Any, args: Any, kws: Any) -> Any:
+        chooser = _chooser(type(self), self._definition_func) if stack else None
+        if chooser is None:
+            return generic(self, args, kws)
+        return chooser.choose(self._impl_cache, lambda: generic(self, args, kws))
+
+    _OverloadFunctionTemplate._get_impl = choose_overload
+    _IntrinsicTemplate.generic = choose_intrinsic
