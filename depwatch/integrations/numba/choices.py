@@ -3,14 +3,16 @@
 import functools
 import types
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
+from numba.core.dispatcher import Dispatcher
 from numba.core.typing.templates import _IntrinsicTemplate, _OverloadFunctionTemplate
 
 from depwatch import Opaque, Unwatchable, discover
 from depwatch.discovery import Found
 from depwatch.discovery import Read as Discovered
+from depwatch.discovery.uses import uses
 from depwatch.integrations.numba.compilation import stack
 from depwatch.integrations.numba.own import is_followed, is_numbas, is_numbas_own, is_of_program
 from depwatch.integrations.numba.reads import Read, VariableRead, from_discovered
@@ -82,8 +84,12 @@ class Used:
         for read, reason in self.found.refused:
             if not is_numbas(read.owner):
                 raise Unwatchable(f"{name} chooses an implementation by {read}: {reason}") from None
+        codes = self._codes()
+        not_run = _all_in(self.made) if self.made is not None else frozenset()
+        not_run = not_run.union(*(_all_in(inner) for code in codes for inner in _only_returned(code)))
         for opaque in self.found.opaque:
-            _check(name, opaque)
+            if opaque.code not in not_run:
+                _check(name, opaque)
         elsewhere = self._names_elsewhere()
         for read in self.found.reads:
             if not is_numbas(read.owner) and not self._is_of_made(read, elsewhere):
@@ -94,14 +100,12 @@ class Used:
 
     def _names_elsewhere(self) -> set[str]:
         """The names in the code beside the implementation: discover() tells of one reader of each read only."""
-        codes = {read.value for read in self.found.reads if read.kind == "function" and read.name == "code"}
-        names: set[str] = set()
-        while codes:
-            code = codes.pop()
-            if code is not self.made:
-                names.update(code.co_names)
-                codes.update(each for each in code.co_consts if isinstance(each, types.CodeType))
-        return names
+        codes = frozenset().union(*map(_all_in, self._codes()))
+        return {name for code in codes if not self._is_in_made(code) for name in code.co_names}
+
+    def _codes(self) -> list[types.CodeType]:
+        """The code of the chooser and of the functions that it calls."""
+        return [read.value for read in self.found.reads if read.kind == "function" and read.name == "code"]
 
     def _is_of_made(self, read: Discovered | None, elsewhere: set[str]) -> bool:
         while read is not None:
@@ -120,12 +124,43 @@ def _all_in(code: types.CodeType) -> frozenset[types.CodeType]:
     return frozenset((code,)).union(*inner)
 
 
+@functools.lru_cache(maxsize=64)
+def _only_returned(code: types.CodeType) -> tuple[types.CodeType, ...]:
+    """The nested code that this code makes functions of which it returns and does nothing else with."""
+    found = uses(code)
+    made = {number: found.uses[what[2]][2] for number, what in enumerate(found.uses) if what[0] == "made"}
+    asked: set[int] = set()
+    for what, _, *operands in found.uses:
+        if what not in ("made", "variable", "join", "constant"):
+            asked.update(_numbers(operands))
+    inner = []
+    for number, index in made.items():
+        names = {name for name, stored in found.stores.items() if number in stored}
+        loads = {n for n, what in enumerate(found.uses) if what[0] == "variable" and what[2] in names}
+        if not asked & {number, *loads}:
+            inner.append(code.co_consts[index])
+    return tuple(inner)
+
+
+def _numbers(operands: Iterable[Any]) -> Iterator[int]:
+    for each in operands:
+        if isinstance(each, int):
+            yield each
+        elif isinstance(each, tuple):
+            yield from _numbers(each)
+
+
 def _check(name: str, opaque: Opaque) -> None:
     """Raises Unwatchable if a look-up in the program's own code can have another result without anybody being told."""
     if opaque.kind != "world" or opaque.cause in ("class", "import") or not is_of_program(opaque.code):
         return
     if is_constant_of_numba(opaque.about):
         return
+    if isinstance(opaque.about, Dispatcher):
+        raise Unwatchable(
+            f"{name} chooses an implementation by what the compiled {opaque.about.py_func.__qualname__} gives "
+            f"({opaque.code.co_filename}:{opaque.line}), and nobody knows what that reads there; call its py_func"
+        )
     raise Unwatchable(
         f"{name} chooses an implementation by {opaque.text} ({opaque.code.co_filename}:{opaque.line}), and nobody is "
         "told when that changes; keep it in a global, an attribute of a module or class, a tuple, or a dict's item"

@@ -41,8 +41,12 @@ def is_constant_of_numba(value: object) -> bool:
 
     What an enum's member has is taken for constant too, as everywhere here.
     """
+    if value is MISSING:
+        return False
+    if is_a(value, np.ndarray):
+        return not is_writable(value)  # type: ignore[arg-type]
     constant: tuple[type, ...] = (Type, enum.Enum, np.dtype, np.ufunc, BaseTypingContext, BaseContext)
-    return value is not MISSING and (any(is_a(value, kind) for kind in constant) or is_numbas(value))
+    return any(is_a(value, kind) for kind in constant) or is_numbas(value)
 
 
 def check_value(what: str, value: object) -> None:
