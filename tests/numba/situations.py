@@ -73,7 +73,7 @@ PLACES = {
     "a mapped lambda": "@njit\ndef f(x): return list(map(lambda y: y + {e}, [x, 1]))[0]",
     "a map in a loop": "@njit\ndef g(x): return x + {e}\n@njit\ndef f(x):\n    s = x * 1.0\n"
     "    for v in map(g, [x, 1]): s += v\n    return s",
-    "a sum of a map": "@njit\ndef g(x): return x + {e}\n@njit\ndef f(x): return sum(map(g, (x, 1)))",
+    "a sum of a map": "@njit\ndef g(x): return x + {e}\n@njit\ndef f(x): return sum(list(map(g, [x, 1])))",
     "a zip of maps": "@njit\ndef g(x): return x + {e}\n@njit\ndef f(x):\n    s = x * 1.0\n"
     "    for v, w in zip(map(g, [x, 1]), map(g, [2, x])): s += v * w\n    return s",
     "a mapped function's callee": "@njit\ndef h(x): return x + {e}\n@njit\ndef g(x): return h(x)\n"

@@ -183,6 +183,18 @@ def _chooser(template: type, code: Any) -> Chooser | None:
         return found
 
 
+def _by_numba(cache: dict[Any, Any], make: Callable[[], Any]) -> Any:
+    """What numba's own code chooses. It is not kept if that asked choosers of the program (as getattr() does)."""
+    if not stack:
+        return make()
+    kept, used = len(cache), len(stack[-1].used)
+    made = make()
+    if len(stack[-1].used) > used:
+        for key in list(cache)[kept:]:
+            del cache[key]
+    return made
+
+
 def follow() -> None:
     """Let all that numba asks choosers for come by here."""
     get_impl, generic = _OverloadFunctionTemplate._get_impl, _IntrinsicTemplate.generic
@@ -191,14 +203,14 @@ def follow() -> None:
     def choose_overload(self: Any, args: Any, kws: Any) -> Any:
         chooser = _chooser(type(self), self._overload_func) if stack else None
         if chooser is None:
-            return get_impl(self, args, kws)
+            return _by_numba(self._impl_cache, lambda: get_impl(self, args, kws))
         return chooser.choose(self._impl_cache, lambda: get_impl(self, args, kws))
 
     @functools.wraps(generic)
     def choose_intrinsic(self: Any, args: Any, kws: Any) -> Any:
         chooser = _chooser(type(self), self._definition_func) if stack else None
         if chooser is None:
-            return generic(self, args, kws)
+            return _by_numba(self._impl_cache, lambda: generic(self, args, kws))
         return chooser.choose(self._impl_cache, lambda: generic(self, args, kws))
 
     _OverloadFunctionTemplate._get_impl = choose_overload

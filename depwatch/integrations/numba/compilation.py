@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterable, Iterator
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from numba.core import errors
 from numba.core.dispatcher import _FunctionCompiler
@@ -19,7 +19,12 @@ if TYPE_CHECKING:
     from depwatch.integrations.numba.choices import Used
 
 
-type Place = tuple[int, str]  # id of the globals or module, name
+class Place(NamedTuple):
+    """Where a scalar is."""
+
+    owner: int  # id of the globals or the module
+    name: str
+    in_module: bool  # read as an attribute of a module
 
 
 class Attempt:

@@ -1,18 +1,19 @@
 """Needs: where code that loads a scalar from a cell would be other code than numba's, which knows the value."""
 
+import itertools
 from collections.abc import Iterator
 from typing import Any, Final
 
 from numba import prange
-from numba.core import ir, types
+from numba.core import errors, ir, types
 from numba.core.ir_utils import build_definitions
+from numba.core.typed_passes import type_inference_stage
 
 from depwatch import Unwatchable
 from depwatch.integrations.numba.compilation import Compilation, NeedsOtherAttempt, Place
 
 COPIES: Final = ("cast", "unary", "binop", "inplace_binop", "phi", "build_tuple", "build_list", "static_getitem")
-KNOWN_OF_TYPES: Final = ("ndim", "dtype", "itemsize")  # attributes that numba takes for constants
-FILLS: Final = ("append", "insert", "extend", "add", "appendleft")  # methods that settle what a container holds
+MOST_FLAGS: Final = 3  # for which types are inferred once more in each combination
 
 
 def check(compilation: Compilation, state: Any) -> None:
@@ -23,7 +24,7 @@ def check(compilation: Compilation, state: Any) -> None:
         code = _Code(compilation, state)
         needed = {*code.select_types(), *code.are_literals(), *(code.are_sizes() if code.is_parallel else ())}
         if needed and compilation.function.policy == "granular":
-            names = ", ".join(sorted(repr(name) for _, name in needed))
+            names = ", ".join(sorted(repr(place.name) for place in needed))
             raise Unwatchable(
                 f"{compilation.function.name} depends on the value of {names} while it is compiled (it selects a type, "
                 'an implementation or a size), and policy="granular" has nothing but cells; leave the policy out'
@@ -40,15 +41,13 @@ class _Code:
     """The typed code of one function, and which of its variables come from cells."""
 
     def __init__(self, compilation: Compilation, state: Any) -> None:
+        self._state: Final = state
         self._blocks: Final = state.func_ir.blocks
         self._typemap: Final = state.typemap
-        self._arguments: Final = state.args
         self._definitions: Final = build_definitions(self._blocks)
         self._loads: Final = compilation.loads
         self._from: Final[dict[str, frozenset[Place]]] = {}
         self.is_parallel: Final = bool(state.flags.auto_parallel.enabled)
-
-    # --- where values come from ---
 
     def _places(self, variable: Any) -> frozenset[Place]:
         """The scalars in cells that a variable is made of, by copying and operators."""
@@ -75,147 +74,165 @@ class _Code:
 
     def _called(self, call: Any) -> Any:
         """What is called, if that is a global or a constant; else None."""
-        for value in self._definitions.get(call.func.name, ()):
-            if isinstance(value, ir.Global | ir.FreeVar | ir.Const):
-                try:
-                    hash(value.value)
-                except TypeError:
-                    return None
-                return value.value
-            if isinstance(value, ir.Var):
-                return self._called(ir.Expr.call(value, (), (), call.loc))
+        value = self._defined(call.func)
+        if not isinstance(value, ir.Global | ir.FreeVar | ir.Const):
+            return None
+        try:
+            hash(value.value)
+        except TypeError:
+            return None
+        return value.value
+
+    def _defined(self, variable: Any) -> Any:
+        """What a variable that is assigned once is, behind copies of it; else None."""
+        for _ in range(len(self._definitions)):
+            found = self._definitions.get(variable.name, ())
+            if len(found) != 1 or not isinstance(found[0], ir.Var):
+                return found[0] if len(found) == 1 else None
+            variable = found[0]
         return None
-
-    def _is_known(self, variable: Any, seen: frozenset[str] = frozenset()) -> bool:
-        """Whether numba could know the value at compile time if it knew all scalars."""
-        if variable.name in seen:
-            return False
-        values = self._definitions.get(variable.name, ())
-        return bool(values) and all(self._is_known_value(value, seen | {variable.name}) for value in values)
-
-    def _is_known_value(self, value: Any, seen: frozenset[str]) -> bool:
-        if isinstance(value, ir.Const | ir.Global | ir.FreeVar):
-            return True
-        if isinstance(value, ir.Var):
-            return self._is_known(value, seen)
-        if isinstance(value, ir.Arg):
-            kinds = types.Literal | types.Omitted | types.NoneType
-            return value.index < len(self._arguments) and isinstance(self._arguments[value.index], kinds)
-        if not isinstance(value, ir.Expr):
-            return False
-        if value.op == "getattr":
-            return value.attr in KNOWN_OF_TYPES or self._is_known(value.value, seen)
-        if value.op == "call":
-            called = self._called(value)
-            if called in self._loads or called is len:
-                return True
-            return called in (bool, int, float) and all(self._is_known(each, seen) for each in value.args)
-        return value.op in COPIES and all(self._is_known(each, seen) for each in value.list_vars())
 
     # --- a flag that selects a type ---
 
     def select_types(self) -> Iterator[Place]:
         """Scalars of which numba would leave branches out, where these give something another type.
 
-        Both branches are compiled with a cell, and what they assign to gets a type that has room for either: an int
+        With a cell both branches are compiled, and what they assign to gets a type that has room for either: an int
         becomes a float, and loses digits.
         """
-        merged: list[list[tuple[int, Any]]] | None = None
-        for label, block in self._blocks.items():
-            branch = block.terminator
-            if not isinstance(branch, ir.Branch):
-                continue
-            places = self._places(branch.cond)
-            if not places or not any(map(self._is_prunable, self._definitions.get(branch.cond.name, ()))):
-                continue
-            if merged is None:
-                merged = list(self._merged())
-            for target in (branch.truebr, branch.falsebr):
-                reached = self._reached(label, target)
-                if any(_settles(kinds, reached) for kinds in merged):
-                    yield from places
-                    break
+        branches = {
+            label: (branch.truebr, branch.falsebr)
+            for label, block in self._blocks.items()
+            if isinstance(branch := block.terminator, ir.Branch)
+            and self._places(branch.cond)
+            and self._is_prunable(branch.cond)
+        }
+        if not branches or not self._merges_types():
+            return
+        ways = (dict(zip(branches, goals, strict=True)) for goals in itertools.product(*branches.values()))
+        if len(branches) > MOST_FLAGS or self._state.func_ir.is_generator or any(map(self._is_typed_otherwise, ways)):
+            for label in branches:
+                yield from self._places(self._blocks[label].terminator.cond)
 
     def _is_prunable(self, condition: Any) -> bool:
-        return self._is_known_value(condition, frozenset())
+        """Whether numba's dead_branch_prune() would know which way this goes if it knew all scalars."""
+        asked = self._defined(condition)
+        if not isinstance(asked, ir.Expr) or asked.op != "call" or self._called(asked) is not bool:
+            return False
+        value = self._defined(asked.args[0])
+        if isinstance(value, ir.Expr) and value.op == "binop":
+            return self._is_known(value.lhs) and self._is_known(value.rhs)
+        return isinstance(value, ir.Expr) and value.op == "call" and not self._is_in_module(value)
 
-    def _reached(self, branching: int, target: int) -> set[int]:
-        """The blocks that are reached if one of them always goes on to the target."""
-        reached: set[int] = set()
-        todo = [min(self._blocks)]
-        while todo:
-            label = todo.pop()
-            if label not in reached:
-                reached.add(label)
-                todo += [target] if label == branching else self._blocks[label].terminator.get_targets()
-        return reached
+    def _is_in_module(self, load: Any) -> bool:
+        place = self._loads.get(self._called(load))
+        return place is None or place.in_module
 
-    def _merged(self) -> Iterator[list[tuple[int, Any]]]:
-        """For each thing that is given values in several places: from which block it has which type."""
-        given: dict[Any, list[tuple[int, Any]]] = {}
-        for label, block in self._blocks.items():
+    def _is_known(self, variable: Any) -> bool:
+        value = self._defined(variable)
+        if isinstance(value, ir.Const | ir.Global | ir.FreeVar):
+            return True
+        if not isinstance(value, ir.Expr):
+            return False
+        if value.op == "call":
+            return self._called(value) in self._loads
+        return value.op in ("getattr", "build_tuple", "build_list") and all(map(self._is_known, value.list_vars()))
+
+    def _merges_types(self) -> bool:
+        """Whether anything is of several types, and has one that has room for all."""
+        given: dict[Any, set[Any]] = {}
+        for block in self._blocks.values():
             for statement in block.body:
                 if isinstance(statement, ir.Return):
-                    for value in self._definitions.get(statement.value.name, ()):
-                        source = value.value if isinstance(value, ir.Expr) and value.op == "cast" else statement.value
-                        given.setdefault("return", []).append((label, self._type(source)))
-                elif isinstance(statement, ir.SetItem):
-                    given.setdefault(self._container(statement.target), []).append((label, self._type(statement.value)))
+                    value = self._defined(statement.value)
+                    source = value.value if isinstance(value, ir.Expr) and value.op == "cast" else statement.value
+                    given.setdefault("return", set()).add(self._type(source))
                 elif isinstance(statement, ir.Assign):
-                    self._note_assigned(label, statement, given)
-        yield from given.values()
+                    value = statement.value
+                    if isinstance(value, ir.Yield) or self._builds_empty(value):
+                        return True
+                    if isinstance(value, ir.Expr) and value.op == "phi":
+                        kinds = {self._type(each) for each in value.incoming_values if isinstance(each, ir.Var)}
+                        given.setdefault(statement.target.name, set()).update(kinds)
+        return any(len(kinds) > 1 for kinds in given.values())
 
-    def _note_assigned(self, label: int, statement: Any, given: dict[Any, list[tuple[int, Any]]]) -> None:
-        value = statement.value
-        if isinstance(value, ir.Yield):
-            given.setdefault("yield", []).append((label, self._type(value.value)))
-        elif isinstance(value, ir.Expr) and value.op == "phi":
-            incoming = zip(value.incoming_blocks, value.incoming_values, strict=True)
-            given[statement.target.name] = [
-                (block, self._type(each)) for block, each in incoming if isinstance(each, ir.Var)
-            ]
-        elif isinstance(value, ir.Expr) and value.op == "call":
-            for method in self._definitions.get(value.func.name, ()):
-                if isinstance(method, ir.Expr) and method.op == "getattr" and method.attr in FILLS:
-                    kinds = [(label, self._type(each)) for each in value.args]
-                    given.setdefault(self._container(method.value), []).extend(kinds)
-        else:
-            name = statement.target.unversioned_name
-            given.setdefault(("variable", name), []).append((label, self._type(statement.target)))
-
-    def _container(self, variable: Any) -> Any:
-        return ("container", variable.unversioned_name)
+    def _builds_empty(self, value: Any) -> bool:
+        """Whether what is put into a container settles its type."""
+        return isinstance(value, ir.Expr) and value.op.startswith("build_") and not value.list_vars()
 
     def _type(self, variable: Any) -> Any:
         kind = self._typemap.get(variable.name)
         return None if kind is None else types.unliteral(kind)
 
+    def _is_typed_otherwise(self, targets: dict[int, int]) -> bool:
+        """Whether anything gets another type if some blocks always go to these targets."""
+        state = self._state
+        func_ir = state.func_ir.copy()
+        func_ir.blocks = self._without_branches(targets)
+        func_ir._definitions = build_definitions(func_ir.blocks)
+        try:
+            typed = type_inference_stage(
+                state.typingctx, state.targetctx, func_ir, state.args, None, state.locals, raise_errors=True
+            )
+        except errors.NumbaError:
+            return False  # numba could not compile that
+        if types.unliteral(typed.return_type) != types.unliteral(state.return_type):
+            return True
+        return any(types.unliteral(kind) != self._typemap_of(name) for name, kind in typed.typemap.items())
+
+    def _typemap_of(self, name: str) -> Any:
+        kind = self._typemap.get(name)
+        return None if kind is None else types.unliteral(kind)
+
+    def _without_branches(self, targets: dict[int, int]) -> dict[int, Any]:
+        reached: dict[int, Any] = {}
+        todo = [min(self._blocks)]
+        while todo:
+            label = todo.pop()
+            if label in reached:
+                continue
+            reached[label] = block = self._blocks[label].copy()
+            if label in targets:
+                block.body[-1] = ir.Jump(targets[label], block.terminator.loc)
+            todo += block.terminator.get_targets()
+        for block in reached.values():
+            block.body = [self._without_incoming(statement, reached) for statement in block.body]
+        return dict(sorted(reached.items()))
+
+    def _without_incoming(self, statement: Any, reached: dict[int, Any]) -> Any:
+        value = getattr(statement, "value", None)
+        if not isinstance(statement, ir.Assign) or not isinstance(value, ir.Expr) or value.op != "phi":
+            return statement
+        phi = ir.Expr.phi(value.loc)
+        for block, each in zip(value.incoming_blocks, value.incoming_values, strict=True):
+            if block in reached:
+                phi.incoming_blocks.append(block)
+                phi.incoming_values.append(each)
+        return ir.Assign(phi, statement.target, statement.loc)
+
     # --- literals ---
 
     def are_literals(self) -> Iterator[Place]:
         """Scalars that are given to an implementation that wants to know the value where there is one."""
+        for call in self._calls():
+            kind = self._typemap.get(call.func.name)
+            templates = (kind.template,) if isinstance(kind, types.BoundFunction) else getattr(kind, "templates", ())
+            if any(template.prefer_literal for template in templates):
+                for each in (*call.args, *(value for _, value in call.kws)):
+                    yield from self._places(each)
+
+    def _calls(self) -> Iterator[Any]:
         for block in self._blocks.values():
-            for call in block.find_exprs("call"):
-                kind = self._typemap.get(call.func.name)
-                if any(template.prefer_literal for template in getattr(kind, "templates", ())):
-                    for each in (*call.args, *(value for _, value in call.kws)):
-                        yield from self._places(each)
+            yield from block.find_exprs("call")
 
     # --- sizes of arrays ---
 
     def are_sizes(self) -> Iterator[Place]:
         """Ints that may be the size of an array, which parallel code treats in another way if it is 1."""
-        for block in self._blocks.values():
-            for call in block.find_exprs("call"):
-                called = self._called(call)
-                if called in self._loads or called in (bool, float, range, prange):
-                    continue
-                for each in (*call.args, *(value for _, value in call.kws)):
-                    if isinstance(self._type(each), types.Integer | types.BaseTuple):
-                        yield from self._places(each)
-
-
-def _settles(kinds: list[tuple[int, Any]], reached: set[int]) -> bool:
-    """Whether something is of fewer types if only these blocks are reached."""
-    left = {kind for label, kind in kinds if label in reached}
-    return bool(left) and left != {kind for _, kind in kinds}
+        for call in self._calls():
+            called = self._called(call)
+            if called in self._loads or called in (bool, float, range, prange):
+                continue
+            for each in (*call.args, *(value for _, value in call.kws)):
+                if isinstance(self._type(each), types.Integer | types.BaseTuple):
+                    yield from self._places(each)

@@ -93,13 +93,13 @@ def _cell_for(compilation: Compilation, state: Any, value: Any) -> tuple[Cell, P
         if value.name not in finding.names_in(state.func_id.func.__code__):
             return None
         owner, name, found = state.func_id.func, value.name, value.value
-        place = (id(owner.__globals__), name)
+        place = Place(id(owner.__globals__), name, False)
     else:
         owner = finding.attribute_owner(state.func_ir, value)
         if owner is None or isinstance(owner, type):
             return None
         name, found = value.attr, getattr(owner, value.attr, None)
-        place = (id(owner), name)
+        place = Place(id(owner), name, True)
     if compilation.attempt.builds_in(place):
         return None
     cell = compilation.cells.get(owner, name, found)
