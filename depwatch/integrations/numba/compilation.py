@@ -100,6 +100,7 @@ class Active:
         self.compilation: Compilation | None = None  # None: numba compiles it without us
         self.used: list[Used | Copied] = []  # choosers of implementations, and what is copied into code of numba's
         self.unsettled = False  # a chooser changed what it reads
+        self.start = 0.0  # when this attempt began, in seconds
         self.internal: Final = len(_internal(dispatcher))  # how much numba had compiled for itself
 
 

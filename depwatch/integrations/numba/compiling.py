@@ -2,6 +2,7 @@
 
 import functools
 import gc
+import time
 import weakref
 from typing import Any, Final, NamedTuple, override
 
@@ -29,6 +30,7 @@ from depwatch.integrations.numba.compilation import (
 )
 from depwatch.integrations.numba.function import KEEP, Function, Policy, attach, forget, function_of
 from depwatch.integrations.numba.own import is_numbas_own
+from depwatch.integrations.numba.pickling import let_pickle
 from depwatch.integrations.numba.reads import DefaultsRead, code_of
 from depwatch.integrations.numba.refusals import check_defaults, check_dispatcher, check_library
 from depwatch.integrations.numba.version import Version
@@ -115,12 +117,12 @@ class Following:
             active.compilation = compilation = Compilation(function, attempt)
             active.used, active.unsettled = [], False
             committed = None
+            active.start = time.perf_counter()
             try:
                 compilation.add(code_of(active.dispatcher.py_func))
                 compilation.add(DefaultsRead(active.dispatcher.py_func, active.dispatcher.__defaults__))
                 again = type(self)(*self._arguments)  # numba's own state is good for one attempt
                 result = super(Following, again).compile_extra(active.dispatcher.py_func)  # type: ignore[misc]
-                function.compiled += 1
                 committed = _commit(active, compilation, result, requested)
             except errors.ForceLiteralArg:
                 raise  # numba comes again, with other types
@@ -168,6 +170,7 @@ def _commit(active: Active, compilation: Compilation, result: Any, requested: An
         version = Version(compilation, result, requested, callees)
         compilation.function.dispatcher.targetctx._defns.pop(result.entry_point, None)
         _watched[result.library] = weakref.ref(version)
+        compilation.function.compiled(version, time.perf_counter() - active.start)
         if version.try_to_rely():
             return version
         compilation.function.aside.append(version)  # right for what was so when numba read it: that may come again
@@ -202,11 +205,17 @@ def _following(pipeline_class: type) -> type:
     return type(f"Following{pipeline_class.__name__}", (Following, pipeline_class), {})
 
 
+def _attach(dispatcher: Any, policy: Policy, keep: int) -> Function:
+    function = Function(dispatcher, policy, keep)
+    attach(dispatcher, function, _following(dispatcher._compiler.pipeline_class), is_followed)
+    let_pickle(dispatcher, function)
+    return function
+
+
 def watch_dispatcher(dispatcher: Any, policy: Policy, keep: int) -> Function:
     """Watch a dispatcher; what it has compiled is compiled again when it is needed."""
     check_dispatcher(dispatcher)
-    function = Function(dispatcher, policy, keep)
-    attach(dispatcher, function, _following(dispatcher._compiler.pipeline_class), is_followed)
+    function = _attach(dispatcher, policy, keep)
     for arguments, result in list(dispatcher.overloads.items()):
         forget(dispatcher, arguments)
         if not dispatcher._can_compile:  # it has these signatures and no others
@@ -229,9 +238,8 @@ class _Listener(event.Listener):  # type: ignore[misc]
         if callers and type(dispatcher).__name__ == "CPUDispatcher" and function_of(dispatcher) is None:
             if not is_numbas_own(dispatcher.py_func):
                 by = callers[-1].function
-                function = Function(dispatcher, by.policy, by.keep)
                 check_dispatcher(dispatcher)
-                attach(dispatcher, function, _following(dispatcher._compiler.pipeline_class), is_followed)
+                _attach(dispatcher, by.policy, by.keep)
 
     @override
     def on_end(self, event: Any) -> None:

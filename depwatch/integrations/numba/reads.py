@@ -7,6 +7,7 @@ from typing import Any, Final, override
 
 from depwatch import MISSING, Recorder, Unwatchable, _core
 from depwatch.discovery import Read as Discovered
+from depwatch.integrations.numba.own import is_numbas
 from depwatch.values import brief, dict_of_module, is_a
 
 
@@ -33,6 +34,11 @@ class Read:
     def default(self) -> dict[str, object]:
         """What the recorder is to be told of a name that was not there: that it is assumed to stay missing."""
         return {"default": MISSING} if self.value is MISSING else {}
+
+    @property
+    def is_internal(self) -> bool:
+        """Whether this is of numba itself, which nobody wants to hear of who looks for a cause."""
+        return any(is_numbas(getattr(self, owner, None)) for owner in ("function", "module", "cls"))
 
     @abstractmethod
     def record(self, recorder: Recorder) -> object:
@@ -228,6 +234,10 @@ class VariableRead(Read):
 
     @override
     def record(self, recorder: Recorder) -> object:
+        return self.now()
+
+    def now(self) -> object:
+        """What the variable is, or EMPTY."""
         return contents(self.cell)
 
     def assumed(self) -> types.CellType:
@@ -235,7 +245,7 @@ class VariableRead(Read):
 
         An equal number may be another object now: code does not care, but the entry compares addresses.
         """
-        now = contents(self.cell)
+        now = self.now()
         value = now if _core.same_value(now, self.value) else self.value
         return types.CellType() if value is EMPTY else types.CellType(value)
 

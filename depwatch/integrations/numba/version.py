@@ -1,5 +1,6 @@
 """Versions: the code of one function for one set of argument types, and what it was compiled under."""
 
+import functools
 import weakref
 from collections.abc import Hashable, Iterable
 from typing import TYPE_CHECKING, Any, Final
@@ -7,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 from numba.core import types as numba_types
 
 from depwatch import DepwatchError, GuardedBuiltin, Handle, Recorder, Stale, guarded_builtin
+from depwatch.integrations.numba.breaks import Breaks
 from depwatch.integrations.numba.cells import Cell
-from depwatch.integrations.numba.reads import Read, VariableRead
+from depwatch.integrations.numba.reads import EMPTY, Read, VariableRead
 from depwatch.values import brief
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ class Version:
         self.callees: Final = tuple(callees)  # linked in: their cells and environments must stay as long as this code
         self.quiet: Final = compilation.calls_quietly and all(callee.quiet for callee in self.callees)
         self.reads: Final = compilation.reads
+        self.breaks: Final = Breaks()
         self.raising: Final[set[Hashable]] = {
             read.key for version in self.callees for read in version.reads if read.key in version.raising
         }
@@ -78,7 +81,8 @@ class Version:
         with Recorder(self.name, None) as recorder:
             changed: list[Read] = self.reads.record(recorder)
             if not changed:
-                self.rely(recorder.commit(owner=self))
+                version = weakref.ref(self)
+                self.rely(recorder.commit(on_invalidate=functools.partial(_note_break, version), owner=self))
             return changed
 
     def try_to_rely(self) -> bool:
@@ -99,6 +103,16 @@ class Version:
                 break  # compiling again tells what is wrong
         return list(self.reads)
 
+    def note_unseen(self, changed: Iterable[Read]) -> None:
+        """Note what broke this and no handle tells: variables of enclosing functions, and types of cells."""
+        for read in changed:
+            if isinstance(read, VariableRead):
+                now = read.now()
+                self.breaks.note_unseen(str(read), brief(read.value), "gone" if now is EMPTY else brief(now))
+        for cell in self.cells:
+            if not cell.holds:
+                self.breaks.note_unseen(repr(cell.name), f"of type {cell.type_name}", cell.now())
+
     def _again(self, *arguments: Any, **keywords: Any) -> object:
         """What the entry calls when the code may not run: find code that may, and call that."""
         function = self.function()
@@ -116,6 +130,12 @@ class Version:
 
     def __repr__(self) -> str:
         return f"<Version {self.name}{self.result.signature}, {'may run' if self.may_run else 'broken'}>"
+
+
+def _note_break(version: "weakref.ref[Version]", handle: Handle) -> None:
+    broken = version()
+    if broken is not None and not handle.released:
+        broken.breaks.note(handle.broken_facets())
 
 
 def version_of(result: Any) -> Version | None:
