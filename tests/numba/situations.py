@@ -1,14 +1,11 @@
 """Programs of two parts: a place where compiled code can read something, and something to read there, which changes."""
 
-import functools
 import itertools
-import operator
 import types
-from collections import namedtuple
 from typing import NamedTuple
 
 import numba
-import numpy as np
+from cases import names
 from numba_programs import Program
 
 from depwatch import Unwatchable
@@ -171,23 +168,6 @@ for symbol, (target, parameters) in OPERATORS.items():
 IN_PYTHON = dict.fromkeys((f"the operator of {symbol}" for symbol in OPERATORS), "def f(x): return {p}")
 
 
-def fixed(first):
-    array = np.arange(first, first + 3)
-    array.setflags(write=False)
-    return array
-
-
-def _names():
-    config, other = types.ModuleType("config"), types.ModuleType("other")
-    config.inner = types.ModuleType("inner")
-    config.inner.X = 1
-    other.X, other.S = 11, "other"
-    return {
-        "config": config, "other": other, "fixed": fixed, "np": np, "numba": numba, "functools": functools,
-        "operator": operator, "namedtuple": namedtuple, "objmode": numba.objmode,
-    }  # fmt: skip
-
-
 def _unjitted(function=None, **_):
     return _unjitted if function is None else function
 
@@ -197,7 +177,7 @@ class Python(types.ModuleType):
 
     def __init__(self, source):
         super().__init__("python")
-        vars(self).update(_names(), njit=_unjitted, plain=_unjitted, register_jitable=_unjitted, overload=self._overload)
+        vars(self).update(names(), njit=_unjitted, plain=_unjitted, register_jitable=_unjitted, overload=self._overload)
         self._choosers = {}
         exec(source, vars(self))
 
@@ -229,10 +209,7 @@ def difference(place, value, changes, x=2):
     )
     python = Python(python_source)
     try:
-        ours = Program(
-            ours_source, plain=numba.njit, overload=numba.extending.overload,
-            register_jitable=numba.extending.register_jitable, **_names(),
-        )  # fmt: skip
+        ours = Program(ours_source, **names())
         for change in ("", *changes):
             exec(change, vars(ours))
             exec(change, vars(python))
@@ -245,5 +222,17 @@ def difference(place, value, changes, x=2):
     return None
 
 
-def all_pairs():
-    return list(itertools.product(PLACES, VALUES))
+# What Python code that chooses an implementation may not read: what a compiled function gives, a name that is computed.
+REFUSED_IN_CHOOSERS = ("function", "another function", "shadowed builtin", "shadowing name that goes", "getattr by a name")
+
+
+def may_be_refused(place, value):
+    return "overload(" in PLACES[place] and "{p}" in PLACES[place] and value in REFUSED_IN_CHOOSERS
+
+
+def one_of_each():
+    """Each place with some value, and each value in the places that differ most."""
+    places, values = list(PLACES), list(VALUES)
+    pairs = {(place, values[number % len(values)]): None for number, place in enumerate(places)}
+    everywhere = ("itself", "a nested function", "a mapped function", "copied in, nested")
+    return list(pairs | dict.fromkeys(itertools.product(everywhere, values)))
