@@ -80,10 +80,10 @@ PLACES = {
     "a filter": "@njit\ndef g(x): return x > {e}\n@njit\ndef f(x): return len(list(filter(g, [1, 2, 3, 4, 5, 6, x])))",
     "a filter of a map": "@njit\ndef g(x): return x + {e}\n@njit\ndef p(x): return x > 4\n"
     "@njit\ndef f(x): return len(list(filter(p, map(g, [1, 2, 3, x]))))",
-    "a sorted key": "@njit\ndef g(x): return (x - {e}) ** 2\n@njit\ndef f(x): return sorted([1, 2, 3, 5, 9, x], key=g)[0]",
-    "a reversed sorted key": "@njit\ndef g(x): return (x - {e}) ** 2\n"
+    "a sorted key": "@njit\ndef g(x): return max(x - {e}, {e} - x)\n@njit\ndef f(x): return sorted([1, 2, 3, 5, 9, x], key=g)[0]",
+    "a reversed sorted key": "@njit\ndef g(x): return max(x - {e}, {e} - x)\n"
     "@njit\ndef f(x): return sorted([1, 2, 3, 5, 9, x], key=g, reverse=True)[0]",
-    "a sort key": "@njit\ndef g(x): return (x - {e}) ** 2\n@njit\ndef f(x):\n    a = [1, 2, 3, 5, 9, x]\n"
+    "a sort key": "@njit\ndef g(x): return max(x - {e}, {e} - x)\n@njit\ndef f(x):\n    a = [1, 2, 3, 5, 9, x]\n"
     "    a.sort(key=g)\n    return a[0]",
     "a reduced function": "from functools import reduce\n@njit\ndef g(x, y): return (x * 1.0) + y + {e}\n"
     "@njit\ndef f(x): return reduce(g, [1.0, 2.0, x * 1.0])",

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from depwatch.notice import Break
 
-KEPT: Final = 5  # of each version, the last ones
+KEPT: Final = 5  # for each set of argument types, the last ones
 
 
 class Broken:
@@ -32,7 +32,7 @@ class Broken:
 
 
 class Breaks:
-    """The last breaks of one version, and how they were mended."""
+    """The last breaks of the code for one set of argument types, and how they were mended."""
 
     def __init__(self) -> None:
         self._kept: Final[deque[Broken]] = deque(maxlen=KEPT)
@@ -56,9 +56,3 @@ class Breaks:
         for each in self._kept:
             if each.mended is None:
                 each.mended = f"{how} in {1000 * seconds:.1f} ms"
-
-    def take_over(self, others: "Breaks") -> None:
-        """What broke the code that was in the place of this."""
-        kept = sorted([*others, *self], key=lambda each: each.when)
-        self._kept.clear()
-        self._kept.extend(kept)

@@ -2,7 +2,7 @@
 
 import time
 import weakref
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import Any, Final, Literal, NamedTuple
 
 from numba.core import sigutils
@@ -50,7 +50,7 @@ class Function:
         self.aside: Final[list[Version]] = []  # oldest first
         _functions.add(self)
         self._lingering: Final[list[Version]] = []  # dropped, but generators may still be in the code
-        self._last: Final[dict[tuple[Any, ...], Breaks]] = {}  # of the version that was used last
+        self.breaks: Final[defaultdict[tuple[Any, ...], Breaks]] = defaultdict(Breaks)  # by argument types
         self._counted: Final[Counter[str]] = Counter()
 
     @property
@@ -69,7 +69,7 @@ class Function:
 
     def compiled(self, version: Version, seconds: float) -> None:
         self._counts("compiled")
-        self.mended(version, "compiled again" if self._last.get(version.arguments) else "compiled", seconds)
+        version.breaks.mend("compiled again", seconds)
 
     # --- numba's tables -----------------------------------------------------------------------------------------------
 
@@ -182,16 +182,8 @@ class Function:
         version = self.from_aside(requested)
         if version is not None:
             self._insert(version)
-            self.mended(version, "put back", time.perf_counter() - start)
+            version.breaks.mend("put back", time.perf_counter() - start)
         return version is not None
-
-    def mended(self, version: Version, how: str, seconds: float) -> None:
-        """The version is used in place of what broke."""
-        before = self._last.get(version.arguments)
-        if before is not None and before is not version.breaks:
-            version.breaks.take_over(before)
-        version.breaks.mend(how, seconds)
-        self._last[version.arguments] = version.breaks
 
     def ready(self, arguments: tuple[Any, ...]) -> None:
         """A caller is about to be compiled with the code for these types linked in: let that be code that may run."""
@@ -203,7 +195,7 @@ class Function:
         """What the code in use has built in and what it loads, by version, and what broke it last."""
         drain()
         lines = [f"{self.name}: {', '.join(f'{number} {name}' for name, number in self.stats._asdict().items())}"]
-        for arguments, breaks in self._last.items():
+        for arguments, breaks in self.breaks.items():
             version = self.current.get(arguments)
             if version is None:
                 lines.append(f"  ({', '.join(map(str, arguments))}): does not compile now")

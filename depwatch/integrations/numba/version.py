@@ -38,7 +38,6 @@ class Version:
         self.callees: Final = tuple(callees)  # linked in: their cells and environments must stay as long as this code
         self.quiet: Final = compilation.calls_quietly and all(callee.quiet for callee in self.callees)
         self.reads: Final = compilation.reads
-        self.breaks: Final = Breaks()
         self.raising: Final[set[Hashable]] = {
             read.key for version in self.callees for read in version.reads if read.key in version.raising
         }
@@ -55,6 +54,12 @@ class Version:
     def arguments(self) -> tuple[Any, ...]:
         """What numba's tables know it by."""
         return tuple(self.result.signature.args)
+
+    @property
+    def breaks(self) -> Breaks:
+        """What broke it and others for the same types."""
+        function = self.function()
+        return Breaks() if function is None else function.breaks[self.arguments]
 
     @property
     def handle(self) -> Handle | None:
@@ -105,13 +110,14 @@ class Version:
 
     def note_unseen(self, changed: Iterable[Read]) -> None:
         """Note what broke this and no handle tells: variables of enclosing functions, and types of cells."""
+        breaks = self.breaks
         for read in changed:
             if isinstance(read, VariableRead):
                 now = read.now()
-                self.breaks.note_unseen(str(read), brief(read.value), "gone" if now is EMPTY else brief(now))
+                breaks.note_unseen(str(read), brief(read.value), "gone" if now is EMPTY else brief(now))
         for cell in self.cells:
             if not cell.holds:
-                self.breaks.note_unseen(repr(cell.name), f"of type {cell.type_name}", cell.now())
+                breaks.note_unseen(repr(cell.name), f"of type {cell.type_name}", cell.now())
 
     def _again(self, *arguments: Any, **keywords: Any) -> object:
         """What the entry calls when the code may not run: find code that may, and call that."""
@@ -134,7 +140,9 @@ class Version:
 
 def _note_break(version: "weakref.ref[Version]", handle: Handle) -> None:
     broken = version()
-    if broken is not None and not handle.released:
+    function = None if broken is None else broken.function()
+    is_used = broken is not None and function is not None and function.current.get(broken.arguments) is broken
+    if broken is not None and is_used and not handle.released:
         broken.breaks.note(handle.broken_facets())
 
 
