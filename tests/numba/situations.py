@@ -2,6 +2,7 @@
 
 import itertools
 import types
+from pathlib import Path
 from typing import NamedTuple
 
 import numba
@@ -9,6 +10,8 @@ from cases import names
 from numba_programs import Program
 
 from depwatch import Unwatchable
+
+FOLDER = Path(__file__).parent / "programs"
 
 
 class Value(NamedTuple):
@@ -50,108 +53,18 @@ VALUES = {
     "None": Value("Q = None", "(1 if Q is None else 2)", ("Q = 5", "Q = None")),
 }
 
-PLACES = {
-    "itself": "@njit\ndef f(x): return x + {e}",
-    "nogil": "@njit(nogil=True)\ndef f(x): return x + {e}",
-    "bulk": "@njit(policy='bulk')\ndef f(x): return x + {e}",
-    "a callee": "@njit\ndef g(x): return x + {e}\n@njit\ndef f(x): return g(x)",
-    "a callee's callee": "@njit\ndef h(): return {e}\n@njit\ndef g(x): return x + h()\n@njit\ndef f(x): return g(x)",
-    "a callee that numba.njit made": "@plain\ndef g(x): return x + {e}\n@njit\ndef f(x): return g(x)",
-    "a nested function": "@njit\ndef f(x):\n    def g(y): return y + {e}\n    return g(x)",
-    "a nested function's": "@njit\ndef f(x):\n    def g(y):\n        def h(z): return z + {e}\n        return h(y)\n"
-    "    return g(x)",
-    "a lambda": "@njit\ndef f(x): return (lambda y: y + {e})(x)",
-    "a comprehension": "@njit\ndef f(x): return [x + i + {e} for i in range(2)][1]",
-    "a loop": "@njit\ndef f(x):\n    s = x\n    for i in range(3): s = x + {e}\n    return s",
-    "a loop's sum": "@njit\ndef f(x):\n    s = x * 1.0\n    for i in range(3): s += {e}\n    return s",
-    "a generator": "@njit\ndef g(x):\n    yield x + {e}\n@njit\ndef f(x):\n    s = x * 1.0\n"
-    "    for v in g(x): s += v\n    return s",
-    "a mapped function": "@njit\ndef g(x): return x + {e}\n@njit\ndef f(x): return list(map(g, [x, 1]))[0]",
-    "a mapped lambda": "@njit\ndef f(x): return list(map(lambda y: y + {e}, [x, 1]))[0]",
-    "a map in a loop": "@njit\ndef g(x): return x + {e}\n@njit\ndef f(x):\n    s = x * 1.0\n"
-    "    for v in map(g, [x, 1]): s += v\n    return s",
-    "a sum of a map": "@njit\ndef g(x): return x + {e}\n@njit\ndef f(x): return sum(list(map(g, [x, 1])))",
-    "a zip of maps": "@njit\ndef g(x): return x + {e}\n@njit\ndef f(x):\n    s = x * 1.0\n"
-    "    for v, w in zip(map(g, [x, 1]), map(g, [2, x])): s += v * w\n    return s",
-    "a mapped function's callee": "@njit\ndef h(x): return x + {e}\n@njit\ndef g(x): return h(x)\n"
-    "@njit\ndef f(x): return list(map(g, [x, 1]))[0]",
-    "a map in a callee": "@njit\ndef g(x): return x + {e}\n@njit\ndef m(x): return list(map(g, [x, 1]))[0]\n"
-    "@njit\ndef f(x): return m(x)",
-    "a filter": "@njit\ndef g(x): return x > {e}\n@njit\ndef f(x): return len(list(filter(g, [1, 2, 3, 4, 5, 6, x])))",
-    "a filter of a map": "@njit\ndef g(x): return x + {e}\n@njit\ndef p(x): return x > 4\n"
-    "@njit\ndef f(x): return len(list(filter(p, map(g, [1, 2, 3, x]))))",
-    "a sorted key": "@njit\ndef g(x): return max(x - {e}, {e} - x)\n@njit\ndef f(x): return sorted([1, 2, 3, 5, 9, x], key=g)[0]",
-    "a reversed sorted key": "@njit\ndef g(x): return max(x - {e}, {e} - x)\n"
-    "@njit\ndef f(x): return sorted([1, 2, 3, 5, 9, x], key=g, reverse=True)[0]",
-    "a sort key": "@njit\ndef g(x): return max(x - {e}, {e} - x)\n@njit\ndef f(x):\n    a = [1, 2, 3, 5, 9, x]\n"
-    "    a.sort(key=g)\n    return a[0]",
-    "a reduced function": "from functools import reduce\n@njit\ndef g(x, y): return (x * 1.0) + y + {e}\n"
-    "@njit\ndef f(x): return reduce(g, [1.0, 2.0, x * 1.0])",
-    "an argument": "@njit\ndef g(x): return x + {e}\n@njit\ndef h(g, x): return g(x)\ndef f(x): return h(g, x)",
-    "an argument that is mapped": "@njit\ndef g(x): return x + {e}\n"
-    "@njit\ndef h(g, x): return list(map(g, [x, 1]))[0]\ndef f(x): return h(g, x)",
-    "a tuple of functions": "@njit\ndef g(x): return x + {e}\n@njit\ndef h(x): return x\nP = (h, g)\n"
-    "@njit\ndef f(x): return P[1](x) + P[0](x)",
-    "a tuple of functions as argument": "@njit\ndef g(x): return x + {e}\n@njit\ndef h(x): return x\n"
-    "@njit\ndef m(p, x): return p[1](x) + p[0](x)\ndef f(x): return m((h, g), x)",
-    "a function around": "def make(g):\n    @njit\n    def f(x): return g(x)\n    return f\n"
-    "@njit\ndef g(x): return x + {e}\nf = make(g)",
-    "copied in": "@njit(inline='always')\ndef g(x): return x + {e}\n@njit\ndef f(x): return g(x)",
-    "copied in, nested": "@njit(inline='always')\ndef g(x):\n    def h(y): return y + {e}\n    return h(x)\n"
-    "@njit\ndef f(x): return g(x)",
-    "copied in twice": "@njit(inline='always')\ndef h(x): return x + {e}\n@njit(inline='always')\ndef g(x): return h(x)\n"
-    "@njit\ndef f(x): return g(x)",
-    "copied in by its cost": "@njit(inline=lambda *_: True)\ndef g(x):\n    def h(y): return y + {e}\n    return h(x)\n"
-    "@njit\ndef f(x): return g(x)",
-    "register_jitable": "@register_jitable\ndef g(x): return x + {e}\n@njit\ndef f(x): return g(x)",
-    "register_jitable, copied in": "@register_jitable(inline='always')\ndef g(x):\n    def h(y): return y + {e}\n"
-    "    return h(x)\n@njit\ndef f(x): return g(x)",
-    "objmode": "@njit\ndef f(x):\n    with objmode(r='float64'):\n        r = float(x + {p})\n    return r",
-}
 
-CHOOSERS = {
-    "itself": "@overload(hook{o})\ndef choose(x):\n    chosen = {p}\n    return lambda x: x + chosen",
-    "by a branch": "@overload(hook{o})\ndef choose(x):\n    if {p} == 1:\n        return lambda x: x + 1\n"
-    "    return lambda x: x + 100 * 1",
-    "its helper": "def deep(): return {p}\ndef helper(): return deep()\n"
-    "@overload(hook{o})\ndef choose(x):\n    chosen = helper()\n    return lambda x: x + chosen",
-    "decorated": "def logged(fn):\n    @functools.wraps(fn)\n    def wrapper(x): return fn(x)\n    return wrapper\n"
-    "@overload(hook{o})\n@logged\ndef choose(x):\n    chosen = {p}\n    return lambda x: x + chosen",
-    "with another's name": "def choose(x):\n    chosen = {p}\n    return lambda x: x + chosen\n"
-    "functools.update_wrapper(choose, numba.njit, assigned=('__module__',), updated=())\ndel choose.__wrapped__\n"
-    "overload(hook{o})(choose)",
-    "partial": "def choose(first, x):\n    chosen = {p}\n    return lambda x: x + chosen\noverload(hook{o})(functools.partial(choose, 1))",
-    "a method": "class C:\n    def choose(self, x):\n        chosen = {p}\n        return lambda x: x + chosen\noverload(hook{o})(C().choose)",
-    "a nested function": "@overload(hook{o})\ndef choose(x):\n    def impl(x): return x + chosen\n    def pick(): return {p}\n"
-    "    chosen = pick()\n    return impl",
-    "a class body": "@overload(hook{o})\ndef choose(x):\n    class C: chosen = {p}\n    chosen = C.chosen\n    return lambda x: x + chosen",
-    "a generator": "@overload(hook{o})\ndef choose(x):\n    chosen = sum({p} for _ in (1,))\n    return lambda x: x + chosen",
-    "mapped": "def helper(x): return {p}\n@overload(hook{o})\ndef choose(x):\n    chosen = list(map(helper, (1,)))[0]\n"
-    "    return lambda x: x + chosen",
-    "around": "def make():\n    def get(): return {p}\n    def choose(x):\n        chosen = get()\n        return lambda x: x + chosen\n"
-    "    return choose\noverload(hook{o})(make())",
-    "the implementation": "@overload(hook{o})\ndef choose(x): return lambda x: x + {e}",
-    "the implementation's callee": "@njit\ndef callee(): return {e}\n"
-    "@overload(hook{o})\ndef choose(x): return lambda x: x + callee()",
-    "the implementation, nested": "@overload(hook{o})\ndef choose(x):\n    def impl(x):\n        def g(y): return y + {e}\n"
-    "        return g(x)\n    return impl",
-    "another chooser": "def inner(x): pass\n@overload(inner{o})\ndef choose_inner(x):\n    chosen = {p}\n    return lambda x: x + chosen\n"
-    "@overload(hook{o})\ndef choose(x): return lambda x: inner(x)",
-    "one of two": "@overload(hook{o})\ndef choose(x):\n    if {p} == 1: return lambda x: x + 1\n"
-    "@overload(hook{o})\ndef choose_other(x):\n    if not {p} == 1: return lambda x: x + 55",
-}
-USES = {
-    "": "@njit\ndef f(x): return hook(x)",
-    "in a callee": "@njit\ndef g(x): return hook(x)\n@njit\ndef f(x): return g(x)",
-    "mapped": "@njit\ndef g(x): return hook(x)\n@njit\ndef f(x): return list(map(g, [x, 1]))[0]",
-    "after plain numba": "@plain\ndef before(x): return hook(x)\nbefore(1)\n@njit\ndef f(x): return hook(x)",
-    "copied in": "@njit(inline='always')\ndef g(x): return hook(x)\n@njit\ndef f(x): return g(x)",
-}
+def _sources(name):
+    sections = (FOLDER / f"{name}.txt").read_text().split("\n## ")[1:]
+    return dict(section.rstrip().split("\n\n", 1) for section in sections)
+
+
+PLACES, CHOOSERS, USES = map(_sources, ("places", "choosers", "uses"))
 for of, chooser in CHOOSERS.items():
     for use, user in USES.items():
         for inlined in ("", ", inline='always'"):
-            name = f"a chooser: {of}{', copied in' if inlined else ''}{'; ' if use else ''}{use}"
-            PLACES[name] = "def hook(x): pass\n" + chooser.replace("{o}", inlined) + "\n" + user
+            name = f"a chooser: {of}{', copied in' if inlined else ''}; {use}"
+            PLACES[name] = "\n".join(("def hook(x): pass", chooser.replace("{o}", inlined), user))
 
 OWN = "P = namedtuple('P', 'a')\n"  # a class for each program: whoever else uses the operator is not concerned
 IS_P = "isinstance(a, numba.types.BaseNamedTuple) and a.instance_class is P"
@@ -222,8 +135,10 @@ def difference(place, value, changes, x=2):
     return None
 
 
-# What Python code that chooses an implementation may not read: what a compiled function gives, a name that is computed.
-REFUSED_IN_CHOOSERS = ("function", "another function", "shadowed builtin", "shadowing name that goes", "getattr by a name")
+# What Python code that chooses an implementation may not read: what compiled functions give, and a computed name.
+REFUSED_IN_CHOOSERS = (
+    "function", "another function", "shadowed builtin", "shadowing name that goes", "getattr by a name"
+)  # fmt: skip
 
 
 def may_be_refused(place, value):

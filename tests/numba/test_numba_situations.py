@@ -7,7 +7,7 @@ from situations import PLACES, VALUES, difference, may_be_refused, one_of_each
 
 QUICK = (
     ("itself", "flag that selects a type"), ("a mapped function", "a type that changes"), ("a sort key", "int"),
-    ("copied in, nested", "str"), ("objmode", "int"), ("a chooser: itself", "int"),
+    ("copied in, nested", "str"), ("objmode", "int"), ("a chooser: itself; itself", "int"),
     ("a chooser: decorated; in a callee", "str of a module"), ("the operator of v @ 1", "int"),
 )  # fmt: skip
 

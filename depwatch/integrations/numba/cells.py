@@ -48,7 +48,6 @@ class Cell:
         """Whether the word is the value now: not while that is of another type, or gone."""
         return self.word.value is not UNKNOWN
 
-
     def now(self) -> str:
         """What the value is, in short words; also where the cell cannot follow it."""
         value = self._look()

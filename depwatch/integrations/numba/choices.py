@@ -17,7 +17,7 @@ from depwatch.integrations.numba.compilation import stack
 from depwatch.integrations.numba.own import is_followed, is_numbas, is_numbas_own, is_of_program
 from depwatch.integrations.numba.reads import Read, VariableRead, from_discovered
 from depwatch.integrations.numba.refusals import is_constant_of_numba
-from depwatch.values import brief
+from depwatch.values import along_mro, brief
 
 SETTLES_AFTER: Final = 2  # runs in which a chooser changes what it reads, a counter for example
 
@@ -32,8 +32,9 @@ class Chooser:
 
     def _look(self) -> Found:
         code = self.code
-        if isinstance(call := getattr(type(code), "__call__", None), types.FunctionType):  # an object with __call__
-            code = types.MethodType(call, code)
+        for call in along_mro(type(code), "__call__"):
+            if isinstance(call, types.FunctionType):  # an object of the program's that can be called
+                code = types.MethodType(call, code)
         try:
             return discover(code, follow=is_followed)
         except TypeError:

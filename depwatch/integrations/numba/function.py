@@ -266,7 +266,11 @@ def attach(dispatcher: Any, function: Function, pipeline_class: type, is_followe
         args, return_type = sigutils.normalize_signature(sig)
         arguments = tuple(args)
         with global_compiler_lock:
-            if arguments in itself.overloads or not itself._can_compile or not function.put_back((arguments, return_type)):
+            if (
+                arguments in itself.overloads
+                or not itself._can_compile
+                or not function.put_back((arguments, return_type))
+            ):
                 return compile_anew(itself, sig)
             return itself.overloads[arguments].entry_point
 

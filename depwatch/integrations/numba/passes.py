@@ -191,7 +191,7 @@ def _load_first(state: Any, found: list[tuple[Any, Any, Cell]]) -> None:
 
 @register_pass(mutates_CFG=False, analysis_only=True)
 class NoteTypes(AnalysisPass):  # type: ignore[misc]
-    """Refuse types that compiled code cannot be taken back for, and see whether the code has to be compiled otherwise."""
+    """Refuse types that code cannot be taken back for, and see whether the code has to be compiled in another way."""
 
     _name = "depwatch_note_types"
 

@@ -6,6 +6,7 @@ from typing import Any
 from depwatch import _core
 from depwatch.integrations.numba.function import Function, function_of
 
+
 class Watched:
     """What numba is told to rebuild in place of its dispatcher."""
 

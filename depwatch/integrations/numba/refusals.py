@@ -4,6 +4,7 @@ import array
 import enum
 from typing import Any, Final
 
+import numba.typed
 import numpy as np
 from numba.core.base import BaseContext
 from numba.core.ccallback import CFunc
@@ -65,7 +66,7 @@ def check_value(what: str, value: object) -> None:
                 "of a store into an array; pass it as an argument, or make it and what it is a view of read-only "
                 "(array.setflags(write=False))"
             )
-    elif isinstance(value, MUTABLE) or type(value).__module__.startswith("numba.typed.") and not isinstance(value, type):
+    elif isinstance(value, (*MUTABLE, numba.typed.List, numba.typed.Dict)):
         raise Unwatchable(
             f"{what} is {brief(value)}, which can change in place, and nobody is told; pass it as an argument, or keep "
             "it as a tuple"

@@ -15,7 +15,6 @@ from depwatch.values import brief
 
 if TYPE_CHECKING:
     from depwatch.integrations.numba.compilation import Compilation
-    from depwatch.integrations.numba.function import Function
 
 
 class Changed(DepwatchError):
@@ -28,9 +27,7 @@ class Version:
     It may run again, without compiling, as soon as all that it has built in is as it was.
     """
 
-    def __init__(
-        self, compilation: "Compilation", result: Any, requested: Any, callees: Iterable["Version"]
-    ) -> None:
+    def __init__(self, compilation: "Compilation", result: Any, requested: Any, callees: Iterable["Version"]) -> None:
         function, own_cells = compilation.function, compilation.cells
         self.function: Final = weakref.ref(function)
         self.name: Final = function.name

@@ -30,7 +30,8 @@ def is_writable(array: np.ndarray[Any, Any]) -> bool:
         return False
     if any(_writes(view, owner) for view in _held()):
         return True
-    _read_only[id(array)] = weakref.ref(array, lambda _, number=id(array): _read_only.pop(number, None))
+    number = id(array)
+    _read_only[number] = weakref.ref(array, lambda _: _read_only.pop(number, None))
     return False
 
 
@@ -62,7 +63,7 @@ def _held() -> Iterator[Any]:
 
 def _arrays_in(objects: list[Any]) -> Iterable[Any]:
     found = [*objects, *gc.get_referents(*objects)]
-    kinds = dict(zip(map(id, map(type, found)), map(type, found), strict=True))  # by id: a metaclass may have a __hash__
+    kinds = dict(zip(map(id, map(type, found)), map(type, found), strict=True))  # a metaclass may have a __hash__
     arrays = {number for number, kind in kinds.items() if issubclass(kind, np.ndarray | memoryview)}
     return [each for each, number in zip(found, map(id, map(type, found)), strict=True) if number in arrays]
 
