@@ -16,9 +16,10 @@ from depwatch.discovery.uses import uses
 from depwatch.integrations.numba.compilation import stack
 from depwatch.integrations.numba.own import is_followed, is_numbas, is_numbas_own, is_of_program
 from depwatch.integrations.numba.reads import Read, VariableRead, from_discovered
-from depwatch.integrations.numba.refusals import is_constant_of_numba
+from depwatch.integrations.numba.refusals import is_constant
 from depwatch.values import along_mro, brief
 
+OTHERWISE: Final = "keep it in a global, an attribute of a module or class, a tuple, or an item of a dict"
 SETTLES_AFTER: Final = 2  # runs in which a chooser changes what it reads, a counter for example
 
 
@@ -155,16 +156,17 @@ def _check(name: str, opaque: Opaque) -> None:
     """Raises Unwatchable if a look-up in the program's own code can have another result without anybody being told."""
     if opaque.kind != "world" or opaque.cause in ("class", "import") or not is_of_program(opaque.code):
         return
-    if is_constant_of_numba(opaque.about):
+    if is_constant(opaque.about):
         return
     if isinstance(opaque.about, Dispatcher):
         raise Unwatchable(
             f"{name} chooses an implementation by what the compiled {opaque.about.py_func.__qualname__} gives "
             f"({opaque.code.co_filename}:{opaque.line}), and nobody knows what that reads there; call its py_func"
         )
+    remedy = "write it without that" if opaque.cause == "dynamic" else OTHERWISE
     raise Unwatchable(
         f"{name} chooses an implementation by {opaque.text} ({opaque.code.co_filename}:{opaque.line}), and nobody is "
-        "told when that changes; keep it in a global, an attribute of a module or class, a tuple, or a dict's item"
+        f"told when that changes; {remedy}"
     )
 
 

@@ -156,7 +156,7 @@ def _commit(active: Active, compilation: Compilation, result: Any, requested: An
         compilation.attempt.loud = True
         raise NeedsOtherAttempt
     used = [*active.used, *_used(libraries)]
-    for each in used:
+    for each in [] if active.unsettled else used:
         compilation.add_all(each.reads())
     if used or callees:
         forget_internal(active)

@@ -1,6 +1,7 @@
 """Needs: where code that loads a scalar from a cell would be other code than numba's, which knows the value."""
 
 import itertools
+import operator
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ from numba.core.typed_passes import type_inference_stage
 
 from depwatch import Unwatchable
 from depwatch.integrations.numba.compilation import Compilation, NeedsOtherAttempt, Place
+from depwatch.integrations.numba.own import is_numbas
 
 COPIES: Final = ("cast", "unary", "binop", "inplace_binop", "phi", "build_tuple", "build_list", "static_getitem")
 MOST_FLAGS: Final = 3  # for which types are inferred once more in each combination
@@ -32,7 +34,7 @@ def check(compilation: Compilation, state: Any) -> None:
     loud = compilation.calls_quietly and any(isinstance(kind, types.Generator) for kind in state.args)
     compilation.calls_quietly &= not loud
     if needed or (loud and compilation.quiet):
-        attempt.constants |= needed
+        attempt.constants.update(needed)
         attempt.loud |= loud
         raise NeedsOtherAttempt
 
@@ -215,11 +217,19 @@ class _Code:
     def are_literals(self) -> Iterator[Place]:
         """Scalars that are given to an implementation that wants to know the value where there is one."""
         for call in self._calls():
-            kind = self._typemap.get(call.func.name)
-            templates = (kind.template,) if isinstance(kind, types.BoundFunction) else getattr(kind, "templates", ())
-            if any(template.prefer_literal for template in templates):
+            if _prefers_literals(self._typemap.get(call.func.name)):
                 for each in (*call.args, *(value for _, value in call.kws)):
                     yield from self._places(each)
+        for operator_of in self._operators():
+            places = frozenset().union(*map(self._places, operator_of.list_vars()))
+            function = operator.getitem if operator_of.op == "getitem" else operator_of.fn
+            if places and _prefers_literals(self._state.typingctx.resolve_value_type(function), by_program=True):
+                yield from places
+
+    def _operators(self) -> Iterator[Any]:
+        for block in self._blocks.values():
+            for operators in ("binop", "inplace_binop", "unary", "getitem"):
+                yield from block.find_exprs(operators)
 
     def _calls(self) -> Iterator[Any]:
         for block in self._blocks.values():
@@ -236,3 +246,12 @@ class _Code:
             for each in (*call.args, *(value for _, value in call.kws)):
                 if isinstance(self._type(each), types.Integer | types.BaseTuple):
                     yield from self._places(each)
+
+
+def _prefers_literals(kind: Any, by_program: bool = False) -> bool:
+    """Whether a function has an implementation (one that is the program's) that is first asked with literals."""
+    templates = (kind.template,) if isinstance(kind, types.BoundFunction) else getattr(kind, "templates", ())
+    return any(
+        template.prefer_literal and not (by_program and is_numbas(getattr(template, "_overload_func", template)))
+        for template in templates
+    )

@@ -2,6 +2,7 @@
 
 import array
 import enum
+import logging
 from typing import Any, Final
 
 import numba.typed
@@ -19,6 +20,7 @@ from numba.stencils.stencil import StencilFunc
 from depwatch import MISSING, Unwatchable
 from depwatch.integrations.numba.own import is_numbas
 from depwatch.integrations.numba.views import is_writable
+from depwatch.naming import is_immutable
 from depwatch.values import brief, is_a
 
 # What freezes the globals that it reads and is compiled in ways that depwatch cannot take back.
@@ -29,7 +31,9 @@ FROZEN_FOR_GOOD: Final[dict[type, str]] = {
     JitClassType: "a jitclass: its methods are compiled into the class and into whoever calls them",
     StencilFunc: "a stencil: numba compiles its kernel apart, with the globals as they are at the first call",
 }
-MUTABLE: Final = (list, dict, set, bytearray, array.array, memoryview, np.void)
+IMMUTABLE: Final = (tuple, str, bytes, int, float, complex, frozenset)
+CONSTANT: Final = (Type, enum.Enum, np.dtype, np.ufunc, BaseTypingContext, BaseContext, logging.Logger)
+MUTABLE: Final = (list, dict, set, bytearray, array.array, memoryview, np.void, numba.typed.List, numba.typed.Dict)
 
 
 def why_for_good(value: object) -> str | None:
@@ -37,17 +41,23 @@ def why_for_good(value: object) -> str | None:
     return next((why for kind, why in FROZEN_FOR_GOOD.items() if isinstance(value, kind)), None)
 
 
-def is_constant_of_numba(value: object) -> bool:
-    """Whether Python code that chooses an implementation may ask this object: numba's types and NumPy's are constant.
+def is_constant(value: object) -> bool:
+    """Whether Python code that chooses an implementation may ask this object: what it tells does not change.
 
-    What an enum's member has is taken for constant too, as everywhere here.
+    What an enum's member has is taken for constant too, as everywhere here. What a logger does changes nothing.
     """
     if value is MISSING:
         return False
     if is_a(value, np.ndarray):
-        return not is_writable(value)  # type: ignore[arg-type]
-    constant: tuple[type, ...] = (Type, enum.Enum, np.dtype, np.ufunc, BaseTypingContext, BaseContext)
-    return any(is_a(value, kind) for kind in constant) or is_numbas(value)
+        return not is_writable(value)
+    if is_a(value, type):
+        return is_immutable(value) or is_numbas(value)
+    kind = type(value)
+    if issubclass(kind, IMMUTABLE):
+        return not kind.__dictoffset__
+    return issubclass(kind, CONSTANT) or is_numbas(value) or (
+        is_numbas(kind) and not issubclass(kind, (Dispatcher, *MUTABLE))
+    )
 
 
 def check_value(what: str, value: object) -> None:
@@ -66,7 +76,7 @@ def check_value(what: str, value: object) -> None:
                 "of a store into an array; pass it as an argument, or make it and what it is a view of read-only "
                 "(array.setflags(write=False))"
             )
-    elif isinstance(value, (*MUTABLE, numba.typed.List, numba.typed.Dict)):
+    elif isinstance(value, MUTABLE):
         raise Unwatchable(
             f"{what} is {brief(value)}, which can change in place, and nobody is told; pass it as an argument, or keep "
             "it as a tuple"

@@ -33,7 +33,7 @@ class Version:
         self.name: Final = function.name
         self.requested: Final = requested  # (argument types, return type or None), as numba was asked for
         self.callees: Final = tuple(callees)  # linked in: their cells and environments must stay as long as this code
-        self.quiet: Final = compilation.calls_quietly and all(callee.quiet for callee in self.callees)
+        self.quiet: Final[bool] = compilation.calls_quietly and all(callee.quiet for callee in self.callees)
         self.reads: Final = compilation.reads
         self.raising: Final[set[Hashable]] = {
             read.key for version in self.callees for read in version.reads if read.key in version.raising

@@ -2,6 +2,7 @@
 
 import gc
 import sys
+import types
 import weakref
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
@@ -69,7 +70,8 @@ def _arrays_in(objects: list[Any]) -> Iterable[Any]:
 
 
 def _frames() -> Iterator[Any]:
-    for frame in sys._current_frames().values():
+    for innermost in sys._current_frames().values():
+        frame: types.FrameType | None = innermost
         while frame is not None:
             yield frame
             frame = frame.f_back
