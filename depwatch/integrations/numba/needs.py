@@ -5,7 +5,6 @@ import operator
 from collections.abc import Iterator
 from typing import Any, Final
 
-from numba import prange
 from numba.core import errors, ir, types
 from numba.core.ir_utils import build_definitions
 from numba.core.typed_passes import type_inference_stage
@@ -31,7 +30,7 @@ def check(compilation: Compilation, state: Any) -> None:
                 f"{compilation.function.name} depends on the value of {names} while it is compiled (it selects a type, "
                 'an implementation or a size), and policy="granular" has nothing but cells; leave the policy out'
             )
-    loud = compilation.calls_quietly and any(isinstance(kind, types.Generator) for kind in state.args)
+    loud = compilation.calls_quietly and any(isinstance(kind, types.Generator) for kind in state.typemap.values())
     compilation.calls_quietly &= not loud
     if needed or (loud and compilation.quiet):
         attempt.constants.update(needed)
@@ -240,12 +239,10 @@ class _Code:
     def are_sizes(self) -> Iterator[Place]:
         """Ints that may be the size of an array, which parallel code treats in another way if it is 1."""
         for call in self._calls():
-            called = self._called(call)
-            if called in self._loads or called in (bool, float, range, prange):
-                continue
-            for each in (*call.args, *(value for _, value in call.kws)):
-                if isinstance(self._type(each), types.Integer | types.BaseTuple):
-                    yield from self._places(each)
+            if isinstance(self._state.calltypes[call].return_type, types.Array | types.SliceType | types.BaseTuple):
+                for each in (*call.args, *(value for _, value in call.kws)):
+                    if isinstance(self._type(each), types.Integer | types.BaseTuple):
+                        yield from self._places(each)
 
 
 def _prefers_literals(kind: Any, by_program: bool = False) -> bool:

@@ -51,12 +51,14 @@ def is_constant(value: object) -> bool:
     if is_a(value, np.ndarray):
         return not is_writable(value)
     if is_a(value, type):
-        return is_immutable(value) or is_numbas(value)
+        return is_immutable(value) or is_numbas(value)  # type: ignore[arg-type]
     kind = type(value)
     if issubclass(kind, IMMUTABLE):
         return not kind.__dictoffset__
-    return issubclass(kind, CONSTANT) or is_numbas(value) or (
-        is_numbas(kind) and not issubclass(kind, (Dispatcher, *MUTABLE))
+    return (
+        issubclass(kind, CONSTANT)
+        or is_numbas(value)
+        or (is_numbas(kind) and not issubclass(kind, (Dispatcher, *MUTABLE)))
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from numba.core import types as numba_types
 
-from depwatch import DepwatchError, GuardedBuiltin, Handle, Recorder, Stale, guarded_builtin
+from depwatch import DepwatchError, GuardedBuiltin, Handle, Recorder, Stale, _core, guarded_builtin
 from depwatch.integrations.numba.breaks import Breaks
 from depwatch.integrations.numba.cells import Cell
 from depwatch.integrations.numba.reads import EMPTY, Read, VariableRead
@@ -109,8 +109,7 @@ class Version:
         """Note what broke this and no handle tells: variables of enclosing functions, and types of cells."""
         breaks = self.breaks
         for read in changed:
-            if isinstance(read, VariableRead):
-                now = read.now()
+            if isinstance(read, VariableRead) and not _core.same_value(now := read.now(), read.value):
                 breaks.note_unseen(str(read), brief(read.value), "gone" if now is EMPTY else brief(now))
         for cell in self.cells:
             if not cell.holds:
