@@ -64,7 +64,7 @@ def read_of(function: types.FunctionType, func_ir: Any, value: Any) -> Read | No
     owner = attribute_owner(func_ir, value)
     if owner is None or is_numbas(owner):
         return None
-    found = getattr(owner, value.attr, UNKNOWN)
+    found = getattr(owner, value.attr, MISSING)
     check_value(f"{value.attr!r} of {owner.__name__!r}", found)
     if is_a(owner, types.ModuleType):
         return ModuleRead(owner, value.attr, found)
@@ -111,6 +111,11 @@ def fold_getattr(function: types.FunctionType, func_ir: Any) -> Iterator[Read]:
         if not is_a(module, types.ModuleType) or name is None or is_numbas(module):
             continue
         value = getattr(module, name, MISSING)
+        if value is not MISSING and name not in dict_of_module(module):
+            raise Unwatchable(
+                f"{name!r} of {brief(module)}, which {function.__qualname__} asks for, comes from the module's "
+                "__getattr__, which may give another value each time; give the module the attribute itself"
+            )
         if builtin is hasattr or value is MISSING:
             reads += _presence(module, name, value)
         if builtin is hasattr:

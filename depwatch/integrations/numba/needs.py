@@ -14,6 +14,7 @@ from depwatch.integrations.numba.compilation import Compilation, NeedsOtherAttem
 from depwatch.integrations.numba.own import is_numbas
 
 COPIES: Final = ("cast", "unary", "binop", "inplace_binop", "phi", "build_tuple", "build_list", "static_getitem")
+FILLED: Final = (types.List, types.Set, types.ListType, types.DictType)
 MOST_FLAGS: Final = 3  # for which types are inferred once more in each combination
 
 
@@ -150,16 +151,18 @@ class _Code:
                     given.setdefault("return", set()).add(self._type(source))
                 elif isinstance(statement, ir.Assign):
                     value = statement.value
-                    if isinstance(value, ir.Yield) or self._builds_empty(value):
+                    if isinstance(value, ir.Yield) or self._builds_empty(statement):
                         return True
                     if isinstance(value, ir.Expr) and value.op == "phi":
                         kinds = {self._type(each) for each in value.incoming_values if isinstance(each, ir.Var)}
                         given.setdefault(statement.target.name, set()).update(kinds)
         return any(len(kinds) > 1 for kinds in given.values())
 
-    def _builds_empty(self, value: Any) -> bool:
+    def _builds_empty(self, statement: Any) -> bool:
         """Whether what is put into a container settles its type."""
-        return isinstance(value, ir.Expr) and value.op.startswith("build_") and not value.list_vars()
+        value = statement.value
+        made = isinstance(value, ir.Expr) and (value.op.startswith("build_") or value.op == "call")
+        return made and not value.list_vars()[value.op == "call" :] and isinstance(self._type(statement.target), FILLED)
 
     def _type(self, variable: Any) -> Any:
         kind = self._typemap.get(variable.name)
