@@ -12,6 +12,7 @@ from numba.core.base import BaseContext
 from numba.core.codegen import CodeLibrary
 from numba.core.dispatcher import Dispatcher, _FunctionCompiler
 from numba.core.inline_closurecall import InlineWorker
+from numba.core.typing.context import BaseContext as BaseTypingContext
 from numba.core.typing.templates import _IntrinsicTemplate, _OverloadFunctionTemplate
 from numba.np.ufunc.ufuncbuilder import UFuncDispatcher
 
@@ -349,6 +350,7 @@ def _check_numba() -> None:
         UFuncDispatcher: ("_compile_core",),
         CodeLibrary: ("_disable_inspection",),
         BaseContext: ("insert_user_function",),
+        BaseTypingContext: ("resolve_module_constants",),
         InlineWorker: ("run_untyped_passes",),
         _IntrinsicTemplate: ("generic",),
         _OverloadFunctionTemplate: ("_get_impl",),

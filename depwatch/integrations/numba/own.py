@@ -30,6 +30,12 @@ def is_numbas(owner: Any) -> bool:
     return is_a(owner, type) and _is_in_numba(type.__getattribute__(owner, "__module__"))
 
 
+def is_built_on(module: types.ModuleType) -> bool:
+    """Whether a module is of what numba itself is built on, and reads."""
+    name = dict_of_module(module).get("__name__")
+    return type(name) is str and name.partition(".")[0] in _BUILT_ON
+
+
 def is_followed(function: types.FunctionType) -> bool:
     """Whether discover() looks into a function that is called where Python code chooses an implementation."""
     return not is_numbas_own(function) and package_of(function) not in _BUILT_ON

@@ -1,6 +1,7 @@
 """Passes: ours among numba's. They note what is read, and let scalars be loaded from cells."""
 
 import functools
+import types
 from typing import Any
 
 from numba.core.compiler_machinery import AnalysisPass, FunctionPass, register_pass
@@ -8,14 +9,16 @@ from numba.core.inline_closurecall import InlineWorker
 from numba.core.ir import Assign, Expr, FreeVar, Global, Var
 from numba.core.ir_utils import build_definitions
 from numba.core.typed_passes import NopythonTypeInference
+from numba.core.typing.context import BaseContext
 from numba.core.untyped_passes import InlineClosureLikes, IRProcessing, WithLifting
 
+from depwatch import MISSING
 from depwatch.integrations.numba import cells, finding, needs
 from depwatch.integrations.numba.cells import Cell
 from depwatch.integrations.numba.compilation import Compilation, Copied, Place, collecting, current, stack
-from depwatch.integrations.numba.own import is_numbas_own
-from depwatch.integrations.numba.reads import code_of
-from depwatch.integrations.numba.refusals import check_types
+from depwatch.integrations.numba.own import is_built_on, is_numbas, is_numbas_own
+from depwatch.integrations.numba.reads import ModuleRead, PartRead, code_of
+from depwatch.integrations.numba.refusals import check_types, check_value
 
 
 def insert(manager: Any) -> None:
@@ -28,13 +31,15 @@ def insert(manager: Any) -> None:
 
 
 def follow() -> None:
-    """Note also what code reads that numba copies into its callers (inline="always")."""
+    """Note also what code reads that numba copies into its callers (inline="always"), and attributes that typing finds."""
     run_untyped_passes = InlineWorker.run_untyped_passes
 
     @functools.wraps(run_untyped_passes)
     def noting(self: Any, func: Any, *arguments: Any, **keywords: Any) -> Any:
         if stack and not is_numbas_own(func):
-            collecting().add(code_of(func))
+            for value in func.__defaults__ or ():
+                check_value(f"a default of {func.__qualname__}, which is copied into its callers,", value)
+            collecting().add_all((code_of(func), PartRead(func, "defaults", func.__defaults__)))
             define = self._compiler_pipeline
 
             def with_notes(state: Any) -> Any:
@@ -47,6 +52,24 @@ def follow() -> None:
         return run_untyped_passes(self, func, *arguments, **keywords)
 
     InlineWorker.run_untyped_passes = noting
+    resolve_module_constants = BaseContext.resolve_module_constants
+
+    @functools.wraps(resolve_module_constants)
+    def noting_attribute(self: Any, typ: Any, attr: str) -> Any:
+        if stack:
+            _note_attribute(typ.pymod, attr)
+        return resolve_module_constants(self, typ, attr)
+
+    BaseContext.resolve_module_constants = noting_attribute
+
+
+def _note_attribute(module: types.ModuleType, name: str) -> None:
+    """An attribute of a module that typing has come upon: code may get a module as an argument, or numba's own code."""
+    if is_numbas(module) or (stack[-1].compilation is None and is_built_on(module)):
+        return
+    value = getattr(module, name, MISSING)
+    check_value(f"{name!r} of {module.__name__!r}", value)
+    collecting().add(ModuleRead(module, name, value))
 
 
 @register_pass(mutates_CFG=False, analysis_only=True)
