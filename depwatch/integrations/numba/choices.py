@@ -17,7 +17,7 @@ from depwatch.integrations.numba.compilation import stack
 from depwatch.integrations.numba.own import is_followed, is_numbas, is_numbas_own, is_of_program
 from depwatch.integrations.numba.reads import Read, VariableRead, from_discovered
 from depwatch.integrations.numba.refusals import is_constant
-from depwatch.values import along_mro, brief
+from depwatch.values import along_mro, brief, is_a
 
 OTHERWISE: Final = "keep it in a global, an attribute of a module or class, a tuple, or an item of a dict"
 SETTLES_AFTER: Final = 2  # runs in which a chooser changes what it reads, a counter for example
@@ -34,7 +34,7 @@ class Chooser:
     def _look(self) -> Found:
         code = self.code
         for call in along_mro(type(code), "__call__"):
-            if isinstance(call, types.FunctionType):  # an object of the program's that can be called
+            if type(call) is types.FunctionType:  # an object of the program's that can be called
                 code = types.MethodType(call, code)
         try:
             return discover(code, follow=is_followed)
@@ -158,7 +158,7 @@ def _check(name: str, opaque: Opaque) -> None:
         return
     if is_constant(opaque.about):
         return
-    if isinstance(opaque.about, Dispatcher):
+    if is_a(opaque.about, Dispatcher):
         raise Unwatchable(
             f"{name} chooses an implementation by what the compiled {opaque.about.py_func.__qualname__} gives "
             f"({opaque.code.co_filename}:{opaque.line}), and nobody knows what that reads there; call its py_func"
@@ -179,9 +179,9 @@ def _chooser(template: type, code: Any) -> Chooser | None:
         return _choosers[template]
     except KeyError:
         inner = code
-        while isinstance(inner, functools.partial | types.MethodType):
-            inner = inner.func if isinstance(inner, functools.partial) else inner.__func__
-        own = isinstance(inner, types.FunctionType) and is_numbas_own(inner)
+        while type(inner) in (functools.partial, types.MethodType):
+            inner = inner.func if type(inner) is functools.partial else inner.__func__
+        own = type(inner) is types.FunctionType and is_numbas_own(inner)
         found = _choosers[template] = None if own else Chooser(code)
         return found
 

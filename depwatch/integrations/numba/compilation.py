@@ -56,7 +56,7 @@ class Compilation:
         self.cells: Final = Cells(function.name)
         self.quiet = False  # whether nothing can change while the code runs
         self.calls_quietly = False  # the same, as far as its own code shows, whether it loads cells or not
-        self.loads: Final[dict[Any, Place]] = {}  # which scalar an intrinsic loads from its cell
+        self.loads: Final[dict[int, Place]] = {}  # which scalar an intrinsic, by id, loads from its cell
         self.consistent = True  # nothing was read twice with different values
 
     def add(self, read: Read) -> None:

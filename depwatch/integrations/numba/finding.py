@@ -105,7 +105,7 @@ def fold_getattr(function: types.FunctionType, func_ir: Any) -> Iterator[Read]:
         if not isinstance(called, ir.Expr) or called.op != "call" or called.kws or called.vararg is not None:
             continue
         builtin = constant(func_ir, called.func)
-        if builtin not in (getattr, hasattr) or len(called.args) not in (2, 3):
+        if (builtin is not getattr and builtin is not hasattr) or len(called.args) not in (2, 3):
             continue
         module, name = constant(func_ir, called.args[0]), _text(func_ir, called.args[1])
         if not is_a(module, types.ModuleType) or name is None or is_numbas(module):

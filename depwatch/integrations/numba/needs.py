@@ -69,21 +69,16 @@ class _Code:
             return frozenset()
         if value.op == "call":
             called = self._called(value)
-            if (place := self._loads.get(called)) is not None:
+            if (place := self._loads.get(id(called))) is not None:
                 return frozenset((place,))
-            return frozenset().union(*map(self._places, value.args)) if called in (bool, int, float) else frozenset()
+            converts = called is bool or called is int or called is float
+            return frozenset().union(*map(self._places, value.args)) if converts else frozenset()
         return frozenset().union(*map(self._places, value.list_vars())) if value.op in COPIES else frozenset()
 
     def _called(self, call: Any) -> Any:
         """What is called, if that is a global or a constant; else None."""
         value = self._defined(call.func)
-        if not isinstance(value, ir.Global | ir.FreeVar | ir.Const):
-            return None
-        try:
-            hash(value.value)
-        except TypeError:
-            return None
-        return value.value
+        return value.value if isinstance(value, ir.Global | ir.FreeVar | ir.Const) else None
 
     def _defined(self, variable: Any) -> Any:
         """What a variable that is assigned once is, behind copies of it; else None."""
@@ -127,7 +122,7 @@ class _Code:
         return isinstance(value, ir.Expr) and value.op == "call" and not self._is_in_module(value)
 
     def _is_in_module(self, load: Any) -> bool:
-        place = self._loads.get(self._called(load))
+        place = self._loads.get(id(self._called(load)))
         return place is None or place.in_module
 
     def _is_known(self, variable: Any) -> bool:
@@ -137,7 +132,7 @@ class _Code:
         if not isinstance(value, ir.Expr):
             return False
         if value.op == "call":
-            return self._called(value) in self._loads
+            return id(self._called(value)) in self._loads
         return value.op in ("getattr", "build_tuple", "build_list") and all(map(self._is_known, value.list_vars()))
 
     def _merges_types(self) -> bool:

@@ -31,7 +31,7 @@ def insert(manager: Any) -> None:
 
 
 def follow() -> None:
-    """Note also what code reads that numba copies into its callers (inline="always"), and attributes that typing finds."""
+    """Note also what code reads that is copied into its callers (inline="always"), and attributes that typing finds."""
     run_untyped_passes = InlineWorker.run_untyped_passes
 
     @functools.wraps(run_untyped_passes)
@@ -165,7 +165,7 @@ class LoadCells(FunctionPass):  # type: ignore[misc]
         compilation.calls_quietly = not compilation.attempt.loud and finding.is_quiet(function, func_ir, state.flags)
         compilation.quiet = bool(found) and compilation.calls_quietly
         shared = bool(state.flags.release_gil)
-        compilation.loads.update((cells.load(cell.address, cell.kind, shared), place) for *_, cell, place in found)
+        compilation.loads.update((id(cells.load(cell.address, cell.kind, shared)), place) for *_, cell, place in found)
         loads = [(block, statement, cell) for block, statement, cell, _ in found]
         if compilation.quiet:
             _load_first(state, loads)
