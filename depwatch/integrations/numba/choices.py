@@ -31,7 +31,8 @@ class Chooser:
         self._found: Found | None = None
         self._unsettled = 0
 
-    def _look(self) -> Found:
+    def _look(self) -> Found | None:
+        """What it reads now; None if nobody knows."""
         code = self.code
         for call in along_mro(type(code), "__call__"):
             if type(call) is types.FunctionType:  # an object of the program's that can be called
@@ -39,9 +40,7 @@ class Chooser:
         try:
             return discover(code, follow=is_followed)
         except TypeError:
-            raise Unwatchable(
-                f"{brief(self.code)} chooses an implementation, and nobody knows what it reads; use a Python function"
-            ) from None
+            return None
 
     def choose(self, cache: dict[Any, Any], make: Callable[[], Any]) -> Any:
         """What numba gets from the chooser, or has from it still. Notes what that rests on for what is compiled now."""
@@ -71,45 +70,42 @@ class Used:
 
     __slots__ = ("chooser", "found", "made")
 
-    def __init__(self, chooser: Chooser, found: Found) -> None:
+    def __init__(self, chooser: Chooser, found: Found | None) -> None:
         self.chooser: Final = chooser
         self.found = found
         self.made: types.CodeType | None = None  # the implementation: its own reads are noted where it is compiled
 
     @property
     def holds(self) -> bool:
-        return self.found.holds()
+        return self.found is not None and self.found.holds()
 
     def reads(self) -> Iterator[Read]:
         """What the choice rests on. Raises Unwatchable for what cannot be seen."""
-        name = brief(self.chooser.code)
-        for read, reason in self.found.refused:
+        name, found = brief(self.chooser.code), self.found
+        if found is None:
+            raise Unwatchable(
+                f"{name} chooses an implementation, and nobody knows what it reads; use a Python function"
+            )
+        for read, reason in found.refused:
             if not is_numbas(read.owner):
-                raise Unwatchable(f"{name} chooses an implementation by {read}: {reason}") from None
-        codes = self._codes()
+                raise Unwatchable(f"{name} chooses an implementation by {read}: {reason}")
+        codes = _codes(found)
         not_run = _all_in(self.made) if self.made is not None else frozenset()
         not_run = not_run.union(*(_all_in(inner) for code in codes for inner in _only_returned(code)))
-        for opaque in self.found.opaque:
+        for opaque in found.opaque:
             if opaque.code not in not_run:
                 _check(name, opaque)
-        elsewhere = self._names_elsewhere()
-        for read in self.found.reads:
+        inside = frozenset().union(*map(_all_in, codes))
+        elsewhere = {name for code in inside if not self._is_in_made(code) for name in code.co_names}
+        for read in found.reads:
             if not is_numbas(read.owner) and not self._is_of_made(read, elsewhere):
                 yield from_discovered(read)
-        for cell in self.found.cells:
+        for cell in found.cells:
             if cell.name != "__class__":
-                yield VariableRead(self.found.function, cell.name, cell.cell)
-
-    def _names_elsewhere(self) -> set[str]:
-        """The names in the code beside the implementation: discover() tells of one reader of each read only."""
-        codes = frozenset().union(*map(_all_in, self._codes()))
-        return {name for code in codes if not self._is_in_made(code) for name in code.co_names}
-
-    def _codes(self) -> list[types.CodeType]:
-        """The code of the chooser and of the functions that it calls."""
-        return [read.value for read in self.found.reads if read.kind == "function" and read.name == "code"]
+                yield VariableRead(found.function, cell.name, cell.cell)
 
     def _is_of_made(self, read: Discovered | None, elsewhere: set[str]) -> bool:
+        """Whether only the implementation reads that. discover() tells of one reader of each: names show others."""
         while read is not None:
             if read.code is not None and self._is_in_made(read.code) and read.name not in elsewhere:
                 return True
@@ -118,6 +114,11 @@ class Used:
 
     def _is_in_made(self, code: types.CodeType) -> bool:
         return self.made is not None and code in _all_in(self.made)
+
+
+def _codes(found: Found) -> list[types.CodeType]:
+    """The code of the chooser and of the functions that it calls."""
+    return [read.value for read in found.reads if read.kind == "function" and read.name == "code"]
 
 
 @functools.lru_cache(maxsize=64)

@@ -9,7 +9,7 @@ from numba.core import errors
 from numba.core.dispatcher import _FunctionCompiler
 from numba.np.ufunc.ufuncbuilder import UFuncDispatcher
 
-from depwatch import Recorder
+from depwatch import Recorder, Unwatchable
 from depwatch.integrations.numba import finding
 from depwatch.integrations.numba.cells import Cells
 from depwatch.integrations.numba.function import Function
@@ -70,25 +70,32 @@ class Compilation:
 
 
 class Copied:
-    """What code reads that numba copies into code of its own."""
+    """What code of the program's reads that numba copies into code that is not watched, or not yet.
+
+    What is wrong with it is told where a watched function is linked with that: plain numba goes on as ever.
+    """
 
     def __init__(self) -> None:
         self._reads: Final = Reads()
-
-    def add(self, read: Read) -> None:
-        self._reads.add(read)
+        self._refused: Unwatchable | None = None
 
     def add_all(self, reads: Iterable[Read]) -> None:
-        for read in reads:
-            self.add(read)
+        try:
+            for read in reads:
+                self._reads.add(read)
+        except Unwatchable as refused:
+            self._refused = refused
 
     def reads(self) -> Iterator[Read]:
+        """What was read. Raises Unwatchable."""
+        if self._refused is not None:
+            raise self._refused
         yield from self._reads
 
     @property
     def holds(self) -> bool:
         with Recorder("a look", None) as recorder:
-            return not self._reads.record(recorder)
+            return self._refused is None and not self._reads.record(recorder)
 
 
 class Active:

@@ -2,6 +2,7 @@
 
 import functools
 import types
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from numba.core.compiler_machinery import AnalysisPass, FunctionPass, register_pass
@@ -15,9 +16,9 @@ from numba.core.untyped_passes import InlineClosureLikes, IRProcessing, WithLift
 from depwatch import MISSING
 from depwatch.integrations.numba import cells, finding, needs
 from depwatch.integrations.numba.cells import Cell
-from depwatch.integrations.numba.compilation import Compilation, Copied, Place, collecting, current, stack
+from depwatch.integrations.numba.compilation import Compilation, Place, collecting, current, stack
 from depwatch.integrations.numba.own import is_built_on, is_numbas, is_numbas_own
-from depwatch.integrations.numba.reads import ModuleRead, PartRead, code_of
+from depwatch.integrations.numba.reads import ModuleRead, PartRead, Read, code_of
 from depwatch.integrations.numba.refusals import check_types, check_value
 
 
@@ -37,9 +38,7 @@ def follow() -> None:
     @functools.wraps(run_untyped_passes)
     def noting(self: Any, func: Any, *arguments: Any, **keywords: Any) -> Any:
         if stack and not is_numbas_own(func):
-            for value in func.__defaults__ or ():
-                check_value(f"a default of {func.__qualname__}, which is copied into its callers,", value)
-            collecting().add_all((code_of(func), PartRead(func, "defaults", func.__defaults__)))
+            collecting().add_all(_of_copied(func))
             define = self._compiler_pipeline
 
             def with_notes(state: Any) -> Any:
@@ -63,13 +62,25 @@ def follow() -> None:
     BaseContext.resolve_module_constants = noting_attribute
 
 
+def _of_copied(function: types.FunctionType) -> Iterator[Read]:
+    """What numba takes from a function that it copies into its callers. Raises Unwatchable."""
+    yield code_of(function)
+    for value in function.__defaults__ or ():
+        check_value(f"a default of {function.__qualname__}, which is copied into its callers,", value)
+    yield PartRead(function, "defaults", function.__defaults__)
+
+
 def _note_attribute(module: types.ModuleType, name: str) -> None:
     """An attribute of a module that typing has come upon: code may get a module as an argument, or numba's own code."""
     if is_numbas(module) or (stack[-1].compilation is None and is_built_on(module)):
         return
+    collecting().add_all(_of_module(module, name))
+
+
+def _of_module(module: types.ModuleType, name: str) -> Iterator[Read]:
     value = getattr(module, name, MISSING)
     check_value(f"{name!r} of {module.__name__!r}", value)
-    collecting().add(ModuleRead(module, name, value))
+    yield ModuleRead(module, name, value)
 
 
 @register_pass(mutates_CFG=False, analysis_only=True)
@@ -96,19 +107,20 @@ class NoteReads(FunctionPass):  # type: ignore[misc]
         FunctionPass.__init__(self)
 
     def run_pass(self, state: Any) -> bool:
-        note_reads(collecting(), state, lambda value: False)
+        collecting().add_all(_built_in(state, lambda value: False))
         return True
 
 
-def note_reads(compilation: Compilation | Copied, state: Any, has_cell: Any) -> None:
+def _built_in(state: Any, has_cell: Callable[[Any], bool]) -> Iterator[Read]:
+    """What the code reads and will not load from a cell. Raises Unwatchable."""
     function, func_ir = state.func_id.func, state.func_ir
-    compilation.add_all(finding.fold_getattr(function, func_ir))
-    compilation.add_all(finding.in_object_mode(function, func_ir))
+    yield from finding.fold_getattr(function, func_ir)
+    yield from finding.in_object_mode(function, func_ir)
     for _, _, statement in finding.assignments(func_ir):
         if has_cell(statement.value):
             continue
         if (read := finding.read_of(function, func_ir, statement.value)) is not None:
-            compilation.add(read)
+            yield read
 
 
 def _cell_for(compilation: Compilation, state: Any, value: Any) -> tuple[Cell, Place] | None:
@@ -140,7 +152,7 @@ class NoteOwnReads(FunctionPass):  # type: ignore[misc]
 
     def run_pass(self, state: Any) -> bool:
         compilation = current()
-        note_reads(compilation, state, lambda value: _cell_for(compilation, state, value) is not None)
+        compilation.add_all(_built_in(state, lambda value: _cell_for(compilation, state, value) is not None))
         return True
 
 
