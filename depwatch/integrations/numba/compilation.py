@@ -95,7 +95,10 @@ class Copied:
     @property
     def holds(self) -> bool:
         with Recorder("a look", None) as recorder:
-            return self._refused is None and not self._reads.record(recorder)
+            try:
+                return self._refused is None and not self._reads.record(recorder)
+            except Unwatchable:
+                return False
 
 
 class Active:
