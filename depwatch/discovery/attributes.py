@@ -117,13 +117,13 @@ def _of_static(frame: Frame, value: Value, cls: type, name: str) -> Values:
         elif type(obj) is tuple or type(obj) is frozenset:
             frame.escape(frame.elements(value) if len(obj) <= 200 else ())
         elif id(type(obj)) not in _NO_STATE:
-            frame.tell("world", "item", f"{name} of {short(value)}")
+            frame.tell("world", "item", f"{name} of {short(value)}", value)
     asks.items(frame, value, name)
     return ANY
 
 
 def _opaque(frame: Frame, kind: OpaqueKind, cause: Cause, value: Value, name: str) -> Values:
-    frame.tell(kind, cause, f".{name} of {short(value)}")
+    frame.tell(kind, cause, f".{name} of {short(value)}", value)
     return ANY
 
 
@@ -138,7 +138,7 @@ def _of_module(frame: Frame, value: Value, name: str) -> Values:
             return (known(read.value, read),)
         hook = frame.read("module", module, "__getattr__", value.via)
         if hook is not None and hook.value is not MISSING:
-            frame.tell("world", "dynamic", f".{name} of {short(value)}, by its __getattr__")
+            frame.tell("world", "dynamic", f".{name} of {short(value)}, by its __getattr__", value)
             return calls.call(frame, known(hook.value, hook), (DATA,), {})
         if HAS_LAZY_IMPORTS:
             path = frame.read("module", module, "__path__", value.via)
@@ -228,7 +228,7 @@ def _of_instance(frame: Frame, value: Value, cls: type, name: str) -> Values:
         return _opaque(frame, origin, "instance", value, name)
     result = bind(frame, read, found, value, name)
     if own_dict and not _look(frame, type(found), "__set__"):  # the instance's own attribute hides it
-        frame.tell(origin, "instance", f".{name} of {short(value)}")
+        frame.tell(origin, "instance", f".{name} of {short(value)}", value)
         if value.origin == "here":  # and only code that is looked at, too, can have given it one
             frame.walk.not_hidden.add(name)
             return union((result, ANY)) if name in frame.walk.hidden else result
@@ -287,7 +287,7 @@ def bind(
     if id(kind) in _DESCRIPTORS:
         if id(kind) in _METHODS and not through_class and id(found.__objclass__) not in _FIXED:
             origin: OpaqueKind = "world" if owner.origin == "world" else "arguments"
-            frame.tell(origin, "item", f"{name} of {short(owner)}")  # such as what a subclass of dict has in it
+            frame.tell(origin, "item", f"{name} of {short(owner)}", owner)  # such as what a subclass of dict has in it
         return (value,) if kind is types.BuiltinFunctionType else ANY if not through_class else (value,)
     if not _look(frame, kind, "__get__"):
         return (value,)
@@ -297,7 +297,7 @@ def bind(
         if getter_read is not None and type(getter_read.value) is types.FunctionType:
             bound = _method(known(getter_read.value, getter_read), Value("instance", kind, read, "world"))
             calls.call(frame, bound, None, {})
-    frame.tell("world", "dynamic", f".{name} of {short(owner)}, by a descriptor")
+    frame.tell("world", "dynamic", f".{name} of {short(owner)}, by a descriptor", owner)
     return (UNKNOWN, value) if leads_on(value) else ANY
 
 

@@ -145,7 +145,7 @@ def _given_to_leaf(frame: Frame, function: types.FunctionType, values: Values) -
         if is_immutable(type(value.obj)):
             frame.operator(value, "__iter__")
         elif not is_a(value.obj, type):
-            frame.tell("world", "instance", f"what {brief(function)} reads of {attributes.short(value)}")
+            frame.tell("world", "instance", f"what {brief(function)} reads of {attributes.short(value)}", value)
 
 
 def _instance_call(frame: Frame, called: Value, arguments: tuple[Values, ...] | None, keywords: Keywords) -> Values:
@@ -189,7 +189,7 @@ def _of_data(frame: Frame, arguments: tuple[Values, ...] | None, keywords: Keywo
         asks.anything(frame, "a built-in method", value)
         if value.what == "known" and (is_a(value.obj, type) or is_a(value.obj, types.ModuleType)):
             # As "{0.name}".format(value) looks an attribute up.
-            frame.tell("world", "dynamic", f"a built-in method of {attributes.short(value)}")
+            frame.tell("world", "dynamic", f"a built-in method of {attributes.short(value)}", value)
     return ANY
 
 

@@ -35,7 +35,11 @@ def package_of(function: types.FunctionType) -> str | None:
 
     By the place of its code: the globals of a function may have keys that run the program's code when they are asked.
     """
-    return _package_in(str.__str__(function.__code__.co_filename))  # exact: a subclass of str has a say in its hash
+    return package_of_code(function.__code__)
+
+
+def package_of_code(code: types.CodeType) -> str | None:
+    return _package_in(str.__str__(code.co_filename))  # exact: a subclass of str has a say in its hash
 
 
 def predicate(follow: Follow, root: types.FunctionType) -> Predicate:

@@ -100,8 +100,9 @@ class Frame:
     def read(self, kind: Any, owner: Any, name: str, via: Read | None) -> Read | None:
         return self.walk.read(kind, owner, name, via, self.code, self.line)
 
-    def tell(self, kind: OpaqueKind, cause: Cause, text: str) -> None:
-        self.walk.tell(kind, cause, self.code, self.line, text)
+    def tell(self, kind: OpaqueKind, cause: Cause, text: str, value: Value | None = None) -> None:
+        about = value.obj if value is not None and value.what == "known" else MISSING
+        self.walk.tell(kind, cause, self.code, self.line, text, about)
 
     def of(self, number: int) -> Values:
         return self.values[number]
@@ -254,7 +255,7 @@ class Frame:
     def contained(self, objects: list[Any], value: Value) -> Values:
         """Any of these, which an assumption keeps as they are."""
         if len(objects) > 200:
-            self.tell("world", "item", f"more than 200 values of {attributes.short(value)}")
+            self.tell("world", "item", f"more than 200 values of {attributes.short(value)}", value)
             return ANY
         return union((ANY, *((known(each, value.via),) for each in objects)))
 

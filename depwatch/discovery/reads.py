@@ -126,16 +126,21 @@ class Opaque:
     super     an attribute that super() finds: no facet starts after a class in an MRO
     import    a module that is not loaded yet
     depth     code that lies deeper than the limit
+
+    about: the object that is asked, where it is known; else MISSING.
     """
 
-    __slots__ = ("cause", "code", "kind", "line", "text")
+    __slots__ = ("about", "cause", "code", "kind", "line", "text")
 
-    def __init__(self, kind: OpaqueKind, code: types.CodeType, line: int | None, text: str, cause: Cause) -> None:
+    def __init__(
+        self, kind: OpaqueKind, code: types.CodeType, line: int | None, text: str, cause: Cause, about: Any = MISSING
+    ) -> None:
         self.kind: Final[OpaqueKind] = kind
         self.code: Final = code
         self.line: Final = line
         self.text: Final = text
         self.cause: Final[Cause] = cause
+        self.about: Final = about
 
     @override
     def __repr__(self) -> str:

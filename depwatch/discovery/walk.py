@@ -142,10 +142,12 @@ class Walk:
         read.facet = facet_of(kind, owner, name)
         read.value = read.look()
 
-    def tell(self, kind: OpaqueKind, cause: Cause, code: types.CodeType, line: int | None, text: str) -> None:
-        key = (kind, id(code), line, text)
+    def tell(
+        self, kind: OpaqueKind, cause: Cause, code: types.CodeType, line: int | None, text: str, about: Any = MISSING
+    ) -> None:
+        key = (kind, id(code), line, text, id(about))
         if key not in self.opaque:
-            self.opaque[key] = Opaque(kind, code, line, text, cause)
+            self.opaque[key] = Opaque(kind, code, line, text, cause, about)
 
     def class_seen(self, obj: Any) -> type:
         """The class of an object that the program can give another one."""

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from numba_programs import Program, compilations  # noqa: F401 (a fixture)
 
+import depwatch
 import depwatch.integrations.numba as watched
 
 
@@ -320,3 +321,30 @@ def test_a_function_with_its_code_is_freed_when_nobody_has_it():
     gc.collect()
     assert (dispatcher(), [library() for library in libraries]) == (None, [None])
     assert depwatch.stats()["handles"] == before
+
+
+@pytest.mark.parametrize("times", [10, pytest.param(70_000, marks=pytest.mark.slow)])
+def test_a_value_is_followed_however_often_it_has_changed(times):
+    program = Program(
+        """
+        import enum
+        X, KIND = 1, "a"
+        class Color(enum.IntEnum):
+            RED = 1
+        @njit
+        def f(): return X + len(KIND) + Color.RED.value
+        """
+    )
+    first = program.KIND
+    assert program.f() == 3
+    for number in range(times):
+        program.X, program.KIND = number, "other"
+        program.Color.GREEN = number
+        if number % 3000 < 10:
+            depwatch.drain()
+    program.X, program.KIND = 5, "aaa"
+    assert program.f() == 9
+    program.X, program.KIND = 2.5, first
+    assert program.f() == 4.5
+    program.X = 7
+    assert program.f() == 9

@@ -19,7 +19,7 @@ def test_a_changed_int_float_or_bool_is_seen_and_nothing_is_compiled_again():
 
         @njit
         def f(x):
-            return x * RATE + COUNT if FLAG else x
+            return x * RATE + COUNT if FLAG else 1.0 * x
         """
     )
     assert program.f(2) == 8.0

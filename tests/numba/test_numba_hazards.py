@@ -1,6 +1,7 @@
 """What numba can be asked for, row by row: kept right, or refused with the reason; never stale without a word."""
 
 import array
+import types
 import warnings
 
 import numba
@@ -496,3 +497,27 @@ def test_a_compiler_class_of_the_users_is_followed_too():
     assert program.f() == 1
     program.X = 2
     assert (program.f(), made) == (2, ["pipeline"])
+
+
+def test_plain_numba_goes_on_with_what_watched_code_is_refused():
+    program = Program(
+        """
+        import functools, numba, operator
+        from numba.extending import overload
+        ARRAY = np.arange(3)
+        def hook(x): pass
+        overload(hook, strict=False)(CHOOSER)
+        @numba.njit(inline="always")
+        def copied(x, table=ARRAY): return table[x] + ARRAY[x]
+        @numba.njit
+        def by_module(m, x): return m.ARRAY[x]
+        @numba.njit
+        def plain(x): return copied(x) + by_module(config, x) + config.ARRAY[x] + len(list(map(copied, [x])))
+        """,
+        np=np, config=types.ModuleType("config"), CHOOSER=lambda x: None,
+    )  # fmt: skip
+    program.config.ARRAY = program.ARRAY
+    assert program.plain(1) == 5
+    exec("@njit\ndef watches(x): return plain(x)", vars(program))
+    with pytest.raises(Unwatchable, match=r"ARRAY.*can be written to"):
+        program.watches(1)

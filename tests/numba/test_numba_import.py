@@ -58,3 +58,49 @@ def test_a_process_that_ends_with_watched_functions_in_it_ends_quietly(monkeypat
         late = Late()
         """
     )
+
+
+def test_the_import_runs_nothing_of_the_objects_that_the_program_has():
+    out = python(
+        """
+        import weakref
+        class Dead: pass
+        proxy = weakref.proxy(Dead())
+        class Lazy:
+            @property
+            def __class__(self):
+                print("looked at")
+                raise ValueError
+        lazy = Lazy()
+        from depwatch.integrations.numba import njit
+        KIND = "a"
+        @njit
+        def f(): return len(KIND)
+        print(f())
+        """
+    )
+    assert out == "1\n"
+
+
+def test_the_import_while_numba_compiles_is_as_good_as_one_before():
+    out = python(
+        """
+        import numba
+        from numba.extending import overload
+        def hook(x): pass
+        @overload(hook)
+        def choose(x):
+            import depwatch.integrations.numba
+            return lambda x: x + len(KIND)
+        KIND = "a"
+        @numba.njit
+        def f(x): return hook(x)
+        print(f(1))
+        from depwatch.integrations.numba import njit
+        @njit
+        def g(x): return f(x)
+        for KIND in ("aaa", "a", "aa"):
+            print(g(1))
+        """
+    )
+    assert out == "2\n4\n2\n3\n"

@@ -268,27 +268,42 @@ def test_threads_that_call_while_another_one_changes_get_what_was_so_during_the_
 
 
 def test_a_change_while_it_is_compiled_is_compiled_for_and_what_was_compiled_is_kept():
-    """The body of an @overload runs while numba compiles."""
-    program = Program(
-        """
-        from numba.extending import overload
-        KIND = "a"
-        def target(x): pass
-        @overload(target)
-        def body(x):
-            happen()
-            return lambda x: x
-        @njit
-        def f(x): return target(x) + len(KIND)
-        """
-    )
-    changes = ["aaa"]
-    program.happen = lambda: changes and vars(program).update(KIND=changes.pop())
+    class ChangesOnce(CompilerBase):
+        def define_pipelines(self):
+            return [DefaultPassBuilder.define_nopython_pipeline(self.state)]
+
+        def compile_extra(self, function):
+            result = super().compile_extra(function)
+            vars(program).update(changes.pop() if changes else {})
+            return result
+
+    program = Program('KIND = "a"\n@njit(pipeline_class=C)\ndef f(x): return x + len(KIND)', C=ChangesOnce)
+    changes = [{"KIND": "aaa"}]
     first = program.KIND
     assert program.f(1) == 4
     program.KIND = first
     assert program.f(1) == 2
     assert program.stats("f") == [(2, 1, 0)]  # the first attempt was for "a", and came too late to be used then
+
+
+@pytest.mark.parametrize("happens, expected", [("KIND = 'aaa'", 4), ("COUNT += 1", 2)])
+def test_a_chooser_that_changes_what_it_reads(happens, expected):
+    program = Program(
+        f"""
+        from numba.extending import overload
+        KIND, COUNT = "a", 0
+        def target(x): pass
+        @overload(target)
+        def body(x):
+            global KIND, COUNT
+            n = len(KIND)
+            {happens}
+            return lambda x: x + n
+        @njit
+        def f(x): return target(x)
+        """
+    )
+    assert program.f(1) == program.f(1) == expected
 
 
 def test_a_change_at_every_attempt_to_compile_raises_in_the_end():

@@ -73,3 +73,26 @@ def test_bulk_builds_scalars_in():
     assert program.stats("f") == [(3, 2, 0)]
     assert "has built in: global 'X'" in watched.explain(program.f)
     assert "loads" not in watched.explain(program.f)
+
+
+def test_error_is_about_what_chooses_an_implementation_too():
+    program = Program(
+        """
+        from numba.extending import overload
+        KIND = "a"
+        def hook(x): pass
+        @overload(hook)
+        def choose(x):
+            n = len(KIND)
+            return lambda x: x + n
+        @njit(policy="error")
+        def strict(x): return hook(x)
+        """
+    )
+    first = program.KIND
+    assert program.strict(1) == 2
+    program.KIND = "aaa"
+    with pytest.raises(Changed, match=r"strict was .*'KIND' of <function choose> was 'a' and is 'aaa'"):
+        program.strict(1)
+    program.KIND = first
+    assert program.strict(1) == 2

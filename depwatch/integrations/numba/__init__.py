@@ -9,7 +9,7 @@
 docs/numba.md says what is watched, what is refused, and why.
 """
 
-from typing import Any
+from typing import Any, Final
 
 try:
     import numba
@@ -22,7 +22,7 @@ from depwatch import _core
 from depwatch.integrations.numba.cells import kind_for
 from depwatch.integrations.numba.compiling import compile_as_numba_does, watch_dispatcher
 from depwatch.integrations.numba.finding import check_written
-from depwatch.integrations.numba.function import KEEP, POLICIES, Function, Policy, Stats, function_of
+from depwatch.integrations.numba.function import KEEP, POLICIES, Function, Policy, Stats, function_of, stats_in_all
 from depwatch.integrations.numba.refusals import (
     cached,
     cfunc,
@@ -49,6 +49,9 @@ __all__ = [
     "vectorize",
     "watch",
 ]
+
+
+ALL: Final = object()  # functions of the process, in place of one
 
 
 def _check(policy: Any, keep: Any) -> None:
@@ -140,11 +143,18 @@ def _function(dispatcher: Any) -> Function:
     return function
 
 
-def stats(dispatcher: Any) -> Stats:
-    """How often a watched function was compiled, and code of it used again. Raises TypeError, ValueError."""
-    return _function(dispatcher).stats
+def stats(dispatcher: Any = ALL) -> Stats:
+    """How often a watched function was compiled, and code of it used again; without one, all functions of the process.
+
+    Raises TypeError, ValueError.
+    """
+    return stats_in_all() if dispatcher is ALL else _function(dispatcher).stats
 
 
-def explain(dispatcher: Any) -> str:
-    """What the code of a watched function has built in and what it loads. Raises TypeError, ValueError."""
-    return _function(dispatcher).explain()
+def explain(dispatcher: Any, *, internals: bool = False) -> str:
+    """What the code of a watched function has built in and what it loads, and what broke it last.
+
+    For each version: its last breaks, with what changed, from what to what, where and when; and what it cost to have
+    code again that may run. internals: also what it has built in of numba itself. Raises TypeError, ValueError.
+    """
+    return _function(dispatcher).explain(internals)

@@ -2,13 +2,15 @@
 
 import functools
 import types
+from collections.abc import Callable
 from typing import Any, Final, Literal
 
 from llvmlite import ir as llvm_ir
 from numba.core import types as numba_types
 from numba.extending import intrinsic
 
-from depwatch import UNKNOWN, Recorder, Unwatchable, ValueCell
+from depwatch import MISSING, UNKNOWN, Recorder, Unwatchable, ValueCell
+from depwatch.values import brief
 
 # A load of one of these modules' numbers would cost more than it could ever gain: they are frozen, and still watched.
 MODULES_OF_CONSTANTS: Final = ("math", "cmath", "numpy")
@@ -28,13 +30,14 @@ def kind_for(value: object) -> Kind | None:
 class Cell:
     """One word that a piece of code loads."""
 
-    __slots__ = ("address", "kind", "name", "word")
+    __slots__ = ("_look", "address", "kind", "name", "word")
 
-    def __init__(self, name: str, kind: Kind, cell: ValueCell) -> None:
+    def __init__(self, name: str, kind: Kind, cell: ValueCell, look: Callable[[], object]) -> None:
         self.name: Final = name
         self.kind: Final = kind
         self.address: Final = cell.address
         self.word: Final = cell
+        self._look: Final = look
 
     @property
     def type_name(self) -> str:
@@ -45,12 +48,17 @@ class Cell:
         """Whether the word is the value now: not while that is of another type, or gone."""
         return self.word.value is not UNKNOWN
 
+    def now(self) -> str:
+        """What the value is, in short words; also where the cell cannot follow it."""
+        value = self._look()
+        return "gone" if value is MISSING else brief(value)
+
 
 class Cells:
     """The cells of one piece of code. Their memory stays until close()."""
 
     def __init__(self, name: str) -> None:
-        self._recorder: Final = Recorder(f"{name}: cells")
+        self._recorder: Final = Recorder(f"{name}: cells", None)
         self._by_place: Final[dict[tuple[int, str, str], Cell]] = {}
         self._handle: Any = None
 
@@ -73,7 +81,7 @@ class Cells:
                 cell = self._recorder.value_cell(owner, name, kind)
             except (Unwatchable, TypeError, NameError, KeyError, AttributeError):
                 return None  # it is frozen instead, where it is looked at again
-            self._by_place[place] = Cell(name, kind, cell)
+            self._by_place[place] = Cell(name, kind, cell, functools.partial(_look, owner, name))
         return self._by_place[place]
 
     @property
@@ -88,6 +96,14 @@ class Cells:
         self._recorder.close()
         if self._handle is not None and not self._handle.released:
             self._handle.release()
+
+
+def _look(owner: types.FunctionType | types.ModuleType, name: str) -> object:
+    with Recorder("a look", None) as recorder:
+        try:
+            return recorder.read(owner, name, default=MISSING)
+        except Unwatchable:
+            return MISSING
 
 
 @functools.cache

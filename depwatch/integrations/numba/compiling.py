@@ -2,42 +2,56 @@
 
 import functools
 import gc
+import time
 import weakref
-from typing import Any, Final, override
+from typing import Any, Final, NamedTuple, override
 
 from numba import __version__ as numba_version
 from numba.core import errors, event, types
 from numba.core.base import BaseContext
 from numba.core.codegen import CodeLibrary
 from numba.core.dispatcher import Dispatcher, _FunctionCompiler
+from numba.core.inline_closurecall import InlineWorker
 from numba.core.typing.context import BaseContext as BaseTypingContext
+from numba.core.typing.templates import _IntrinsicTemplate, _OverloadFunctionTemplate
 from numba.np.ufunc.ufuncbuilder import UFuncDispatcher
 
-from depwatch import Recorder, Stale, Unwatchable
-from depwatch.integrations.numba import passes
-from depwatch.integrations.numba.compilation import Active, Compilation, is_followed, stack
-from depwatch.integrations.numba.function import (
-    KEEP,
-    Function,
-    Policy,
-    attach,
-    forget,
-    function_of,
-    is_numbas_own,
+from depwatch import Stale, Unwatchable
+from depwatch.integrations.numba import choices, passes
+from depwatch.integrations.numba.choices import Used
+from depwatch.integrations.numba.compilation import (
+    Active,
+    Attempt,
+    Compilation,
+    Copied,
+    NeedsOtherAttempt,
+    forget_internal,
+    is_followed,
+    stack,
 )
-from depwatch.integrations.numba.reads import CodeRead, DefaultsRead
-from depwatch.integrations.numba.refusals import check_dispatcher, check_library
-from depwatch.integrations.numba.version import UNSTABLE_AFTER, Version
+from depwatch.integrations.numba.function import KEEP, Function, Policy, attach, forget, function_of
+from depwatch.integrations.numba.own import is_numbas_own
+from depwatch.integrations.numba.pickling import let_pickle
+from depwatch.integrations.numba.reads import DefaultsRead, code_of
+from depwatch.integrations.numba.refusals import check_defaults, check_dispatcher, check_library
+from depwatch.integrations.numba.version import Version
+from depwatch.values import is_a
 
 ATTEMPTS: Final = 8  # at compiling something while somebody changes it
+
+
+class Code(NamedTuple):
+    """What numba has compiled that is not watched."""
+
+    dispatcher: weakref.ref[Any]
+    arguments: tuple[Any, ...]
+    used: tuple[Used | Copied, ...]  # of the program's, by numba
 
 
 # These are used with numba's compiler lock held, by one thread at a time.
 _callers: Final[list[Active]] = []  # not watched, but linked with what is
 _watched: Final[weakref.WeakKeyDictionary[Any, weakref.ref[Version]]] = weakref.WeakKeyDictionary()  # by library
-_unwatched: Final[weakref.WeakKeyDictionary[Any, tuple[weakref.ref[Any], tuple[Any, ...]]]] = (
-    weakref.WeakKeyDictionary()
-)
+_unwatched: Final[weakref.WeakKeyDictionary[Any, Code]] = weakref.WeakKeyDictionary()
 
 
 def _linked(library: Any) -> list[Any]:
@@ -52,9 +66,22 @@ def _linked(library: Any) -> list[Any]:
     return list(found)
 
 
-def _versions(libraries: list[Any]) -> list[Version]:
-    found = (reference() for library in libraries if (reference := _watched.get(library)) is not None)
-    return [version for version in found if version is not None]
+def _versions(libraries: list[Any]) -> list[Version | None]:
+    """The versions that these belong to; None for one that is gone, and its cells with it."""
+    return [reference() for library in libraries if (reference := _watched.get(library)) is not None]
+
+
+def _used(libraries: list[Any]) -> list[Used | Copied]:
+    return [used for library in libraries if library in _unwatched for used in _unwatched[library].used]
+
+
+def _is_right(library: Any) -> bool:
+    """Whether code that numba compiled for itself, with code of the program's in it, is right for what is so now."""
+    libraries = _linked(library)
+    versions = _versions(libraries)
+    return all(version is not None and version.may_run for version in versions) and all(
+        used.holds for used in _used(libraries)
+    )
 
 
 class Following:
@@ -82,64 +109,71 @@ class Following:
         return version.result
 
     def _compile_followed(self, active: Active, function: Function, requested: Any) -> Version:
-        frozen = function.policy in ("bulk", "error")
-        for _ in range(ATTEMPTS):
+        check_defaults(active.dispatcher, requested[0])
+        attempt = Attempt(function.policy in ("bulk", "error"))
+        attempts = 0
+        while attempts < ATTEMPTS:
             if (version := function.from_aside(requested)) is not None:
                 return version
-            active.compilation = compilation = Compilation(function, frozen)
+            active.compilation = compilation = Compilation(function, attempt)
+            active.used, active.unsettled = [], False
             committed = None
+            active.start = time.perf_counter()
             try:
-                compilation.add(CodeRead(active.dispatcher.py_func))
+                compilation.add(code_of(active.dispatcher.py_func))
                 compilation.add(DefaultsRead(active.dispatcher.py_func, active.dispatcher.__defaults__))
                 again = type(self)(*self._arguments)  # numba's own state is good for one attempt
                 result = super(Following, again).compile_extra(active.dispatcher.py_func)  # type: ignore[misc]
-                function.compiled += 1
-                committed = _commit(compilation, result, requested)
+                committed = _commit(active, compilation, result, requested)
             except errors.ForceLiteralArg:
                 raise  # numba comes again, with other types
+            except NeedsOtherAttempt:
+                continue
             except errors.NumbaError:
-                if frozen or not len(compilation.cells) or function.policy == "granular":
+                if attempt.frozen or not len(compilation.cells) or function.policy == "granular":
                     raise
-                frozen = True  # it needs one of the values at compile time
+                attempt.frozen = True  # it needs one of the values at compile time
+                continue
             finally:
                 active.compilation = None
                 if committed is None and not compilation.cells.committed:
                     compilation.cells.close()
             if committed is not None:
                 return committed
+            attempts += 1
         raise Stale(
             f"{function.name}: what it reads changed {ATTEMPTS} times while it was compiled; stop changing it meanwhile"
         )
 
 
-def _commit(compilation: Compilation, result: Any, requested: Any) -> Version | None:
+def _commit(active: Active, compilation: Compilation, result: Any, requested: Any) -> Version | None:
     """The finished version with its handle, or None: compile again."""
     libraries = _linked(result.library)
     if _adopt_all(libraries, compilation.function):
         return None
-    callees = _versions(libraries[1:])
+    linked = _versions(libraries[1:])
+    callees = [version for version in linked if version is not None]
+    if compilation.quiet and not all(callee.quiet for callee in callees):
+        compilation.attempt.loud = True
+        raise NeedsOtherAttempt
+    used = [*active.used, *_used(libraries)]
+    for each in [] if active.unsettled else used:
+        compilation.add_all(each.reads())
+    if used or callees:
+        forget_internal(active)
     reads = compilation.reads
-    consistent = compilation.consistent
+    consistent = compilation.consistent and not active.unsettled and len(callees) == len(linked)
     for callee in callees:
         for read in callee.reads:
             consistent &= reads.add(read)
     if consistent:
         compilation.cells.commit()
-        templates = compilation.templates.union(*(callee.templates for callee in callees))
-        version = Version(
-            compilation.function, result, requested, reads, compilation.cells, callees, templates, compilation.quiet
-        )
+        version = Version(compilation, result, requested, callees)
         compilation.function.dispatcher.targetctx._defns.pop(result.entry_point, None)
         _watched[result.library] = weakref.ref(version)
-        recorder = Recorder(compilation.function.name, UNSTABLE_AFTER)
-        try:
-            if not reads.record(recorder):
-                version.rely(recorder.commit(owner=version))
-                return version
-        except Stale:
-            pass
-        finally:
-            recorder.close()
+        compilation.function.compiled(version, time.perf_counter() - active.start)
+        if version.try_to_rely():
+            return version
         compilation.function.aside.append(version)  # right for what was so when numba read it: that may come again
     for library in libraries:  # what numba compiled for itself, with code linked in that may be out of date
         _forget_unwatched(library)
@@ -147,10 +181,11 @@ def _commit(compilation: Compilation, result: Any, requested: Any) -> Version | 
 
 
 def _forget_unwatched(library: Any) -> None:
-    reference, arguments = _unwatched.pop(library, (None, ()))
-    dispatcher = reference() if reference is not None else None
-    if dispatcher is not None and _versions(_linked(library)):
-        forget(dispatcher, arguments)
+    code = _unwatched.get(library)
+    dispatcher = code.dispatcher() if code is not None else None
+    if code is not None and dispatcher is not None and _versions(_linked(library)):
+        del _unwatched[library]
+        forget(dispatcher, code.arguments)
 
 
 def _adopt_all(libraries: list[Any], adopter: Function) -> bool:
@@ -158,8 +193,8 @@ def _adopt_all(libraries: list[Any], adopter: Function) -> bool:
     any_adopted = False
     for library in libraries:
         check_library(adopter.name, library)
-        reference, _ = _unwatched.get(library, (None, ()))
-        dispatcher = reference() if reference is not None else None
+        code = _unwatched.get(library)
+        dispatcher = code.dispatcher() if code is not None else None
         if dispatcher is not None and function_of(dispatcher) is None and not is_numbas_own(dispatcher.py_func):
             watch_dispatcher(dispatcher, adopter.policy, adopter.keep)
             any_adopted = True
@@ -171,11 +206,17 @@ def _following(pipeline_class: type) -> type:
     return type(f"Following{pipeline_class.__name__}", (Following, pipeline_class), {})
 
 
+def _attach(dispatcher: Any, policy: Policy, keep: int) -> Function:
+    function = Function(dispatcher, policy, keep)
+    attach(dispatcher, function, _following(dispatcher._compiler.pipeline_class), is_followed)
+    let_pickle(dispatcher, function)
+    return function
+
+
 def watch_dispatcher(dispatcher: Any, policy: Policy, keep: int) -> Function:
     """Watch a dispatcher; what it has compiled is compiled again when it is needed."""
     check_dispatcher(dispatcher)
-    function = Function(dispatcher, policy, keep)
-    attach(dispatcher, function, _following(dispatcher._compiler.pipeline_class), is_followed)
+    function = _attach(dispatcher, policy, keep)
     for arguments, result in list(dispatcher.overloads.items()):
         forget(dispatcher, arguments)
         if not dispatcher._can_compile:  # it has these signatures and no others
@@ -198,21 +239,57 @@ class _Listener(event.Listener):  # type: ignore[misc]
         if callers and type(dispatcher).__name__ == "CPUDispatcher" and function_of(dispatcher) is None:
             if not is_numbas_own(dispatcher.py_func):
                 by = callers[-1].function
-                function = Function(dispatcher, by.policy, by.keep)
                 check_dispatcher(dispatcher)
-                attach(dispatcher, function, _following(dispatcher._compiler.pipeline_class), is_followed)
+                _attach(dispatcher, by.policy, by.keep)
 
     @override
     def on_end(self, event: Any) -> None:
-        active = stack.pop()
-        dispatcher = active.dispatcher
-        result = dispatcher.overloads.get(active.arguments)
-        if result is not None and isinstance(dispatcher, Dispatcher) and function_of(dispatcher) is None:
-            _unwatched[result.library] = (weakref.ref(dispatcher), active.arguments)
-            if not is_numbas_own(dispatcher.py_func) and _versions(_linked(result.library)):
-                _callers.append(active)
+        dispatcher, arguments = event.data["dispatcher"], tuple(event.data["args"])
+        if stack and stack[-1].dispatcher is dispatcher and stack[-1].arguments == arguments:
+            active = stack.pop()
+        else:  # begun before this was imported
+            active = Active(dispatcher, arguments)
+        result = dispatcher.overloads.get(arguments)
+        if isinstance(dispatcher, Dispatcher) and function_of(dispatcher) is None:
+            if result is not None:
+                _note_unwatched(active, result.library)
+            elif stack:  # it does not compile because of what it read, and numba may do without it
+                stack[-1].used += active.used
+            if stack:
+                stack[-1].unsettled |= active.unsettled
         if not stack and _callers:
             _watch_callers()
+
+
+def _note_unwatched(active: Active, library: Any) -> None:
+    dispatcher = active.dispatcher
+    _unwatched[library] = Code(weakref.ref(dispatcher), active.arguments, tuple(active.used))
+    libraries = _linked(library)
+    versions = _versions(libraries)
+    if not versions and not _used(libraries):
+        return
+    forget_internal(active)
+    if is_numbas_own(dispatcher.py_func):
+        _check_before_use(dispatcher)
+    elif versions:
+        _callers.append(active)
+
+
+def _check_before_use(dispatcher: Any) -> None:
+    """Before code that numba compiled for itself is linked once more: see whether what is in it may run still."""
+    get_call_template = type(dispatcher).get_call_template
+    owner = weakref.ref(dispatcher)
+
+    def for_callers(args: Any, kws: Any) -> Any:
+        itself = owner()
+        assert itself is not None
+        arguments = tuple(itself.fold_argument_types(args, kws)[1])
+        result = itself.overloads.get(arguments)
+        if result is not None and not _is_right(result.library):
+            forget(itself, arguments)
+        return get_call_template(itself, args, kws)
+
+    dispatcher.get_call_template = for_callers
 
 
 def _watch_callers() -> None:
@@ -260,9 +337,9 @@ def compile_as_numba_does(dispatcher: Any, signatures: list[Any]) -> None:
 def _note_earlier() -> None:
     """What numba compiled before this was imported."""
     for found in gc.get_objects():
-        if isinstance(found, Dispatcher):
+        if is_a(found, Dispatcher):
             for arguments, result in found.overloads.items():
-                _unwatched[result.library] = (weakref.ref(found), arguments)
+                _unwatched[result.library] = Code(weakref.ref(found), arguments, ())
 
 
 def _check_numba() -> None:
@@ -273,7 +350,10 @@ def _check_numba() -> None:
         UFuncDispatcher: ("_compile_core",),
         CodeLibrary: ("_disable_inspection",),
         BaseContext: ("insert_user_function",),
-        BaseTypingContext: ("_get_attribute_templates",),
+        BaseTypingContext: ("resolve_module_constants",),
+        InlineWorker: ("run_untyped_passes",),
+        _IntrinsicTemplate: ("generic",),
+        _OverloadFunctionTemplate: ("_get_impl",),
     }
     missing = [
         f"{owner.__name__}.{name}" for owner, names in needed.items() for name in names if not hasattr(owner, name)
@@ -283,5 +363,7 @@ def _check_numba() -> None:
 
 
 _check_numba()
+choices.follow()
+passes.follow()
 event.register("numba:compile", _Listener())
 _note_earlier()

@@ -1,6 +1,5 @@
 """Finding: what a function reads that numba builds into its code, from numba's own intermediate representation."""
 
-import dis
 import functools
 import types
 from collections.abc import Iterator
@@ -9,20 +8,13 @@ from typing import Any, Final
 import numpy as np
 from numba import prange
 from numba.core import bytecode, errors, interpreter, ir, ir_utils
-from numba.core.dispatcher import Dispatcher
+from numba.core.dispatcher import Dispatcher, LiftedCode
 
-from depwatch import Unwatchable
-from depwatch.integrations.numba.reads import (
-    ClassRead,
-    CodeRead,
-    GlobalRead,
-    ModuleRead,
-    Read,
-    VariableRead,
-    builtins_of,
-)
+from depwatch import MISSING, Unwatchable
+from depwatch.integrations.numba.own import is_numbas
+from depwatch.integrations.numba.reads import ClassRead, GlobalRead, ModuleRead, PartRead, Read, VariableRead
 from depwatch.integrations.numba.refusals import check_value
-from depwatch.values import is_a
+from depwatch.values import along_mro, brief, dict_of_module, is_a
 
 UNKNOWN: Final = object()  # not a constant
 DATA: Final = (int, float, complex, str, bytes, tuple)  # what code is given, not what it calls
@@ -70,11 +62,14 @@ def read_of(function: types.FunctionType, func_ir: Any, value: Any) -> Read | No
         check_value(f"variable {value.name!r} around {function.__qualname__}", value.value)
         return VariableRead(function, value.name, _cell(function, value.name))
     owner = attribute_owner(func_ir, value)
-    if owner is None:
+    if owner is None or is_numbas(owner):
         return None
-    found = getattr(owner, value.attr, UNKNOWN)
+    found = getattr(owner, value.attr, MISSING)
     check_value(f"{value.attr!r} of {owner.__name__!r}", found)
-    return ModuleRead(owner, value.attr, found) if is_a(owner, types.ModuleType) else _class_read(owner, value.attr)
+    if is_a(owner, types.ModuleType):
+        return ModuleRead(owner, value.attr, found)
+    in_class = along_mro(owner, value.attr)  # else of the metaclass: nothing that compiled code can have built in
+    return ClassRead(owner, value.attr, in_class[0]) if in_class else None
 
 
 @functools.lru_cache(maxsize=64)
@@ -82,13 +77,6 @@ def names_in(code: types.CodeType) -> frozenset[str]:
     """What a function's code, and the code that it defines, may look up."""
     inner = (names_in(constant) for constant in code.co_consts if isinstance(constant, types.CodeType))
     return frozenset(code.co_names).union(*inner)
-
-
-def _class_read(cls: type, name: str) -> Read | None:
-    try:
-        return ClassRead(cls, name)
-    except AttributeError:  # of the metaclass: nothing that compiled code can have built in
-        return None
 
 
 def _cell(function: types.FunctionType, name: str) -> types.CellType:
@@ -105,27 +93,88 @@ def _interpret(function: types.FunctionType) -> Any:
         return None
 
 
-def written_in(function: types.FunctionType, seen: set[types.FunctionType] | None = None) -> Iterator[Read]:
-    """What code that is copied into its callers reads (inline="always"), and what that copies in turn."""
-    seen = set() if seen is None else seen
-    if function in seen:
-        return
-    seen.add(function)
-    yield CodeRead(function)
-    func_ir = _interpret(function)
-    if func_ir is None:
-        return
+def fold_getattr(function: types.FunctionType, func_ir: Any) -> Iterator[Read]:
+    """Make getattr(module, "name") what `module.name` is, and hasattr(module, "name") True or False.
+
+    numba would do so with code that it keeps for whoever asks the same, whatever the module has by then. Returns what
+    is read by that and is not in the code any more. Raises Unwatchable.
+    """
+    reads = []
     for _, _, statement in assignments(func_ir):
-        if (read := read_of(function, func_ir, statement.value)) is not None:
-            yield read
-            value: Any = read.value
-            if is_inlined(value):
-                yield from written_in(value.py_func, seen)
+        called = statement.value
+        if not isinstance(called, ir.Expr) or called.op != "call" or called.kws or called.vararg is not None:
+            continue
+        builtin = constant(func_ir, called.func)
+        if (builtin is not getattr and builtin is not hasattr) or len(called.args) not in (2, 3):
+            continue
+        module, name = constant(func_ir, called.args[0]), _text(func_ir, called.args[1])
+        if not is_a(module, types.ModuleType) or name is None or is_numbas(module):
+            continue
+        value = getattr(module, name, MISSING)
+        if value is not MISSING and name not in dict_of_module(module):
+            raise Unwatchable(
+                f"{name!r} of {brief(module)}, which {function.__qualname__} asks for, comes from the module's "
+                "__getattr__, which may give another value each time; give the module the attribute itself"
+            )
+        if builtin is hasattr or value is MISSING:
+            reads += _presence(module, name, value)
+        if builtin is hasattr:
+            statement.value = ir.Const(value is not MISSING, statement.loc)
+        elif value is not MISSING:
+            statement.value = ir.Expr.getattr(called.args[0], name, statement.loc)
+        elif len(called.args) == 3:
+            statement.value = called.args[2]
+        else:
+            continue
+        func_ir._definitions[statement.target.name] = [statement.value]
+    yield from reads
 
 
-def is_inlined(value: Any) -> bool:
-    """Whether numba copies this function into its callers, before it compiles them."""
-    return isinstance(value, Dispatcher) and value.targetoptions.get("inline", "never") != "never"
+def _text(func_ir: Any, variable: Any) -> str | None:
+    defined = ir_utils.guard(ir_utils.get_definition, func_ir, variable)
+    value = defined.value if isinstance(defined, ir.Const) else constant(func_ir, variable)
+    return value if type(value) is str else None
+
+
+def _presence(module: types.ModuleType, name: str, value: object) -> list[Read]:
+    if value is MISSING and (fallback := dict_of_module(module).get("__getattr__")) is not None:
+        raise Unwatchable(
+            f"{name!r} of {brief(module)} is missing now, and {brief(fallback)}, the module's __getattr__, may give it "
+            "another time; give the module the attribute itself"
+        )
+    missing = [ModuleRead(module, "__getattr__", MISSING)] if value is MISSING else []
+    return [ModuleRead(module, name, value), *missing]
+
+
+def in_object_mode(function: types.FunctionType, func_ir: Any) -> Iterator[Read]:
+    """Variables of enclosing functions that `with objmode` blocks read. The rest of such a block is ordinary Python."""
+    for _, _, statement in assignments(func_ir):
+        if isinstance(statement.value, ir.Const) and isinstance(statement.value.value, LiftedCode):
+            inside = statement.value.value.func_ir
+            for _, _, line in assignments(inside):
+                if isinstance(line.value, ir.FreeVar) and line.value.name in function.__code__.co_freevars:
+                    yield VariableRead(function, line.value.name, _cell(function, line.value.name))
+            yield from in_object_mode(function, inside)
+
+
+def types_of_object_mode(function: types.FunctionType, func_ir: Any) -> Iterator[Read]:
+    """What the types in `with objmode(x=...)` are read from. numba takes them out of the code."""
+    for block in func_ir.blocks.values():
+        for statement in block.body:
+            if isinstance(statement, ir.EnterWith):
+                call = ir_utils.guard(ir_utils.get_definition, func_ir, statement.contextmanager)
+                if isinstance(call, ir.Expr) and call.op == "call":
+                    for _, variable in call.kws:
+                        yield from _along(function, func_ir, variable)
+
+
+def _along(function: types.FunctionType, func_ir: Any, variable: Any) -> Iterator[Read]:
+    """The reads of a global, and of an attribute of one and so on."""
+    value = ir_utils.guard(ir_utils.get_definition, func_ir, variable)
+    if value is not None and (read := read_of(function, func_ir, value)) is not None:
+        yield read
+    if isinstance(value, ir.Expr) and value.op == "getattr":
+        yield from _along(function, func_ir, value.value)
 
 
 # Calls that numba has native code for which gives no other Python code a chance to run.
@@ -178,29 +227,6 @@ def _is_quiet_call(called: Any, seen: set[types.FunctionType]) -> bool:
     return known and (getattr(called, "__module__", None) or "").partition(".")[0] in QUIET_MODULES
 
 
-def loads_of(function: types.FunctionType, compiled: set[types.CodeType]) -> Iterator[Read]:
-    """What plain Python that runs while numba compiles (the body of an @overload) loads from outside itself.
-
-    compiled: the code of what it returned, which is looked at where it is compiled.
-    """
-    yield CodeRead(function)
-    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
-        yield VariableRead(function, name, cell)
-    for name in _global_names(function.__code__, compiled):
-        for namespace in (function.__globals__, builtins_of(function)):
-            if name in namespace:
-                yield GlobalRead(function, name, namespace[name])
-                break
-
-
-def _global_names(code: types.CodeType, compiled: set[types.CodeType]) -> set[str]:
-    names = {step.argval for step in dis.get_instructions(code) if step.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
-    for inner in code.co_consts:
-        if isinstance(inner, types.CodeType) and inner not in compiled:
-            names |= _global_names(inner, compiled)
-    return names
-
-
 def check_written(function: types.FunctionType, granular: bool, is_cell: Any) -> None:
     """Raises Unwatchable for what can be seen before anything is compiled; a name that is not there yet may come."""
     func_ir = _interpret(function)
@@ -216,7 +242,7 @@ def check_written(function: types.FunctionType, granular: bool, is_cell: Any) ->
 
 def check_granular(read: Read) -> None:
     """Raises Unwatchable for data that has no cell. What code calls is built in whatever the policy."""
-    if isinstance(read, CodeRead | ClassRead) or not isinstance(read.value, DATA):
+    if isinstance(read, PartRead | ClassRead) or not isinstance(read.value, DATA):
         return
     raise Unwatchable(
         f'{read} is of type {type(read.value).__name__}, for which there is no cell, and policy="granular" has nothing '

@@ -1,13 +1,16 @@
 """Functions: a dispatcher of numba's that is watched, and which of its versions numba calls."""
 
-import types
+import time
 import weakref
+from collections import Counter, defaultdict
 from typing import Any, Final, Literal, NamedTuple
 
+from numba.core import sigutils
 from numba.core import typing as numba_typing
 from numba.core.compiler_lock import global_compiler_lock
 
 from depwatch import Unwatchable, drain
+from depwatch.integrations.numba.breaks import Breaks
 from depwatch.integrations.numba.refusals import cached
 from depwatch.integrations.numba.version import Changed, Version, described, version_of
 
@@ -45,8 +48,10 @@ class Function:
         self.keep = keep
         self.current: Final[dict[tuple[Any, ...], Version]] = {}  # what is in numba's tables
         self.aside: Final[list[Version]] = []  # oldest first
+        _functions.add(self)
         self._lingering: Final[list[Version]] = []  # dropped, but generators may still be in the code
-        self.compiled = self.put_back = self.renewed = 0
+        self.breaks: Final[defaultdict[tuple[Any, ...], Breaks]] = defaultdict(Breaks)  # by argument types
+        self._counted: Final[Counter[str]] = Counter()
 
     @property
     def dispatcher(self) -> Any:
@@ -56,7 +61,15 @@ class Function:
 
     @property
     def stats(self) -> Stats:
-        return Stats(self.compiled, self.put_back, self.renewed, len(self.aside))
+        return Stats(*_counted(self._counted), len(self.aside))
+
+    def _counts(self, what: str) -> None:
+        for counted in (self._counted, _in_all):
+            counted[what] += 1
+
+    def compiled(self, version: Version, seconds: float) -> None:
+        self._counts("compiled")
+        version.breaks.mend("compiled again", seconds)
 
     # --- numba's tables -----------------------------------------------------------------------------------------------
 
@@ -98,8 +111,6 @@ class Function:
             del self.current[version.arguments]
         if version in self.aside:
             return
-        for template in version.templates:
-            template._impl_cache.clear()  # it was made under the same assumptions
         self.aside.append(version)
 
     def _drop(self) -> None:
@@ -117,7 +128,7 @@ class Function:
         for version in reversed(self.aside):
             if version.requested == requested and not version.renew() and version.may_run:
                 self.aside.remove(version)
-                self.put_back += 1
+                self._counts("put_back")
                 return version
         return None
 
@@ -130,10 +141,13 @@ class Function:
             drain()
             if version.may_run:
                 return version
+            start = time.perf_counter()
             changed = version.renew()
             if version.may_run:
-                self.renewed += 1
+                self._counts("renewed")
+                version.breaks.mend("renewed", time.perf_counter() - start)
                 return version
+            version.note_unseen(changed)
             if refused := [read for read in changed if read.key in version.raising]:
                 raise Changed(
                     f"{self.name} was compiled when {'; '.join(described(read) for read in refused)}: its policy "
@@ -162,20 +176,50 @@ class Function:
         assert found is not None
         return found
 
+    def put_back(self, requested: Any) -> bool:
+        """Put a version from aside into numba's tables, if one is right for what is so now."""
+        start = time.perf_counter()
+        version = self.from_aside(requested)
+        if version is not None:
+            self._insert(version)
+            version.breaks.mend("put back", time.perf_counter() - start)
+        return version is not None
+
     def ready(self, arguments: tuple[Any, ...]) -> None:
         """A caller is about to be compiled with the code for these types linked in: let that be code that may run."""
         version = self.current.get(arguments)
         if version is not None and not version.may_run:
             self.resolve(version)
 
-    def explain(self) -> str:
-        """What the code in use has built in and what it loads, by version."""
+    def explain(self, internals: bool) -> str:
+        """What the code in use has built in and what it loads, by version, and what broke it last."""
+        drain()
         lines = [f"{self.name}: {', '.join(f'{number} {name}' for name, number in self.stats._asdict().items())}"]
-        for version in self.current.values():
-            lines.append(f"  {version.result.signature}: {'may run' if version.may_run else 'broken'}")
-            lines += [f"    loads {cell.name!r} ({cell.type_name})" for cell in version.cells]
-            lines += [f"    has built in: {read}" for read in version.reads]
+        for arguments, breaks in self.breaks.items():
+            version = self.current.get(arguments)
+            if version is None:
+                lines.append(f"  ({', '.join(map(str, arguments))}): does not compile now")
+            else:
+                lines.append(f"  {version.result.signature}: {'may run' if version.may_run else 'broken'}")
+                if not version.may_run:
+                    version.note_unseen(version.reads)
+                lines += [f"    loads {cell.name!r} ({cell.type_name})" for cell in version.cells]
+                lines += [f"    has built in: {read}" for read in version.reads if internals or not read.is_internal]
+            lines += [f"    {each.told(version is not None and version.may_run)}" for each in breaks]
         return "\n".join(lines)
+
+
+_in_all: Final[Counter[str]] = Counter()
+_functions: Final[weakref.WeakSet[Function]] = weakref.WeakSet()
+
+
+def _counted(counts: Counter[str]) -> tuple[int, int, int]:
+    return counts["compiled"], counts["put_back"], counts["renewed"]
+
+
+def stats_in_all() -> Stats:
+    """What has happened to all functions of the process."""
+    return Stats(*_counted(_in_all), sum(len(function.aside) for function in _functions))
 
 
 def forget(dispatcher: Any, arguments: tuple[Any, ...]) -> None:
@@ -196,14 +240,9 @@ def function_of(dispatcher: Any) -> Function | None:
     return found if isinstance(found, Function) else None
 
 
-def is_numbas_own(function: types.FunctionType) -> bool:
-    """Whether this is part of numba, whose own modules are taken for constant."""
-    return (function.__module__ or "").partition(".")[0] in ("numba", "llvmlite")
-
-
 def attach(dispatcher: Any, function: Function, pipeline_class: type, is_followed: Any) -> None:
     """Make a dispatcher compile with this pipeline, and ask the function what may be linked into callers."""
-    get_call_template = type(dispatcher).get_call_template
+    get_call_template, compile_anew = type(dispatcher).get_call_template, type(dispatcher).compile
     owner = weakref.ref(dispatcher)
 
     def for_callers(args: Any, kws: Any) -> Any:
@@ -221,7 +260,22 @@ def attach(dispatcher: Any, function: Function, pipeline_class: type, is_followe
     def enable_caching() -> None:
         raise cached(function.name)
 
+    def compile_or_put_back(sig: Any) -> Any:
+        itself = owner()
+        assert itself is not None
+        args, return_type = sigutils.normalize_signature(sig)
+        arguments = tuple(args)
+        with global_compiler_lock:
+            if (
+                arguments in itself.overloads
+                or not itself._can_compile
+                or not function.put_back((arguments, return_type))
+            ):
+                return compile_anew(itself, sig)
+            return itself.overloads[arguments].entry_point
+
     dispatcher._depwatch = function
+    dispatcher.compile = compile_or_put_back
     dispatcher._compiler.pipeline_class = pipeline_class
     dispatcher._compiler._failed_cache = _NeverFails()
     dispatcher.get_call_template = for_callers

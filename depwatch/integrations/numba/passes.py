@@ -1,58 +1,159 @@
 """Passes: ours among numba's. They note what is read, and let scalars be loaded from cells."""
 
-from collections.abc import Iterator
+import functools
+import types
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from numba.core import types
 from numba.core.compiler_machinery import AnalysisPass, FunctionPass, register_pass
+from numba.core.inline_closurecall import InlineWorker
 from numba.core.ir import Assign, Expr, FreeVar, Global, Var
 from numba.core.ir_utils import build_definitions
 from numba.core.typed_passes import NopythonTypeInference
-from numba.core.untyped_passes import InlineClosureLikes, WithLifting
+from numba.core.typing.context import BaseContext
+from numba.core.untyped_passes import InlineClosureLikes, IRProcessing, WithLifting
 
-from depwatch.integrations.numba import cells, finding
+from depwatch import MISSING
+from depwatch.integrations.numba import cells, finding, needs
 from depwatch.integrations.numba.cells import Cell
-from depwatch.integrations.numba.compilation import Compilation, current
-from depwatch.integrations.numba.function import is_numbas_own
-from depwatch.integrations.numba.refusals import check_types
+from depwatch.integrations.numba.compilation import Compilation, Place, collecting, current, stack
+from depwatch.integrations.numba.own import is_built_on, is_numbas, is_numbas_own
+from depwatch.integrations.numba.reads import ModuleRead, PartRead, Read, code_of
+from depwatch.integrations.numba.refusals import check_types, check_value
 
 
 def insert(manager: Any) -> None:
     """Put our passes where they belong in one of numba's pipelines."""
-    manager.add_pass_after(NoteReads, WithLifting)  # what is inside `with objmode` is taken out by then
+    manager.add_pass_after(NoteTypesOfObjectMode, IRProcessing)
+    manager.add_pass_after(NoteOwnReads, WithLifting)  # what is inside `with objmode` is taken out by then
     manager.add_pass_after(LoadCells, InlineClosureLikes)
     manager.add_pass_after(NoteTypes, NopythonTypeInference)
     manager.finalize()
 
 
-@register_pass(mutates_CFG=False, analysis_only=True)
-class NoteReads(AnalysisPass):  # type: ignore[misc]
-    """Note what the function reads, before any of it is folded away."""
+def follow() -> None:
+    """Note also what code reads that is copied into its callers (inline="always"), and attributes that typing finds."""
+    run_untyped_passes = InlineWorker.run_untyped_passes
 
-    _name = "depwatch_note_reads"
+    @functools.wraps(run_untyped_passes)
+    def noting(self: Any, func: Any, *arguments: Any, **keywords: Any) -> Any:
+        if stack and not is_numbas_own(func):
+            collecting().add_all(_of_copied(func))
+            define = self._compiler_pipeline
+
+            def with_notes(state: Any) -> Any:
+                manager = define(state)
+                manager.add_pass_after(NoteReads, WithLifting)
+                manager.add_pass_after(NoteReads, InlineClosureLikes)
+                return manager
+
+            self._compiler_pipeline = with_notes
+        return run_untyped_passes(self, func, *arguments, **keywords)
+
+    InlineWorker.run_untyped_passes = noting
+    resolve_module_constants = BaseContext.resolve_module_constants
+
+    @functools.wraps(resolve_module_constants)
+    def noting_attribute(self: Any, typ: Any, attr: str) -> Any:
+        if stack:
+            _note_attribute(typ.pymod, attr)
+        return resolve_module_constants(self, typ, attr)
+
+    BaseContext.resolve_module_constants = noting_attribute
+
+
+def _of_copied(function: types.FunctionType) -> Iterator[Read]:
+    """What numba takes from a function that it copies into its callers. Raises Unwatchable."""
+    yield code_of(function)
+    for value in function.__defaults__ or ():
+        check_value(f"a default of {function.__qualname__}, which is copied into its callers,", value)
+    yield PartRead(function, "defaults", function.__defaults__)
+
+
+def _note_attribute(module: types.ModuleType, name: str) -> None:
+    """An attribute of a module that typing has come upon: code may get a module as an argument, or numba's own code."""
+    if is_numbas(module) or (stack[-1].compilation is None and is_built_on(module)):
+        return
+    collecting().add_all(_of_module(module, name))
+
+
+def _of_module(module: types.ModuleType, name: str) -> Iterator[Read]:
+    value = getattr(module, name, MISSING)
+    check_value(f"{name!r} of {module.__name__!r}", value)
+    yield ModuleRead(module, name, value)
+
+
+@register_pass(mutates_CFG=False, analysis_only=True)
+class NoteTypesOfObjectMode(AnalysisPass):  # type: ignore[misc]
+    """Note where the types in `with objmode(x=...)` come from."""
+
+    _name = "depwatch_note_types_of_object_mode"
 
     def __init__(self) -> None:
         AnalysisPass.__init__(self)
 
     def run_pass(self, state: Any) -> bool:
-        compilation = current()
-        for _, _, statement in finding.assignments(state.func_ir):
-            if not compilation.frozen and _cell_for(compilation, state, statement.value) is not None:
-                continue
-            if (read := finding.read_of(state.func_id.func, state.func_ir, statement.value)) is not None:
-                compilation.add(read)
+        current().add_all(finding.types_of_object_mode(state.func_id.func, state.func_ir))
         return False
 
 
-def _cell_for(compilation: Compilation, state: Any, value: Any) -> Cell | None:
+@register_pass(mutates_CFG=False, analysis_only=False)
+class NoteReads(FunctionPass):  # type: ignore[misc]
+    """Note what the function reads and has built in, before any of it is folded away."""
+
+    _name = "depwatch_note_reads"
+
+    def __init__(self) -> None:
+        FunctionPass.__init__(self)
+
+    def run_pass(self, state: Any) -> bool:
+        collecting().add_all(_built_in(state, lambda value: False))
+        return True
+
+
+def _built_in(state: Any, has_cell: Callable[[Any], bool]) -> Iterator[Read]:
+    """What the code reads and will not load from a cell. Raises Unwatchable."""
+    function, func_ir = state.func_id.func, state.func_ir
+    yield from finding.fold_getattr(function, func_ir)
+    yield from finding.in_object_mode(function, func_ir)
+    for _, _, statement in finding.assignments(func_ir):
+        if has_cell(statement.value):
+            continue
+        if (read := finding.read_of(function, func_ir, statement.value)) is not None:
+            yield read
+
+
+def _cell_for(compilation: Compilation, state: Any, value: Any) -> tuple[Cell, Place] | None:
     if isinstance(value, Global):
         if value.name not in finding.names_in(state.func_id.func.__code__):
             return None
-        return compilation.cells.get(state.func_id.func, value.name, value.value)
-    owner = finding.attribute_owner(state.func_ir, value)
-    if owner is None or isinstance(owner, type):
+        owner, name, found = state.func_id.func, value.name, value.value
+        place = Place(id(owner.__globals__), name, False)
+    else:
+        owner = finding.attribute_owner(state.func_ir, value)
+        if owner is None or isinstance(owner, type):
+            return None
+        name, found = value.attr, getattr(owner, value.attr, None)
+        place = Place(id(owner), name, True)
+    if compilation.attempt.builds_in(place):
         return None
-    return compilation.cells.get(owner, value.attr, getattr(owner, value.attr, None))
+    cell = compilation.cells.get(owner, name, found)
+    return None if cell is None else (cell, place)
+
+
+@register_pass(mutates_CFG=False, analysis_only=False)
+class NoteOwnReads(FunctionPass):  # type: ignore[misc]
+    """Note what the function itself reads, apart from what it will load from cells."""
+
+    _name = "depwatch_note_own_reads"
+
+    def __init__(self) -> None:
+        FunctionPass.__init__(self)
+
+    def run_pass(self, state: Any) -> bool:
+        compilation = current()
+        compilation.add_all(_built_in(state, lambda value: _cell_for(compilation, state, value) is not None))
+        return True
 
 
 @register_pass(mutates_CFG=False, analysis_only=False)
@@ -66,21 +167,24 @@ class LoadCells(FunctionPass):  # type: ignore[misc]
 
     def run_pass(self, state: Any) -> bool:
         compilation = current()
-        NoteReads().run_pass(state)
-        if compilation.frozen:
-            return False
+        NoteOwnReads().run_pass(state)
+        function, func_ir = state.func_id.func, state.func_ir
         found = [
-            (block, statement, cell)
-            for block, _, statement in finding.assignments(state.func_ir)
+            (block, statement, *cell)
+            for block, _, statement in finding.assignments(func_ir)
             if (cell := _cell_for(compilation, state, statement.value)) is not None
         ]
-        compilation.quiet = bool(found) and finding.is_quiet(state.func_id.func, state.func_ir, state.flags)
+        compilation.calls_quietly = not compilation.attempt.loud and finding.is_quiet(function, func_ir, state.flags)
+        compilation.quiet = bool(found) and compilation.calls_quietly
+        shared = bool(state.flags.release_gil)
+        compilation.loads.update((id(cells.load(cell.address, cell.kind, shared)), place) for *_, cell, place in found)
+        loads = [(block, statement, cell) for block, statement, cell, _ in found]
         if compilation.quiet:
-            _load_first(state, found)
+            _load_first(state, loads)
         else:
-            _load_where_read(state, found)
+            _load_where_read(state, loads)
         if found:
-            state.func_ir._definitions = build_definitions(state.func_ir.blocks)
+            func_ir._definitions = build_definitions(func_ir.blocks)
             state.typingctx.refresh()
             state.targetctx.refresh()
         return bool(found)
@@ -122,7 +226,7 @@ def _load_first(state: Any, found: list[tuple[Any, Any, Cell]]) -> None:
 
 @register_pass(mutates_CFG=False, analysis_only=True)
 class NoteTypes(AnalysisPass):  # type: ignore[misc]
-    """Note which @overloads typing has found, and refuse types that compiled code cannot be taken back for."""
+    """Refuse types that code cannot be taken back for, and see whether the code has to be compiled in another way."""
 
     _name = "depwatch_note_types"
 
@@ -131,36 +235,6 @@ class NoteTypes(AnalysisPass):  # type: ignore[misc]
 
     def run_pass(self, state: Any) -> bool:
         compilation = current()
-        found = set(state.typemap.values())
-        check_types(compilation.function.dispatcher, found)
-        for template in _templates(state, found):
-            _note_template(compilation, template)
+        check_types(compilation.function.dispatcher, set(state.typemap.values()))
+        needs.check(compilation, state)
         return False
-
-
-def _templates(state: Any, found: set[Any]) -> Iterator[Any]:
-    """What typing looked functions, methods and attributes up in, if an @overload of any kind is behind it."""
-    bodies = [kind.template._overload_func for kind in found if hasattr(getattr(kind, "template", 0), "_overload_func")]
-    for _, _, statement in finding.assignments(state.func_ir):
-        if isinstance(statement.value, Expr) and statement.value.op == "getattr":
-            of = state.typemap.get(statement.value.value.name)
-            for template in state.typingctx._get_attribute_templates(of):
-                if getattr(template, "_attr", None) == statement.value.attr and hasattr(template, "_overload_func"):
-                    bodies.append(template._overload_func)
-    functions = [kind for kind in found if isinstance(kind, types.Function)]
-    # numba types a method or attribute as a call of the function that was decorated.
-    functions += [state.typingctx.resolve_value_type(body) for body in bodies if not is_numbas_own(body)]
-    for function in functions:
-        yield from (template for template in function.templates if hasattr(template, "_overload_func"))
-
-
-def _note_template(compilation: Compilation, template: Any) -> None:
-    body = template._overload_func
-    if is_numbas_own(body):
-        return
-    compilation.templates.add(template)
-    made = [made for made, _ in template._impl_cache.values() if made is not None]
-    compilation.add_all(finding.loads_of(body, {dispatcher.py_func.__code__ for dispatcher in made}))
-    if not template._inline.is_never_inline:
-        for dispatcher in made:
-            compilation.add_all(finding.written_in(dispatcher.py_func))

@@ -5,7 +5,9 @@ from abc import abstractmethod
 from collections.abc import Callable, Hashable
 from typing import Any, Final, override
 
-from depwatch import Recorder, Unwatchable, _core
+from depwatch import MISSING, Recorder, Unwatchable, _core
+from depwatch.discovery import Read as Discovered
+from depwatch.integrations.numba.own import is_numbas
 from depwatch.values import brief, dict_of_module, is_a
 
 
@@ -27,6 +29,16 @@ class Read:
     @property
     @abstractmethod
     def key(self) -> Hashable: ...
+
+    @property
+    def default(self) -> dict[str, object]:
+        """What the recorder is to be told of a name that was not there: that it is assumed to stay missing."""
+        return {"default": MISSING} if self.value is MISSING else {}
+
+    @property
+    def is_internal(self) -> bool:
+        """Whether this is of numba itself, which nobody wants to hear of who looks for a cause."""
+        return any(is_numbas(getattr(self, owner, None)) for owner in ("function", "module", "cls"))
 
     @abstractmethod
     def record(self, recorder: Recorder) -> object:
@@ -52,7 +64,7 @@ class GlobalRead(Read):
 
     @override
     def record(self, recorder: Recorder) -> object:
-        return recorder.read_global(self.function, self.name)
+        return recorder.read_global(self.function, self.name, **self.default)
 
     @override
     def __str__(self) -> str:
@@ -77,6 +89,8 @@ class ModuleRead(Read):
     def record(self, recorder: Recorder) -> object:
         if is_a(self.module, types.ModuleType) and self.name not in dict_of_module(self.module):
             getattr(self.module, self.name, None)  # a lazy import (numpy.linalg): compiling did it too
+        if self.value is MISSING:
+            return recorder.read(dict_of_module(self.module), self.name, default=MISSING)
         return recorder.read_attr(self.module, self.name)
 
     @override
@@ -89,8 +103,8 @@ class ClassRead(Read):
 
     __slots__ = ("cls",)
 
-    def __init__(self, cls: type, name: str) -> None:
-        super().__init__(name, Recorder("an attribute").read_type_attr(cls, name))
+    def __init__(self, cls: type, name: str, value: object) -> None:
+        super().__init__(name, value)
         self.cls: Final = cls
 
     @property
@@ -100,34 +114,78 @@ class ClassRead(Read):
 
     @override
     def record(self, recorder: Recorder) -> object:
-        return recorder.read_type_attr(self.cls, self.name)
+        return recorder.read_type_attr(self.cls, self.name, **self.default)
 
     @override
     def __str__(self) -> str:
         return f"{self.name!r} of {brief(self.cls)}"
 
 
-class CodeRead(Read):
-    """The code of a function: numba compiles what it was when asked to."""
+class PartRead(Read):
+    """A part of a function: its code, of which numba compiles what it was when asked to, or its defaults."""
 
     __slots__ = ("function",)
 
-    def __init__(self, function: types.FunctionType) -> None:
-        super().__init__("code", function.__code__)
+    def __init__(self, function: types.FunctionType, part: str, value: object) -> None:
+        super().__init__(part, value)
         self.function: Final = function
 
     @property
     @override
     def key(self) -> Hashable:
-        return ("code", id(self.function))
+        return (self.name, id(self.function))
 
     @override
     def record(self, recorder: Recorder) -> object:
-        return recorder.read_function(self.function, "code")[0]
+        return recorder.read_function(self.function, self.name)[0]
 
     @override
     def __str__(self) -> str:
-        return f"code of {brief(self.function)}"
+        return f"{self.name} of {brief(self.function)}"
+
+
+def code_of(function: types.FunctionType) -> PartRead:
+    return PartRead(function, "code", function.__code__)
+
+
+class ItemsRead(Read):
+    """An item of a dict that Python code reads while numba compiles, or all of them."""
+
+    __slots__ = ("found",)
+
+    def __init__(self, found: Discovered) -> None:
+        super().__init__(found.name, found.value)
+        self.found: Final = found
+
+    @property
+    @override
+    def key(self) -> Hashable:
+        return (self.found.kind, id(self.found.owner), self.name)
+
+    @override
+    def record(self, recorder: Recorder) -> object:
+        if self.found.kind == "item":
+            return recorder.read(self.found.owner, self.name, default=MISSING)
+        recorder.depend_on(self.found.owner)
+        return self.found.look()
+
+    @override
+    def __str__(self) -> str:
+        return str(self.found)
+
+
+def from_discovered(found: Discovered) -> Read:
+    """What discover() found, as a read of the compiled code that was chosen by it."""
+    match found.kind:
+        case "global":
+            return GlobalRead(found.owner, found.name, found.value)
+        case "module":
+            return ModuleRead(found.owner, found.name, found.value)
+        case "class":
+            return ClassRead(found.owner, found.name, found.value)
+        case "function":
+            return PartRead(found.owner, found.name, found.value)
+    return ItemsRead(found)
 
 
 class DefaultsRead(Read):
@@ -142,7 +200,7 @@ class DefaultsRead(Read):
     @property
     @override
     def key(self) -> Hashable:
-        return ("defaults", id(self.function))
+        return ("taken defaults", id(self.function))
 
     @override
     def record(self, recorder: Recorder) -> object:
@@ -176,6 +234,10 @@ class VariableRead(Read):
 
     @override
     def record(self, recorder: Recorder) -> object:
+        return self.now()
+
+    def now(self) -> object:
+        """What the variable is, or EMPTY."""
         return contents(self.cell)
 
     def assumed(self) -> types.CellType:
@@ -183,7 +245,7 @@ class VariableRead(Read):
 
         An equal number may be another object now: code does not care, but the entry compares addresses.
         """
-        now = contents(self.cell)
+        now = self.now()
         value = now if _core.same_value(now, self.value) else self.value
         return types.CellType() if value is EMPTY else types.CellType(value)
 
@@ -229,5 +291,5 @@ class Reads:
 def _now(read: Read, recorder: Recorder) -> object:
     try:
         return read.record(recorder)
-    except (NameError, AttributeError):
+    except (NameError, AttributeError, KeyError):
         return EMPTY

@@ -1,19 +1,27 @@
 """What cannot be kept right, refused with the reason: by value where compiled code reads it, by name for decorators."""
 
 import array
+import enum
+import logging
 from typing import Any, Final
 
+import numba.typed
 import numpy as np
+from numba.core.base import BaseContext
 from numba.core.ccallback import CFunc
 from numba.core.dispatcher import Dispatcher
-from numba.core.types import ClassInstanceType, FunctionType, RecursiveCall, UndefinedFunctionType
+from numba.core.types import ClassInstanceType, FunctionType, Omitted, RecursiveCall, Type, UndefinedFunctionType
+from numba.core.typing.context import BaseContext as BaseTypingContext
 from numba.experimental.jitclass.base import JitClassType
 from numba.np.ufunc.dufunc import DUFunc
 from numba.np.ufunc.gufunc import GUFunc
 from numba.stencils.stencil import StencilFunc
 
-from depwatch import Unwatchable
-from depwatch.values import brief
+from depwatch import MISSING, Unwatchable
+from depwatch.integrations.numba.own import is_numbas
+from depwatch.integrations.numba.views import is_writable
+from depwatch.naming import is_immutable
+from depwatch.values import brief, is_a
 
 # What freezes the globals that it reads and is compiled in ways that depwatch cannot take back.
 FROZEN_FOR_GOOD: Final[dict[type, str]] = {
@@ -23,7 +31,9 @@ FROZEN_FOR_GOOD: Final[dict[type, str]] = {
     JitClassType: "a jitclass: its methods are compiled into the class and into whoever calls them",
     StencilFunc: "a stencil: numba compiles its kernel apart, with the globals as they are at the first call",
 }
-MUTABLE: Final = (list, dict, set, bytearray, array.array, memoryview, np.void)
+IMMUTABLE: Final = (tuple, str, bytes, int, float, complex, frozenset)
+CONSTANT: Final = (Type, enum.Enum, np.dtype, np.ufunc, BaseTypingContext, BaseContext, logging.Logger)
+MUTABLE: Final = (list, dict, set, bytearray, array.array, memoryview, np.void, numba.typed.List, numba.typed.Dict)
 
 
 def why_for_good(value: object) -> str | None:
@@ -31,14 +41,25 @@ def why_for_good(value: object) -> str | None:
     return next((why for kind, why in FROZEN_FOR_GOOD.items() if isinstance(value, kind)), None)
 
 
-def is_writable(array_: np.ndarray[Any, Any]) -> bool:
-    """Whether somebody can store into the memory of an array, through it or what it is a view of."""
-    if array_.flags.writeable:
-        return True
-    base = array_.base
-    if base is None or isinstance(base, bytes):
+def is_constant(value: object) -> bool:
+    """Whether Python code that chooses an implementation may ask this object: what it tells does not change.
+
+    What an enum's member has is taken for constant too, as everywhere here. What a logger does changes nothing.
+    """
+    if value is MISSING:
         return False
-    return not isinstance(base, np.ndarray) or is_writable(base)
+    if is_a(value, np.ndarray):
+        return not is_writable(value)
+    if is_a(value, type):
+        return is_immutable(value) or is_numbas(value)  # type: ignore[arg-type]
+    kind = type(value)
+    if issubclass(kind, IMMUTABLE):
+        return not kind.__dictoffset__
+    return (
+        issubclass(kind, CONSTANT)
+        or is_numbas(value)
+        or (is_numbas(kind) and not issubclass(kind, (Dispatcher, *MUTABLE)))
+    )
 
 
 def check_value(what: str, value: object) -> None:
@@ -57,7 +78,7 @@ def check_value(what: str, value: object) -> None:
                 "of a store into an array; pass it as an argument, or make it and what it is a view of read-only "
                 "(array.setflags(write=False))"
             )
-    elif isinstance(value, MUTABLE) or type(value).__module__.startswith("numba.typed"):
+    elif isinstance(value, MUTABLE):
         raise Unwatchable(
             f"{what} is {brief(value)}, which can change in place, and nobody is told; pass it as an argument, or keep "
             "it as a tuple"
@@ -80,6 +101,13 @@ def check_types(dispatcher: Any, found: Any) -> None:
                 f"{name} calls a function by its address ({kind.name}), and whoever has the address goes on calling "
                 "the old code; pass functions made by @njit one by one, so that numba compiles for each"
             )
+
+
+def check_defaults(dispatcher: Any, arguments: tuple[Any, ...]) -> None:
+    """Raises Unwatchable if one of the arguments that were left out has a default that can change in place."""
+    for name, kind in zip(dispatcher._compiler.pysig.parameters, arguments, strict=False):
+        if isinstance(kind, Omitted):
+            check_value(f"the default of argument {name!r} of {dispatcher.py_func.__qualname__}", kind.value)
 
 
 def check_dispatcher(dispatcher: Any) -> None:

@@ -1,22 +1,20 @@
 """Versions: the code of one function for one set of argument types, and what it was compiled under."""
 
+import functools
 import weakref
 from collections.abc import Hashable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from numba.core import types as numba_types
 
-from depwatch import DepwatchError, GuardedBuiltin, Handle, Recorder, Stale, guarded_builtin
-from depwatch.integrations.numba.cells import Cell, Cells
-from depwatch.integrations.numba.reads import Read, Reads, VariableRead
+from depwatch import DepwatchError, GuardedBuiltin, Handle, Recorder, Stale, _core, guarded_builtin
+from depwatch.integrations.numba.breaks import Breaks
+from depwatch.integrations.numba.cells import Cell
+from depwatch.integrations.numba.reads import EMPTY, Read, VariableRead
 from depwatch.values import brief
 
 if TYPE_CHECKING:
-    from depwatch.integrations.numba.function import Function
-
-UNSTABLE_AFTER: Final = (
-    65535  # compiled code cannot do with an ordinary load: it must be watched however often it breaks
-)
+    from depwatch.integrations.numba.compilation import Compilation
 
 
 class Changed(DepwatchError):
@@ -29,31 +27,22 @@ class Version:
     It may run again, without compiling, as soon as all that it has built in is as it was.
     """
 
-    def __init__(
-        self,
-        function: "Function",
-        result: Any,
-        requested: Any,
-        reads: Reads,
-        own_cells: Cells,
-        callees: Iterable["Version"],
-        templates: Iterable[Any],
-        quiet: bool,
-    ) -> None:
+    def __init__(self, compilation: "Compilation", result: Any, requested: Any, callees: Iterable["Version"]) -> None:
+        function, own_cells = compilation.function, compilation.cells
         self.function: Final = weakref.ref(function)
         self.name: Final = function.name
         self.requested: Final = requested  # (argument types, return type or None), as numba was asked for
         self.callees: Final = tuple(callees)  # linked in: their cells and environments must stay as long as this code
-        self.templates: Final = tuple(templates)  # of the @overloads that it uses: they keep what they have compiled
-        self.reads: Final = reads
+        self.quiet: Final[bool] = compilation.calls_quietly and all(callee.quiet for callee in self.callees)
+        self.reads: Final = compilation.reads
         self.raising: Final[set[Hashable]] = {
             read.key for version in self.callees for read in version.reads if read.key in version.raising
         }
         if function.policy == "error":
-            self.raising.update(read.key for read in reads)
+            self.raising.update(read.key for read in self.reads)
         self.cells: Final[list[Cell]] = [*own_cells, *(cell for version in self.callees for cell in version.cells)]
         words = {cell.address: cell.word for cell in self.cells}  # each once
-        changed = None if quiet else self._changed
+        changed = None if compilation.quiet else self._changed
         self.entry: Final = guarded_builtin(result.entry_point, self._again, changed, words.values())
         self.result: Final = result._replace(entry_point=self.entry.function)
         weakref.finalize(self, own_cells.close).atexit = False
@@ -62,6 +51,12 @@ class Version:
     def arguments(self) -> tuple[Any, ...]:
         """What numba's tables know it by."""
         return tuple(self.result.signature.args)
+
+    @property
+    def breaks(self) -> Breaks:
+        """What broke it and others for the same types."""
+        function = self.function()
+        return Breaks() if function is None else function.breaks[self.arguments]
 
     @property
     def handle(self) -> Handle | None:
@@ -83,23 +78,42 @@ class Version:
         if before is not None:
             before.release()
 
+    def _record(self) -> list[Read]:
+        """Rely on all that is built in, and return what is not as it was compiled. Raises Stale, Unwatchable."""
+        with Recorder(self.name, None) as recorder:
+            changed: list[Read] = self.reads.record(recorder)
+            if not changed:
+                version = weakref.ref(self)
+                self.rely(recorder.commit(on_invalidate=functools.partial(_note_break, version), owner=self))
+            return changed
+
+    def try_to_rely(self) -> bool:
+        """Whether the code may run, for all that is so now. Raises Unwatchable."""
+        try:
+            return not self._record() and self.may_run
+        except Stale:
+            return False
+
     def renew(self) -> list[Read]:
         """Get a new handle if all is as it was compiled; otherwise return what is not."""
         for _ in range(10):
-            recorder = Recorder(self.name, UNSTABLE_AFTER)
             try:
-                changed: list[Read] = self.reads.record(recorder)
-                if not changed:
-                    self.rely(recorder.commit(owner=self))
-                    return []
+                return self._record()
             except Stale:
                 continue
             except DepwatchError:
-                return list(self.reads)  # compiling again tells what is wrong
-            finally:
-                recorder.close()
-            return changed
+                break  # compiling again tells what is wrong
         return list(self.reads)
+
+    def note_unseen(self, changed: Iterable[Read]) -> None:
+        """Note what broke this and no handle tells: variables of enclosing functions, and types of cells."""
+        breaks = self.breaks
+        for read in changed:
+            if isinstance(read, VariableRead) and not _core.same_value(now := read.now(), read.value):
+                breaks.note_unseen(str(read), brief(read.value), "gone" if now is EMPTY else brief(now))
+        for cell in self.cells:
+            if not cell.holds:
+                breaks.note_unseen(repr(cell.name), f"of type {cell.type_name}", cell.now())
 
     def _again(self, *arguments: Any, **keywords: Any) -> object:
         """What the entry calls when the code may not run: find code that may, and call that."""
@@ -120,6 +134,14 @@ class Version:
         return f"<Version {self.name}{self.result.signature}, {'may run' if self.may_run else 'broken'}>"
 
 
+def _note_break(version: "weakref.ref[Version]", handle: Handle) -> None:
+    broken = version()
+    function = None if broken is None else broken.function()
+    is_used = broken is not None and function is not None and function.current.get(broken.arguments) is broken
+    if broken is not None and is_used and not handle.released:
+        broken.breaks.note(handle.broken_facets())
+
+
 def version_of(result: Any) -> Version | None:
     """The version that a compile result of numba's belongs to; None if numba compiled it without us."""
     entry = getattr(result.entry_point, "__self__", None)
@@ -128,7 +150,7 @@ def version_of(result: Any) -> Version | None:
 
 
 def described(read: Read) -> str:
-    now = Recorder("a look")
+    now = Recorder("a look", None)
     try:
         value = read.record(now)
     except Exception:
