@@ -13,7 +13,7 @@ from numba.core.dispatcher import Dispatcher, _FunctionCompiler
 from numba.core.typing.context import BaseContext as BaseTypingContext
 from numba.np.ufunc.ufuncbuilder import UFuncDispatcher
 
-from depwatch import Recorder, Stale, Unwatchable
+from depwatch import DepwatchError, Recorder, Stale, Unwatchable
 from depwatch.integrations.numba import passes
 from depwatch.integrations.numba.compilation import Active, Compilation, is_followed, stack
 from depwatch.integrations.numba.function import (
@@ -24,9 +24,11 @@ from depwatch.integrations.numba.function import (
     forget,
     function_of,
     is_numbas_own,
+    keep_for_good,
 )
+from depwatch.integrations.numba.plain import OnRefusal, note_function
 from depwatch.integrations.numba.reads import CodeRead, DefaultsRead
-from depwatch.integrations.numba.refusals import check_dispatcher, check_library
+from depwatch.integrations.numba.refusals import check_dispatcher, check_library, forgo_disk
 from depwatch.integrations.numba.version import UNSTABLE_AFTER, Version
 
 ATTEMPTS: Final = 8  # at compiling something while somebody changes it
@@ -60,6 +62,8 @@ def _versions(libraries: list[Any]) -> list[Version]:
 class Following:
     """What a compiler class of numba's becomes, so that its compilations are followed."""
 
+    unfollowed: type[Any]  # that class
+
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self._arguments = arguments
@@ -76,10 +80,22 @@ class Following:
         assert function is not None and active.dispatcher.py_func is compiled
         _, _, _, arguments, return_type, *_ = self._arguments
         requested = (tuple(arguments), return_type)
-        version = self._compile_followed(active, function, requested)
+        try:
+            if function.plain is not None:
+                return self._compile_plain(compiled)
+            version = self._compile_followed(active, function, requested)
+        except DepwatchError as error:
+            function.stay_plain(error)
+            return self._compile_plain(compiled)
         function.enter(version)
         version.result.metadata.pop("timers", None)  # numba notes anew how long it took, and insists on being the first
         return version.result
+
+    def _compile_plain(self, compiled: Any) -> Any:
+        """As numba does. What is watched of that which it links must stay as long as the code."""
+        result = self.unfollowed(*self._arguments).compile_extra(compiled)
+        keep_for_good(_versions(_linked(result.library)))
+        return result
 
     def _compile_followed(self, active: Active, function: Function, requested: Any) -> Version:
         frozen = function.policy in ("bulk", "error")
@@ -154,28 +170,49 @@ def _forget_unwatched(library: Any) -> None:
 
 
 def _adopt_all(libraries: list[Any], adopter: Function) -> bool:
-    """Watch what was compiled before without being watched, so that it is compiled again. True if there was any."""
+    """Watch what was compiled before without being watched, so that it is compiled again. True if there was any.
+
+    Raises Unwatchable for what stays plain numba, if that is linked into what must not have any.
+    """
     any_adopted = False
     for library in libraries:
-        check_library(adopter.name, library)
+        if adopter.on_refusal == "raise":
+            check_library(adopter.name, library)
         reference, _ = _unwatched.get(library, (None, ()))
         dispatcher = reference() if reference is not None else None
-        if dispatcher is not None and function_of(dispatcher) is None and not is_numbas_own(dispatcher.py_func):
-            watch_dispatcher(dispatcher, adopter.policy, adopter.keep)
-            any_adopted = True
+        if dispatcher is None or is_numbas_own(dispatcher.py_func):
+            continue
+        function = function_of(dispatcher)
+        if function is None:
+            any_adopted |= watch_dispatcher(dispatcher, adopter.policy, adopter.keep, adopter.on_refusal).plain is None
+        elif adopter.on_refusal == "raise":
+            raise Unwatchable(f"{adopter.name} calls {function.name}, which stays plain numba: {function.plain}")
     return any_adopted
 
 
 @functools.cache
 def _following(pipeline_class: type) -> type:
-    return type(f"Following{pipeline_class.__name__}", (Following, pipeline_class), {})
+    return type(f"Following{pipeline_class.__name__}", (Following, pipeline_class), {"unfollowed": pipeline_class})
 
 
-def watch_dispatcher(dispatcher: Any, policy: Policy, keep: int) -> Function:
+def _attached(dispatcher: Any, policy: Policy, keep: int, on_refusal: OnRefusal) -> Function:
+    function = Function(dispatcher, policy, keep, on_refusal)
+    try:
+        check_dispatcher(dispatcher)
+    except Unwatchable as error:
+        function.stay_plain(error)
+        dispatcher._depwatch = function
+    else:
+        forgo_disk(dispatcher)
+        attach(dispatcher, function, _following(dispatcher._compiler.pipeline_class), is_followed)
+    return function
+
+
+def watch_dispatcher(dispatcher: Any, policy: Policy, keep: int, on_refusal: OnRefusal) -> Function:
     """Watch a dispatcher; what it has compiled is compiled again when it is needed."""
-    check_dispatcher(dispatcher)
-    function = Function(dispatcher, policy, keep)
-    attach(dispatcher, function, _following(dispatcher._compiler.pipeline_class), is_followed)
+    function = _attached(dispatcher, policy, keep, on_refusal)
+    if function.plain is not None:
+        return function
     for arguments, result in list(dispatcher.overloads.items()):
         forget(dispatcher, arguments)
         if not dispatcher._can_compile:  # it has these signatures and no others
@@ -198,18 +235,19 @@ class _Listener(event.Listener):  # type: ignore[misc]
         if callers and type(dispatcher).__name__ == "CPUDispatcher" and function_of(dispatcher) is None:
             if not is_numbas_own(dispatcher.py_func):
                 by = callers[-1].function
-                function = Function(dispatcher, by.policy, by.keep)
-                check_dispatcher(dispatcher)
-                attach(dispatcher, function, _following(dispatcher._compiler.pipeline_class), is_followed)
+                _attached(dispatcher, by.policy, by.keep, by.on_refusal)
 
     @override
     def on_end(self, event: Any) -> None:
+        if not stack or stack[-1].dispatcher is not event.data["dispatcher"]:
+            return  # it had begun before we were imported
         active = stack.pop()
         dispatcher = active.dispatcher
         result = dispatcher.overloads.get(active.arguments)
-        if result is not None and isinstance(dispatcher, Dispatcher) and function_of(dispatcher) is None:
+        function = function_of(dispatcher)
+        if result is not None and isinstance(dispatcher, Dispatcher) and (function is None or function.plain):
             _unwatched[result.library] = (weakref.ref(dispatcher), active.arguments)
-            if not is_numbas_own(dispatcher.py_func) and _versions(_linked(result.library)):
+            if function is None and not is_numbas_own(dispatcher.py_func) and _versions(_linked(result.library)):
                 _callers.append(active)
         if not stack and _callers:
             _watch_callers()
@@ -230,21 +268,35 @@ def _watch_callers() -> None:
 def _watch_caller(caller: Active) -> None:
     """Code that nobody asked to watch was linked with code that is watched: it would go stale with it."""
     dispatcher = caller.dispatcher
+    result = dispatcher.overloads.get(caller.arguments)
+    linked = _versions(_linked(result.library)) if result is not None else []
+    is_method = any(isinstance(kind, types.ClassInstanceType | types.ClassType) for kind in caller.arguments)
+    on_refusal: OnRefusal = "plain" if {_on_refusal(version) for version in linked} == {"plain"} else "raise"
     try:
-        if any(isinstance(kind, types.ClassInstanceType | types.ClassType) for kind in caller.arguments):
+        if is_method:
             raise Unwatchable(
                 f"{dispatcher.py_func.__qualname__} is a method of a jitclass and calls a watched function: it is "
                 "compiled into the class and into whoever calls it; use a function made by @njit"
             )
         check_dispatcher(dispatcher)
-    except Unwatchable:
+    except Unwatchable as error:
+        if on_refusal == "plain":
+            if not is_method:  # the class is listed
+                note_function(dispatcher, str(error))
+            keep_for_good(linked)
+            return
         forget(dispatcher, caller.arguments)
         raise
     if function_of(dispatcher) is None:
         explicit = not dispatcher._can_compile
-        watch_dispatcher(dispatcher, None, KEEP)
+        watch_dispatcher(dispatcher, None, KEEP, on_refusal)
         if not explicit:
             dispatcher.compile(caller.arguments)
+
+
+def _on_refusal(version: Version) -> OnRefusal:
+    function = version.function()
+    return function.on_refusal if function is not None else "raise"
 
 
 def compile_as_numba_does(dispatcher: Any, signatures: list[Any]) -> None:

@@ -2,14 +2,15 @@
 
 import types
 import weakref
+from collections.abc import Iterable
 from typing import Any, Final, Literal, NamedTuple
 
 from numba.core import typing as numba_typing
 from numba.core.compiler_lock import global_compiler_lock
 
-from depwatch import Unwatchable, drain
-from depwatch.integrations.numba.refusals import cached
-from depwatch.integrations.numba.version import Changed, Version, described, version_of
+from depwatch import DepwatchError, Unwatchable, drain
+from depwatch.integrations.numba.plain import OnRefusal, note_function, tell_without_disk
+from depwatch.integrations.numba.version import Changed, Version, described
 
 type Policy = Literal["bulk", "granular", "error"] | None
 POLICIES: Final = ("bulk", "granular", "error", None)
@@ -17,6 +18,8 @@ KEEP: Final = 8  # versions of a function that are kept aside by default
 
 # Code that numba compiled before it was watched. Nothing counts the calls that are running in it, so it stays.
 _unwatched_code: Final[list[Any]] = []
+# Versions that are linked into code which cannot be taken back. That goes on using their cells.
+_linked_for_good: Final[set[Version]] = set()
 
 
 class Stats(NamedTuple):
@@ -38,9 +41,11 @@ class _NeverFails(dict[Any, Any]):
 class Function:
     """One watched dispatcher. It belongs to the dispatcher and does not keep it alive."""
 
-    def __init__(self, dispatcher: Any, policy: Policy, keep: int) -> None:
+    def __init__(self, dispatcher: Any, policy: Policy, keep: int, on_refusal: OnRefusal) -> None:
         self._dispatcher: Final = weakref.ref(dispatcher)
         self.name: Final[str] = dispatcher.py_func.__qualname__
+        self.on_refusal: OnRefusal = on_refusal
+        self.plain: str | None = None  # why all that is compiled from now on is plain numba's
         self.policy: Policy = policy
         self.keep = keep
         self.current: Final[dict[tuple[Any, ...], Version]] = {}  # what is in numba's tables
@@ -110,6 +115,15 @@ class Function:
             if dropped.makes_generators:
                 self._lingering.append(dropped)
 
+    # --- what is refused ---------------------------------------------------------------------------------------------
+
+    def stay_plain(self, error: DepwatchError) -> None:
+        """Let numba compile it without us from now on, if that is what to do about a refusal; or raise the refusal."""
+        if self.on_refusal == "raise":
+            raise error
+        self.plain = str(error)
+        note_function(self.dispatcher, self.plain)
+
     # --- which version may run ----------------------------------------------------------------------------------------
 
     def from_aside(self, requested: Any) -> Version | None:
@@ -121,19 +135,19 @@ class Function:
                 return version
         return None
 
-    def resolve(self, version: Version) -> Version:
-        """The version to run where this one was asked for: itself, if all is as it was, another one, or a new one.
+    def resolve(self, version: Version) -> Any:
+        """The code to run where this version was asked for: its own, if all is as it was, another one's, or new code.
 
         Raises what numba raises if there is none, and Changed if that is what a policy says.
         """
         with global_compiler_lock:
             drain()
             if version.may_run:
-                return version
+                return version.result
             changed = version.renew()
             if version.may_run:
                 self.renewed += 1
-                return version
+                return version.result
             if refused := [read for read in changed if read.key in version.raising]:
                 raise Changed(
                     f"{self.name} was compiled when {'; '.join(described(read) for read in refused)}: its policy "
@@ -144,7 +158,7 @@ class Function:
                 self.set_aside(present)
             return self._compile(version)
 
-    def _compile(self, broken: Version) -> Version:
+    def _compile(self, broken: Version) -> Any:
         dispatcher = self.dispatcher
         arguments, return_type = broken.requested
         may_compile = dispatcher._can_compile  # not if it was given signatures: it must have these, and no others
@@ -158,9 +172,7 @@ class Function:
             raise
         finally:
             dispatcher._can_compile = may_compile
-        found = version_of(dispatcher.overloads[broken.arguments])
-        assert found is not None
-        return found
+        return dispatcher.overloads[broken.arguments]
 
     def ready(self, arguments: tuple[Any, ...]) -> None:
         """A caller is about to be compiled with the code for these types linked in: let that be code that may run."""
@@ -170,6 +182,8 @@ class Function:
 
     def explain(self) -> str:
         """What the code in use has built in and what it loads, by version."""
+        if self.plain is not None:
+            return f"{self.name} stays plain numba: {self.plain}"
         lines = [f"{self.name}: {', '.join(f'{number} {name}' for name, number in self.stats._asdict().items())}"]
         for version in self.current.values():
             lines.append(f"  {version.result.signature}: {'may run' if version.may_run else 'broken'}")
@@ -188,6 +202,11 @@ def forget(dispatcher: Any, arguments: tuple[Any, ...]) -> None:
     dispatcher._clear()
     for kept in dispatcher.overloads.values():
         dispatcher._insert([kind._code for kind in kept.signature.args], kept.entry_point, kept.objectmode)
+
+
+def keep_for_good(versions: Iterable[Version]) -> None:
+    """They are linked into code that cannot be taken back, and is plain numba for that: their cells must stay."""
+    _linked_for_good.update(versions)
 
 
 def function_of(dispatcher: Any) -> Function | None:
@@ -209,17 +228,20 @@ def attach(dispatcher: Any, function: Function, pipeline_class: type, is_followe
     def for_callers(args: Any, kws: Any) -> Any:
         itself = owner()
         assert itself is not None
-        if not is_followed():
+        if not is_followed() and function.on_refusal == "raise":
             raise Unwatchable(
                 f"{function.name} is called by code that numba compiles in a way that cannot be taken back (@cfunc, "
                 "@vectorize, @guvectorize, a stencil): that would go on with what is compiled now; call it from @njit "
                 "code"
             )
         function.ready(tuple(itself.fold_argument_types(args, kws)[1]))
-        return get_call_template(itself, args, kws)
+        template = get_call_template(itself, args, kws)
+        if not is_followed():
+            keep_for_good(function.current.values())
+        return template
 
     def enable_caching() -> None:
-        raise cached(function.name)
+        tell_without_disk(function.dispatcher)
 
     dispatcher._depwatch = function
     dispatcher._compiler.pipeline_class = pipeline_class
