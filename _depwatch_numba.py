@@ -1,6 +1,6 @@
-"""What numba loads before it compiles for the first time, by the entry point `numba_extensions` of this distribution.
+"""What numba loads before it first compiles, by the entry point `numba_extensions` of this distribution.
 
-It is no part of the package, because importing that takes 10 ms: who does not set DEPWATCH_NUMBA pays for this file only.
+It is no part of the package, because importing that takes 10 ms: without DEPWATCH_NUMBA nobody pays for more than this.
 """
 
 import os

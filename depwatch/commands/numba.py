@@ -30,7 +30,7 @@ def _numba(arguments: Namespace) -> None:
         parser.error("name a SCRIPT, or a MODULE after -m")
     if not any(entry.module == "_depwatch_numba" for entry in metadata.entry_points(group="numba_extensions")):
         raise SystemExit(
-            "depwatch numba: depwatch is not installed, only on the path, so numba does not know of it; install it with "
+            "depwatch numba: depwatch is on the path, but not installed, so numba does not know of it; install it with "
             "pip, or call depwatch.integrations.numba.patch() in the program"
         )
     command = [sys.executable, *interpreter_options(sys.orig_argv), *started.command]

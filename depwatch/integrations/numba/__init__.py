@@ -9,12 +9,17 @@
 docs/numba.md says what is watched, what is refused, and why.
 """
 
+import importlib
 from typing import Any
+
+from depwatch.integrations.numba.needed import check_numba
 
 try:
     import numba
 except ImportError as error:
     raise ImportError("depwatch.integrations.numba needs numba: pip install depwatch[numba]") from error
+else:
+    check_numba()
 
 from depwatch.integrations.numba.decorators import jit, njit, watch
 from depwatch.integrations.numba.function import Function, Policy, Stats, function_of
@@ -46,6 +51,21 @@ __all__ = [
     "vectorize",
     "watch",
 ]
+
+
+# What people take from numba beside its decorators: types, prange, objmode, typed, ... In the module's dict, because
+# code that is compiled reads nb.prange, and what comes from a module's __getattr__ may not be built in.
+globals().update({name: getattr(numba, name) for name in dir(numba) if name not in globals() and name[0] != "_"})
+
+
+def __getattr__(name: str) -> Any:
+    """A module of numba's that it does not import by itself (numba.cuda). And type checkers see all that numba has."""
+    if not name.startswith("_"):
+        try:
+            return importlib.import_module(f"numba.{name}")
+        except ModuleNotFoundError:
+            pass
+    raise AttributeError(f"neither module {__name__!r} nor numba has an attribute {name!r}")
 
 
 def _function(dispatcher: Any) -> Function:

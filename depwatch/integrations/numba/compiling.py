@@ -5,13 +5,8 @@ import gc
 import weakref
 from typing import Any, Final, override
 
-from numba import __version__ as numba_version
 from numba.core import errors, event, types
-from numba.core.base import BaseContext
-from numba.core.codegen import CodeLibrary
-from numba.core.dispatcher import Dispatcher, _FunctionCompiler
-from numba.core.typing.context import BaseContext as BaseTypingContext
-from numba.np.ufunc.ufuncbuilder import UFuncDispatcher
+from numba.core.dispatcher import Dispatcher
 
 from depwatch import DepwatchError, Recorder, Stale, Unwatchable
 from depwatch.integrations.numba import passes
@@ -317,23 +312,5 @@ def _note_earlier() -> None:
                 _unwatched[result.library] = (weakref.ref(found), arguments)
 
 
-def _check_numba() -> None:
-    """numba promises none of what this needs: where it is missing, say so before anything goes wrong."""
-    needed = {
-        Dispatcher: ("_insert", "_clear", "_can_compile", "get_call_template", "compile", "enable_caching"),
-        _FunctionCompiler: ("_compile_core",),
-        UFuncDispatcher: ("_compile_core",),
-        CodeLibrary: ("_disable_inspection",),
-        BaseContext: ("insert_user_function",),
-        BaseTypingContext: ("_get_attribute_templates",),
-    }
-    missing = [
-        f"{owner.__name__}.{name}" for owner, names in needed.items() for name in names if not hasattr(owner, name)
-    ]
-    if missing:
-        raise ImportError(f"numba {numba_version} lacks {', '.join(missing)}, which depwatch needs; use numba 0.68")
-
-
-_check_numba()
 event.register("numba:compile", _Listener())
 _note_earlier()

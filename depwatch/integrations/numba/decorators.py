@@ -12,7 +12,7 @@ from depwatch.integrations.numba.finding import check_written
 from depwatch.integrations.numba.function import KEEP, POLICIES, Policy, function_of
 from depwatch.integrations.numba.plain import ON_REFUSAL, OnRefusal
 from depwatch.integrations.numba.refusals import check_dispatcher
-from depwatch.integrations.numba.typed import Decorator, Jitted
+from depwatch.integrations.numba.signatures import Decorator, Jitted
 from depwatch.values import brief
 
 # numba's own, whatever a program puts in their place.

@@ -1,6 +1,7 @@
 """What stays plain numba because it cannot be watched, with the reason: kept here, and listed once at the end."""
 
 import atexit
+import contextlib
 import multiprocessing
 import os
 import sys
@@ -36,10 +37,8 @@ class Listed:
 
     def _list(self) -> None:
         if os.getpid() == self._process and sys.stderr is not None and (text := str(self)):
-            try:
+            with contextlib.suppress(OSError, ValueError):  # nobody reads it
                 print(text, file=sys.stderr)
-            except (OSError, ValueError):
-                pass  # nobody reads it
 
     def __str__(self) -> str:
         lines = []
