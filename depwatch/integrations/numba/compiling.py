@@ -75,21 +75,26 @@ class Following:
         assert function is not None and active.dispatcher.py_func is compiled
         _, _, _, arguments, return_type, *_ = self._arguments
         requested = (tuple(arguments), return_type)
-        try:
-            if function.plain is not None:
-                return self._compile_plain(compiled)
-            version = self._compile_followed(active, function, requested)
-        except DepwatchError as error:
-            function.stay_plain(error)
-            return self._compile_plain(compiled)
+        version = self._compile_unless_plain(active, function, requested)
+        if version is None:
+            return self._compile_plain(function, compiled)
         function.enter(version)
         version.result.metadata.pop("timers", None)  # numba notes anew how long it took, and insists on being the first
         return version.result
 
-    def _compile_plain(self, compiled: Any) -> Any:
+    def _compile_unless_plain(self, active: Active, function: Function, requested: Any) -> Version | None:
+        if function.plain is None:
+            try:
+                return self._compile_followed(active, function, requested)
+            except DepwatchError as error:
+                function.stay_plain(error)
+        return None
+
+    def _compile_plain(self, function: Function, compiled: Any) -> Any:
         """As numba does. What is watched of that which it links must stay as long as the code."""
         result = self.unfollowed(*self._arguments).compile_extra(compiled)
         keep_for_good(_versions(_linked(result.library)))
+        function.list_plain()
         return result
 
     def _compile_followed(self, active: Active, function: Function, requested: Any) -> Version:
@@ -196,6 +201,7 @@ def _attached(dispatcher: Any, policy: Policy, keep: int, on_refusal: OnRefusal)
         check_dispatcher(dispatcher)
     except Unwatchable as error:
         function.stay_plain(error)
+        function.list_plain()
         dispatcher._depwatch = function
     else:
         forgo_disk(dispatcher)

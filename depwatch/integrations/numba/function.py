@@ -122,6 +122,10 @@ class Function:
         if self.on_refusal == "raise":
             raise error
         self.plain = str(error)
+
+    def list_plain(self) -> None:
+        """Numba has compiled it: list it at the end of the process."""
+        assert self.plain is not None
         note_function(self.dispatcher, self.plain)
 
     # --- which version may run ----------------------------------------------------------------------------------------

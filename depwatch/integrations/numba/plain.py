@@ -43,10 +43,10 @@ class Listed:
     def __str__(self) -> str:
         lines = []
         if self.reasons:
-            lines.append(f"depwatch: these {len(self.reasons)} stay plain numba:")
+            lines.append(f"depwatch: plain numba, not watched: {len(self.reasons)}")
             lines += [f"  {name}: {why}" for name, why in self.reasons.items()]
         if self.without_disk:
-            lines.append(f"depwatch: {len(self.without_disk)} functions with cache=True are compiled in each process")
+            lines.append(f"depwatch: compiled in each process, in spite of cache=True: {len(self.without_disk)}")
         return "\n".join(lines)
 
 

@@ -48,6 +48,6 @@ nb.patch(on_refusal="raise")
 nb.unpatch()
 nb.set_num_threads(nb.prange)
 
-plain("a")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-with_signature()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
-njit(plain.py_func, policy="none")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
+plain("a")  # type: ignore[arg-type]
+with_signature()  # type: ignore[call-arg]
+njit(plain.py_func, policy="none")  # type: ignore[call-overload]
