@@ -8,8 +8,12 @@ import sys
 import warnings
 from typing import Any, Final, Literal
 
+import numba
+
 type OnRefusal = Literal["raise", "plain"]
 ON_REFUSAL: Final = ("raise", "plain")
+
+_NOT_THE_PROGRAM: Final = (os.path.dirname(__file__), os.path.dirname(numba.__file__))
 
 
 class Listed:
@@ -63,7 +67,7 @@ def tell_without_disk(dispatcher: Any) -> None:
             "watched functions, because numba finds code on disk by the source file, whatever the values were that it "
             "was compiled with",
             RuntimeWarning,
-            stacklevel=2,
+            skip_file_prefixes=_NOT_THE_PROGRAM,
         )
 
 
