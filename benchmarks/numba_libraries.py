@@ -75,7 +75,7 @@ def sampler(suite: Suite, patched: bool, found: dict[str, Any]) -> Callable[[], 
             after = resource.getrusage(resource.RUSAGE_CHILDREN)
             found["outcome"] = re.findall(r"\d+ (?:passed|failed|skipped|xfailed|errors?)", output)
             if patched:
-                found |= loads(counts.read_text())
+                found.update(loads(counts.read_text()))
         return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
     return sample

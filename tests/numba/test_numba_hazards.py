@@ -1,6 +1,7 @@
 """What numba can be asked for, row by row: kept right, or refused with the reason; never stale without a word."""
 
 import array
+import ctypes
 import warnings
 
 import numba
@@ -351,6 +352,33 @@ def test_what_is_inside_objmode_is_python_and_may_be_anything():
     program.X = 10
     assert program.f(1) == 22
     assert program.SEEN == [1, 1]
+
+
+class Native(numba.types.WrapperAddressProtocol):
+    """A function of the C library, as libraries give numba those of SciPy."""
+
+    def __init__(self, name):
+        self.address = ctypes.cast(getattr(ctypes.CDLL("libm.so.6"), name), ctypes.c_void_p).value
+
+    def __wrapper_address__(self):
+        return self.address
+
+    def signature(self):
+        return numba.float64(numba.float64)
+
+
+def test_native_functions_given_by_their_address_are_followed_by_name():
+    program = Program("@njit\ndef f(x): return native(x)", native=Native("fabs"))
+    assert program.f(-1.5) == 1.5
+    program.native = Native("floor")
+    assert program.f(-1.5) == -2.0
+    assert program.stats("f") == [(2, 0, 0)]
+
+
+def test_native_functions_that_are_arguments_are_refused_as_all_addresses_are():
+    program = Program("@njit\ndef f(native, x): return native(x)")
+    with pytest.raises(Unwatchable, match="f calls a function by its address"):
+        program.f(Native("fabs"), -1.5)
 
 
 @pytest.fixture

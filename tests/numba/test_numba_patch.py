@@ -2,9 +2,9 @@
 
 import textwrap
 
-import parent
 import pytest
 
+import parent
 from depwatch.integrations.numba import patch
 
 BEGIN = """
@@ -23,7 +23,7 @@ UFUNC = "a ufunc (@vectorize): NumPy keeps the compiled loops, which cannot be t
 
 
 def run(program, *, begin=BEGIN, **environment):
-    """What a program prints to stdout and to stderr, each as lines. Its process has imported numba, but not depwatch."""
+    """The lines that a program prints to stdout and to stderr. Its process has imported numba, but not depwatch."""
     done = parent.parent("numba").run(begin + textwrap.dedent(program), environment=environment)
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines(), done.stderr.splitlines()

@@ -76,7 +76,7 @@ class Following:
         _, _, _, arguments, return_type, *_ = self._arguments
         requested = (tuple(arguments), return_type)
         for kind in arguments:
-            if isinstance(kind, types.Dispatcher):  # a function that is an argument; others are found where they are read
+            if isinstance(kind, types.Dispatcher):  # other functions are found where they are read
                 forgo_disk(kind.dispatcher)
         version = self._compile_unless_plain(active, function, requested)
         if version is None:

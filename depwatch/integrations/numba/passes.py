@@ -10,7 +10,7 @@ from numba.core.ir_utils import build_definitions
 from numba.core.typed_passes import NopythonTypeInference
 from numba.core.untyped_passes import InlineClosureLikes, WithLifting
 
-from depwatch.integrations.numba import cells, finding
+from depwatch.integrations.numba import addresses, cells, finding
 from depwatch.integrations.numba.cells import Cell
 from depwatch.integrations.numba.compilation import Compilation, current
 from depwatch.integrations.numba.function import is_numbas_own
@@ -132,7 +132,7 @@ class NoteTypes(AnalysisPass):  # type: ignore[misc]
     def run_pass(self, state: Any) -> bool:
         compilation = current()
         found = set(state.typemap.values())
-        check_types(compilation.function.dispatcher, found)
+        check_types(compilation.function.dispatcher, addresses.types_of_values(state))
         for template in _templates(state, found):
             _note_template(compilation, template)
         return False
