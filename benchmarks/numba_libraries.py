@@ -21,7 +21,7 @@ from typing import Any
 # This directory comes first where Python looks for modules, and has a file called numba.
 sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != Path(__file__).resolve().parent]
 sys.path.insert(1, str(Path(__file__).resolve().parent))
-from measure import HERE, Row, Spread, compare, finish, interleave  # noqa: E402
+from measure import HERE, Row, Spread, compare, finish  # noqa: E402
 from suites import prepared, run  # noqa: E402
 
 WATCHED, COST = 0.8, 1.1  # at least this share of the functions; at most this ratio of processor time
@@ -96,7 +96,8 @@ def kind(why: str) -> str:
 def rows_of(suite: Suite, samples: int) -> tuple[list[Row], dict[str, Any]]:
     plain: dict[str, Any] = {}
     patched: dict[str, Any] = {}
-    taken = interleave({"patched": sampler(suite, True, patched), "plain": sampler(suite, False, plain)}, samples)
+    with_patch, without = sampler(suite, True, patched), sampler(suite, False, plain)
+    taken = [(with_patch(), without()) for _ in range(samples)]  # whole processes: there is nothing to warm
     if plain["outcome"] != patched["outcome"]:
         sys.exit(f"numba_libraries: {suite.sdist}: {patched['outcome']} under patch(), {plain['outcome']} without")
     functions, refused = counted(suite.package, patched)
@@ -113,8 +114,8 @@ def rows_of(suite: Suite, samples: int) -> tuple[list[Row], dict[str, Any]]:
         compare(
             f"{suite.sdist}: its tests ({', '.join(plain['outcome'])})",
             "s",
-            taken["patched"],
-            taken["plain"],
+            [patched_time for patched_time, _ in taken],
+            [plain_time for _, plain_time in taken],
             COST,
             "processor time; base: the same with plain numba, its cache empty",
         ),

@@ -354,6 +354,26 @@ def test_what_is_inside_objmode_is_python_and_may_be_anything():
     assert program.SEEN == [1, 1]
 
 
+def test_code_that_links_what_was_watched_later_is_compiled_again():
+    program = Program(
+        """
+        import numba
+        NAME = "a"
+        @numba.njit
+        def leaf(x): return x + len(NAME)
+        @numba.njit
+        def middle(x): return leaf(x)
+        @njit
+        def f(x): return middle(x)
+        """
+    )
+    assert program.middle(1) == 2
+    watched.watch(program.leaf)
+    assert program.f(1) == 2
+    program.NAME = "aa"
+    assert (program.f(1), program.middle(1)) == (3, 3)
+
+
 class Native(numba.types.WrapperAddressProtocol):
     """A function of the C library, as libraries give numba those of SciPy."""
 

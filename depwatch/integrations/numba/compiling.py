@@ -188,7 +188,7 @@ def _adopt_all(libraries: list[Any], adopter: Function) -> bool:
         function = function_of(dispatcher)
         if function is None:
             any_adopted |= watch_dispatcher(dispatcher, adopter.policy, adopter.keep, adopter.on_refusal).plain is None
-        elif adopter.on_refusal == "raise":
+        elif function.plain is not None and adopter.on_refusal == "raise":
             raise Unwatchable(f"{adopter.name} calls {function.name}, which stays plain numba: {function.plain}")
     return any_adopted
 

@@ -79,7 +79,7 @@ def patch(*, on_refusal: OnRefusal = "plain") -> None:
     numba's other decorators, are listed on stderr once, with the reasons, when the process ends. "raise": as with the
     decorator njit of this module.
     Functions that are there already are not watched, nor are numba's own. Calling it again changes on_refusal. With
-    DEPWATCH=0 in the environment nothing happens. Cost: some 0.1 ms for each function that is decorated.
+    DEPWATCH=0 in the environment nothing happens. Cost: that of njit, for each function that is compiled.
     """
     check_options(None, KEEP, on_refusal)
     if not _core.is_switched_off():
