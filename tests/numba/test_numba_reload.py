@@ -3,8 +3,9 @@
 import textwrap
 from pathlib import Path
 
-import parent
 import pytest
+
+import parent
 
 BEGIN = """
 import importlib, os, sys, time
