@@ -81,7 +81,7 @@ def run(program, folder):
     return done.stdout.splitlines()
 
 
-@pytest.mark.parametrize("reloader", ["importlib.reload", "autoreload"])
+@pytest.mark.parametrize("reloader", RELOADERS)
 @pytest.mark.parametrize("edit, right", [("rate=5", "7 7 7 7"), ("unit='pound'", "7 7 7 7")])
 def test_functions_follow_the_values_of_a_module_that_is_reloaded(tmp_path, reloader, edit, right):
     program = PROGRAM.format(reloader=RELOADERS[reloader], edit=edit)
