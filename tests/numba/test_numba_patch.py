@@ -83,6 +83,49 @@ def test_what_must_be_refused_stays_plain_numba_and_is_listed_once_at_the_end():
     ]
 
 
+def test_refused_functions_of_every_kind_do_what_they_do_in_numba():
+    out, listed = run(
+        """
+        watched.patch()
+        @njit
+        def even(n): return True if n == 0 else odd(n - 1)
+        @njit
+        def odd(n): return False if n == 0 else even(n - 1)
+        @njit
+        def numbers(n):
+            for i in range(n): yield TABLE[i]
+        @njit
+        def total(n):
+            found = 0
+            for x in numbers(n): found += x * K
+            return found
+        @njit(parallel=True)
+        def in_parallel(n):
+            found = 0
+            for i in numba.prange(n): found += TABLE[i]
+            return found
+        @njit(inline="always")
+        def copied(i): return TABLE[i]
+        @njit
+        def copies(i): return copied(i)
+        @njit
+        def factorial(n): return 1 if n < 2 else n * factorial(n - 1) * TABLE[1]
+        print(even(10), odd(7), list(numbers(3)), total(3), in_parallel(3), copies(2), factorial(5))
+        K = 2
+        print(total(3))
+        @njit
+        def broken(): return nothing_of_this_name
+        try:
+            broken()
+        except numba.TypingError as error:
+            print(error.__context__)
+        """
+    )
+    assert out == ["True True [0, 1, 2] 3 3 2 120", "6", "None"]
+    names = [line.split(": ")[0].removeprefix("  __main__.") for line in listed[1:]]
+    assert names == ["odd", "numbers", "in_parallel", "copies", "factorial"]
+
+
 def test_what_numbas_other_decorators_make_goes_on_as_in_numba_and_is_listed():
     out, listed = run(
         """
