@@ -1,7 +1,6 @@
 """The decorators: numba's, for functions that are watched."""
 
-from collections.abc import Callable
-from typing import Any, Final, overload
+from typing import Any, Final
 
 from numba.core import decorators, sigutils
 
@@ -12,7 +11,7 @@ from depwatch.integrations.numba.finding import check_written
 from depwatch.integrations.numba.function import KEEP, POLICIES, Policy, function_of
 from depwatch.integrations.numba.plain import ON_REFUSAL, OnRefusal
 from depwatch.integrations.numba.refusals import check_dispatcher
-from depwatch.integrations.numba.signatures import Decorator, Jitted
+from depwatch.integrations.numba.signatures import TypedDecorator
 from depwatch.values import brief
 
 # numba's own, whatever a program puts in their place.
@@ -31,30 +30,12 @@ def check_options(policy: Any, keep: Any, on_refusal: Any) -> None:
         raise ValueError(f"on_refusal is {on_refusal!r}; it must be 'raise' or 'plain'")
 
 
-@overload
-def njit[**P, R](
-    function: Callable[P, R],
-    /,
-    *,
-    policy: Policy = None,
-    keep: int = KEEP,
-    on_refusal: OnRefusal = "raise",
-    **options: Any,
-) -> Jitted[P, R]: ...
+def _typed(decorator: Any) -> TypedDecorator:
+    found: TypedDecorator = decorator
+    return found
 
 
-@overload
-def njit(
-    signatures: str | list[Any] | tuple[Any, ...] | None = None,
-    /,
-    *,
-    policy: Policy = None,
-    keep: int = KEEP,
-    on_refusal: OnRefusal = "raise",
-    **options: Any,
-) -> Decorator: ...
-
-
+@_typed
 def njit(
     signature_or_function: Any = None,
     /,
@@ -81,30 +62,7 @@ def njit(
     return _decorated(_numba_njit, signature_or_function, policy, keep, on_refusal, options)
 
 
-@overload
-def jit[**P, R](
-    function: Callable[P, R],
-    /,
-    *,
-    policy: Policy = None,
-    keep: int = KEEP,
-    on_refusal: OnRefusal = "raise",
-    **options: Any,
-) -> Jitted[P, R]: ...
-
-
-@overload
-def jit(
-    signatures: str | list[Any] | tuple[Any, ...] | None = None,
-    /,
-    *,
-    policy: Policy = None,
-    keep: int = KEEP,
-    on_refusal: OnRefusal = "raise",
-    **options: Any,
-) -> Decorator: ...
-
-
+@_typed
 def jit(
     signature_or_function: Any = None,
     /,

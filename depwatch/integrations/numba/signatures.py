@@ -3,6 +3,9 @@
 from collections.abc import Callable
 from typing import Any, Concatenate, Protocol, Self, overload
 
+from depwatch.integrations.numba.function import Policy
+from depwatch.integrations.numba.plain import OnRefusal
+
 
 class Jitted[**P, R](Protocol):
     """A dispatcher of numba's."""
@@ -25,7 +28,35 @@ class Jitted[**P, R](Protocol):
         """What else a dispatcher has, which numba gives no types: inspect_types(), signatures, ..."""
 
 
-class Decorator(Protocol):
-    """What a decorator with options makes of a function."""
+class WithOptions(Protocol):
+    """A decorator that has its options."""
 
     def __call__[**P, R](self, function: Callable[P, R], /) -> Jitted[P, R]: ...
+
+
+class TypedDecorator(Protocol):
+    """njit and jit."""
+
+    @overload
+    def __call__[**P, R](
+        self,
+        function: Callable[P, R],
+        /,
+        *,
+        policy: Policy = ...,
+        keep: int = ...,
+        on_refusal: OnRefusal = ...,
+        **options: Any,
+    ) -> Jitted[P, R]: ...
+
+    @overload
+    def __call__(
+        self,
+        signatures: str | list[Any] | tuple[Any, ...] | None = ...,
+        /,
+        *,
+        policy: Policy = ...,
+        keep: int = ...,
+        on_refusal: OnRefusal = ...,
+        **options: Any,
+    ) -> WithOptions: ...
