@@ -50,7 +50,7 @@ SUITES = {
         ),
         Suite("pynndescent-0.7.0", ("pytest",), ("pynndescent/tests",)),
         Suite("sparse-0.19.3", ("pytest", "scipy", "dask[array]"), ("sparse/numba_backend/tests",)),
-        Suite("clifford-1.5.1", ("pytest", "ipython"), ("clifford/test",)),
+        Suite("clifford-1.5.1", ("pytest", "pytest-benchmark", "ipython"), ("clifford/test",)),
     )
 }
 
