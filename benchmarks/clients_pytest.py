@@ -5,16 +5,13 @@ Their sdists, and what their tests import, are downloaded once into benchmarks/.
 
 from __future__ import annotations
 
-import os
 import re
 import resource
-import subprocess
 import sys
-import tarfile
 from collections.abc import Callable
-from pathlib import Path
 
-from measure import HERE, Row, compare, interleave
+from measure import Row, compare, interleave
+from suites import prepared, run
 
 SUITES = {  # the sdist, and what else its tests import
     "attrs-26.1.0": ["cloudpickle"],
@@ -25,29 +22,6 @@ BOUND, TESTS = 1.15, 1000
 QUIET = ("-q", "-p", "no:cacheprovider", "-p", "no:randomly", "tests")
 
 
-def run(*command: str, cwd: Path = HERE, path: Path | None = None) -> str:
-    environment = os.environ | ({} if path is None else {"PYTHONPATH": str(path)})
-    done = subprocess.run([sys.executable, "-m", *command], cwd=cwd, env=environment, capture_output=True, text=True)
-    if done.returncode != 0:
-        sys.exit(f"clients_pytest: {' '.join(command)} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
-    return done.stdout
-
-
-def prepared(suite: str) -> tuple[Path, Path]:
-    """The unpacked sdist, and the folder where it and what its tests import are installed."""
-    folder = HERE / ".build" / "suites" / f"{sys.implementation.cache_tag}"
-    unpacked, installed = folder / suite, folder / f"{suite}.installed"
-    if not installed.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        name, _, version = suite.rpartition("-")
-        run("pip", "download", "--no-deps", "--no-binary", ":all:", "-d", str(folder), f"{name}=={version}")
-        with tarfile.open(folder / f"{suite}.tar.gz") as file:
-            file.extractall(folder, filter="data")
-        run("pip", "install", "--target", f"{installed}.new", str(unpacked), *SUITES[suite])
-        Path(f"{installed}.new").rename(installed)
-    return unpacked, installed
-
-
 def of_the_processor() -> float:
     """Seconds that the processes which have ended have run, whatever else the machine did."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -55,7 +29,7 @@ def of_the_processor() -> float:
 
 
 def seconds(suite: str, *options: str) -> Callable[[], float]:
-    unpacked, installed = prepared(suite)
+    unpacked, installed = prepared(suite, SUITES[suite])
 
     def sample() -> float:
         start = of_the_processor()

@@ -32,6 +32,12 @@ def add_program_command(commands: Commands, name: str, run: Run, title: str, tex
     usage = "%(prog)s [OPTIONS] SCRIPT [ARGUMENTS]\n       %(prog)s [OPTIONS] -m MODULE [ARGUMENTS]"
     parser = add_command(commands, name, run, title, text, usage)
     parser.add_argument("-m", dest="is_module", action="store_true", help="run a module, as `python -m MODULE` does")
+    parser.add_argument("program", nargs=argparse.REMAINDER, help="the script or module, and its own arguments")
+    return parser
+
+
+def add_hot_after(parser: ArgumentParser) -> None:
+    """The option of commands that record."""
     parser.add_argument(
         "--hot-after",
         metavar="CALLS",
@@ -39,8 +45,6 @@ def add_program_command(commands: Commands, name: str, run: Run, title: str, tex
         default=HOT_AFTER,
         help="calls after which a function counts as hot: an optimizer would compile it (default: %(default)s)",
     )
-    parser.add_argument("program", nargs=argparse.REMAINDER, help="the script or module, and its own arguments")
-    return parser
 
 
 def program(arguments: argparse.Namespace) -> "Program | None":

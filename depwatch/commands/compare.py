@@ -6,7 +6,7 @@ import sys
 from argparse import ArgumentTypeError, Namespace
 from typing import TYPE_CHECKING
 
-from .arguments import Commands, add_program_command, file, program
+from .arguments import Commands, add_hot_after, add_program_command, file, program
 from .extras import need
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ def add(commands: Commands) -> None:
         "The program runs as it would without depwatch; the table goes to stderr when it has ended. Without a program: "
         "three programs of the packages that the extra `compare` installs.",
     )
+    add_hot_after(parser)
     parser.usage = f"{parser.usage}\n       %(prog)s [OPTIONS]"
     parser.add_argument("-o", dest="output", metavar="FILE", type=_new_file, help="write the report there, as JSON")
 

@@ -5,7 +5,7 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 
 from depwatch import _core
 
-from .arguments import Commands, add_program_command, file, program
+from .arguments import Commands, add_hot_after, add_program_command, file, program
 from .extras import need
 
 
@@ -18,6 +18,7 @@ def add(commands: Commands) -> None:
         "The program runs as it would without depwatch, and this command ends as the program does: with the same exit "
         "status, or killed by the same signal. What the program does until then is in the trace for `depwatch replay`.",
     )
+    add_hot_after(parser)
     parser.add_argument(
         "-o",
         dest="output",

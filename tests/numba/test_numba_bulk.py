@@ -252,6 +252,27 @@ def test_what_did_not_compile_may_compile_after_a_change():
     assert program.f() == 3
 
 
+def test_a_function_with_a_signature_that_calls_itself_before_it_has_its_name():
+    """As in pynndescent: numba compiles it while the decorator runs."""
+    program = Program(
+        """
+        K = 1
+        @njit("int64(int64)")
+        def f(n): return K if n <= 0 else f(n - 1) + K
+        """
+    )
+    before = program.f
+    assert program.f(3) == 4
+    assert program.stats("f") == [(1, 0, 1)]
+    program.K = 2
+    assert program.f(3) == 8
+    program.f = program.njit(lambda n: 100)
+    assert before(3) == 102
+    program.f = before
+    assert before(3) == 8
+    assert program.stats("f") == [(2, 1, 1)]
+
+
 def test_a_function_that_calls_itself():
     program = Program(
         """

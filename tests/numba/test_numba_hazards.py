@@ -1,6 +1,7 @@
 """What numba can be asked for, row by row: kept right, or refused with the reason; never stale without a word."""
 
 import array
+import ctypes
 import types
 import warnings
 
@@ -14,6 +15,7 @@ from numba_programs import Program, compilations  # noqa: F401 (a fixture)
 import depwatch.integrations.numba as watched
 from depwatch import Unwatchable
 from depwatch.integrations.numba import njit
+from support import python
 
 # --- what @overload implementations read ------------------------------------------------------------------------------
 
@@ -353,30 +355,106 @@ def test_what_is_inside_objmode_is_python_and_may_be_anything():
     assert program.SEEN == [1, 1]
 
 
-@pytest.mark.parametrize("make", [lambda: njit(cache=True), lambda: njit("int64()", cache=True)])
-def test_code_from_the_disk(make):
-    with pytest.raises(Unwatchable, match=r"cache=True.*by the source file.*leave cache=True out"):
-        make()
-    plain = numba.njit(cache=True)(test_code_from_the_disk)
-    with pytest.raises(Unwatchable, match="cache=True"):
-        watched.watch(plain)
-    with pytest.raises(Unwatchable, match="cache=True"):
-        njit(lambda: 1).enable_caching()
+def test_code_that_links_what_was_watched_later_is_compiled_again():
+    program = Program(
+        """
+        import numba
+        NAME = "a"
+        @numba.njit
+        def leaf(x): return x + len(NAME)
+        @numba.njit
+        def middle(x): return leaf(x)
+        @njit
+        def f(x): return middle(x)
+        """
+    )
+    assert program.middle(1) == 2
+    watched.watch(program.leaf)
+    assert program.f(1) == 2
+    program.NAME = "aa"
+    assert (program.f(1), program.middle(1)) == (3, 3)
 
 
-def test_functions_whose_code_may_come_from_the_disk_cannot_be_called(tmp_path, monkeypatch):
+class Native(numba.types.WrapperAddressProtocol):
+    """A function of the C library, as libraries give numba those of SciPy."""
+
+    def __init__(self, name):
+        self.address = ctypes.cast(getattr(ctypes.CDLL("libm.so.6"), name), ctypes.c_void_p).value
+
+    def __wrapper_address__(self):
+        return self.address
+
+    def signature(self):
+        return numba.float64(numba.float64)
+
+
+def test_native_functions_given_by_their_address_are_followed_by_name():
+    program = Program("@njit\ndef f(x): return native(x)", native=Native("fabs"))
+    assert program.f(-1.5) == 1.5
+    program.native = Native("floor")
+    assert program.f(-1.5) == -2.0
+    assert program.stats("f") == [(2, 0, 0)]
+
+
+def test_native_functions_that_are_arguments_are_refused_as_all_addresses_are():
+    program = Program("@njit\ndef f(native, x): return native(x)")
+    with pytest.raises(Unwatchable, match="f calls a function by its address"):
+        program.f(Native("fabs"), -1.5)
+
+
+@pytest.fixture
+def cached_leaf(tmp_path, monkeypatch):
+    """Makes a function of plain numba with cache=True, anew each time; called once, so that it is on the disk."""
     monkeypatch.setattr(numba.core.config, "CACHE_DIR", str(tmp_path))
-    source = tmp_path / "cached_callee.py"
+    source = tmp_path / "cached_leaf.py"
     source.write_text("import numba\nKIND = 'a'\n@numba.njit(cache=True)\ndef leaf(x): return x + len(KIND)\n")
-    for _ in range(2):  # compiled, then from the disk
-        leaf = Program("exec(compile(text, path, 'exec'))", text=source.read_text(), path=str(source))
-        assert leaf.leaf(1) == 2
-        with pytest.raises(Unwatchable, match=r"global 'leaf' of f, the function leaf, has cache=True"):
-            Program("@njit\ndef f(x): return leaf(x)", leaf=leaf.leaf)
-        program = Program("@njit\ndef f(leaf, x): return leaf(x)")
-        with pytest.raises(Unwatchable, match=r"leaf.* has cache=True"):
-            program.f(leaf.leaf, 1)
-    assert sum(leaf.leaf.stats.cache_hits.values()) == 1
+
+    def make():
+        program = Program("exec(compile(text, path, 'exec'))", text=source.read_text(), path=str(source))
+        assert program.leaf(1) == 2
+        return program
+
+    make()
+    return make
+
+
+@pytest.mark.filterwarnings("ignore:.*has cache=True")
+def test_watched_functions_neither_come_from_the_disk_nor_go_there(cached_leaf):
+    program = cached_leaf()
+    assert sum(program.leaf.stats.cache_hits.values()) == 1
+    watched.watch(program.leaf)
+    program.KIND = "aa"
+    assert program.leaf(1) == 3
+    program.leaf.enable_caching()
+    assert program.leaf.stats.cache_path is None
+
+
+@pytest.mark.filterwarnings("ignore:.*has cache=True")
+@pytest.mark.parametrize("source", ["def f(_, x): return leaf(x)", "def f(leaf, x): return leaf(x)"])
+def test_code_from_the_disk_is_compiled_again_when_a_watched_function_calls_it(cached_leaf, source):
+    program = cached_leaf()
+    caller = Program(f"@njit\n{source}", leaf=program.leaf)
+    assert caller.f(program.leaf, 1) == 2
+    program.KIND = "aa"
+    assert (caller.f(program.leaf, 1), program.leaf(1)) == (3, 3)
+
+
+def test_the_first_function_of_a_process_that_forgoes_the_disk_is_told(tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text("""
+import warnings
+from depwatch.integrations.numba import njit
+with warnings.catch_warnings(record=True) as told:
+    warnings.simplefilter("always")
+    @njit(cache=True)
+    def first(): return 1
+    @njit("int64()", cache=True)
+    def second(): return 2
+print(first() + second(), *[(str(warning.message)[:29], warning.lineno, warning.filename) for warning in told])
+""")
+    printed = python(program, NUMBA_CACHE_DIR=str(tmp_path))
+    assert printed == f"3 {('__main__.first has cache=True', 6, str(program))}\n"
+    assert not [*tmp_path.rglob("*.nbi")]
 
 
 def test_functions_that_call_each_other():

@@ -19,7 +19,8 @@ def run(module: str, *arguments: str | Path) -> bool:
 def clients() -> list[Path]:
     README.parent.mkdir(parents=True, exist_ok=True)
     README.write_text("\n".join(re.findall(r"^```python\n(.*?)^```$", (ROOT / "README.md").read_text(), re.M | re.S)))
-    return [README, *(path for path in sorted(ROOT.glob("examples/**/*.py")) if path.name != "setup.py")]
+    examples = [path for path in sorted(ROOT.glob("examples/**/*.py")) if path.name != "setup.py"]
+    return [README, *examples, *sorted(ROOT.glob("tests/workshop/types/*.py"))]
 
 
 def modules_of_the_api() -> list[str]:

@@ -6,17 +6,10 @@ import time
 import weakref
 from typing import Any, Final, NamedTuple, override
 
-from numba import __version__ as numba_version
 from numba.core import errors, event, types
-from numba.core.base import BaseContext
-from numba.core.codegen import CodeLibrary
-from numba.core.dispatcher import Dispatcher, _FunctionCompiler
-from numba.core.inline_closurecall import InlineWorker
-from numba.core.typing.context import BaseContext as BaseTypingContext
-from numba.core.typing.templates import _IntrinsicTemplate, _OverloadFunctionTemplate
-from numba.np.ufunc.ufuncbuilder import UFuncDispatcher
+from numba.core.dispatcher import Dispatcher
 
-from depwatch import Stale, Unwatchable
+from depwatch import DepwatchError, Stale, Unwatchable
 from depwatch.integrations.numba import choices, passes
 from depwatch.integrations.numba.choices import Used
 from depwatch.integrations.numba.compilation import (
@@ -29,11 +22,20 @@ from depwatch.integrations.numba.compilation import (
     is_followed,
     stack,
 )
-from depwatch.integrations.numba.function import KEEP, Function, Policy, attach, forget, function_of
+from depwatch.integrations.numba.function import (
+    KEEP,
+    Function,
+    Policy,
+    attach,
+    forget,
+    function_of,
+    keep_for_good,
+)
 from depwatch.integrations.numba.own import is_numbas_own
 from depwatch.integrations.numba.pickling import let_pickle
+from depwatch.integrations.numba.plain import OnRefusal, note_function
 from depwatch.integrations.numba.reads import DefaultsRead, code_of
-from depwatch.integrations.numba.refusals import check_defaults, check_dispatcher, check_library
+from depwatch.integrations.numba.refusals import check_defaults, check_dispatcher, check_library, forgo_disk
 from depwatch.integrations.numba.version import Version
 from depwatch.values import is_a
 
@@ -71,6 +73,10 @@ def _versions(libraries: list[Any]) -> list[Version | None]:
     return [reference() for library in libraries if (reference := _watched.get(library)) is not None]
 
 
+def _alive(libraries: list[Any]) -> list[Version]:
+    return [version for version in _versions(libraries) if version is not None]
+
+
 def _used(libraries: list[Any]) -> list[Used | Copied]:
     return [used for library in libraries if library in _unwatched for used in _unwatched[library].used]
 
@@ -86,6 +92,8 @@ def _is_right(library: Any) -> bool:
 
 class Following:
     """What a compiler class of numba's becomes, so that its compilations are followed."""
+
+    unfollowed: type[Any]  # that class
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
@@ -103,10 +111,30 @@ class Following:
         assert function is not None and active.dispatcher.py_func is compiled
         _, _, _, arguments, return_type, *_ = self._arguments
         requested = (tuple(arguments), return_type)
-        version = self._compile_followed(active, function, requested)
+        for kind in arguments:
+            if isinstance(kind, types.Dispatcher):  # other functions are found where they are read
+                forgo_disk(kind.dispatcher)
+        version = self._compile_unless_plain(active, function, requested)
+        if version is None:
+            return self._compile_plain(function, compiled)
         function.enter(version)
         version.result.metadata.pop("timers", None)  # numba notes anew how long it took, and insists on being the first
         return version.result
+
+    def _compile_unless_plain(self, active: Active, function: Function, requested: Any) -> Version | None:
+        if function.plain is None:
+            try:
+                return self._compile_followed(active, function, requested)
+            except DepwatchError as error:
+                function.stay_plain(error)
+        return None
+
+    def _compile_plain(self, function: Function, compiled: Any) -> Any:
+        """As numba does. What is watched of that which it links must stay as long as the code."""
+        result = self.unfollowed(*self._arguments).compile_extra(compiled)
+        keep_for_good(_alive(_linked(result.library)))
+        function.list_plain()
+        return result
 
     def _compile_followed(self, active: Active, function: Function, requested: Any) -> Version:
         check_defaults(active.dispatcher, requested[0])
@@ -189,34 +217,51 @@ def _forget_unwatched(library: Any) -> None:
 
 
 def _adopt_all(libraries: list[Any], adopter: Function) -> bool:
-    """Watch what was compiled before without being watched, so that it is compiled again. True if there was any."""
+    """Watch what was compiled before without being watched, so that it is compiled again. True if there was any.
+
+    Raises Unwatchable for what stays plain numba, if that is linked into what must not have any.
+    """
     any_adopted = False
     for library in libraries:
-        check_library(adopter.name, library)
+        if adopter.on_refusal == "raise":
+            check_library(adopter.name, library)
         code = _unwatched.get(library)
         dispatcher = code.dispatcher() if code is not None else None
-        if dispatcher is not None and function_of(dispatcher) is None and not is_numbas_own(dispatcher.py_func):
-            watch_dispatcher(dispatcher, adopter.policy, adopter.keep)
-            any_adopted = True
+        if dispatcher is None or is_numbas_own(dispatcher.py_func):
+            continue
+        function = function_of(dispatcher)
+        if function is None:
+            any_adopted |= watch_dispatcher(dispatcher, adopter.policy, adopter.keep, adopter.on_refusal).plain is None
+        elif function.plain is not None and adopter.on_refusal == "raise":
+            raise Unwatchable(f"{adopter.name} calls {function.name}, which stays plain numba: {function.plain}")
     return any_adopted
 
 
 @functools.cache
 def _following(pipeline_class: type) -> type:
-    return type(f"Following{pipeline_class.__name__}", (Following, pipeline_class), {})
+    return type(f"Following{pipeline_class.__name__}", (Following, pipeline_class), {"unfollowed": pipeline_class})
 
 
-def _attach(dispatcher: Any, policy: Policy, keep: int) -> Function:
-    function = Function(dispatcher, policy, keep)
-    attach(dispatcher, function, _following(dispatcher._compiler.pipeline_class), is_followed)
-    let_pickle(dispatcher, function)
+def _attached(dispatcher: Any, policy: Policy, keep: int, on_refusal: OnRefusal) -> Function:
+    function = Function(dispatcher, policy, keep, on_refusal)
+    try:
+        check_dispatcher(dispatcher)
+    except Unwatchable as error:
+        function.stay_plain(error)
+        function.list_plain()
+        dispatcher._depwatch = function
+    else:
+        forgo_disk(dispatcher)
+        attach(dispatcher, function, _following(dispatcher._compiler.pipeline_class), is_followed)
+        let_pickle(dispatcher, function)
     return function
 
 
-def watch_dispatcher(dispatcher: Any, policy: Policy, keep: int) -> Function:
+def watch_dispatcher(dispatcher: Any, policy: Policy, keep: int, on_refusal: OnRefusal) -> Function:
     """Watch a dispatcher; what it has compiled is compiled again when it is needed."""
-    check_dispatcher(dispatcher)
-    function = _attach(dispatcher, policy, keep)
+    function = _attached(dispatcher, policy, keep, on_refusal)
+    if function.plain is not None:
+        return function
     for arguments, result in list(dispatcher.overloads.items()):
         forget(dispatcher, arguments)
         if not dispatcher._can_compile:  # it has these signatures and no others
@@ -239,8 +284,7 @@ class _Listener(event.Listener):  # type: ignore[misc]
         if callers and type(dispatcher).__name__ == "CPUDispatcher" and function_of(dispatcher) is None:
             if not is_numbas_own(dispatcher.py_func):
                 by = callers[-1].function
-                check_dispatcher(dispatcher)
-                _attach(dispatcher, by.policy, by.keep)
+                _attached(dispatcher, by.policy, by.keep, by.on_refusal)
 
     @override
     def on_end(self, event: Any) -> None:
@@ -250,9 +294,10 @@ class _Listener(event.Listener):  # type: ignore[misc]
         else:  # begun before this was imported
             active = Active(dispatcher, arguments)
         result = dispatcher.overloads.get(arguments)
-        if isinstance(dispatcher, Dispatcher) and function_of(dispatcher) is None:
+        function = function_of(dispatcher)
+        if isinstance(dispatcher, Dispatcher) and (function is None or function.plain is not None):
             if result is not None:
-                _note_unwatched(active, result.library)
+                _note_unwatched(active, result.library, function is None)
             elif stack:  # it does not compile because of what it read, and numba may do without it
                 stack[-1].used += active.used
             if stack:
@@ -261,7 +306,7 @@ class _Listener(event.Listener):  # type: ignore[misc]
             _watch_callers()
 
 
-def _note_unwatched(active: Active, library: Any) -> None:
+def _note_unwatched(active: Active, library: Any, may_watch: bool) -> None:
     dispatcher = active.dispatcher
     _unwatched[library] = Code(weakref.ref(dispatcher), active.arguments, tuple(active.used))
     libraries = _linked(library)
@@ -271,7 +316,7 @@ def _note_unwatched(active: Active, library: Any) -> None:
     forget_internal(active)
     if is_numbas_own(dispatcher.py_func):
         _check_before_use(dispatcher)
-    elif versions:
+    elif versions and may_watch:
         _callers.append(active)
 
 
@@ -307,21 +352,35 @@ def _watch_callers() -> None:
 def _watch_caller(caller: Active) -> None:
     """Code that nobody asked to watch was linked with code that is watched: it would go stale with it."""
     dispatcher = caller.dispatcher
+    result = dispatcher.overloads.get(caller.arguments)
+    linked = _alive(_linked(result.library)) if result is not None else []
+    is_method = any(isinstance(kind, types.ClassInstanceType | types.ClassType) for kind in caller.arguments)
+    on_refusal: OnRefusal = "plain" if {_on_refusal(version) for version in linked} == {"plain"} else "raise"
     try:
-        if any(isinstance(kind, types.ClassInstanceType | types.ClassType) for kind in caller.arguments):
+        if is_method:
             raise Unwatchable(
                 f"{dispatcher.py_func.__qualname__} is a method of a jitclass and calls a watched function: it is "
                 "compiled into the class and into whoever calls it; use a function made by @njit"
             )
         check_dispatcher(dispatcher)
-    except Unwatchable:
+    except Unwatchable as error:
+        if on_refusal == "plain":
+            if not is_method:  # the class is listed
+                note_function(dispatcher, str(error))
+            keep_for_good(linked)
+            return
         forget(dispatcher, caller.arguments)
         raise
     if function_of(dispatcher) is None:
         explicit = not dispatcher._can_compile
-        watch_dispatcher(dispatcher, None, KEEP)
+        watch_dispatcher(dispatcher, None, KEEP, on_refusal)
         if not explicit:
             dispatcher.compile(caller.arguments)
+
+
+def _on_refusal(version: Version) -> OnRefusal:
+    function = version.function()
+    return function.on_refusal if function is not None else "raise"
 
 
 def compile_as_numba_does(dispatcher: Any, signatures: list[Any]) -> None:
@@ -342,27 +401,6 @@ def _note_earlier() -> None:
                 _unwatched[result.library] = Code(weakref.ref(found), arguments, ())
 
 
-def _check_numba() -> None:
-    """numba promises none of what this needs: where it is missing, say so before anything goes wrong."""
-    needed = {
-        Dispatcher: ("_insert", "_clear", "_can_compile", "get_call_template", "compile", "enable_caching"),
-        _FunctionCompiler: ("_compile_core",),
-        UFuncDispatcher: ("_compile_core",),
-        CodeLibrary: ("_disable_inspection",),
-        BaseContext: ("insert_user_function",),
-        BaseTypingContext: ("resolve_module_constants",),
-        InlineWorker: ("run_untyped_passes",),
-        _IntrinsicTemplate: ("generic",),
-        _OverloadFunctionTemplate: ("_get_impl",),
-    }
-    missing = [
-        f"{owner.__name__}.{name}" for owner, names in needed.items() for name in names if not hasattr(owner, name)
-    ]
-    if missing:
-        raise ImportError(f"numba {numba_version} lacks {', '.join(missing)}, which depwatch needs; use numba 0.68")
-
-
-_check_numba()
 choices.follow()
 passes.follow()
 event.register("numba:compile", _Listener())

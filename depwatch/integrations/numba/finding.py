@@ -12,6 +12,7 @@ from numba.core.dispatcher import Dispatcher, LiftedCode
 
 from depwatch import MISSING, Unwatchable
 from depwatch.integrations.numba.own import is_numbas
+from depwatch.integrations.numba.own_name import OwnNameRead
 from depwatch.integrations.numba.reads import ClassRead, GlobalRead, ModuleRead, PartRead, Read, VariableRead
 from depwatch.integrations.numba.refusals import check_value
 from depwatch.values import along_mro, brief, dict_of_module, is_a
@@ -56,6 +57,8 @@ def read_of(function: types.FunctionType, func_ir: Any, value: Any) -> Read | No
     if isinstance(value, ir.Global):
         if value.name not in names_in(function.__code__):
             return None  # numba's own: `bool` around a condition, what it does about exceptions
+        if value.value is ir.UNDEFINED and value.name == function.__name__:
+            return OwnNameRead(function, value.value)
         check_value(f"global {value.name!r} of {function.__qualname__}", value.value)
         return GlobalRead(function, value.name, value.value)
     if isinstance(value, ir.FreeVar) and value.name in function.__code__.co_freevars:

@@ -3,16 +3,17 @@
 import time
 import weakref
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from typing import Any, Final, Literal, NamedTuple
 
 from numba.core import sigutils
 from numba.core import typing as numba_typing
 from numba.core.compiler_lock import global_compiler_lock
 
-from depwatch import Unwatchable, drain
+from depwatch import DepwatchError, Unwatchable, drain
 from depwatch.integrations.numba.breaks import Breaks
-from depwatch.integrations.numba.refusals import cached
-from depwatch.integrations.numba.version import Changed, Version, described, version_of
+from depwatch.integrations.numba.plain import OnRefusal, note_function, tell_without_disk
+from depwatch.integrations.numba.version import Changed, Version, described
 
 type Policy = Literal["bulk", "granular", "error"] | None
 POLICIES: Final = ("bulk", "granular", "error", None)
@@ -20,6 +21,8 @@ KEEP: Final = 8  # versions of a function that are kept aside by default
 
 # Code that numba compiled before it was watched. Nothing counts the calls that are running in it, so it stays.
 _unwatched_code: Final[list[Any]] = []
+# Versions that are linked into code which cannot be taken back. That goes on using their cells.
+_linked_for_good: Final[set[Version]] = set()
 
 
 class Stats(NamedTuple):
@@ -41,9 +44,11 @@ class _NeverFails(dict[Any, Any]):
 class Function:
     """One watched dispatcher. It belongs to the dispatcher and does not keep it alive."""
 
-    def __init__(self, dispatcher: Any, policy: Policy, keep: int) -> None:
+    def __init__(self, dispatcher: Any, policy: Policy, keep: int, on_refusal: OnRefusal) -> None:
         self._dispatcher: Final = weakref.ref(dispatcher)
         self.name: Final[str] = dispatcher.py_func.__qualname__
+        self.on_refusal: OnRefusal = on_refusal
+        self.plain: str | None = None  # why all that is compiled from now on is plain numba's
         self.policy: Policy = policy
         self.keep = keep
         self.current: Final[dict[tuple[Any, ...], Version]] = {}  # what is in numba's tables
@@ -121,6 +126,19 @@ class Function:
             if dropped.makes_generators:
                 self._lingering.append(dropped)
 
+    # --- what is refused ---------------------------------------------------------------------------------------------
+
+    def stay_plain(self, error: DepwatchError) -> None:
+        """Let numba compile it without us from now on, if that is what to do about a refusal; or raise the refusal."""
+        if self.on_refusal == "raise":
+            raise error
+        self.plain = str(error)
+
+    def list_plain(self) -> None:
+        """Numba has compiled it: list it at the end of the process."""
+        assert self.plain is not None
+        note_function(self.dispatcher, self.plain)
+
     # --- which version may run ----------------------------------------------------------------------------------------
 
     def from_aside(self, requested: Any) -> Version | None:
@@ -132,21 +150,21 @@ class Function:
                 return version
         return None
 
-    def resolve(self, version: Version) -> Version:
-        """The version to run where this one was asked for: itself, if all is as it was, another one, or a new one.
+    def resolve(self, version: Version) -> Any:
+        """The code to run where this version was asked for: its own, if all is as it was, another one's, or new code.
 
         Raises what numba raises if there is none, and Changed if that is what a policy says.
         """
         with global_compiler_lock:
             drain()
             if version.may_run:
-                return version
+                return version.result
             start = time.perf_counter()
             changed = version.renew()
             if version.may_run:
                 self._counts("renewed")
                 version.breaks.mend("renewed", time.perf_counter() - start)
-                return version
+                return version.result
             version.note_unseen(changed)
             if refused := [read for read in changed if read.key in version.raising]:
                 raise Changed(
@@ -158,7 +176,7 @@ class Function:
                 self.set_aside(present)
             return self._compile(version)
 
-    def _compile(self, broken: Version) -> Version:
+    def _compile(self, broken: Version) -> Any:
         dispatcher = self.dispatcher
         arguments, return_type = broken.requested
         may_compile = dispatcher._can_compile  # not if it was given signatures: it must have these, and no others
@@ -172,9 +190,7 @@ class Function:
             raise
         finally:
             dispatcher._can_compile = may_compile
-        found = version_of(dispatcher.overloads[broken.arguments])
-        assert found is not None
-        return found
+        return dispatcher.overloads[broken.arguments]
 
     def put_back(self, requested: Any) -> bool:
         """Put a version from aside into numba's tables, if one is right for what is so now."""
@@ -193,6 +209,8 @@ class Function:
 
     def explain(self, internals: bool) -> str:
         """What the code in use has built in and what it loads, by version, and what broke it last."""
+        if self.plain is not None:
+            return f"{self.name} stays plain numba: {self.plain}"
         drain()
         lines = [f"{self.name}: {', '.join(f'{number} {name}' for name, number in self.stats._asdict().items())}"]
         for arguments, breaks in self.breaks.items():
@@ -234,6 +252,11 @@ def forget(dispatcher: Any, arguments: tuple[Any, ...]) -> None:
         dispatcher._insert([kind._code for kind in kept.signature.args], kept.entry_point, kept.objectmode)
 
 
+def keep_for_good(versions: Iterable[Version]) -> None:
+    """They are linked into code that cannot be taken back, and is plain numba for that: their cells must stay."""
+    _linked_for_good.update(versions)
+
+
 def function_of(dispatcher: Any) -> Function | None:
     """The watched function behind a dispatcher, or None."""
     found = getattr(dispatcher, "_depwatch", None)
@@ -248,17 +271,20 @@ def attach(dispatcher: Any, function: Function, pipeline_class: type, is_followe
     def for_callers(args: Any, kws: Any) -> Any:
         itself = owner()
         assert itself is not None
-        if not is_followed():
+        if not is_followed() and function.on_refusal == "raise":
             raise Unwatchable(
                 f"{function.name} is called by code that numba compiles in a way that cannot be taken back (@cfunc, "
                 "@vectorize, @guvectorize, a stencil): that would go on with what is compiled now; call it from @njit "
                 "code"
             )
         function.ready(tuple(itself.fold_argument_types(args, kws)[1]))
-        return get_call_template(itself, args, kws)
+        template = get_call_template(itself, args, kws)
+        if not is_followed():
+            keep_for_good(function.current.values())
+        return template
 
     def enable_caching() -> None:
-        raise cached(function.name)
+        tell_without_disk(function.dispatcher)
 
     def compile_or_put_back(sig: Any) -> Any:
         itself = owner()

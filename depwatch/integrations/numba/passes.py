@@ -14,7 +14,7 @@ from numba.core.typing.context import BaseContext
 from numba.core.untyped_passes import InlineClosureLikes, IRProcessing, WithLifting
 
 from depwatch import MISSING
-from depwatch.integrations.numba import cells, finding, needs
+from depwatch.integrations.numba import addresses, cells, finding, needs
 from depwatch.integrations.numba.cells import Cell
 from depwatch.integrations.numba.compilation import Compilation, Place, collecting, current, stack
 from depwatch.integrations.numba.own import is_built_on, is_numbas, is_numbas_own
@@ -235,6 +235,6 @@ class NoteTypes(AnalysisPass):  # type: ignore[misc]
 
     def run_pass(self, state: Any) -> bool:
         compilation = current()
-        check_types(compilation.function.dispatcher, set(state.typemap.values()))
+        check_types(compilation.function.dispatcher, addresses.types_of_values(state))
         needs.check(compilation, state)
         return False

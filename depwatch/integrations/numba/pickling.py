@@ -12,7 +12,7 @@ class Watched:
 
     @classmethod
     def _rebuild(
-        cls, dispatcher_class: Any, policy: Any, keep: int, sigs: Any, can_compile: bool, **states: Any
+        cls, dispatcher_class: Any, policy: Any, keep: int, on_refusal: Any, sigs: Any, can_compile: bool, **states: Any
     ) -> Any:
         if _core.is_switched_off():
             return dispatcher_class._rebuild(sigs=sigs, can_compile=can_compile, **states)
@@ -20,7 +20,7 @@ class Watched:
         if function_of(dispatcher) is None:
             from depwatch.integrations.numba.compiling import compile_as_numba_does, watch_dispatcher
 
-            watch_dispatcher(dispatcher, policy, keep)
+            watch_dispatcher(dispatcher, policy, keep, on_refusal)
             if not can_compile:
                 compile_as_numba_does(dispatcher, sigs)
         return dispatcher
@@ -33,7 +33,13 @@ def let_pickle(dispatcher: Any, function: Function) -> None:
 
     def states() -> dict[str, Any]:
         plain: dict[str, Any] = kind._reduce_states(owner())
-        return {**plain, "dispatcher_class": kind, "policy": function.policy, "keep": function.keep}
+        return {
+            **plain,
+            "dispatcher_class": kind,
+            "policy": function.policy,
+            "keep": function.keep,
+            "on_refusal": function.on_refusal,
+        }
 
     dispatcher._reduce_class = lambda: Watched
     dispatcher._reduce_states = states

@@ -8,6 +8,7 @@ from typing import Any, Final
 import numba.typed
 import numpy as np
 from numba.core.base import BaseContext
+from numba.core.caching import NullCache
 from numba.core.ccallback import CFunc
 from numba.core.dispatcher import Dispatcher
 from numba.core.types import ClassInstanceType, FunctionType, Omitted, RecursiveCall, Type, UndefinedFunctionType
@@ -18,7 +19,9 @@ from numba.np.ufunc.gufunc import GUFunc
 from numba.stencils.stencil import StencilFunc
 
 from depwatch import MISSING, Unwatchable
+from depwatch.integrations.numba.function import forget
 from depwatch.integrations.numba.own import is_numbas
+from depwatch.integrations.numba.plain import tell_without_disk
 from depwatch.integrations.numba.views import is_writable
 from depwatch.naming import is_immutable
 from depwatch.values import brief, is_a
@@ -66,8 +69,8 @@ def check_value(what: str, value: object) -> None:
     """Raises Unwatchable if compiled code may not have this value built in."""
     if (why := why_for_good(value)) is not None:
         raise Unwatchable(f"{what} is {why}; call a function made by @njit instead")
-    if isinstance(value, Dispatcher) and is_cached(value):
-        raise cached(f"{what}, the function {value.py_func.__qualname__},")
+    if isinstance(value, Dispatcher):
+        forgo_disk(value)
     if isinstance(value, tuple):
         for item in value:
             check_value(f"{what} has an item that", item)
@@ -124,25 +127,35 @@ def check_dispatcher(dispatcher: Any) -> None:
         )
     if type(dispatcher).__name__ != "CPUDispatcher":
         raise Unwatchable(f"{name} is compiled by {type(dispatcher).__name__}, not for the CPU; use @njit")
-    if is_cached(dispatcher):
-        raise cached(name)
 
 
-def is_cached(dispatcher: Any) -> bool:
-    return dispatcher._cache.cache_path is not None
+def forgo_disk(dispatcher: Any) -> None:
+    """Let numba neither load code from the disk nor save it: it finds code there whatever the values are that it reads.
+
+    What was loaded already is compiled when it is needed.
+    """
+    if dispatcher._cache.cache_path is None:
+        return
+    dispatcher._cache = NullCache()
+    tell_without_disk(dispatcher)
+    for arguments, result in list(dispatcher.overloads.items()):
+        if is_from_disk(result.library):
+            forget(dispatcher, arguments)
 
 
-def cached(name: str) -> Unwatchable:
-    return Unwatchable(
-        f"{name} has cache=True: numba finds code on disk by the source file, whatever the values were that it was "
-        "compiled with, in this process or another; leave cache=True out"
-    )
+def is_from_disk(library: Any) -> bool:
+    found: bool = library._disable_inspection  # set for what was not compiled in this process
+    return found
 
 
 def check_library(name: str, library: Any) -> None:
     """Raises Unwatchable for linked code that nobody knows the reads of."""
-    if library._disable_inspection:  # set for what was not compiled in this process
-        raise cached(f"{library.name}, which is linked into {name},")
+    if is_from_disk(library):
+        raise Unwatchable(
+            f"{library.name}, which is linked into {name}, has cache=True and was loaded from the disk: numba finds it "
+            "by the source file, whatever the values were that it was compiled with, in this process or another; "
+            "leave cache=True out"
+        )
 
 
 class _Refused:

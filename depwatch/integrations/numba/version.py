@@ -120,7 +120,7 @@ class Version:
         function = self.function()
         if function is None:
             raise Changed(f"{self.name} was compiled under assumptions that broke, and its dispatcher is gone")
-        return function.resolve(self).result.entry_point(*arguments, **keywords)
+        return function.resolve(self).entry_point(*arguments, **keywords)
 
     def _changed(self, _: object) -> object:
         broken = [cell for cell in self.cells if not cell.holds]

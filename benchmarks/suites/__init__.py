@@ -1,0 +1,37 @@
+"""Test suites of libraries from PyPI: their sdists, unpacked and installed once into benchmarks/.build/suites."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+from measure import HERE, ROOT
+
+
+def run(*command: str, cwd: Path = HERE, path: Path | str | None = None, **environment: str) -> str:
+    """What `python -m COMMAND` prints; ends this process if it fails. path: the child's PYTHONPATH."""
+    environment = os.environ | ({} if path is None else {"PYTHONPATH": str(path)}) | environment
+    done = subprocess.run([sys.executable, "-m", *command], cwd=cwd, env=environment, capture_output=True, text=True)
+    if done.returncode != 0:
+        name = Path(sys.argv[0]).stem
+        sys.exit(f"{name}: {' '.join(command)} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+    return done.stdout
+
+
+def prepared(suite: str, needs: list[str]) -> tuple[Path, Path]:
+    """The unpacked sdist (NAME-VERSION), and the folder where it and what its tests import are installed."""
+    folder = HERE / ".build" / "suites" / f"{sys.implementation.cache_tag}"
+    unpacked, installed = folder / suite, folder / f"{suite}.installed"
+    if not installed.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        name, _, version = suite.rpartition("-")
+        run("pip", "download", "--no-deps", "--no-binary", ":all:", "-d", str(folder), f"{name}=={version}")
+        with tarfile.open(folder / f"{suite}.tar.gz") as file:
+            file.extractall(folder, filter="data")
+        constraints = ("-c", str(ROOT / "constraints.txt"))
+        run("pip", "install", "--target", f"{installed}.new", *constraints, str(unpacked), *needs)
+        Path(f"{installed}.new").rename(installed)
+    return unpacked, installed
