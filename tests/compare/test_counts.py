@@ -221,7 +221,7 @@ CLASSES = {
         "if i % 2: del Config.value\nelse: Config.value = values[0]",
     ),
     "a method of an object that a global names": ("config.work()", "Config.work = works[i % 2]"),
-    "a method of an object that is no argument": ("local(config)", "Config.work = works[i % 2]"),
+    "a method of an object that is no argument": ("local(plain)", "Config.work = works[i % 2]"),
     "an attribute that is stored in such an object": (
         "store(plain)",
         "if i % 2: del Config.other\nelse: Config.other = values[0].setter(setter)",
