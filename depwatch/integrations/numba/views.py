@@ -2,7 +2,6 @@
 
 import gc
 import sys
-import types
 import weakref
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
@@ -17,7 +16,6 @@ def is_writable(array: np.ndarray[Any, Any]) -> bool:
 
     Cost: a look at all that the garbage collector knows of, once for each array that is read-only itself.
     """
-    known = _read_only.get(id(array))
     if array.flags.writeable:
         return True
     owner = array
@@ -27,32 +25,47 @@ def is_writable(array: np.ndarray[Any, Any]) -> bool:
             return True
     if owner.base is not None:
         return not isinstance(owner.base, bytes)
-    if known is not None and known() is array:
-        return False
-    if any(_writes(view, owner) for view in _held()):
-        return True
-    number = id(array)
-    _read_only[number] = weakref.ref(array, lambda _: _read_only.pop(number, None))
-    return False
+    if not _is_known(owner):
+        _look_for_views(owner)
+    return not _is_known(owner)
 
 
-def _writes(view: Any, owner: np.ndarray[Any, Any]) -> bool:
-    """Whether this is a view of the array that can be stored into."""
-    if type(view) is memoryview:
-        return view.obj is owner and not view.readonly
-    if not view.flags.writeable:
-        return False
-    while isinstance(view, np.ndarray):
-        if view is owner:
-            return True
-        view = view.base
-    return type(view) is memoryview and view.obj is owner
+def _is_known(owner: np.ndarray[Any, Any]) -> bool:
+    known = _read_only.get(id(owner))
+    return known is not None and known() is owner
+
+
+def _look_for_views(owner: np.ndarray[Any, Any]) -> None:
+    """Find out, of an array and all other read-only ones at once, whether nobody can store into them."""
+    held = [owner, *_held()]
+    written = {id(_owner(each)) for each in held if _can_be_stored_into(each)}
+    for each in held:
+        if type(each) is not memoryview and each.base is None and id(each) not in written:
+            _know(each)
+
+
+def _know(owner: np.ndarray[Any, Any]) -> None:
+    number = id(owner)
+    _read_only[number] = weakref.ref(owner, lambda _: _read_only.pop(number, None))
+
+
+def _can_be_stored_into(view: Any) -> bool:
+    return not view.readonly if type(view) is memoryview else bool(view.flags.writeable)
+
+
+def _owner(view: Any) -> Any:
+    """Whose memory an array or memoryview is of."""
+    while True:
+        base = view.obj if type(view) is memoryview else view.base
+        if not isinstance(base, np.ndarray | memoryview):
+            return view if base is None else base
+        view = base
 
 
 def _held() -> Iterator[Any]:
     """All arrays and memoryviews: in what the garbage collector knows, in running code, and in arrays of objects."""
     seen = set()
-    todo = [gc.get_objects(), *(list(frame.f_locals.values()) for frame in _frames())]
+    todo = [gc.get_objects(), *_locals()]
     while todo:
         for each in _arrays_in(todo.pop()):
             if id(each) not in seen:
@@ -69,9 +82,11 @@ def _arrays_in(objects: list[Any]) -> Iterable[Any]:
     return [each for each, number in zip(found, map(id, map(type, found)), strict=True) if number in arrays]
 
 
-def _frames() -> Iterator[Any]:
-    for innermost in sys._current_frames().values():
-        frame: types.FrameType | None = innermost
+def _locals() -> Iterator[list[Any]]:
+    """What is in the variables of running code."""
+    frame: Any  # None at the end: a frame with itself in a variable would keep all that was found
+    for frame in sys._current_frames().values():
         while frame is not None:
-            yield frame
+            if frame.f_globals is not globals():
+                yield list(frame.f_locals.values())
             frame = frame.f_back
