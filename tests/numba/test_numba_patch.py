@@ -56,6 +56,37 @@ def test_functions_that_numba_decorates_after_patch_are_watched_by_any_name(tmp_
     assert done.stderr == ""
 
 
+def test_our_decorator_in_the_place_of_numbas_does_not_call_itself():
+    out, listed = run(
+        """
+        numba.njit = watched.njit
+        @numba.njit
+        def f(x): return x + K
+        print(f(1))
+        K = 10
+        print(f(1))
+        """
+    )
+    assert (out, listed) == (["2", "11"], [])
+
+
+def test_the_module_has_what_people_take_from_numba_beside_the_decorators():
+    out, listed = run(
+        """
+        import depwatch.integrations.numba as nb
+        @nb.njit(parallel=True)
+        def total(n):
+            found = 0
+            for i in nb.prange(n): found += K
+            return found
+        print(total(4))
+        K = 3
+        print(total(4), nb.float64 is numba.float64, nb.typed.List is numba.typed.List)
+        """
+    )
+    assert (out, listed) == (["4", "12 True True"], [])
+
+
 def test_what_must_be_refused_stays_plain_numba_and_is_listed_once_at_the_end():
     out, listed = run(
         """
