@@ -21,7 +21,7 @@ from measure import Grid, print_grid
 
 WRAPPER = type(functools.cache(len))
 PACKAGES = "matplotlib numpy networkx numba jedi IPython setuptools pytest"
-SECONDS = 1.0  # of CPU time, for one function
+SECONDS = 0.5  # of CPU time, for one function: what takes longer counts as refused
 SKIPPED = ("idlelib", "test", "turtledemo", "antigravity", "this", "__main__", "lib2to3")
 
 
@@ -48,27 +48,40 @@ def uses(packages: list[str]) -> list[types.FunctionType]:
     return own if len(own) <= 500 else random.Random(0).sample(own, 500)
 
 
-def accepted(function: types.FunctionType, kind: type | None, trusted: tuple[str, ...] = ()) -> bool:
-    """As the cache judges it, with two differences: what takes long to look into counts as refused, and it does not
-    look for code that assigns the variables of a closure, as that takes a look at the whole heap."""
+def judged(function: types.FunctionType, kind: type | None) -> depwatch.Found | None:
+    """What the cache would judge; None where that takes long. Unlike the cache it does not look for code that
+    assigns the variables of a closure, as that takes a look at the whole heap."""
     count = len(inspect.signature(function).parameters)
-    signal.setitimer(signal.ITIMER_PROF, SECONDS, SECONDS / 10)  # again, where something swallows the exception
-    try:
-        found = depwatch.discover(function, argument_types=() if kind is None else (kind,) * count)
-    except TimeoutError:
-        return False
-    finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
-    return not found.refused and not any(e.kind == "world" and e.cause not in trusted for e in found.opaque)
+    with contextlib.suppress(TimeoutError):
+        # Again and again, where something swallows the exception.
+        signal.setitimer(signal.ITIMER_PROF, SECONDS, SECONDS / 10)
+        try:
+            found = depwatch.discover(function, argument_types=() if kind is None else (kind,) * count)
+        finally:
+            signal.setitimer(signal.ITIMER_PROF, 0)
+        return found
+    signal.setitimer(signal.ITIMER_PROF, 0)
+    return None
 
 
 def out_of_time(*_: object) -> None:
     raise TimeoutError
 
 
-def share(functions: list[types.FunctionType], kind: type | None, trusted: tuple[str, ...] = ()) -> str:
-    good = sum(accepted(each, kind, trusted) for each in functions)
-    return f"{good} ({100 * good / max(1, len(functions)):.0f} %)"
+def accepted(found: depwatch.Found | None, trusted: tuple[str, ...] = ()) -> bool:
+    if found is None or found.refused:
+        return False
+    return not any(each.kind == "world" and each.cause not in trusted for each in found.opaque)
+
+
+def verdicts(function: types.FunctionType) -> tuple[bool, bool, bool]:
+    """Called with plain data; with any arguments; with plain data, and classes of values taken on trust."""
+    plain = judged(function, int)
+    return accepted(plain), accepted(judged(function, None)), accepted(plain, ("class",))
+
+
+def shares(given: list[tuple[bool, bool, bool]]) -> list[str]:
+    return [f"{sum(each)} ({100 * sum(each) / len(given):.0f} %)" for each in zip(*given, strict=True)]
 
 
 def main() -> int:
@@ -77,10 +90,11 @@ def main() -> int:
     functions = uses(parser.parse_args().package)
     gc.freeze()  # a collection that looks at all that was imported takes longer than what is measured
     signal.signal(signal.SIGPROF, out_of_time)
+    found = {function: verdicts(function) for function in functions}
     library = [each for each in functions if each.__module__.partition(".")[0] in sys.stdlib_module_names]
     packages = [each for each in functions if each not in library]
     lines = {
-        f"{len(each)} of {name}": [share(each, int), share(each, None), share(each, int, ("class",))]
+        f"{len(each)} of {name}": shares([found[function] for function in each])
         for name, each in (("the standard library", library), ("packages", packages), ("both", functions))
     }
     columns = ["called with plain data", "with arguments of any class", "plain data, and classes taken on trust"]
