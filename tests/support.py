@@ -24,7 +24,7 @@ NATIVE = ROOT / "tests" / "native"  # the helpers in C
 EXT = ROOT / "ext"
 UNKNOWN = depwatch.UNKNOWN
 # The first CPython for which pyproject.toml asks for neither numba nor JAX, because they have no release for it.
-# Below it they are there, or their tests fail.
+# Below it they are there, or their tests fail; from it on there is nothing to run them with.
 NO_NUMBA = NO_JAX = (3, 16)
 
 

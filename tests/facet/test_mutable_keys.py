@@ -253,7 +253,7 @@ def test_a_name_that_a_key_has_come_to_equal_is_refused_by_that_key_when_it_is_r
         depwatch.Recorder("r").read_global(function, "X")
 
 
-def test_a_name_can_be_read_again_when_a_key_that_has_come_to_equal_it_was_deleted_in_its_place(log):
+def test_a_name_can_be_read_again_when_its_delete_drops_a_key_that_equals_it(log):
     class Late:
         def __hash__(self):
             return hash("X")

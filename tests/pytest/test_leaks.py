@@ -243,7 +243,7 @@ def test_what_the_library_stores_for_a_test_is_a_leak(run):
     assert sorted(row["name"] for row in done.rows) == [f"other.Thing.__{name}__" for name in ("ge", "gt", "le")]
 
 
-@pytest.mark.skipif(sys.version_info < (3, 15), reason="there are lazy imports since CPython 3.15")
+@pytest.mark.skipif(sys.version_info < (3, 15), reason="nothing to test: lazy imports came with CPython 3.15")
 def test_a_lazy_import_that_a_test_makes_is_declared(run):
     tests = "import other\ndef test_it(): other.parse('2')\ndef test_leak(): other.json = None\n"
     done = run(tests, other="lazy import json\ndef parse(text): return json.loads(text)\n")

@@ -59,7 +59,7 @@ def test_the_error_is_one_of_the_teardown_where_the_scope_ends(run):
             def test_two(self): pass
         def test_torn(torn): pass
         def test_undone(monkeypatch): monkeypatch.setattr(shop, "MODE", 2)
-        @pytest.mark.xfail
+        @pytest.mark.xfail  # of the suite under test: a test that fails as expected can leak, too
         def test_xfail():
             shop.LATE = 1
             assert 0

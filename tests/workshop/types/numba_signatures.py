@@ -48,6 +48,7 @@ nb.patch(on_refusal="raise")
 nb.unpatch()
 nb.set_num_threads(nb.prange)
 
+# What type checkers must refuse: warn_unused_ignores makes an error of each comment that is not needed.
 plain("a")  # type: ignore[arg-type]
 with_signature()  # type: ignore[call-arg]
 njit(plain.py_func, policy="none")  # type: ignore[call-overload]
