@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import builtins
+import itertools
 import json
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from array import array
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +39,7 @@ def idle(size: int = 8, value: object = OLD) -> dict[str, Any]:
 
 
 def depend(space: dict[str, Any], name: str) -> depwatch.Handle:
-    recorder = depwatch.Recorder(f"relies on {name}")
+    recorder = depwatch.Recorder(f"relies on {name}", None)  # None: however often it breaks
     recorder.read_global(space, name)
     return recorder.commit()
 
@@ -86,7 +89,7 @@ def store_nobody_depends_on(samples: int) -> list[Row]:
     handle = depend(space, "X1")
     taken = interleave({"base": stores(idle(), "X0"), "ours": stores(space, "X0")}, samples)
     assert handle.valid
-    return [compare("store to a watched dict, key nobody depends on", "ns", taken["ours"], taken["base"], 1.15)]
+    return [compare("store to a watched dict, key nobody depends on", "ns", taken["ours"], taken["base"], 1.05)]
 
 
 def store_with_cell(samples: int) -> list[Row]:
@@ -186,8 +189,89 @@ def invalidate_many(samples: int) -> list[Row]:
     handles = [depend(space, "X0") for _ in range(MANY)]
     sample = changes(space, ["X0"], repeat=10)
     ns = [sample() / MANY for _ in range(samples)]
+    drains = []
+    for i in range(2 * samples):
+        space["X0"] = NEW if i % 2 == 0 else OLD
+        start = time.thread_time()
+        depwatch.drain()
+        drains.append(1e9 * (time.thread_time() - start) / MANY)
     assert all(handle.valid for handle in handles)
-    return [Row(f"{MANY:,} handles invalidated by one store, a handle", "ns", Spread.of(ns), bound=3)]
+    return [
+        Row(f"{MANY:,} handles invalidated by one store, a handle", "ns", Spread.of(ns), bound=3),
+        Row("  the drain after it, without callbacks, a handle", "ns", Spread.of(drains), bound=20),
+    ]
+
+
+def held_by(deed: Any) -> tuple[float, float]:
+    """(the longest time that the GIL was held, all of it), ms of CPU time, for deed() and the drain after it.
+
+    A second thread notes how much CPU time this one had between two turns of the second.
+    """
+    clock = time.pthread_getcpuclockid(threading.main_thread().ident or 0)
+    turns: list[float] = []
+    done = threading.Event()
+
+    def take_turns() -> None:
+        while not done.is_set():
+            turns.append(time.clock_gettime(clock))
+            time.sleep(0)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-4)  # how long the second thread waits before it asks for the GIL
+    thread = threading.Thread(target=take_turns)
+    thread.start()
+    while len(turns) < 3:
+        time.sleep(0)
+    start = time.thread_time()
+    deed()  # a drain begins by itself at the end of this line
+    depwatch.drain()
+    taken = 1000 * (time.thread_time() - start)
+    done.set()
+    thread.join()
+    sys.setswitchinterval(interval)
+    return 1000 * max(after - before for before, after in itertools.pairwise(turns)), taken
+
+
+def rely(space: dict[str, Any], count: int) -> depwatch.Handles:
+    recorder = depwatch.Recorder("many", None)
+    recorder.read_global(space, "X0")
+    reads = array("I", [recorder.reads - 1]) * count
+    return recorder.commit_many(array("Q", range(count + 1)), reads)
+
+
+def gil_of_many(samples: int, count: int) -> list[Row]:
+    space = namespace()
+    handles = rely(space, count)
+    stores, drains, held = [], [], []
+    for i in range(samples):
+        longest, taken = held_by(lambda value=OLD if i % 2 else NEW: space.update(X0=value))
+        held.append(longest)
+        drains.append(1e6 * taken / count)
+        assert handles.valid == bool(i % 2)
+    space["X0"] = OLD
+    depwatch.drain()
+    for _ in range(samples):
+        stores.append(noop.time_change_and_undo(space, ["X0"], NEW, OLD, 1)[0] / 1e6)
+        depwatch.drain()
+    case = f"a store on which {count:,} handles rely, and its drain: the GIL held at a time"
+    rows = [
+        Row(case, "ms", Spread.of(held), bound=5, note="CPU time between two turns of a second thread"),
+        Row("  the store alone", "ms", Spread.of(stores), bound=5),
+        Row("  both, a handle", "ns", Spread.of(drains), note="with a pause after each 8192 handles"),
+    ]
+    for name, end in (
+        ("invalidate()", lambda: depwatch.invalidate([space], "measured")),
+        ("Handles.retire()", lambda: handles.retire("measured")),
+        ("Handles.release()", lambda: handles.release()),
+    ):
+        held = []
+        for _ in range(samples):
+            handles.release()
+            depwatch.drain()
+            handles = rely(space, count)
+            held.append(held_by(end)[0])
+        rows.append(Row(f"  the same, {name} and its drain", "ms", Spread.of(held), bound=5))
+    return rows
 
 
 # --- calls --------------------------------------------------------------------------------------------------------
@@ -241,13 +325,23 @@ def intact_assumption(samples: int) -> list[Row]:
     ]
 
 
+# What hears of functions that come and go, by the variant of programs/costs.py.
+LIFECYCLE = {
+    "noop": "under a watcher that does nothing",
+    "used": "under depwatch's watcher",
+    "heard_in_c": "a callback in C hears of both",
+    "heard": "a lifecycle callback in Python hears of both",
+}
+UNWATCHED = "base: no function watcher"
+
+
 # --- processes ----------------------------------------------------------------------------------------------------
 
 
 def whole_processes(rounds: int) -> list[Row]:
     """Rows where a process is either this or that: only imported, or with a function watcher."""
     results: dict[str, list[dict[str, Any]]] = {
-        name: [] for name in ("plain", "imported", "noop", "used", "heard", "audited")
+        name: [] for name in ("plain", "imported", "noop", "used", "heard", "heard_in_c", "audited")
     }
     for _ in range(rounds):
         for variant, taken in results.items():
@@ -269,7 +363,13 @@ def whole_processes(rounds: int) -> list[Row]:
     case = "the same under function watchers, nobody interested"
     rows.append(compare(case, "ns", column("used", "function"), column("noop", "function"), 1.15))
     case = "the same, a lifecycle callback hears of both, by drains in between"
-    rows.append(compare(case, "ns", column("heard", "function"), column("noop", "function"), None))
+    rows.append(compare(case, "ns", column("heard", "function"), column("noop", "function"), 12))
+    case = "the same, a callback in C hears of both at once"
+    rows.append(compare(case, "ns", column("heard_in_c", "function"), column("noop", "function"), None))
+    for name in ("function", "closure", "generator expression", "comprehension"):
+        for variant, hearing in LIFECYCLE.items():
+            case = f"{name} made and dropped, {hearing}"
+            rows.append(compare(case, "ns", column(variant, name), column("imported", name), None, note=UNWATCHED))
     for name, what in (("audit event", "an audit event (id())"), ("call", "a call"), ("store", "a store")):
         case = f"{what} once an attribute of a module was read"
         rows.append(compare(case, "ns", column("audited", name), column("imported", name), None, note="base: imported"))
@@ -324,6 +424,7 @@ def main() -> int:
         intact_assumption,
     ):
         rows += case(samples)
+    rows += gil_of_many(3 if options.quick else 11, 10**5 if options.quick else 10**6)
     rows += whole_processes(rounds)
     rows += under_compare(1 if options.quick else 3)
     return finish("events", "What events cost", rows, check=options.check, write=not options.quick)

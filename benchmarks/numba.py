@@ -5,7 +5,10 @@ from __future__ import annotations
 import argparse
 import gc
 import math
+import os
+import subprocess
 import sys
+import tempfile
 import time
 import types
 from collections.abc import Callable
@@ -21,7 +24,7 @@ import numpy as np  # noqa: E402
 from depwatch.integrations import numba as watched  # noqa: E402
 
 sys.path.insert(1, str(Path(__file__).resolve().parent))
-from measure import Row, Spread, compare, finish, interleave  # noqa: E402
+from measure import HERE, Row, Spread, compare, finish, interleave  # noqa: E402
 
 CALLS = """
 X, KIND = 3, "a"
@@ -353,6 +356,43 @@ def compiling(samples: int) -> list[Row]:
     return [compare("compiling 3 functions", "ms", taken["ours"], taken["plain"], None, note="base: plain numba")]
 
 
+def from_disk(samples: int, functions: int) -> list[Row]:
+    """The first calls of functions with cache=True, each time in a process of its own."""
+    script = str(HERE / "programs" / "numba_cached.py")
+
+    def first_calls(kind: str, folder: str, hits: int) -> float:
+        done = subprocess.run(
+            [sys.executable, script, kind, str(functions + 1)],
+            env=os.environ | {"NUMBA_CACHE_DIR": folder},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        seconds, found = done.stdout.split()
+        assert int(found) == hits, done.stdout
+        return float(seconds) * 1e3 / functions
+
+    with tempfile.TemporaryDirectory() as ours, tempfile.TemporaryDirectory() as plain:
+        first_calls("watched", ours, 0), first_calls("plain", plain, 0)
+
+        def compiled() -> float:
+            with tempfile.TemporaryDirectory() as empty:
+                return first_calls("watched", empty, 0)
+
+        taken = interleave(
+            {
+                "loaded": lambda: first_calls("watched", ours, functions),
+                "plain": lambda: first_calls("plain", plain, functions),
+                "compiled": compiled,
+            },
+            max(3, samples // 4),
+        )
+    return [
+        compare("a function from the disk", "ms", taken["loaded"], taken["compiled"], 0.1, note="base: compiling it"),
+        compare("  the same", "ms", taken["loaded"], taken["plain"], 2, note="base: from plain numba's cache"),
+    ]
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="./dev bench numba", description=__doc__)
     parser.add_argument("--check", action="store_true", help="exit status 1 if a bound is missed")
@@ -364,7 +404,7 @@ def main() -> int:
     assert math.isclose(program(LOOPS, watched.njit, "normal").normal(0.0), 0.5)
     rows = calls(samples) + eight_globals(samples) + loops(samples) + without_gil(samples) + granular(samples)
     rows += changes(samples) + compiling(samples) + invalidated(samples, functions // 10)
-    rows += sharing(samples, functions)
+    rows += sharing(samples, functions) + from_disk(samples, functions // 50 + 1)
     return finish("numba", "What watched numba code costs", rows, check=options.check, write=not options.quick)
 
 

@@ -1,21 +1,31 @@
-"""What recording costs a program: its time against the plain one, and bytes of journal in an hour."""
+"""What recording costs a program: processor time against the plain one, an empty call, and bytes of journal in an hour.
+
+Processor time is that of the program's own process: what reads the journal is another one. Then, exact and spread:
+how many handles each policy drops with room for every window of one moment, and with none.
+"""
 
 from __future__ import annotations
 
 import argparse
+import compileall
 import importlib.util
 import os
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
+from statistics import median
 
+import depwatch
 from depwatch.compare.policies import HOT_AFTER
 from depwatch.compare.record import program
-from measure import Row, Spread, compare, finish, interleave
+from depwatch.compare.replay.run import Options, replay_trace
+from measure import HERE, Row, Spread, compare, finish, interleave
 
-BOUND = 2.0  # times the plain program
+BOUND = 1.3  # times the plain program: the median of all but the one that does nothing
+OF_NOTHING = 2.0
+A_CALL = 40.0  # ns more for an empty call
+WITHIN = 0.05  # exact and spread
 
 
 def worker(name: str, loops: int) -> list[str]:
@@ -33,7 +43,18 @@ PROGRAMS = {
     "networkx, tests of its generators and utilities": lambda: [
         *("-m", "pytest", "-q", "-p", "no:cacheprovider", "--pyargs", "networkx.generators", "networkx.utils")
     ],
+    "jinja2": lambda: [str(HERE / "corpus" / "programs" / "render_jinja2.py")],
     "nothing": lambda: [os.devnull],
+}
+
+
+# Those whose globals and classes change all the time are shorter: there is a row for each moment.
+MOVING = {
+    "go": lambda: worker("go", 3),
+    "deltablue": lambda: worker("deltablue", 50),
+    "richards": lambda: worker("richards", 3),
+    "counters": lambda: [str(HERE / "programs" / "counters.py")],
+    "networkx": lambda: PROGRAMS["networkx, tests of its generators and utilities"](),
 }
 
 
@@ -59,11 +80,45 @@ class Program:
         return seconds
 
     def _run(self, environment: dict[str, str]) -> float:
-        command = [sys.executable, *self.arguments]
+        """Seconds of processor time."""
         with tempfile.TemporaryDirectory() as directory:
-            start = time.perf_counter()
-            subprocess.run(command, cwd=directory, env=environment, stdout=subprocess.DEVNULL, check=True)
-            return time.perf_counter() - start
+            process = subprocess.Popen(
+                [sys.executable, *self.arguments], cwd=directory, env=environment, stdout=subprocess.DEVNULL
+            )
+            _, status, used = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+            assert process.returncode == 0, self.arguments
+            return used.ru_utime + used.ru_stime
+
+
+def an_empty_call(recorded: bool) -> float:
+    """ns, of many; in a process of its own."""
+    script = str(HERE / "programs" / "empty_call.py")
+    of = program.Program(script, False, ())
+    with tempfile.TemporaryDirectory() as journal:
+        environment = of.environment(journal, HOT_AFTER, os.environ) if recorded else dict(os.environ)
+        done = subprocess.run([sys.executable, script], env=environment, stdout=subprocess.PIPE, check=True)
+    return float(done.stdout)
+
+
+def dropped(arguments: list[str], room: str) -> dict[str, int]:
+    """By policy. room: for windows of one moment, in rows and in rows a second."""
+    with tempfile.TemporaryDirectory() as directory:
+        trace = os.path.join(directory, "trace.parquet")
+        path = os.pathsep.join([str(HERE / "programs" / "room"), *filter(None, sys.path)])
+        environment = os.environ | {"PYTHONPATH": path, "DEPWATCH_ROOM": room}
+        command = [sys.executable, "-m", "depwatch", "record", "-o", trace, *arguments]
+        subprocess.run(command, cwd=directory, env=environment, stdout=subprocess.DEVNULL, check=True)
+        return {each.policy: each.whole.dropped for each in replay_trace(trace, Options()).policies}
+
+
+def exact_and_spread(name: str, arguments: list[str]) -> Row:
+    """The greatest difference under any policy."""
+    exact, spread = (dropped(arguments, room) for room in ("1e12,1e12", "0,0"))
+    apart = {policy: spread[policy] / exact[policy] - 1 if exact[policy] else 0.0 for policy in exact}
+    worst = max(apart, key=lambda policy: abs(apart[policy]))
+    note = f"{worst}: exact {exact[worst]:,}, spread {spread[worst]:,} ({apart[worst]:+.1%})"
+    return Row(f"{name}: exact and spread apart", "", Spread.of([abs(apart[worst])]), bound=WITHIN, note=note)
 
 
 def main() -> int:
@@ -72,14 +127,26 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="exit with 1 if a bound is missed")
     parser.add_argument("--no-write", action="store_true", help="leave benchmarks/results as it is")
     arguments = parser.parse_args()
-    rows = []
+    # As pip does when it installs; PYTHONDONTWRITEBYTECODE may keep the first run from doing it.
+    compileall.compile_dir(Path(depwatch.__file__).parent, quiet=1)
+    rows: list[Row] = []
+    ratios: list[float] = []
     for name, of in PROGRAMS.items():
         run = Program(of())
         taken = interleave({"plain": run.plain, "recorded": run.recorded}, arguments.samples)
-        bound = None if name == "nothing" else BOUND
+        bound = OF_NOTHING if name == "nothing" else None
         rows.append(compare(f"{name}: recorded", "s", taken["recorded"], taken["plain"], bound, "base: plain"))
+        if name != "nothing":
+            ratios.append(median(a / b for a, b in zip(taken["recorded"], taken["plain"], strict=True)))
         megabytes = [number / 1e6 for number in run.bytes_an_hour]
         rows.append(Row(f"{name}: journal, at the rate of this run", "MB an hour", Spread.of(megabytes)))
+    rows.append(Row("median of the programs but nothing", "", Spread.of(ratios), bound=BOUND))
+    calls = interleave(
+        {"plain": lambda: an_empty_call(False), "recorded": lambda: an_empty_call(True)}, arguments.samples
+    )
+    more = [a - b for a, b in zip(calls["recorded"], calls["plain"], strict=True)]
+    rows.append(Row("an empty call, more", "ns", Spread.of(more), bound=A_CALL))
+    rows += [exact_and_spread(name, of()) for name, of in MOVING.items()]
     return finish("record", "What recording costs", rows, check=arguments.check, write=not arguments.no_write)
 
 

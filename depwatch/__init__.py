@@ -58,9 +58,10 @@ from depwatch.notice import (
     subscribe_created,
 )
 from depwatch.recorder import Recorder
+from depwatch.refusing import start_log
 from depwatch.values import UNKNOWN
 
-__version__ = "0.1.0"
+__version__ = _core.RELEASE
 __all__ = [
     "MISSING",
     "UNKNOWN",
@@ -141,3 +142,4 @@ _C_API = _core.c_api(native)  # for depwatch_import() of depwatch.h
 Sequence.register(Handles)
 atexit.register(_core.shut_down)
 os.register_at_fork(after_in_child=_core.after_fork)
+start_log()

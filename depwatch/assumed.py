@@ -11,6 +11,7 @@ from depwatch.discovery.reads import DEEPEST, Cause, Follow
 from depwatch.errors import Released, Stale, Unwatchable
 from depwatch.notice import explain
 from depwatch.recorder import Recorder
+from depwatch.refusing import count_refusal
 from depwatch.values import brief
 
 type Allowed = Literal["refused"] | Cause
@@ -83,7 +84,11 @@ class Assumed:
     def _read(self) -> tuple[Found, Handle]:
         for left in reversed(range(TRIES)):
             found = discover(self._function, **self._options)
-            _check_seen(found, self._allowed)
+            try:
+                _check_seen(found, self._allowed)
+            except Unwatchable as refusal:
+                count_refusal(brief(found.function), refusal)
+                raise
             recorder = Recorder(brief(found.function), self._unstable_after)
             try:
                 recorder.read_all(found)

@@ -4,6 +4,8 @@
 class DepwatchError(Exception):
     """Base of all errors that only depwatch raises. Wrong arguments raise TypeError or ValueError."""
 
+    counted = False  # whether stats() has it
+
 
 class Unwatchable(DepwatchError):
     """CPython does not report every change of this value, so no code may rely on it; the message says why."""

@@ -2,7 +2,7 @@
 
 import types
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, Literal, overload
 
 from depwatch import _core
 from depwatch.naming import owner_and_name
@@ -10,6 +10,8 @@ from depwatch.values import brief, dict_of_module, is_a
 
 if TYPE_CHECKING:
     from pyroaring import BitMap  # imported where one is made: most programs make none
+
+_AT_A_TIME: Final = 100_000  # IDs: as a BitMap is made of them, other threads may have the GIL in between
 
 
 def id_of(obj: Any) -> int:
@@ -40,12 +42,14 @@ def dependents(obj: Any, facet: str | None = None) -> "BitMap":
 
 
 def invalidate(objects: Iterable[Any], reason: str) -> "BitMap":
-    """Retire for good, in one step, every handle that depends on any of these objects.
+    """Retire for good every handle that depends on any of these objects.
 
-    Returns the IDs of these handles. For changes of which only the caller knows, because CPython does not report them:
-    of what an array or a closure cell contains, for example. Cost: one store for each handle; the drain then takes
-    about a microsecond for each. Raises TypeError unless reason is a str; Unwatchable like id_of, before any handle is
-    retired. Source: CPython, _Py_Executors_InvalidateDependency.
+    Returns the IDs of these handles. A recorder that has read something of these objects before raises Stale when it
+    commits. For changes of which only the caller knows, because CPython does not report them: of what an array or a
+    closure cell contains, for example. So change first, then invalidate. Where there are thousands of handles, other
+    threads run in between. Cost: one store for each handle; the drain then takes about a microsecond for each. Raises
+    TypeError unless reason is a str; Unwatchable like id_of, before any handle is retired.
+    Source: CPython, _Py_Executors_InvalidateDependency.
     """
     try:
         each = iter(objects)
@@ -55,7 +59,11 @@ def invalidate(objects: Iterable[Any], reason: str) -> "BitMap":
     _core.drain()
     from pyroaring import BitMap
 
-    return BitMap(_core.retire_dependents(given, reason))
+    retired = _core.retire_dependents(given, reason)
+    found = BitMap()
+    for start in range(0, len(retired), _AT_A_TIME):
+        found.update(retired[start : start + _AT_A_TIME])
+    return found
 
 
 def forget_breaks(obj: Any, facet: str | None = None) -> None:
@@ -71,9 +79,23 @@ def forget_breaks(obj: Any, facet: str | None = None) -> None:
     _core.forget_breaks(obj, facet)
 
 
-def stats() -> dict[str, int]:
+@overload
+def stats(*, by_name: Literal[False] = False) -> dict[str, int]: ...
+@overload
+def stats(*, by_name: Literal[True]) -> dict[str, dict[str, int]]: ...
+def stats(*, by_name: bool = False) -> dict[str, int] | dict[str, dict[str, int]]:
     """Counters of the service: what is watched now, and what has happened since the process started.
 
+    by_name: instead of all, what is counted of handles, for each name of a Recorder: a dict of dicts. The first 1,000
+    names are counted apart, all others together as "(other names)"; handles of C code count only in all.
+
+    handles_committed, handles_invalidated, handles_resumed: as drains tell it. handles_recompiled: commits by a name of
+    which a handle had broken or was retired. handles_retired_CAUSE: by cause; "unstable" is what was given up, "called"
+    what retire(), invalidate() and depwatch_handle_retire() did. A handle that is released is not retired.
+    refused_unwatchable, refused_unstable, refused_stale: how often a recorder raised that.
+    drains, drain_ns: drains that had something to do, and their time, callbacks included.
+    event_ns: the time of the events that are counted in `events`. It is measured where a value with some 64 dependents
+    or more changes or dies, else for one event in 1021, which stands for all of them: an estimate, 0 before the first.
     events: changes that concerned a facet, counted once for each facet. Events that only leave a broken facet broken,
     and that nothing listens to, are not counted.
     conservative_breaks: breaks by an event that does not name the new value.
@@ -83,4 +105,4 @@ def stats() -> dict[str, int]:
     ..._slots: 1 if depwatch has taken one of CPython's 8 watcher slots of that kind.
     """
     _core.drain()
-    return _core.counters()
+    return _core.counters_by_name() if by_name else _core.counters()

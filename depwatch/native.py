@@ -85,4 +85,7 @@ def explain_handle(number: int, byte: int, assumptions: list[Any]) -> str:
 
 
 def recorder(name: str, unstable_after: int) -> Recorder:
-    return Recorder(name, unstable_after) if unstable_after else Recorder(name)
+    """unstable_after: 0: the default; UINT32_MAX: no limit."""
+    if not unstable_after:
+        return Recorder(name)
+    return Recorder(name, None if unstable_after == 2**32 - 1 else unstable_after)

@@ -67,7 +67,7 @@ class Assumption(NamedTuple):
     name: str | None  # the key, the attribute or the part of the function; None: the whole object
     value: str | None  # the value that is assumed, in short words; None: it has none (whole objects), or it is gone
     holds: bool
-    breaks: int  # how often it has broken since depwatch watches it
+    breaks: int  # how often it has broken since depwatch watches it; after 2**32 times it begins anew
 
     def __repr__(self) -> str:
         return _short(self)

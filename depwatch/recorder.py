@@ -10,6 +10,7 @@ from depwatch import _core, naming
 from depwatch._core import FacetReference, Fact, GuardCell, Handle, Handles, JumpLabel, ValueCell
 from depwatch.discovery.reads import MISSING, Found, Read, is_same
 from depwatch.errors import Stale, Unwatchable
+from depwatch.refusing import note_commit, refusable
 from depwatch.values import along_mro, brief, is_a
 
 type Function = Callable[..., Any]  # a Python function, which is checked when it is called
@@ -17,7 +18,7 @@ type Undone = Literal["refuse", "allow"]
 type CellKind = Literal["object", "f64", "i64", "bool"]
 type Callback = Callable[[Handle], object]
 CELL_KINDS: Final = ("object", "f64", "i64", "bool")
-MAX_UNSTABLE_AFTER: Final = 65535  # breaks that a facet can count
+MAX_UNSTABLE_AFTER: Final = 65534  # breaks that a facet can count
 NEVER: Final = MAX_UNSTABLE_AFTER + 1
 REQUIRED: Final = object()  # in the place of a default that was not given
 
@@ -63,9 +64,9 @@ class Recorder(_core.Assumptions):
     """Collects the assumptions of one piece of optimized code while it is compiled.
 
     name: for messages.
-    unstable_after: the limit, from 1 to 65535, on how often one value may have changed. At the limit, reading it raises
+    unstable_after: the limit, from 1 to 65534, on how often one value may have changed. At the limit, reading it raises
     Unstable, and handles that rely on it are retired. None is for code that has no slower way to get at a value:
-    reading never raises Unstable, and from 65535 breaks on each further one retires the handle.
+    reading never raises Unstable, and no number of breaks retires the handle.
     identity: whether an equal value that is another object counts as another value; for an optimizer that folds `is`.
 
     Without identity, two values are the same if they are the same object, or exact ints, floats or strs with the same
@@ -110,6 +111,7 @@ class Recorder(_core.Assumptions):
                 self.forget(facet)
             raise
 
+    @refusable
     def read(self, owner: Any, name: str | None = None, *, default: Any = REQUIRED) -> Any:
         """Return the present value of what (owner, name) means, and record the assumption that it stays.
 
@@ -147,6 +149,7 @@ class Recorder(_core.Assumptions):
             raise naming.missing(owner, name)
         return default
 
+    @refusable
     def read_global(
         self, owner: Function | types.ModuleType | dict[str, Any], name: str, *, default: Any = REQUIRED
     ) -> Any:
@@ -169,6 +172,7 @@ class Recorder(_core.Assumptions):
                 return default
             raise NameError(f"name {name!r} is not defined", name=name)
 
+    @refusable
     def read_attr(self, module: types.ModuleType, name: str, *, default: Any = REQUIRED) -> Any:
         """Return the present value of a module's attribute, and record the assumption that it stays.
 
@@ -195,6 +199,7 @@ class Recorder(_core.Assumptions):
                     return value[0]
             return default
 
+    @refusable
     def read_type_attr(self, cls: type, name: str, *, default: Any = REQUIRED) -> Any:
         """Return what instances find along the MRO now, and record the assumption that it stays.
 
@@ -212,6 +217,7 @@ class Recorder(_core.Assumptions):
             return default
         raise naming.missing(cls, name)
 
+    @refusable
     def read_function(self, function: Function, *parts: str) -> tuple[Any, ...]:
         """Return these parts of a function, and record the assumption that they stay.
 
@@ -224,6 +230,7 @@ class Recorder(_core.Assumptions):
             raise ValueError(f"no part is given: pass one or more of {', '.join(naming.FUNCTION_PARTS)}")
         return tuple(self.read_facet(naming.function_facet(function, part))[0] for part in parts)
 
+    @refusable
     def read_all(self, found: Found) -> None:
         """Assume that all reads of what discover() found stay as they were found.
 
@@ -271,6 +278,7 @@ class Recorder(_core.Assumptions):
         self.depend_on(owner)
         return read.look()  # whether it has the same items still
 
+    @refusable
     def depend_on(self, obj: object) -> None:
         """Record the assumption that an object stays as it is: any change retires the handle for good.
 
@@ -307,6 +315,7 @@ class Recorder(_core.Assumptions):
             naming.check_plain_class(owner, word)
         return facet
 
+    @refusable
     def value_cell(self, owner: Any, name: str | None, kind: CellKind) -> ValueCell:
         """A word in memory that depwatch keeps equal to the value.
 
@@ -327,6 +336,7 @@ class Recorder(_core.Assumptions):
             raise naming.missing(owner, name)
         raise TypeError(f"{facet.describe()} is {brief(now[0])}, which does not fit a cell of kind {kind!r}")
 
+    @refusable
     def guard_cell(self, owner: Any, name: str | None = None) -> GuardCell:
         """A byte in memory that becomes 0 the moment the value changes, and 1 again when the change is undone.
 
@@ -339,6 +349,7 @@ class Recorder(_core.Assumptions):
             raise naming.missing(owner, name)
         return cell
 
+    @refusable
     def jump_label(self, address: int, target: int, owner: Any, name: str | None = None) -> JumpLabel:
         """Patch native code: the 5-byte nop at address becomes a jump to target the moment the value changes.
 
@@ -362,6 +373,7 @@ class Recorder(_core.Assumptions):
             raise naming.missing(owner, name)
         return label
 
+    @refusable
     def commit(
         self,
         artifact: Any = None,
@@ -384,8 +396,11 @@ class Recorder(_core.Assumptions):
         compile again with a new one. Raises TypeError, ValueError.
         """
         _check_callbacks(on_invalidate, on_resume, on_retire)
-        return self.commit_one(artifact, on_invalidate, on_resume, on_retire, _allows(undone), owner)
+        handle = self.commit_one(artifact, on_invalidate, on_resume, on_retire, _allows(undone), owner)
+        note_commit(self.name, self.recompiled)
+        return handle
 
+    @refusable
     def commit_many(
         self,
         offsets: array[int],
@@ -416,6 +431,8 @@ class Recorder(_core.Assumptions):
         n = max(0, memoryview(offsets).nbytes // 8 - 1)
         if artifacts is not None and len(artifacts) != n:
             raise ValueError(f"there are {len(artifacts)} artifacts for {n} handles: pass one for each handle, or None")
-        return self.commit_many_at_once(
+        handles = self.commit_many_at_once(
             offsets, reads, artifacts, on_invalidate, on_resume, on_retire, _allows(undone), owner
         )
+        note_commit(self.name, self.recompiled)
+        return handles

@@ -14,6 +14,7 @@ dict_of_class: Final[Callable[[type], types.MappingProxyType[str, Any]]] = vars(
 dict_of_module: Final[Callable[[types.ModuleType], dict[str, Any]]] = vars(types.ModuleType)["__dict__"].__get__
 name_of: Final[Callable[[type], str]] = vars(type)["__name__"].__get__
 _qualname_of: Final[Callable[[type], str]] = vars(type)["__qualname__"].__get__
+_is_subtype: Final = type.__subclasscheck__
 IMMUTABLE_TYPE: Final = 1 << 8  # Py_TPFLAGS_IMMUTABLETYPE: static types have it too
 _STR_ALONE: Final = frozenset({id(str)})
 _exact: Final = str.__str__  # a name may be of a subclass of str, whose methods would run when it is formatted
@@ -23,9 +24,11 @@ def qualname_of(cls: type) -> str:
     return _exact(_qualname_of(cls))
 
 
-def is_a(obj: object, kind: type) -> bool:
-    """isinstance(), but by the object's type, not by its __class__."""
-    return issubclass(type(obj), kind)
+def is_a(obj: object, kind: type | tuple[type, ...]) -> bool:
+    """isinstance(), but by the bases of the object's type, not by its __class__ nor by what an ABC says."""
+    if isinstance(kind, tuple):
+        return any(_is_subtype(each, type(obj)) for each in kind)
+    return _is_subtype(kind, type(obj))
 
 
 def along_mro(cls: type, name: str) -> tuple[Any, ...]:

@@ -9,7 +9,9 @@
 # ---
 
 # %% [markdown]
-# # The two proposals of gh-91053, on a program of twenty lines
+# # A write that code does not rely on drops it under proposal B of gh-91053, and not under proposal A
+#
+# This notebook shows it on a program of twenty lines, and then the API that the issue proposed.
 #
 # An optimizer for Python assumes things: that a global keeps its value, that a class finds the same method, that a
 # function keeps its code. When [gh-91053](https://github.com/python/cpython/issues/91053) proposed watchers for
@@ -231,13 +233,58 @@ except depwatch.Stale as stale:
     print(stale)
 
 # %% [markdown]
+# ## The API that gh-91053 proposed
+#
+# A callback for every function of the process, when it is created, modified or destroyed, with the attribute and the
+# new value. CPython 3.12 has it for C (`PyFunction_AddWatcher`), without the attributes that turned out to be
+# read-only; depwatch has the proposal's for Python, called in a drain. It tells that a function has other code, and
+# not who relied on that.
+
+# %%
+heard = []
+
+
+def hear(event, function, attribute, value):
+    """Of any function of the process; one that has died since is a DestroyedFunction."""
+    if getattr(function, "__qualname__", None) == "rebate":
+        heard.append((event.name, function.__qualname__, attribute.name))
+
+
+depwatch.set_lifecycle_callback(hear)
+exec("def rebate(amount, share=0.1): return amount * share", vars(program))
+program.rebate.__defaults__ = (0.2,)
+program.rebate.__code__ = program.convert.__code__
+depwatch.drain()
+depwatch.set_lifecycle_callback(None)
+for one in heard:
+    print(*one)
+assert [one[0::2] for one in heard] == [
+    ("CREATED", "NOT_APPLICABLE"),
+    ("MODIFIED", "DEFAULTS"),
+    ("MODIFIED", "CODE"),
+]
+
+# %% [markdown]
+# Each closure and each comprehension that is a function makes two such events. What that costs, from `./dev bench
+# events`:
+
+# %%
+events = results.load("events")
+made = "nested function created and destroyed, no function watcher"
+for case in (
+    made,
+    "the same under function watchers, nobody interested",
+    "the same, a lifecycle callback hears of both",
+):
+    print(f"{results.median(events, case):8.1f} ns  {case}")
+
+# %% [markdown]
 # ## What a change costs
 #
 # From `./dev bench events`: what a store to a watched dict costs, as a ratio to the same under a watcher that does
 # nothing.
 
 # %%
-events = results.load("events")
 print(f"{results.where(events)}; a store under a watcher that does nothing:", end=" ")
 print(f"{results.median(events, 'store, under a watcher that does nothing'):.0f} ns")
 for case in (

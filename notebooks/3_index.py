@@ -9,15 +9,15 @@
 # ---
 
 # %% [markdown]
-# # Who relied on this? Structures for the index
+# # A bloom filter is the smallest index of who relied on what, and finds handles that did not
 #
 # Every invalidation begins with one question: which handles depend on the facet that changed? In most programs most
 # facets have one dependent, and a few (`len`, a module that everybody uses) have nearly all of them. The index has to
 # be small for the first kind, fast for the second, and exact: a handle that is found without reason is compiled again
 # for nothing.
 #
-# Everything here is read from the result of `./dev bench index`; [docs/index.md](../docs/index.md) describes the
-# structures.
+# Everything here is read from the result of `./dev bench index`; [docs/the-index.md](../docs/the-index.md) describes
+# the structures.
 
 # %%
 import matplotlib.pyplot as plt

@@ -9,7 +9,7 @@
 # ---
 
 # %% [markdown]
-# # numba: stale, bulk, granular
+# # numba's code goes on with the value that a global had when it was compiled; depwatch's does not
 #
 # numba builds the globals that a function reads into its code, once. Its documentation says so, and the issues ask for
 # the opposite ([numba#3267](https://github.com/numba/numba/issues/3267), open). It is a good place to compare the two

@@ -28,6 +28,11 @@ def load(name: str) -> dict[str, Any]:
     return data
 
 
+def chosen(trace: dict[str, Any]) -> str:
+    """How a program of the corpus was chosen: hand, pyperformance or rank; hand in results from before the rules."""
+    return str(trace.get("chosen", "hand"))
+
+
 def row(data: dict[str, Any], case: str) -> dict[str, Any]:
     """The first row of a benchmark whose case begins like this."""
     for one in data["rows"]:

@@ -17,7 +17,7 @@ class Claim:
     """One value, assumed by a handle, guarded by a cell, and kept current in another."""
 
     def __init__(self, log, read, owner, name, truth, label):
-        recorder = depwatch.Recorder(label, unstable_after=65535)
+        recorder = depwatch.Recorder(label, unstable_after=None)
         self.label, self.truth = label, truth
         self.value = getattr(recorder, read)(owner, name)
         assert same(self.value, truth())

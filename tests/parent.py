@@ -15,7 +15,8 @@ from pathlib import Path
 
 from support import path_of_tests
 
-LIMIT = 60  # seconds; a child that takes longer is killed
+LIMIT = 60  # seconds; a child that takes longer is ended, and says where it was
+GRACE = 10  # seconds in which it says that
 SERVE = "exec(__import__('forked').program(), globals())"
 
 
@@ -82,11 +83,20 @@ class Parent:
         }
         self.process.stdin.write(repr(request).encode() + b"\n")
         pid = int(self.process.stdout.readline())
-        if not select.select([self.process.stdout], [], [], limit)[0]:
-            os.kill(pid, signal.SIGKILL)
+        late = not self._has_ended(limit)
+        if late:
+            os.kill(pid, signal.SIGABRT)  # faulthandler, with which the parent runs, writes the stacks
+            if not self._has_ended(GRACE):
+                os.kill(pid, signal.SIGKILL)
         status = int(self.process.stdout.readline())
         out, err = (Path(stream).read_text(encoding="utf-8") for stream in streams[1:])
+        if late:
+            err = f"ended by tests/parent.py, as it took longer than {limit} s; it was at:\n{err}"
         return subprocess.CompletedProcess(path or program, status, out, err)
+
+    def _has_ended(self, seconds):
+        """Whether the child ends within that time."""
+        return bool(select.select([self.process.stdout], [], [], seconds)[0])
 
 
 @functools.cache

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _PINNED: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9,._-]+\])?==[0-9][A-Za-z0-9.!+_-]*")
-PLACEHOLDERS: Final = frozenset({"programs", "site", "stdlib", "benchmarks"})
+PLACEHOLDERS: Final = frozenset({"programs", "site", "sources", "stdlib", "benchmarks"})
 
 
 class CorpusError(Exception):
@@ -25,6 +25,14 @@ class Kind(StrEnum):
     MUTATING = "mutating"
 
 
+class Chosen(StrEnum):
+    """How a program came into the corpus; corpus/rule.md has the rules."""
+
+    HAND = "hand"
+    PYPERFORMANCE = "pyperformance"
+    RANK = "rank"
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A program of the corpus."""
@@ -35,6 +43,8 @@ class Entry:
     command: tuple[str, ...]  # what follows `python`, with placeholders
     packages: tuple[str, ...] = ()  # name==version each; none: the program runs in the environment of depwatch itself
     from_source: tuple[str, ...] = ()  # names of packages
+    sources: tuple[str, ...] = ()  # name==version each: sdists that are unpacked, as wheels have no tests
+    chosen: Chosen = Chosen.HAND
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,19 +112,21 @@ def _entry(table: "_Table") -> Entry:
     name = table.text("name")
     if not _NAME.fullmatch(name):
         raise CorpusError(f"{table.where}: name: only lower-case letters, digits, '.', '_' and '-'")
-    kind = table.text("kind")
-    if kind not in tuple(Kind):
-        raise CorpusError(f"{table.where}: kind is {kind!r}; it must be {' or '.join(map(repr, map(str, Kind)))}")
+    kind = table.one_of("kind", Kind)
+    chosen = table.one_of("chosen", Chosen, Chosen.HAND)
     command = table.texts("command")
     if not command or (command[0] == "-m" and len(command) < 2):
         raise CorpusError(f"{table.where}: command is empty: give a script, or '-m' and a module")
     for part in command:
         _check_placeholders(part, table.where)
-    packages = table.texts("packages", ())
-    for package in packages:
+    packages, sources = table.texts("packages", ()), table.texts("sources", ())
+    for package in packages + sources:
         if not _PINNED.fullmatch(package):
             raise CorpusError(f"{table.where}: package {package!r} is not pinned: write name==version")
-    entry = Entry(name, Kind(kind), table.text("why"), command, packages, table.texts("from_source", ()))
+    if sources and not packages:
+        raise CorpusError(f"{table.where}: sources without packages: they are unpacked into the environment of these")
+    from_source = table.texts("from_source", ())
+    entry = Entry(name, kind, table.text("why"), command, packages, from_source, sources, chosen)
     table.end()
     return entry
 
@@ -154,6 +166,14 @@ class _Table:
             if not isinstance(value, str):
                 raise CorpusError(f"{self.where}: {key} has {value!r} in it; it must be a list of strings")
         return tuple(values)
+
+    def one_of[Member: StrEnum](self, key: str, members: type[Member], default: Member | None = None) -> Member:
+        value = self.text(key, default)
+        if value not in tuple(members):
+            raise CorpusError(
+                f"{self.where}: {key} is {value!r}; it must be {' or '.join(map(repr, map(str, members)))}"
+            )
+        return members(value)
 
     def end(self) -> None:
         if self._rest:

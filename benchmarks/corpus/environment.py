@@ -32,6 +32,7 @@ class Environment:
         self._corpus: Final = corpus
         self._entry: Final = entry
         self._path: Final = directory / "environment"
+        self._sources: Final = self._path / "sources"
         self._log: Final = directory / "install.log"
         if entry.packages:
             self.python = str(self._path / "bin" / "python")
@@ -46,6 +47,7 @@ class Environment:
         places = {
             "programs": str(self._corpus.programs.resolve()),
             "site": str(self.site),
+            "sources": str(self._sources),
             "stdlib": sysconfig.get_path("stdlib"),
             "benchmarks": str(self.site.joinpath(*_BENCHMARKS)),
         }
@@ -65,14 +67,20 @@ class Environment:
         uv = find_uv()
         with contextlib.suppress(FileNotFoundError):
             shutil.rmtree(self._path)
-        steps = (
+        steps = [
             [*uv, "venv", "--quiet", "--python", sys.executable, str(self._path)],
             [*uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", self.python, *self._what()],
-        )
+        ]
+        if self._entry.sources:  # uv gets no sdist but to build it
+            fetch = ["download", "--quiet", "--no-deps", "--no-binary", ":all:", "--dest", str(self._sources)]
+            steps.append([sys.executable, "-m", "pip", *fetch, *self._entry.sources])
         for step in steps:
             ended = run(step, self._path.parent, dict(os.environ), self._log, INSTALL_LIMITS)
             if ended.status != 0:
                 return ended
+        if self._entry.sources:
+            for archive in sorted(self._sources.iterdir()):
+                shutil.unpack_archive(archive, self._sources, filter="data")
         # Not the whole checkout, as an editable install would do: its tests and benchmarks are none of the program's.
         (self.site / "depwatch").symlink_to(Path(depwatch.__file__).parent, target_is_directory=True)
         self._stamp.write_text(self._fingerprint(), encoding="utf-8")
@@ -98,6 +106,7 @@ class Environment:
             "executable": sys.executable,
             "depwatch": str(Path(depwatch.__file__).parent),
             "what": self._what(),
+            "sources": self._entry.sources,
             "constraints": pins,
         }
         return json.dumps(made_from, indent=1) + "\n"

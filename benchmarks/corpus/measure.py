@@ -1,4 +1,4 @@
-"""Installs, runs, records and replays one program."""
+"""Installs, runs, records and replays one program, once."""
 
 import contextlib
 import json
@@ -14,10 +14,11 @@ from depwatch.compare.replay.run import Options
 
 from .entries import Corpus, Entry
 from .environment import Environment
-from .measured import Measured, forget
+from .measured import Measured
+from .units import units
 
 STEPS: Final = ("installing", "running", "recording", "replaying")
-_TRACE: Final = "trace.parquet"
+TRACE: Final = "trace.parquet"
 
 
 class StepFailed(Exception):
@@ -34,12 +35,13 @@ def measure(
     options: Options,
     limits: Limits,
     begin: Callable[[str], None],
+    under: tuple[list[str], dict[str, str]] = ([], {}),
 ) -> Measured:
     """Take entry through all STEPS in directory, each within limits; begin is told of each.
 
-    options are of the replay. Raises StepFailed, and CorpusError if environments cannot be made.
+    options are of the replay. under: what comes before the plain run's command, and more variables for it. Raises
+    StepFailed, and CorpusError if environments cannot be made.
     """
-    forget(directory)
     environment = Environment(corpus, entry, directory)
     begin("installing")
     if not environment.is_ready:
@@ -47,22 +49,22 @@ def measure(
         if failed is not None:
             raise StepFailed("installing", failed)
     command = environment.command()
-    trace = directory / _TRACE
+    trace = directory / TRACE
     replay = directory / "replay.json"
     for old in (trace, replay):
         with contextlib.suppress(FileNotFoundError):
             old.unlink()
 
-    def step(name: str, words: list[str]) -> Ended:
+    def step(name: str, words: list[str], more: dict[str, str] | None = None) -> Ended:
         begin(name)
-        variables = _variables(directory)
-        ended = run(words, directory / "work", variables, directory / f"{name}.log", limits)
+        environment_variables = variables(directory) | (more or {})
+        ended = run(words, directory / "work", environment_variables, directory / f"{name}.log", limits)
         if ended.status != 0:
             raise StepFailed(name, ended)
         return ended
 
     depwatch = [sys.executable, "-m", "depwatch"]
-    plain = step("running", [environment.python, *command])
+    plain = step("running", [*under[0], environment.python, *command], under[1])
     recorded = step("recording", [*depwatch, "record", "--python", environment.python, "-o", str(trace), *command])
     step("replaying", [*depwatch, "replay", str(trace), "-o", str(replay), *_options(options)])
     (found,) = json.loads(replay.read_text(encoding="utf-8"))["traces"]
@@ -73,6 +75,7 @@ def measure(
         "recorded_seconds": round(recorded.seconds, 3),
         "recorded_cpu_seconds": round(recorded.cpu_seconds, 3),
         "trace_bytes": trace.stat().st_size,
+        "units": units(trace),
     }
 
 
@@ -82,7 +85,7 @@ def _options(options: Options) -> list[str]:
     return ["--hot-after", thresholds, "--give-up", limits, "--policies", ",".join(options.policies), "--check"]
 
 
-def _variables(directory: Path) -> dict[str, str]:
+def variables(directory: Path) -> dict[str, str]:
     """The same for every run and machine; home, temporary and working directory are new and empty."""
     places = {name: directory / name for name in ("home", "temporary", "work")}
     for place in places.values():

@@ -12,7 +12,7 @@ from depwatch.compare.output import Output
 from depwatch.compare.replay.run import Options, assemble
 
 from .entries import Corpus, Entry
-from .measured import Measured
+from .measured import Measured, priced, summary, typical
 
 
 @dataclass(slots=True)
@@ -21,7 +21,7 @@ class Results:
 
     corpus: Corpus
     options: Options  # of the replays
-    measured: dict[str, Measured] = field(default_factory=dict)  # by name
+    runs: dict[str, list[Measured]] = field(default_factory=dict)  # by name; none of them empty
     failed: dict[str, str] = field(default_factory=dict)  # name -> which step failed, and how
 
     def write(self, path: Path) -> None:
@@ -32,7 +32,7 @@ class Results:
             file.write(text)
 
     def _report(self) -> dict[str, Any]:
-        done = [entry for entry in self.corpus.entries if entry.name in self.measured]
+        done = [entry for entry in self.corpus.entries if entry.name in self.runs]
         return {
             **msgspec.to_builtins(assemble([], self.options)),
             "traces": [self._trace(entry) for entry in done],
@@ -45,7 +45,8 @@ class Results:
         }
 
     def _trace(self, entry: Entry) -> dict[str, Any]:
-        measured = self.measured[entry.name]
+        runs = [priced(run, self.options.prices) for run in self.runs[entry.name]]
+        measured = typical(runs)
         return {
             **measured,
             # As the corpus has them: in the trace they name places of this machine.
@@ -54,9 +55,11 @@ class Results:
             "program": list(entry.command),
             "kind": str(entry.kind),
             "why": entry.why,
+            "chosen": str(entry.chosen),
             "packages": list(entry.packages),
             "ratio": round(measured["recorded_seconds"] / measured["plain_seconds"], 3),
             "cpu_ratio": round(measured["recorded_cpu_seconds"] / measured["plain_cpu_seconds"], 3),
+            "runs": [summary(run) for run in runs],
         }
 
 

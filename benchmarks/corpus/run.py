@@ -36,6 +36,7 @@ class Options:
     directory: Path = DIRECTORY  # of environments, traces and what is done
     output: Path | None = None  # None: results/corpus-VERSION.json beside the corpus
     only: tuple[str, ...] = ()  # names of programs; none: all
+    runs: int = 1  # of each program
     fresh: bool = False  # forget what was done before
     limit: float = LIMIT
     replay: ReplayOptions = field(default_factory=lambda: ReplayOptions(hot_after=(HOT_AFTER, 10, 500)))
@@ -48,10 +49,11 @@ def compare_corpus(options: Options) -> int:
     """
     corpus = load(options.corpus)
     wanted = _wanted(corpus, options)
+    # Each version has its own, or they would undo each other's work. Two of them at a time would disturb each other.
     directory = options.directory.resolve()
     output = options.output or corpus.path.parent / "results" / f"corpus-{platform.python_version()}.json"
     with _locked(directory):
-        return _Run(corpus, options, directory, output.resolve()).all(wanted)
+        return _Run(corpus, options, directory / platform.python_version(), output.resolve()).all(wanted)
 
 
 def _wanted(corpus: Corpus, options: Options) -> list[Entry]:
@@ -92,44 +94,49 @@ class _Run:
         self._console: Final = Console(stderr=True, highlight=False)
 
     def all(self, wanted: list[Entry]) -> int:
-        todo = []
+        todo = []  # programs, each with the number of a run
         for entry in self._corpus.entries:
             kept = load_measured(self._directory / entry.name, self._fingerprints[entry.name])
-            if entry in wanted and (self._options.fresh or kept is None):
-                todo.append(entry)
-            elif kept is not None:
-                self._results.measured[entry.name] = kept
-        if before := len(wanted) - len(todo):
+            if entry in wanted and self._options.fresh:
+                kept = []
+            if kept:
+                self._results.runs[entry.name] = kept
+            if entry in wanted:
+                todo += [(entry, number) for number in range(len(kept), self._options.runs)]
+        if before := len(wanted) - len({entry.name for entry, _ in todo}):
             self._say(f"{before} of {len(wanted)} programs were done before; --fresh does them again")
         with self._progress() as progress:
-            task = progress.add_task("", total=len(todo) * len(STEPS), done=0, programs=len(todo))
-            for number, entry in enumerate(todo):
-                self._one(entry, progress, task, number)
+            task = progress.add_task("", total=len(todo) * len(STEPS), done=0, runs=len(todo))
+            for number, (entry, run) in enumerate(todo):
+                if entry.name not in self._results.failed:
+                    self._one(entry, run, progress, task, number)
+                progress.update(task, done=number + 1, completed=(number + 1) * len(STEPS))
         self._results.write(self._output)
         return self._end(wanted)
 
-    def _one(self, entry: Entry, progress: Progress, task: TaskID, number: int) -> None:
+    def _one(self, entry: Entry, run: int, progress: Progress, task: TaskID, number: int) -> None:
         directory = self._directory / entry.name
-        directory.mkdir(exist_ok=True)
+        directory.mkdir(parents=True, exist_ok=True)
+        name = entry.name if self._options.runs == 1 else f"{entry.name}, run {run + 1} of {self._options.runs}"
 
         def begin(step: str) -> None:
             at = number * len(STEPS) + STEPS.index(step)
-            progress.update(task, description=f"{entry.name}: {step}", completed=at)
+            progress.update(task, description=f"{name}: {step}", completed=at)
 
         try:
             limits = Limits(self._options.limit, _WALL)
             measured = measure(self._corpus, entry, directory, self._options.replay, limits, begin)
         except StepFailed as failure:
             self._results.failed[entry.name] = str(failure).replace(str(self._directory), "<corpus>")
-            self._say(f"{entry.name}: {failure}")
+            self._say(f"{name}: {failure}")
         else:
-            keep_measured(directory, measured, self._fingerprints[entry.name])
-            self._results.measured[entry.name] = measured
-            self._say(_line(entry, measured))
-        progress.update(task, done=number + 1, completed=(number + 1) * len(STEPS))
+            runs = [*self._results.runs.get(entry.name, []), measured]
+            keep_measured(directory, runs, self._fingerprints[entry.name])
+            self._results.runs[entry.name] = runs
+            self._say(_line(name, measured))
 
     def _end(self, wanted: list[Entry]) -> int:
-        self._say(f"{self._output}: {len(self._results.measured)} of {len(self._corpus.entries)} programs")
+        self._say(f"{self._output}: {len(self._results.runs)} of {len(self._corpus.entries)} programs")
         for name, why in self._results.failed.items():
             self._say(f"failed: {name}: {why}")
         return 1 if self._results.failed else 0
@@ -142,7 +149,7 @@ class _Run:
             SpinnerColumn(),
             TextColumn("{task.description}"),
             BarColumn(),
-            TextColumn("{task.fields[done]}/{task.fields[programs]} programs"),
+            TextColumn("{task.fields[done]}/{task.fields[runs]} runs"),
             TimeElapsedColumn(),
             TextColumn("ends in"),
             TimeRemainingColumn(),
@@ -152,7 +159,7 @@ class _Run:
         )
 
 
-def _line(entry: Entry, measured: Measured) -> str:
+def _line(name: str, measured: Measured) -> str:
     plain, recorded = measured["plain_seconds"], measured["recorded_seconds"]
     size = measured["trace_bytes"] / 1e6
-    return f"{entry.name}: {plain:.1f} s plain, {recorded:.1f} s recorded ({recorded / plain:.2f} x), {size:.1f} MB"
+    return f"{name}: {plain:.1f} s plain, {recorded:.1f} s recorded ({recorded / plain:.2f} x), {size:.1f} MB"

@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <time.h>
 
+#include "../../depwatch/include/depwatch.h"
+
 /* --- watchers that do nothing ----------------------------------------------------------------------------------- */
 
 static int on_dict(PyDict_WatchEvent event, PyObject *dict, PyObject *key, PyObject *value) { return 0; }
@@ -32,6 +34,14 @@ static PyObject *watch_functions(PyObject *module, PyObject *unused)
     if (function_watcher < 0 && (function_watcher = PyFunction_AddWatcher(on_function)) < 0)
         return NULL;
     Py_RETURN_NONE;
+}
+
+static void hear_function(void *data, depwatch_change change, PyObject *function, depwatch_part part, PyObject *value) {}
+
+/* The C callback that gh-91053 proposed, as depwatch has it: it does nothing, too. */
+static PyObject *listen_functions(PyObject *module, PyObject *unused)
+{
+    return depwatch_import() < 0 ? NULL : depwatch_listen_functions(hear_function, NULL);
 }
 
 /* Takes every slot that is free, and gives them back. */
@@ -217,6 +227,13 @@ static PyObject *count_allocations(PyObject *module, PyObject *args)
     return result < 0 ? NULL : PyLong_FromLong(counted);
 }
 
+/* --- counting instructions ---------------------------------------------------------------------------------------- */
+
+/* callgrind zeroes its counters before this function and writes them after it: see instructions.py. */
+__attribute__((noipa)) PyObject *counted_call(PyObject *callable) { return PyObject_CallNoArgs(callable); }
+
+static PyObject *count_instructions(PyObject *module, PyObject *callable) { return counted_call(callable); }
+
 /* --- a callable that forwards its calls and tests nothing --------------------------------------------------------- */
 
 typedef struct Forwarder {
@@ -260,8 +277,10 @@ static PyObject *forward(PyObject *module, PyObject *target)
 static PyMethodDef methods[] = {
     {"forward", forward, METH_O, "(callable): a callable that forwards its calls and tests nothing."},
     {"watch_dict", watch_dict, METH_O, "Puts a dict under a watcher that does nothing."},
+    {"listen_functions", listen_functions, METH_NOARGS, "Lets depwatch call a C function that does nothing for all functions."},
     {"watch_functions", watch_functions, METH_NOARGS, "Puts all functions under a watcher that does nothing."},
     {"free_slots", free_slots, METH_NOARGS, "How many watchers of each kind could still be added."},
+    {"count_instructions", count_instructions, METH_O, "(callable): calls it; under callgrind its instructions are counted."},
     {"count_events", count_events, METH_VARARGS, "(run, dicts): events of dicts, functions and code during run()."},
     {"time_nothing", time_nothing, METH_VARARGS, "(n): ns an iteration of an empty loop."},
     {"time_stores", time_stores, METH_VARARGS, "(dict, key, odd, even, n): ns a store, the values taking turns."},

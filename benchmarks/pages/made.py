@@ -59,11 +59,11 @@ NAMES = (
 )
 CAUSES = ("the program", "the test harness", "library sqlalchemy", "library networkx", "the standard library")
 FACETS = (
-    ("warnings.filters", "module attribute", "<stdlib>/warnings.py", 517, "the standard library"),
-    ("sys.stdout", "module attribute", "<site>/_pytest/capture.py", 391, "the test harness"),
-    ("deltablue.planner", "global", "<program>/deltablue.py", 612, "the program"),
-    ("Registry._counter", "type attribute", "<site>/sqlalchemy/orm/state_of_things.py", 88, "library sqlalchemy"),
-    ("networkx.utils.backends._dispatchable.__call__.__defaults__", "function", None, None, "outside Python"),
+    ("warnings.filters", "global", "<stdlib>/warnings.py", 517, "the standard library", "list"),
+    ("sys.stdout", "global", "<site>/_pytest/capture.py", 391, "the test harness", "EncodedFile"),
+    ("deltablue.planner", "global", "<program>/deltablue.py", 612, "the program", "Planner"),
+    ("Registry._counter", "type attribute", "<site>/sqlalchemy/orm/states.py", 88, "library sqlalchemy", "int"),
+    ("networkx.utils.backends._dispatchable.__call__.__defaults__", "function", None, None, "outside Python", "tuple"),
 )
 BINS = 100
 
@@ -156,6 +156,11 @@ def policy(
     whole = {
         "dropped": dropped,
         "needlessly": int(dropped * 0.89) if "object" in name or name == "cpython" else 0,
+        "undone": int(dropped * 0.9)
+        if "object" in name or name == "cpython"
+        else dropped // 3
+        if name == "healing"
+        else 0,
         "resumed": dropped // 3 if name == "healing" else 0,
         "recompiled": dropped - dropped // 3 if name == "healing" else dropped,
         "patches": drops // 11 if granular else 3 * dropped if name == "jettison" else 0,
@@ -172,7 +177,7 @@ def policy(
     given_up = limit if other is None or limit is None else other
     return {
         "policy": name,
-        "title": POLICIES[name].row.format(given_up),
+        "title": POLICIES[name].title_after(given_up),
         "hot_after": hot_after,
         "give_up_after": given_up,
         "whole": whole,
@@ -200,16 +205,25 @@ def cost(counts: dict[str, Any], prices: dict[str, Any]) -> float:
 
 
 def facet(rank: int, chance: random.Random) -> dict[str, Any]:
-    name, kind, file, line, cause = FACETS[rank % len(FACETS)]
+    name, kind, file, line, cause, type = FACETS[rank % len(FACETS)]
     breaks = int(4000 / (rank + 1) ** 1.4) + chance.randrange(5)
     return {
         "facet": name if rank < len(FACETS) else f"{name}_{rank}",
         "kind": kind,
+        "home": file,
         "changes": breaks * 2,
+        "values": breaks,
+        "returns": breaks,
+        "types": [type],
+        "deeds": ["modified"],
+        "dropped": breaks * 2,
+        "recompiled": int(breaks * chance.uniform(0.5, 2)),
         "breaks": breaks,
-        "restores": int(breaks * 0.9),
+        "restores": int(breaks * 0.9) if rank % 2 else 0,
         "handles_hit": breaks * chance.randrange(1, 9),
         "file": file,
         "line": line,
         "cause": cause,
+        "functions": ["Session.execute", "Cursor.fetchall", "price"][: 1 + rank % 3],
+        "more_functions": rank % 4,
     }

@@ -1,4 +1,4 @@
-"""What a store, a call and a nested function cost in a process of its own; prints JSON (ns, and the free slots).
+"""What stores, calls and functions that come and go cost in a process of its own; prints JSON (ns, and the free slots).
 
 python costs.py VARIANT: function watchers belong to a whole process, so each variant needs its own.
     plain      nothing of depwatch
@@ -6,6 +6,7 @@ python costs.py VARIANT: function watchers belong to a whole process, so each va
     noop       depwatch imported; a function watcher that does nothing
     used       depwatch watches a function, a dict and a type, none of which the measured code touches
     heard      a callback that does nothing hears of every function of the process
+    heard_in_c the same, but the callback is a C function
     audited    depwatch has read an attribute of a module, and so added its audit hook
 """
 
@@ -37,6 +38,23 @@ def nest(repeat):
 
         def nested():
             pass
+
+
+def close_over(repeat):
+    for number in repeat:
+
+        def closure():
+            return number
+
+
+def generate(repeat):
+    for _ in repeat:
+        list(number + 1 for number in ())  # noqa: C400 - a function, made and dropped
+
+
+def comprehend(repeat):
+    for _ in repeat:
+        [number + 1 for number in ()]  # CPython 3.12+ makes no function for it
 
 
 def identify(repeat):
@@ -80,6 +98,7 @@ def main(variant):
     handle = use_depwatch() if variant == "used" else None
     if variant == "heard":
         depwatch.set_lifecycle_callback(hear)
+    listening = noop.listen_functions() if variant == "heard_in_c" else None  # until it is dropped
     if variant == "audited":
         depwatch.Recorder("audited").read_attr(measure, "Row")
     if variant == "noop":
@@ -90,10 +109,14 @@ def main(variant):
         "store": lambda: noop.time_stores(target, "X", a, b, N),
         "call": lambda: per_iteration(call),
         "function": lambda: per_iteration(nest),
+        "closure": lambda: per_iteration(close_over),
+        "generator expression": lambda: per_iteration(generate),
+        "comprehension": lambda: per_iteration(comprehend),
         "audit event": lambda: per_iteration(identify),
     }
     samples = measure.interleave(variants, SAMPLES)
     assert handle is None or handle.valid
+    assert (listening is not None) == (variant == "heard_in_c")
     print(json.dumps({"slots": slots} | {name: median(taken) for name, taken in samples.items()}))
 
 

@@ -38,6 +38,7 @@ def load() -> ctypes.CDLL:
         "time_unite": [pointer, pointer, pointer, u32, ctypes.POINTER(pointer), size],
         "time_hot": [pointer, pointer, pointer, u32, u32],
         "time_fenced": [pointer, pointer, pointer, u32, ctypes.c_bool],
+        "time_loads": [pointer, pointer, u32],
         "time_memset": [pointer, ctypes.c_size_t, ctypes.c_int],
     }.items():
         function = getattr(library, name)

@@ -90,6 +90,19 @@ double time_fenced(const Structure *structure, void *self, const uint32_t *facet
     return now() - start;
 }
 
+/* Loads n words, one after the other, with a fence around each: what an event cannot be faster than. */
+double time_loads(const uint64_t *words, const uint32_t *at, uint32_t n)
+{
+    double start = now();
+    for (uint32_t i = 0; i < n; i++) {
+        fence();
+        uint64_t word = words[at[i]];
+        __asm__ volatile("" : : "r"(word));
+    }
+    fence();
+    return now() - start;
+}
+
 /* What changing n bytes costs where nobody has to find out which. */
 double time_memset(uint8_t *bytes, size_t n, int value)
 {

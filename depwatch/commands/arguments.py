@@ -47,6 +47,24 @@ def add_hot_after(parser: ArgumentParser) -> None:
     )
 
 
+def add_json(parser: ArgumentParser, text: str) -> None:
+    parser.add_argument("--json", action="store_true", help=text)
+
+
+def add_values(parser: ArgumentParser) -> None:
+    """The option of commands that write what a program's values or arguments are."""
+    from depwatch.redaction import KEYS, PARTS, WORDS
+
+    names = ", ".join((*PARTS, *WORDS, *(f"{key}_key" for key in KEYS)))
+    parser.add_argument(
+        "--values",
+        choices=("on", "off"),
+        default="on",
+        help="off: hide all arguments of the program and values in messages; a trace has no others. Otherwise those "
+        f"are hidden whose name looks like a secret's: {names}",
+    )
+
+
 def program(arguments: argparse.Namespace) -> "Program | None":
     """What the command is to run; None if nothing was given."""
     from depwatch.compare.record.program import Program

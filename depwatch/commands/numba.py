@@ -22,7 +22,7 @@ def add(commands: Commands) -> None:
 
 def _numba(arguments: Namespace) -> None:
     need("numba", "numba", "numba")
-    from depwatch.compare.trace.child import interpreter_options
+    from depwatch.compare.record.program import split
 
     started = program(arguments)
     if started is None:
@@ -33,5 +33,5 @@ def _numba(arguments: Namespace) -> None:
             "depwatch numba: depwatch is on the path, but not installed, so numba does not know of it; install it with "
             "pip, or call depwatch.integrations.numba.patch() in the program"
         )
-    command = [sys.executable, *interpreter_options(sys.orig_argv), *started.command]
+    command = [sys.executable, *split(sys.orig_argv)[0], *started.command]
     os.execve(sys.executable, command, os.environ | {"DEPWATCH_NUMBA": "1"})

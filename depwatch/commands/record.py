@@ -5,7 +5,7 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 
 from depwatch import _core
 
-from .arguments import Commands, add_hot_after, add_program_command, file, program
+from .arguments import Commands, add_hot_after, add_json, add_program_command, add_values, file, program
 from .extras import need
 
 
@@ -19,14 +19,17 @@ def add(commands: Commands) -> None:
         "status, or killed by the same signal. What the program does until then is in the trace for `depwatch replay`.",
     )
     add_hot_after(parser)
+    add_values(parser)
     parser.add_argument(
         "-o",
         dest="output",
         metavar="FILE",
-        type=file,
+        type=_trace_file,
         default="trace.parquet",
-        help="where to write the trace (default: %(default)s)",
+        help="where to write the trace (default: %(default)s); those of processes that the program starts or forks go "
+        "beside it: with FILE out/t.parquet that of process 123 is out/t.123.parquet",
     )
+    add_json(parser, "say what was recorded as a line of JSON on stdout, in place of a sentence on stderr")
     parser.add_argument(
         "--python",
         metavar="FILE",
@@ -34,6 +37,12 @@ def add(commands: Commands) -> None:
         help="the interpreter to run the program with, if not this one: one of the same version that can import "
         "depwatch too",
     )
+
+
+def _trace_file(value: str) -> str:
+    if value == "-":
+        raise ArgumentTypeError("'-' is stdout, where the program's own output goes: name a file for the trace")
+    return file(value)
 
 
 def _interpreter(value: str) -> str:
@@ -54,7 +63,9 @@ def _record(arguments: Namespace) -> None:
         parser: ArgumentParser = arguments.parser
         parser.error("name a SCRIPT, or a MODULE after -m")
     try:
-        status = record(recorded, arguments.output, arguments.hot_after, arguments.python)
+        status = record(
+            recorded, arguments.output, arguments.hot_after, arguments.python, arguments.values == "on", arguments.json
+        )
     except OSError as error:
         raise SystemExit(f"depwatch record: no trace can be written: {error}") from None
     end_as(status)

@@ -8,7 +8,7 @@ from typing import Final
 
 from depwatch.compare.policies import GIVE_UP_AFTER, HOT_AFTER
 
-from .arguments import Commands, add_command, file
+from .arguments import Commands, add_command, add_json, file
 from .extras import need
 
 MOST: Final = (1 << 31) - 1  # of a threshold or a limit
@@ -24,7 +24,14 @@ def add(commands: Commands) -> None:
         "The tables go to stdout.",
     )
     add = parser.add_argument
-    add("-o", dest="output", metavar="FILE", type=file, help="write all results there, as JSON")
+    add(
+        "-o",
+        dest="output",
+        metavar="FILE",
+        type=file,
+        help="write all results there, as JSON; -: to stdout, in place of the tables",
+    )
+    add_json(parser, "the same as -o -")
     add(
         "--hot-after",
         metavar="CALLS,...",
@@ -42,6 +49,13 @@ def add(commands: Commands) -> None:
     )
     add("--policies", metavar="NAME,...", help="only these (default: all)")
     add("--prices", metavar="FILE", help="lists of prices, as TOML (default: those that depwatch has)")
+    add(
+        "--perfetto",
+        metavar="FILE",
+        type=file,
+        help="write there what becomes of each function over time, for https://ui.perfetto.dev or chrome://tracing: "
+        "under healing, or under the first of --policies",
+    )
     add("--check", action="store_true", help="check first that the traces keep the rules of their format")
     add("--resume", action="store_true", help="go on after an interruption; with -o")
     add(
@@ -77,7 +91,9 @@ def _replay(arguments: Namespace) -> None:
     need("replay", "compare", "msgspec", "numpy", "pyarrow", "rich")
     if arguments.scheduler is not None:
         need("replay --scheduler", "dask", "distributed")
-    if arguments.output is None and arguments.resume:
+    if arguments.json:
+        arguments.output = "-"
+    if arguments.output in (None, "-") and arguments.resume:
         arguments.parser.error("--resume needs -o FILE")
     from depwatch.compare.replay.command import replay_all
     from depwatch.compare.replay.lineup import NAMED
@@ -106,6 +122,12 @@ def _replay(arguments: Namespace) -> None:
             arguments.resume,
             arguments.scheduler,
         )
+        if arguments.perfetto is not None:
+            from depwatch.compare.replay.perfetto import export
+
+            export(
+                arguments.traces, options, "healing" if arguments.policies is None else policies[0], arguments.perfetto
+            )
     except (TraceError, PriceError) as error:
         raise SystemExit(f"depwatch replay: {error}") from None
     except OSError as error:

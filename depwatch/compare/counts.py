@@ -12,7 +12,12 @@ COUNTS: Final = {
     "dropped": Counted(
         "dropped", "Optimized code (a handle) that a change invalidated. One function can be dropped many times."
     ),
-    "needlessly": Counted("needlessly", "Of these, the ones for which no value that was relied on had changed."),
+    "needlessly": Counted("needlessly", "Of these, the ones for which the change left all values that they relied on."),
+    "undone": Counted(
+        "undone",
+        "Of the dropped, the ones whose values all were there (again) when the function would be compiled again, or, "
+        "where it never is, in the end.",
+    ),
     "resumed": Counted("resumed", "Valid again without being compiled anew, as the change was undone."),
     "recompiled": Counted("recompiled", "Compiled anew after it was dropped."),
     "patches": Counted("patches", "Places rewritten."),

@@ -68,11 +68,15 @@ def compare_defaults(output: str | None, hot_after: int) -> int:
                     status = 1
             else:
                 traces.append(found)
-                print_traces([found], sys.stderr)  # now: the others take as long again
+                if output != "-":
+                    print_traces([found], sys.stdout)  # now: the others take as long again
+                    sys.stdout.flush()
             progress.advance(task)
     if not traces:
         return 1
-    if output is not None:
+    if output == "-":
+        print(assemble(traces, options).text())
+    elif output is not None:
         with Output(output) as file:
             file.write(assemble(traces, options).text())
     return status

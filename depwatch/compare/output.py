@@ -17,15 +17,15 @@ class Output:
     """
 
     def __init__(self, path: str) -> None:
-        self._target: Final = os.path.realpath(path)  # through links; and the directory may change meanwhile
+        self.target: Final = os.path.realpath(path)  # through links; and the directory may change meanwhile
         self._mode: int | None = None  # of the file that is replaced
         with contextlib.suppress(FileNotFoundError):
-            mode = os.stat(self._target).st_mode
+            mode = os.stat(self.target).st_mode
             if not stat.S_ISREG(mode):
                 raise FileExistsError(f"{path} is there, and no regular file; name another one")
             self._mode = stat.S_IMODE(mode)
         new = 0o666 if self._mode is None else self._mode & 0o666 | stat.S_IWUSR
-        directory = os.path.dirname(self._target)
+        directory = os.path.dirname(self.target)
         self._hidden: Final = os.path.join(directory, f".depwatch-{secrets.token_hex(6)}")
         self._file: Final = _open_nameless(directory, new)
         self.path: Final = self._hidden if self._file is None else f"/proc/self/fd/{self._file}"
@@ -46,7 +46,7 @@ class Output:
         if self._file is not None:
             # A link cannot replace a file, a rename can. Only with src_dir_fd does os.link() follow links.
             os.link(self.path, self._hidden, src_dir_fd=self._file, follow_symlinks=True)
-        os.replace(self._hidden, self._target)
+        os.replace(self._hidden, self.target)
         return size
 
     def __enter__(self) -> Self:

@@ -340,12 +340,13 @@ def of_super(frame: Frame, cls: Value, instance: Value, name: str) -> Values:
     kind = class_of(instance)
     if instance.what == "known" and is_a(instance.obj, type):
         kind = instance.obj
-    frame.tell("world", "super", f"super().{name}")
+    after = Value("instance", cls.obj) if cls.what == "known" and is_a(cls.obj, type) else None
+    frame.tell("world", "super", f"super().{name}", after)
     if kind is None or cls.what != "known" or not is_a(cls.obj, type):
         return ANY
     mro = mro_of(kind) or ()
-    after = [index + 1 for index, each in enumerate(mro) if each is cls.obj]
-    for base in mro[after[0] :] if after else ():
+    places = [index + 1 for index, each in enumerate(mro) if each is cls.obj]
+    for base in mro[places[0] :] if places else ():
         if not is_immutable(base) and not has_str_keys(dict_of_class(base)):
             return _opaque(frame, "world", "dynamic", cls, name)
         if name in dict_of_class(base):

@@ -102,7 +102,8 @@ class Frame:
 
     def tell(self, kind: OpaqueKind, cause: Cause, text: str, value: Value | None = None) -> None:
         about = value.obj if value is not None and value.what == "known" else MISSING
-        self.walk.tell(kind, cause, self.code, self.line, text, about)
+        cls = None if value is None else class_of(value)
+        self.walk.tell(kind, cause, self.code, self.line, text, about, cls)
 
     def of(self, number: int) -> Values:
         return self.values[number]

@@ -127,13 +127,21 @@ class Opaque:
     import    a module that is not loaded yet
     depth     code that lies deeper than the limit
 
-    about: the object that is asked, where it is known; else MISSING.
+    about: the object that is asked, where it is known; else MISSING. cls: its exact class, where known; else None; of
+    super(), the class after which it looks.
     """
 
-    __slots__ = ("about", "cause", "code", "kind", "line", "text")
+    __slots__ = ("about", "cause", "cls", "code", "kind", "line", "text")
 
     def __init__(
-        self, kind: OpaqueKind, code: types.CodeType, line: int | None, text: str, cause: Cause, about: Any = MISSING
+        self,
+        kind: OpaqueKind,
+        code: types.CodeType,
+        line: int | None,
+        text: str,
+        cause: Cause,
+        about: Any = MISSING,
+        cls: type | None = None,
     ) -> None:
         self.kind: Final[OpaqueKind] = kind
         self.code: Final = code
@@ -141,6 +149,7 @@ class Opaque:
         self.text: Final = text
         self.cause: Final[Cause] = cause
         self.about: Final = about
+        self.cls: Final = cls
 
     @override
     def __repr__(self) -> str:

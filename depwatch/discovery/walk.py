@@ -143,11 +143,18 @@ class Walk:
         read.value = read.look()
 
     def tell(
-        self, kind: OpaqueKind, cause: Cause, code: types.CodeType, line: int | None, text: str, about: Any = MISSING
+        self,
+        kind: OpaqueKind,
+        cause: Cause,
+        code: types.CodeType,
+        line: int | None,
+        text: str,
+        about: Any = MISSING,
+        cls: type | None = None,
     ) -> None:
-        key = (kind, id(code), line, text, id(about))
+        key = (kind, id(code), line, text, id(about), id(cls))
         if key not in self.opaque:
-            self.opaque[key] = Opaque(kind, code, line, text, cause, about)
+            self.opaque[key] = Opaque(kind, code, line, text, cause, about, cls)
 
     def class_seen(self, obj: Any) -> type:
         """The class of an object that the program can give another one."""

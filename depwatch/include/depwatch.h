@@ -36,7 +36,7 @@
 extern "C" {
 #endif
 
-#define DEPWATCH_RELEASE "0.1.0"    /* the depwatch that this header came with */
+#define DEPWATCH_RELEASE "0.1.0"    /* the depwatch that this header came with; setup.py reads it here */
 #define DEPWATCH_API_VERSION 1u     /* another one is another interface; within one, entries are only appended */
 #define DEPWATCH_NO_ID 0x7fffffffu  /* object, facet and handle IDs are below */
 
@@ -144,7 +144,8 @@ typedef struct depwatch_api {
     uint32_t (*facet_id)(PyObject *facet);                             /* nanoseconds; does not run Python */
 
     /* Recorders: a depwatch.Recorder each, so that its methods (read_attr of a module, for one) serve as well, and one
-     * that was made in Python serves here. name: UTF-8, for messages, copied. unstable_after: breaks; 0: the default. */
+     * that was made in Python serves here. name: UTF-8, for messages, copied. unstable_after: breaks, at most 65,534;
+     * 0: the default; UINT32_MAX: no limit. */
     PyObject *(*recorder_new)(const char *name, uint32_t unstable_after);
     /* Records the facet as it is now. 1: *value is its value (a new reference; of a whole object: None). 0: it is
      * missing, *value is NULL, and nothing is recorded. -1: Unstable, Unwatchable; Released after a commit or close().
@@ -229,8 +230,9 @@ typedef struct depwatch_api {
     int (*allow_undone)(PyObject *recorder);
     /* As depwatch.explain() of Python: a new str. NULL: Released. Drains first. */
     PyObject *(*explain)(uint32_t handle);
-    /* How often the facets that the handle relies on have broken, in all: compare two such numbers. -1: it is retired. -2: an
-     * error (Released). Looks at each facet; runs no Python. */
+    /* How often the facets that the handle relies on have broken, in all: compare two such numbers. From 2^32 on it is no count
+     * any more, but still another number after each break. -1: it is retired. -2: an error (Released). Looks at each facet;
+     * runs no Python. */
     int64_t (*handle_breaks)(uint32_t handle);
     /* One word for the whole process, which is another one after each break of anything that anybody relies on, undone or
      * not. Native code may read it in any thread, without the GIL. */

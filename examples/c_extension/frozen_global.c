@@ -33,7 +33,7 @@ static PyObject *look_up(Frozen *self)
     PyObject *value = NULL, *recorder = NULL;
     PyObject *facet = depwatch_facet_of_global(self->function, self->name);
     if (facet != NULL)
-        recorder = depwatch_recorder_new("frozen global", 65535); /* that many changes are no reason to give up */
+        recorder = depwatch_recorder_new("frozen global", UINT32_MAX); /* changes are no reason to give up */
     int found = recorder == NULL ? -1 : depwatch_read(recorder, facet, &value);
     if (found == 0)
         PyErr_Format(PyExc_NameError, "name %R is not defined", self->name);

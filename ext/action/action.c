@@ -9,8 +9,11 @@ void count_identity_break(const Facet *facet, PyObject *value)
 static void lose_value(Facet *facet)
 {
     keep_recorded(facet);
-    facet->current = NULL;
-    for (Cell *cell = facet->cells; cell != NULL; cell = cell->next) {
+    if (facet->known) { /* else these 8 bytes say what the facet awaits */
+        facet->current = NULL;
+        facet->awaits = facet->awaits_too = AWAITS_NOTHING;
+    }
+    for (Cell *cell = cell_at(facet->cells); cell != NULL; cell = cell_at(cell->next)) {
         if (cell->kind == CELL_GUARD)
             continue;
         cell->guard = 0;
@@ -26,6 +29,7 @@ void facet_becomes_missing(uint32_t id)
     if (absence ? !facet->holds : held)
         facet_flips(facet, absence);
     facet->known = true;
+    facet->current = NULL;
     facet->provider = NO_ID;
 }
 
@@ -64,8 +68,8 @@ static bool ends_watching(Cause cause)
 /* Takes the guard cells (and value cells too, if asked) from the facet for good, with their guards at 0. */
 static void drop_cells(Facet *facet, bool values_too)
 {
-    for (Cell **link = &facet->cells; *link != NULL;) {
-        Cell *cell = *link;
+    for (BlockRef *link = &facet->cells; *link != 0;) {
+        Cell *cell = cell_at(*link);
         if (cell->kind != CELL_GUARD && !values_too) {
             link = &cell->next;
             continue;
@@ -73,22 +77,21 @@ static void drop_cells(Facet *facet, bool values_too)
         *link = cell->next;
         cell_set_guard(cell, false);
         cell->facet = NO_ID;
-        cell->next = NULL;
+        cell->next = 0;
     }
 }
 
 void facet_retires(uint32_t id, Cause cause)
 {
     Facet *facet = facet_at(id);
-    facet->generation++;
+    facet_outdate(id);
     service.disturbances++;
-    service.generations += facet->readers != 0; /* without readers, no recorder knows the earlier generation */
     if (ends_watching(cause))
         facet_becomes_unknown(id);
     drop_cells(facet, ends_watching(cause));
     if (dependents_empty(&facet->handles))
         return;
-    facet->cause = (uint8_t)cause;
+    facet->cause = cause & 0xfu;
     handles_change(&facet->handles, BYTE_RETIRES);
     if (facet->handles_have_listeners)
         call_listeners_of_dependents(facet);
@@ -107,7 +110,7 @@ void facet_dies(uint32_t id)
     facet->provider = NO_ID;
     if (facet->reference == REFERENCE_BORROWED)
         facet->recorded = NULL;
-    for (Cell *cell = facet->cells; cell != NULL; cell = cell->next) {
+    for (Cell *cell = cell_at(facet->cells); cell != NULL; cell = cell_at(cell->next)) {
         cell_set_guard(cell, false);
         cell->word.i64 = 0;
     }

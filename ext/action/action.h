@@ -17,9 +17,9 @@
 #include "index/handles.h"
 
 /* Stores the facet's new value in its value cells. The guard of a cell becomes 1 if the value fits the cell's kind, else 0. */
-static inline void cells_become(Cell *cells, PyObject *value)
+static inline void cells_become(const Facet *facet, PyObject *value)
 {
-    for (Cell *cell = cells; cell != NULL; cell = cell->next)
+    for (Cell *cell = cell_at(facet->cells); cell != NULL; cell = cell_at(cell->next))
         if (cell->kind != CELL_GUARD)
             cell->guard = cell_store(cell, value);
 }
@@ -41,7 +41,7 @@ static inline void facet_flips(Facet *facet, bool holds)
         facet->falls++;
         handles_change(&facet->handles, BYTE_BREAKS);
     }
-    for (Cell *cell = facet->cells; cell != NULL; cell = cell->next)
+    for (Cell *cell = cell_at(facet->cells); cell != NULL; cell = cell_at(cell->next))
         if (cell->kind == CELL_GUARD)
             cell_set_guard(cell, holds);
     if (facet->handles_have_listeners)
@@ -77,7 +77,7 @@ static ALWAYS_INLINE bool becomes(Facet *facet, PyObject *value)
     keep_recorded(facet);
     facet->current = value;
     facet->known = true;
-    cells_become(facet->cells, value);
+    cells_become(facet, value);
     if (!recorded)
         return false;
     bool holds = is_recorded(facet, value);

@@ -12,6 +12,7 @@
 
 #include "action/labels.h"
 #include "facet/values.h"
+#include "index/blocks.h"
 
 typedef enum CellKind { CELL_OBJECT, CELL_F64, CELL_I64, CELL_BOOL, CELL_GUARD } CellKind;
 
@@ -23,11 +24,14 @@ typedef struct Cell {
     } word;
     uint8_t guard;        /* 1 while word is current (value cell) or the recorded value holds (guard cell) */
     uint8_t kind;         /* CellKind */
+    BlockRef ref;         /* its own memory */
     uint32_t facet;       /* NO_ID once the facet dropped this cell: then the guard stays 0 */
     uint32_t users;       /* recorders and handles that have this cell */
-    struct Cell *next;    /* the next cell of the same facet */
+    BlockRef next;        /* the next cell of the same facet */
     Label *labels;        /* guard cells: the jump labels that are patched when the guard changes */
 } Cell;
+
+static inline Cell *cell_at(BlockRef ref) { return ref == 0 ? NULL : block_at(ref); }
 
 /* Sets the guard byte of a guard cell to 1 or 0, and patches its jump labels. Called inside CPython's callback. */
 static inline void cell_set_guard(Cell *cell, bool holds)

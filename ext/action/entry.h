@@ -16,21 +16,31 @@
 typedef struct Entry {
     PyObject *function;          /* borrowed; NULL: not installed, or the function is dead */
     PyObject *optimized;         /* borrowed from the owner */
+    vectorcallfunc run;          /* runs `optimized` */
     const uint8_t *handle_byte;  /* the byte of the optimized code's handle; releasing that handle removes the entry first */
     PyObject *owner;             /* the Python object Entry; the map keeps one reference to it while the entry is installed */
+    vectorcallfunc call;         /* the function's pointer while the entry is installed */
+    const struct Entry **trampoline; /* where that finds the entry; NULL if it looks the entry up */
     const uint8_t *guard_byte;   /* the byte of the handle that relies on the function's code, defaults and kwdefaults */
 } Entry;
 
 extern AddressMap entries_by_function;
+extern const Entry no_entry; /* of no function, never active */
+
+static inline void entry_leave(Entry *entry)
+{
+    address_map_remove(&entries_by_function, entry->function);
+    entry->function = NULL;
+    if (entry->trampoline != NULL)
+        *entry->trampoline = &no_entry;
+}
 
 /* Called inside CPython's callback. Takes the dying function out of the map, because another object can get its address. */
 static inline void entry_function_dies(const void *function)
 {
     Entry *entry = address_map_find(&entries_by_function, function);
-    if (entry == NULL)
-        return;
-    address_map_remove(&entries_by_function, function);
-    entry->function = NULL;
+    if (entry != NULL)
+        entry_leave(entry);
 }
 
 /* Safe points only from here on. Learns the interpreter's own vectorcall pointer from a new, untouched function. */

@@ -12,26 +12,31 @@ static Linked **list_of(uint32_t facet)
 
 /* --- safe points --------------------------------------------------------------------------------------------------- */
 
-static void count(uint32_t facet, int delta)
+static bool has_listener(uint32_t facet)
 {
-    if (facet == NO_ID) {
-        service.function_interest += (uint32_t)delta;
-    } else {
-        facet_at(facet)->listeners += (uint32_t)delta; /* not 0: the facet's events do not take the short path */
-        facet_at(facet)->native_listeners += (uint32_t)delta;
-    }
+    for (const Linked *each = *list_of(facet); each != NULL; each = each->next)
+        if (((const Listener *)each)->facet == facet)
+            return true;
+    return false;
 }
 
 void listener_enter(Listener *listener)
 {
     linked_enter(list_of(listener->facet), &listener->linked);
-    count(listener->facet, 1);
+    if (listener->facet == NO_ID)
+        service.function_interest++;
+    else
+        facet_at(listener->facet)->listeners |= LISTENERS_IN_C; /* not 0: the facet's events do not take the short path */
 }
 
 void listener_leave(Listener *listener)
 {
-    if (linked_leave(&listener->linked))
-        count(listener->facet, -1);
+    if (!linked_leave(&listener->linked))
+        return;
+    if (listener->facet == NO_ID)
+        service.function_interest--;
+    else if (!has_listener(listener->facet))
+        facet_at(listener->facet)->listeners &= (uint8_t)~LISTENERS_IN_C;
 }
 
 /* --- inside callbacks ---------------------------------------------------------------------------------------------- */

@@ -16,8 +16,12 @@ void handle_retire(uint32_t id)
     if (handle->queued)
         return;
     handle->queued = true;
-    handle->next_retired = service.first_retired;
-    service.first_retired = id;
+    handle->next_retired = NO_ID;
+    if (service.first_retired == NO_ID)
+        service.first_retired = id;
+    else
+        handle_at(service.last_retired)->next_retired = id;
+    service.last_retired = id;
     service_schedule();
 }
 

@@ -19,6 +19,7 @@ from cpython.slice cimport PySlice_GetIndicesEx
 
 from core cimport *
 
+from gc import get_freeze_count
 from operator import itemgetter
 
 KINDS = {facet_traits[kind].word.decode(): kind for kind in range(<int>FACET_KINDS)}
@@ -39,13 +40,14 @@ cdef dict CELL_KIND_NAMES = {kind: name for name, kind in CELL_KINDS.items()}
 REASONS = {name: CAUSE_WORDS[cause].decode() for name, cause in CAUSES.items()}  # after the name of a facet
 
 RETIRED = BYTE_RETIRED
+RELEASE = DEPWATCH_RELEASE.decode()
 cdef object TEXT = itemgetter(0)  # what rows are sorted by: an exact str. Comparing whole rows could compare objects of the program
 cdef array.array IDS = array.array("I"), ADDRESSES = array.array("Q")
 
 cdef str SWITCHED_OFF = "depwatch is switched off (DEPWATCH=0 in the environment): nothing is watched"
 cdef object UNKNOWN, StaleError, ReleasedError  # set_up() sets these three
 cdef type EventType, DestroyedFunctionType, AssumptionType, BreakType, HandleEventType
-cdef dict CHANGES_BY_NUMBER, FUNCTION_EVENTS_BY_NUMBER, FUNCTION_ATTRIBUTES_BY_NUMBER
+cdef tuple CHANGES_BY_NUMBER, FUNCTION_EVENTS_BY_NUMBER, FUNCTION_ATTRIBUTES_BY_NUMBER
 
 cdef extern from *:
     """
@@ -61,6 +63,8 @@ cdef extern from *:
     """
     object tuple_of(object, tuple)
     void Py_DECREF_stolen(PyObject*)
+    PyObject* PyList_GET_ITEM(list, Py_ssize_t) noexcept
+    Py_ssize_t PyList_GET_SIZE(list) noexcept
     void PyErr_WriteUnraisable(object)
     void Py_SET_SIZE(object, Py_ssize_t)
     object PyType_GetDict(PyTypeObject*)
@@ -84,6 +88,12 @@ cdef extern from *:
         PyObject* func_qualname
 
 
+cdef tuple by_number(members):
+    """The members of an enum, each at its number; None where there is no such number."""
+    cdef dict numbers = {int(each): each for each in members}
+    return tuple([numbers.get(i) for i in range(max(numbers) + 1)])
+
+
 def set_up(unwatchable, unstable, stale, released, unknown, event, destroyed_function, assumption, break_, handle_event,
            changes, function_events, function_attributes, bint off):
     """Give the core the exceptions that it raises, the value UNKNOWN, and the types of what it hands out: classes of tuples and
@@ -99,9 +109,9 @@ def set_up(unwatchable, unstable, stale, released, unknown, event, destroyed_fun
     StaleError, ReleasedError, UNKNOWN = stale, released, unknown
     EventType, DestroyedFunctionType = event, destroyed_function
     AssumptionType, BreakType, HandleEventType = assumption, break_, handle_event
-    CHANGES_BY_NUMBER = {int(each): each for each in changes}
-    FUNCTION_EVENTS_BY_NUMBER = {int(each): each for each in function_events}
-    FUNCTION_ATTRIBUTES_BY_NUMBER = {int(each): each for each in function_attributes}
+    CHANGES_BY_NUMBER = by_number(changes)
+    FUNCTION_EVENTS_BY_NUMBER = by_number(function_events)
+    FUNCTION_ATTRIBUTES_BY_NUMBER = by_number(function_attributes)
     drain_callable = <PyObject*>drain
     for part in range(<size_t>FACET_KINDS):
         if facet_traits[part].is_part:
@@ -109,6 +119,7 @@ def set_up(unwatchable, unstable, stale, released, unknown, event, destroyed_fun
     if not queue_allocate():
         raise MemoryError()
     stored_keys_learn()
+    timing_learn()
     watch_call(&event_callbacks)
     service.pending = service_pending
 
@@ -157,6 +168,7 @@ def after_fork():
     drain_after_fork()
     settle_after_fork()
     labels_after_fork()
+    give_up_after_fork()
     if unsettled_now():
         service_schedule()
 
@@ -187,6 +199,18 @@ def same_value(a, b):
     return c_same_value(a, b)
 
 
+def held(list types not None, list roots not None, bint everywhere):
+    """The objects of exactly these types, each once: among the roots and what they refer to; if everywhere, among all that the
+    garbage collector knows and what that refers to. No code of the program runs meanwhile. Raises MemoryError."""
+    return held_of(types, roots, everywhere, get_freeze_count() > 0)
+
+
+def find_static_tables():
+    """Find the tables of subclasses of static types, before gc.freeze() hides them from CPython's before 3.13.3. To be called
+    before code of the program has run. Raises MemoryError."""
+    c_find_static_tables()
+
+
 def counters():
     cdef unsigned taken = watch_slots_taken()
     return {
@@ -195,11 +219,12 @@ def counters():
         "restores": service.restores, "conservative_breaks": service.conservative,
         "needless_breaks": service.needless, "details_queued": queue.taken + queue.count, "details_dropped": queue.dropped,
         "identity_breaks": service.identity_breaks, "errors_not_reported": errors_not_reported, "dict_slots": taken & 1, "type_slots": taken >> 1 & 1, "function_slots": taken >> 2 & 1,
-        "code_slots": taken >> 3 & 1,
-    }
+        "code_slots": taken >> 3 & 1, "drains": drains, "drain_ns": drain_ns, "event_ns": service.event_ns,
+    } | in_all.told()
 
 
 include "ours.pxi"
+include "notice/tally.pxi"
 include "assumptions.pxi"
 include "cells.pxi"
 include "guarded.pxi"

@@ -21,8 +21,8 @@ cdef class FacetReference(Ours):
         cdef Facet* facet = facet_given(self)
         if not facet.kept:
             facet.kept = True
-            facet.pins += 1
-        return facet.owner
+            rest_of(facet).pins += 1
+        return rest_of(facet).owner
 
     @property
     def kind(self):
@@ -34,7 +34,7 @@ cdef class FacetReference(Ours):
         cdef PyObject* owner
         if self.seen is not None:
             return self.seen[0]
-        owner = object_at(facet_given(self).owner).address
+        owner = object_at(rest_of(facet_given(self)).owner).address
         return None if owner == NULL else <object>owner
 
     def value(self):
@@ -45,15 +45,15 @@ cdef class FacetReference(Ours):
         facet = facet_given(self)
         if not facet.known:
             facet_look(self.id)
-        return () if facet.current == NULL else (<object>facet.current,)
+        return () if facet_value(facet) == NULL else (<object>facet_value(facet),)
 
     cdef int look_once(self, owner, name) except -1:
         """Keep what the facet is now, and free the facet at once: depwatch is switched off, so it would not learn that the
         owner died."""
         cdef Facet* facet = facet_at(self.id)
-        value = (None,) if not facet_has_value(facet) else () if facet.current == NULL else (<object>facet.current,)
+        value = (None,) if not facet_has_value(facet) else () if facet_value(facet) == NULL else (<object>facet_value(facet),)
         self.seen = (owner, name, words_of_facet(self.id), value)
-        facet.pins -= 1
+        rest_of(facet).pins -= 1
         facet_free_if_unused(self.id)
         self.id = NO_ID
         return 0
@@ -78,7 +78,7 @@ cdef object facet_name(FacetReference reference):
     cdef PyObject* name
     if reference.seen is not None:
         return reference.seen[1]
-    name = facet_at(reference.id).name
+    name = facet_rest_at(reference.id).name
     return None if name == NULL else <object>name
 
 
@@ -122,6 +122,7 @@ cdef class Assumptions(Ours):
     cdef str given_name
     cdef list cells              # the patch points, which the handle gets
     cdef bint allows_undone      # for commit() of the C API
+    cdef readonly bint recompiled  # whether the last commit made code anew, for a handle of this name that broke or retired
 
     def __cinit__(self, *args, **kwargs):
         self.closed = True
@@ -297,7 +298,7 @@ cdef class Assumptions(Ours):
         """The exception Stale. witness: the number of the read that does not hold any more, or did not meanwhile."""
         cdef Facet* facet = facet_at(self.items[witness].facet)
         changed = f"{words_of_facet(self.items[witness].facet)} changed since it was read for {self.given_name!r}"
-        if facet.holds and facet.known and not facet.dead and facet.generation == self.items[witness].generation:
+        if facet.holds and facet.known and not facet.dead and rest_of(facet).generation == self.items[witness].generation:
             return StaleError(f"{changed}, and changed back; compile again, or pass undone=\"allow\" if the code was made only "
                               "from what the recorder returned")
         return StaleError(f"{changed}; compile again")
@@ -311,6 +312,7 @@ cdef class Assumptions(Ours):
         cdef Recording recording
         self.open_and_settled()
         handle = <Handle>Handle.__new__(Handle)
+        handle.tally = tally_of(self.given_name)
         reference = reference_to_owner(owner, handle)
         points = patch_points(self.cells, 1)
         make_room(1)
@@ -326,6 +328,7 @@ cdef class Assumptions(Ours):
         handle.owner = reference
         self.cells = None
         self.let_go()
+        self.recompiled = count_commits(handle.tally, 1)
         return handle
 
     def commit_many_at_once(self, offsets, reads, artifacts, on_invalidate, on_resume, on_retire, bint allow_undone, owner):
@@ -355,6 +358,7 @@ cdef class Assumptions(Ours):
         self.open_and_settled()
         n = check_offsets(offsets, offsets_given.len // 8, reads, reads_given.len // 4, self.count)
         handles = <Handles>Handles.__new__(Handles)
+        handles.tally = tally_of(self.given_name)
         handles.reserve(<uint32_t>n)
         reference = reference_to_owner(owner, handles)
         points, cells = patch_points(self.cells, <uint32_t>n), []
@@ -366,6 +370,7 @@ cdef class Assumptions(Ours):
         for i in range(n):
             holders[handles.numbers[i]] = handles
         handles.owner = reference
+        self.recompiled = count_commits(handles.tally, <uint64_t>n)
         if n:
             self.cells = cells
         return handles

@@ -153,6 +153,7 @@ cdef Assumptions assumptions_to_commit(object recorder, uint32_t n):
 
 cdef uint32_t capi_commit(object recorder) except? 0x7fffffff:
     cdef Assumptions assumptions = assumptions_to_commit(recorder, 1)
+    cdef Tally tally = tally_of(assumptions.given_name)
     cdef uint32_t witness = 0, handle
     cdef Recording recording = assumptions.recording(assumptions.allows_undone)
     try:
@@ -160,6 +161,7 @@ cdef uint32_t capi_commit(object recorder) except? 0x7fffffff:
         if handle == NO_ID:
             raise assumptions.stale(witness)
         native_handles[handle] = 1
+        count_commits(tally, 1)
     finally:
         assumptions.drop()
     return handle
@@ -168,6 +170,7 @@ cdef uint32_t capi_commit(object recorder) except? 0x7fffffff:
 cdef int capi_commit_many(object recorder, uint32_t n, const uint64_t* offsets, const uint32_t* reads,
                           uint32_t* handles) except -1:
     cdef Assumptions assumptions = assumptions_to_commit(recorder, n)
+    cdef Tally tally = tally_of(assumptions.given_name)
     cdef uint32_t witness = NO_ID
     cdef uint64_t i
     cdef Recording recording = assumptions.recording(assumptions.allows_undone)
@@ -185,6 +188,7 @@ cdef int capi_commit_many(object recorder, uint32_t n, const uint64_t* offsets, 
         raise assumptions.stale(witness)
     for i in range(n):
         native_handles[handles[i]] = 1
+    count_commits(tally, n)
     return 0
 
 
@@ -195,6 +199,8 @@ cdef const uint8_t* capi_handle_byte(uint32_t handle) except NULL:
 
 cdef int capi_handle_retire(uint32_t handle) except -1:
     check_handle(handle)
+    if handle_byte(handle)[0] != BYTE_RETIRED:
+        count_retired_by_call(None, handle)
     handle_retire(handle)
     return 0
 

@@ -175,6 +175,9 @@ cdef class PatchPoints(Ours):
 
 
 cdef PatchPoints patch_points(list cells, uint32_t users):
+    """None, as most handles have no patch points, and may be many."""
+    if not cells:
+        return None
     made = <PatchPoints>PatchPoints.__new__(PatchPoints)
     made.cells, made.users = cells, users
     return made

@@ -48,14 +48,19 @@ static uint32_t *facets_read(const Assumption *assumptions, uint64_t n, const ui
     return facets;
 }
 
+/* Whether a facet's own 32-bit counter may be the same number again since a count of the whole process was `before`. */
+static bool may_have_wrapped(uint64_t before, uint64_t now) { return now - before > UINT32_MAX; }
+
 /* The first read, in their order, whose facet is no more as it was read, or broke meanwhile; or NO_ID. */
 static uint32_t first_stale(const Recording *recording, uint64_t n, const uint32_t *reads)
 {
+    bool any_generation = may_have_wrapped(recording->generations, service.generations);
+    bool any_fall = may_have_wrapped(recording->breaks, service.breaks);
     for (uint64_t i = 0; i < n; i++) {
         const Assumption *assumption = &recording->assumptions[read_at(reads, i)];
         const Facet *facet = facet_at(assumption->facet);
-        bool broke = facet->falls != assumption->falls && !recording->allow_undone;
-        if (broke || facet->generation != assumption->generation || !still_holds(assumption->facet))
+        bool broke = (any_fall || facet->falls != assumption->falls) && !recording->allow_undone;
+        if (broke || any_generation || rest_of(facet)->generation != assumption->generation || !still_holds(assumption->facet))
             return read_at(reads, i);
     }
     return NO_ID;

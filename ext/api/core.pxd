@@ -23,6 +23,8 @@ cdef extern from "index/dependents.h":
         uint32_t count
     void dependents_walk(DependentsWalk*, const Dependents*) noexcept nogil
     bint dependents_next(DependentsWalk*) noexcept nogil
+    bint dependents_empty(const Dependents*) noexcept nogil
+    void dependents_walk_after(DependentsWalk*, const Dependents*, uint32_t) noexcept nogil
     uint32_t dependents_count(const Dependents*) noexcept nogil
 
 cdef extern from "watch/audit.h":
@@ -58,6 +60,9 @@ cdef extern from "index/handles.h":
     uint8_t* handle_byte(uint32_t) noexcept nogil
     ctypedef enum HandleState:
         HANDLE_VALID, HANDLE_INVALID, HANDLE_RETIRED
+    ctypedef struct CoreHandle "Handle":
+        uint8_t told
+    CoreHandle* handle_at(uint32_t) noexcept nogil
 
 cdef extern from "facet/keys.h":
     ctypedef struct KeySlot:
@@ -170,20 +175,27 @@ cdef extern from "facet/facets.h":
         CAUSE_NONE, CAUSE_CHANGED, CAUSE_DIED, CAUSE_SUPERSEDED, CAUSE_UNSTABLE, CAUSE_LOST, CAUSE_UNWATCHABLE
         CAUSE_AMBIGUOUS, CAUSE_CLASS, CAUSE_BASES, CAUSE_SATURATED
     ctypedef struct Facet:
-        uint32_t owner, next_of_owner, changes, generation, readers, listeners, pins, falls
-        uint8_t kind
+        uint32_t next_of_owner, changes, falls
+        uint8_t kind, listeners
         bint holds, known, dead, kept
         uint16_t breaks
-        PyObject* name
         PyObject* current
         PyObject* recorded
         Dependents handles
-        Cell* cells
+    ctypedef struct FacetRest:
+        uint32_t owner, generation, readers, pins
+        PyObject* name
+    enum:
+        LISTENERS_SUBSCRIBED
     Pool facet_pool
     const DependentsOf handles_of_facets
     Facet* facet_at(uint32_t) noexcept nogil
+    FacetRest* facet_rest_at(uint32_t) noexcept nogil
+    FacetRest* rest_of(const Facet*) noexcept nogil
+    PyObject* facet_value(const Facet*) noexcept nogil
     const FacetTraits* traits_of(const Facet*) noexcept nogil
     void facet_unpin(uint32_t) noexcept
+    void facet_outdate(uint32_t) noexcept
     void facet_unread(uint32_t) noexcept
 
 cdef extern from "notice/look.h":
@@ -197,6 +209,12 @@ cdef extern from "api/read.h":
         unsigned unstable_after
         bint identity, absence
     PyObject* facet_read(uint32_t, Reading, Assumption*) except? NULL
+
+cdef extern from "facet/static_tables.h":
+    int c_find_static_tables "find_static_tables"() except -1
+
+cdef extern from "api/held.h":
+    list held_of(list types, list roots, bint everywhere, bint frozen)
 
 cdef extern from "api/commit.h":
     ctypedef struct Assumption:
@@ -225,9 +243,15 @@ cdef extern from "facet/service.h":
         bint shutting_down
         int (*pending)(void*) noexcept
         PyObject* lifecycle_callback
-        uint64_t generations, events, breaks, restores, disturbances, conservative, needless, identity_breaks
+        uint64_t generations, events, breaks, restores, disturbances, conservative, needless, event_ns, identity_breaks
     Service service
     void service_schedule() noexcept
+
+cdef extern from "watch/clock.h":
+    uint64_t monotonic_ns() noexcept
+
+cdef extern from "event/timing.h":
+    void timing_learn() noexcept
 
 cdef extern from "event/queue.h":
     ctypedef struct Life:
@@ -279,7 +303,7 @@ cdef extern from "notice/drain_control.h":
     PyObject* drain_callable
     int service_pending(void*) noexcept
     bint service_unsettled() noexcept
-    void drain_begins() noexcept
+    bint drain_begins() noexcept
     void drain_ends() noexcept
     void drain_after_fork() noexcept
 
@@ -288,6 +312,12 @@ cdef extern from "notice/garbage.h":
         pass
     Garbage garbage_none() noexcept
     void garbage_drop(Garbage*) noexcept
+
+cdef extern from "notice/pauses.h":
+    ctypedef struct Pauses:
+        uint32_t done, left
+    Pauses pauses_of_drain() noexcept
+    bint pause_after(Pauses*, uint32_t) noexcept
 
 cdef extern from "notice/settle.h":
     ctypedef struct LookedAt:

@@ -26,7 +26,8 @@ cdef class Holder(Discardable):
 
     cdef str given_name
     cdef object on_invalidate, on_resume, on_retire  # callbacks or None
-    cdef PatchPoints points
+    cdef PatchPoints points  # or None
+    cdef Tally tally     # what is counted under its name
     cdef object owner   # a weak reference to the object with whose death the handles are released; or None
     cdef Linked* guarded  # the callables of guarded() that look at the byte
     cdef bint was_released
@@ -57,7 +58,7 @@ cdef class Holder(Discardable):
 
     cdef int purged(self) noexcept:
         """Called when one of its handles was released and its edges were purged."""
-        return self.points.one_less()
+        return 0 if self.points is None else self.points.one_less()
 
 
 @cython.final
@@ -186,7 +187,8 @@ cdef class Handle(Holder):
     @property
     def breaks(self):
         """How often the facets that the handle relies on have broken, in all, also before it was made: compare two such numbers.
-        -1 once the handle is retired. Cost: a look at each facet. Raises Released."""
+        -1 once the handle is retired. From 2**32 on it is no count any more, but still another number after each break. Cost: a
+        look at each facet. Raises Released."""
         cdef uint32_t number = self.live()
         return breaks_of(&number, 1)
 
@@ -207,6 +209,7 @@ cdef class Handle(Holder):
         if handle_byte(number)[0] == BYTE_RETIRED:
             return False
         self.why_retired = reason
+        count_retired_by_call(self.tally, number)
         handle_retire(number)
         return True
 

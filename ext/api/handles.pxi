@@ -1,6 +1,12 @@
 """Part of _core: many handles that were committed together. The object Handle of one is made when the program asks for it."""
 
 
+cdef enum:
+    PAUSE_LOOK = 1024  # handles, after which there is perhaps a pause
+
+cdef Handles first_giving_up = None  # those whose handles are being released: a list
+
+
 @cython.final
 @cython.auto_pickle(False)
 cdef class Handles(Holder):
@@ -18,6 +24,8 @@ cdef class Handles(Holder):
     cdef list made            # by index: the Handle, which then owns the number; None for those not asked for, or for all
     cdef list reasons         # by index: why a handle without a Handle was retired; None before the first reason
     cdef uint8_t* asked       # owned; by index: whether made has a Handle. The collector may have cleared made itself
+    cdef uint32_t given_up    # once released: of so many handles, the first ones, what release() does is done
+    cdef Handles next_giving_up
 
     def __dealloc__(self):
         cdef uint32_t i
@@ -103,17 +111,44 @@ cdef class Handles(Holder):
         return 0
 
     cdef int give_up(self) noexcept:
-        cdef uint32_t i
-        if self.was_released:
+        """Lets other threads run in between. One that releases these handles meanwhile does the rest: when its release() returns,
+        too, all are released."""
+        global first_giving_up
+        cdef Pauses pauses = pauses_of_drain()
+        if not self.was_released:
+            self.was_released = True
+            self.owner = None
+            self.next_giving_up, first_giving_up = first_giving_up, self
+        while self.given_up < self.n:
+            self.give_next_up()
+            if self.given_up % PAUSE_LOOK == 0:
+                pause_after(&pauses, PAUSE_LOOK)
+        self.all_given_up()
+        return 0
+
+    cdef int give_next_up(self) noexcept:
+        cdef uint32_t i = self.given_up
+        self.given_up += 1
+        if self.asked[i]:
+            (<Handle>self.made[i]).give_up()
+        else:
+            holders[self.numbers[i]] = self  # keeps it until its cells are freed
+            handle_release(self.numbers[i])
+        return 0
+
+    cdef int all_given_up(self) noexcept:
+        """Take this object off the list of those whose handles are being released, unless that was done."""
+        global first_giving_up
+        cdef Handles before = None, each = first_giving_up
+        while each is not None and each is not self:
+            before, each = each, each.next_giving_up
+        if each is None:
             return 0
-        self.was_released = True
-        self.owner = None
-        for i in range(self.n):
-            if self.asked[i]:
-                (<Handle>self.made[i]).give_up()
-            else:
-                holders[self.numbers[i]] = self  # keeps it until its cells are freed
-                handle_release(self.numbers[i])
+        if before is None:
+            first_giving_up = self.next_giving_up
+        else:
+            before.next_giving_up = self.next_giving_up
+        self.next_giving_up = None
         return 0
 
     @property
@@ -194,19 +229,24 @@ cdef class Handles(Holder):
     def retire(self, reason):
         """Retire all of these handles for good. Returns whether one was not retired yet.
 
-        Cost: a microsecond for each; their edges are purged at the next drain. Raises TypeError unless reason is a str; Released.
+        Lets other threads run in between; handles that one of them releases are left out. Cost: a microsecond for each; their
+        edges are purged at the next drain. Raises TypeError unless reason is a str; Released.
         """
         cdef Handle handle
         cdef uint32_t i, number
         cdef bint first = False
+        cdef Pauses pauses = pauses_of_drain()
         reason = check_reason(reason)
         self.check_live()
         self.reserve_reasons()
         for i in range(self.n):
+            if i % PAUSE_LOOK == PAUSE_LOOK - 1 and pause_after(&pauses, PAUSE_LOOK) and self.was_released:
+                break  # the numbers may be those of other handles
             number = self.numbers[i]
             handle = <Handle>self.made[i] if self.asked[i] else None
             if (handle is None or not handle.was_released) and handle_byte(number)[0] != BYTE_RETIRED:
                 self.give_reason(number, reason)
+                count_retired_by_call(self.tally, number)
                 handle_retire(number)
                 first = True
         return first
@@ -219,6 +259,8 @@ cdef class Handles(Holder):
 
     cdef uint32_t index_of(self, uint32_t number) noexcept:
         cdef uint32_t low = 0, middle, high = self.n
+        if number - self.numbers[0] < high and self.numbers[number - self.numbers[0]] == number:
+            return number - self.numbers[0]  # most often they were all given one after the other
         while low + 1 < high:
             middle = (low + high) >> 1
             if self.numbers[middle] <= number:
@@ -249,6 +291,13 @@ cdef class Handles(Holder):
         self.reserve_reasons()
         self.reasons[index] = reason
         return 0
+
+
+cdef int give_up_after_fork() noexcept:
+    """Release in the child what other threads of the parent were about to."""
+    while first_giving_up is not None:
+        first_giving_up.give_up()
+    return 0
 
 
 cdef list nones(Py_ssize_t n):

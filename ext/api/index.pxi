@@ -88,57 +88,106 @@ def dependents_of(owner, str name=None):
 cdef Gathering gathering
 
 
+cdef Py_ssize_t reserve_reasons_of(const uint32_t* handles, uint32_t n) except -1:
+    """Make room, so that giving a reason to any of these handles cannot fail. Returns how many are not retired."""
+    cdef Py_ssize_t not_retired = 0
+    cdef Holder holder
+    cdef uint32_t i
+    for i in range(n):
+        if handle_byte(handles[i])[0] != BYTE_RETIRED:
+            not_retired += 1
+            holder = holder_of(handles[i])
+            if holder is not None:
+                holder.reserve_reasons()
+    return not_retired
+
+
+cdef Py_ssize_t retire_many(const uint32_t* handles, uint32_t n, str reason, uint32_t* retired) except -1:
+    """Retire those that are not, after reserve_reasons_of(): cannot fail. Writes them to retired, and returns how many."""
+    cdef Py_ssize_t n_retired = 0
+    cdef Holder holder
+    cdef uint32_t i, number
+    for i in range(n):
+        number = handles[i]
+        if handle_byte(number)[0] == BYTE_RETIRED:
+            continue
+        holder = holder_of(number)
+        if holder is not None:
+            holder.give_reason(number, reason)
+        count_retired_by_call(None if holder is None else holder.tally, number)
+        handle_retire(number)
+        retired[n_retired] = number
+        n_retired += 1
+    return n_retired
+
+
+cdef Py_ssize_t retire_all_of(uint32_t facet, str reason, array.array retired, Py_ssize_t n, Pauses* pauses) except -1:
+    """Retire all handles that rely on the facet, which must be pinned, and write them to retired, which has n already. Lets other
+    threads run in between. Returns how many it has then. If reason is None: only make room, and count."""
+    cdef const Dependents* handles = &facet_at(facet).handles
+    cdef DependentsWalk walk
+    cdef Py_ssize_t more
+    cdef uint32_t last
+    dependents_walk(&walk, handles)
+    while dependents_next(&walk):
+        last = walk.ids[walk.count - 1]
+        more = reserve_reasons_of(walk.ids, walk.count)
+        if reason is not None:
+            if n + more > len(retired):  # other threads have committed since the first time
+                array.resize(retired, 2 * (n + more))
+            more = retire_many(walk.ids, walk.count, reason, &retired.data.as_uints[n])
+        n += more
+        if pause_after(pauses, walk.count):
+            dependents_walk_after(&walk, handles, last)
+    return n
+
+
 def retire_dependents(list objects, reason):
-    """Retire all handles that depend on any of these objects, in one step, and give their holders the reason.
+    """Retire all handles that depend on any of these objects, and give their holders the reason. Recorders that have read the
+    objects' facets are stale. Lets other threads run in between; what they read and commit then may stay valid, or be retired, too.
 
     Returns the IDs of those that were not retired before, as an array of uint32. Raises TypeError or Unwatchable before any
-    handle is retired.
+    handle is retired; MemoryError, too, unless other threads commit in between: then some may be retired.
     """
-    cdef array.array facets = array.clone(IDS, 0, False), retired
-    cdef DependentsWalk walk
-    cdef Holder holder
-    cdef Py_ssize_t i, most = 0, n = 0
-    cdef uint32_t j, number
+    cdef array.array found = array.clone(IDS, 0, False), retired
+    cdef Pauses pauses = pauses_of_drain()
+    cdef uint32_t* facets
+    cdef Py_ssize_t i, n = 0, n_retired = 0
     reason = check_reason(reason)
     for owner in objects:
-        concerned(owner, None, facets)
-    for i in range(len(facets)):
-        dependents_walk(&walk, &facet_at(facets.data.as_uints[i]).handles)
-        while dependents_next(&walk):
-            for j in range(walk.count):
-                if handle_byte(walk.ids[j])[0] != BYTE_RETIRED:
-                    most += 1  # an upper limit: a handle is counted once for each facet
-                    holder = holder_of(walk.ids[j])
-                    if holder is not None:
-                        holder.reserve_reasons()
-    retired = array.clone(IDS, most, False)
-    for i in range(len(facets)):  # from here on nothing can fail
-        dependents_walk(&walk, &facet_at(facets.data.as_uints[i]).handles)
-        while dependents_next(&walk):
-            for j in range(walk.count):
-                number = walk.ids[j]
-                if handle_byte(number)[0] == BYTE_RETIRED:
-                    continue
-                holder = holder_of(number)
-                if holder is not None:
-                    holder.give_reason(number, reason)
-                handle_retire(number)
-                retired.data.as_uints[n] = number
-                n += 1
-    Py_SET_SIZE(retired, n)  # array.resize() may need memory
+        concerned(owner, None, found)
+    facets = found.data.as_uints
+    for i in range(len(found)):
+        facet_outdate(facets[i])
+        if not dependents_empty(&facet_at(facets[i]).handles):
+            facet_rest_at(facets[i]).pins += 1  # or a drain in a pause could free it
+            facets[n] = facets[i]
+            n += 1
+    try:
+        for i in range(n):
+            n_retired = retire_all_of(facets[i], None, None, n_retired, &pauses)
+        retired = array.clone(IDS, n_retired, False)  # enough: a handle was counted once for each facet
+        n_retired = 0
+        for i in range(n):
+            n_retired = retire_all_of(facets[i], reason, retired, n_retired, &pauses)
+    finally:
+        for i in range(n):
+            facet_unpin(facets[i])
+    Py_SET_SIZE(retired, n_retired)  # array.resize() may need memory
     return retired
 
 
 cdef object owner_of(uint32_t facet):
     """The object of which the facet is a part; None once it is dead."""
-    cdef PyObject* owner = object_at(facet_at(facet).owner).address
+    cdef PyObject* owner = object_at(facet_rest_at(facet).owner).address
     return None if owner == NULL else <object>owner
 
 
 cdef str word_of(uint32_t facet):
     """The key, the attribute or the part that the facet is; None: the whole object."""
     cdef Facet* known = facet_at(facet)
-    return <object>known.name if known.name != NULL else None if known.kind == FACET_ANY else KIND_NAMES[known.kind]
+    cdef PyObject* name = rest_of(known).name
+    return <object>name if name != NULL else None if known.kind == FACET_ANY else KIND_NAMES[known.kind]
 
 
 cdef array.array facets_of(const uint32_t* handles, uint32_t n):
@@ -194,7 +243,8 @@ cdef int64_t breaks_of(const uint32_t* handles, uint32_t n) except? -2:
     facets = facets_of(handles, n)
     for i in range(len(facets)):
         breaks += facet_at((<array.array>facets).data.as_uints[i]).falls
-    return <int64_t>breaks
+    # Facets count to 2^32. Above it the number has what the whole process counts, so that it is never again what it was.
+    return <int64_t>((breaks & 0xffffffffu) | service.breaks >> 32 << 32)
 
 
 cdef list broken_of(const uint32_t* handles, uint32_t n):

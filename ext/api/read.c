@@ -30,11 +30,11 @@ static PyObject *record(uint32_t id, bool identity)
 int refuse_lazy_import(uint32_t id)
 {
     const Facet *facet = facet_at(id);
-    if (!facet_has_value(facet) || facet->current == NULL || !is_lazy_import(facet->current))
+    if (!facet_has_value(facet) || facet_value(facet) == NULL || !is_lazy_import(facet_value(facet)))
         return 0;
     PyErr_Format(Unwatchable_error, "%R is a lazy import that is not made yet: code that loads the name makes the import and "
                                     "gets another value; load the name first, then read it",
-                 facet->name);
+                 rest_of(facet)->name);
     return -1;
 }
 
@@ -50,7 +50,7 @@ PyObject *facet_read(uint32_t id, Reading reading, Assumption *assumption)
         else
             PyErr_Format(Unwatchable_error, "%R changes each time it is looked up (%d times in a row); use keys whose "
                                             "__eq__ and __hash__ do not change the dict",
-                         facet->name, MAX_LOOKS);
+                         rest_of(facet)->name, MAX_LOOKS);
         return NULL;
     }
     if (facet->breaks >= reading.unstable_after) {
@@ -67,8 +67,8 @@ PyObject *facet_read(uint32_t id, Reading reading, Assumption *assumption)
         return NULL;
     PyObject *old = facet_has_value(facet) ? record(id, reading.identity) : NULL;
     PyObject *value = Py_NewRef(!facet_has_value(facet) ? Py_None : facet->current == NULL ? ABSENT : facet->current);
-    *assumption = (Assumption){id, facet->generation, facet->falls};
-    facet->readers++;
+    *assumption = (Assumption){id, rest_of(facet)->generation, facet->falls};
+    rest_of(facet)->readers++;
     Py_XDECREF(old);
     return value;
 }
@@ -107,7 +107,7 @@ uint32_t facet_get(FacetKind kind, PyObject *owner, PyObject *fallback, PyObject
     }
 done:
     if (id != NO_ID)
-        facet_at(id)->pins++;
+        facet_rest_at(id)->pins++;
     if (other != NO_ID)
         object_release(other);
     if (object != NO_ID) {

@@ -31,6 +31,7 @@ cdef class FacetNotes(Discardable):
     cdef int end(self) noexcept:
         """Take out all subscriptions."""
         self.ended, self.subscriptions, self.n = self.subscriptions, None, 0
+        facet_at(self.facet).listeners &= ~LISTENERS_SUBSCRIBED
         discard(self)
         return 0
 
@@ -58,6 +59,7 @@ cdef class FacetNotes(Discardable):
     cdef int put(self, subscription) noexcept:
         self.subscriptions[self.n] = subscription
         self.n += 1
+        facet_at(self.facet).listeners |= LISTENERS_SUBSCRIBED
         return 0
 
     cdef int take_out(self, subscription) noexcept:
@@ -72,6 +74,8 @@ cdef class FacetNotes(Discardable):
             self.subscriptions[i] = self.subscriptions[i + 1]
             i += 1
         self.subscriptions[i] = None
+        if self.n == 0:
+            facet_at(self.facet).listeners &= ~LISTENERS_SUBSCRIBED
         return 0
 
 
@@ -136,7 +140,6 @@ cdef class Subscription(Ours):
         for i in range(len(facets)):
             id = (<FacetReference>facets[i]).id
             notes_of(id).put(self)
-            facet_at(id).listeners += 1
         self.facets, self.n = facets, len(facets)
         return 0
 
@@ -145,7 +148,6 @@ cdef class Subscription(Ours):
         cdef Py_ssize_t i
         for i in range(self.n):
             if (<FacetReference>self.facets[i]).id == facet:
-                facet_at(facet).listeners -= 1
                 self.n -= 1
                 self.facets[i] = self.facets[self.n]
                 self.facets[self.n] = None

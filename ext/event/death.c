@@ -7,12 +7,14 @@ static void end_facet(uint32_t id, uint32_t object)
     Facet *facet = facet_at(id);
     if (facet->dead)
         return;
-    if (facet->owner == object || facet->fallback == object) {
+    if (rest_of(facet)->owner == object || facet_fallback(facet) == object) {
+        Timing timing = dependents_many(&facet->handles) ? timing_now(facet) : (Timing){0};
         facet_dies(id);
         /* The event carries no value: a new reference to the dying object would resurrect it. */
         if (has_native_listeners(facet))
             call_facet_listeners(id, object, DEPWATCH_DESTROYED, NULL, NULL, NULL);
         queue_detail(id, object, DEPWATCH_DESTROYED, !dependents_empty(&facet->handles), NULL, NULL, NULL);
+        timing_ends(timing);
     } else if (facet->known && facet->provider != object) {
         facet_touch(id); /* the value is in another dict of the chain; the drain takes the dead dict out of the chain */
     } else {

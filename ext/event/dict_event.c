@@ -22,10 +22,18 @@ static NOT_INLINE int provider_event(Facet *facet, const Object *object, PyObjec
     service.events++;
     facet->changes++; /* tells a look-up that is under way to start again */
     PyObject *before = facet->current;
-    item_drop_begins(before, object, facet->name);
+    item_drop_begins(before, object, rest_of(facet)->name);
     bool broke = becomes(facet, value);
     tell(facet, broke, object->id, DEPWATCH_MODIFIED, before, value);
     drop_ends();
+    return 0;
+}
+
+static NOT_INLINE int timed_provider_event(Facet *facet, const Object *object, PyObject *value)
+{
+    Timing timing = timing_now(facet);
+    provider_event(facet, object, value);
+    timing_over(timing);
     return 0;
 }
 
@@ -37,20 +45,23 @@ static void chain_event(uint32_t id, const Object *object, Change change, PyObje
     if (facet->dead || (facet->known && facet->provider != object->id && removal))
         return; /* this dict does not have the facet's name: a dict further down the chain provides it */
     Happening before = event_begins(facet);
-    facet_awaits(facet, removal ? AWAITS_NO_NAME : AWAITS_NAME, object->id);
     if (before.held && value != NULL && is_recorded(facet, value))
         facet_loses_place(facet); /* the same value, perhaps now in this dict: it holds whether or not the write succeeds */
     else if (before.held || facet->known)
         facet_becomes_unknown(id);
+    facet_awaits(facet, removal ? AWAITS_NO_NAME : AWAITS_NAME, object->id);
     event_ends(facet, before, object->id, change, value);
 }
 
 static inline void named_event(uint32_t id, const Object *object, Change change, PyObject *value)
 {
-    if (change == DEPWATCH_MODIFIED && facet_at(id)->provider == object->id)
-        provider_event(facet_at(id), object, value);
-    else
+    Facet *facet = facet_at(id);
+    if (change != DEPWATCH_MODIFIED || facet->provider != object->id)
         chain_event(id, object, change, value);
+    else if (is_timed(facet))
+        timed_provider_event(facet, object, value);
+    else
+        provider_event(facet, object, value);
 }
 
 /* The key is deleted from a base's table of subclasses: that type leaves the base. CPython has already replaced its MRO, and
@@ -93,7 +104,7 @@ static void ambiguous_event(const Object *object, Change change, Py_hash_t hash)
                 continue;
             const Facet *known = facet_at(facet);
             if (known->provider == object->id && drops_one(change))
-                item_drop_begins(known->current, object, known->name); /* if the key equals the name */
+                item_drop_begins(known->current, object, rest_of(known)->name); /* if the key equals the name */
             facet_awaits_clarity(facet_at(facet));
             give_up_event(facet, object->id, change, CAUSE_AMBIGUOUS);
             facet_awaits_clarity(facet_at(facet));
@@ -191,7 +202,7 @@ static NOT_INLINE int dict_event(Object *object, PyDict_WatchEvent event, PyObje
  * but the facet's value. */
 static inline bool stays_broken(const Facet *facet, PyObject *value)
 {
-    if (facet->holds || facet->cells != NULL || facet->listeners != 0)
+    if (facet->holds || facet->cells != 0 || facet->listeners != 0)
         return false;
     PyObject *recorded = facet_recorded(facet);
     return recorded != NULL && surely_differ(recorded, value);
@@ -201,21 +212,17 @@ static inline bool stays_broken(const Facet *facet, PyObject *value)
 static NOT_INLINE int stays_broken_and_drops(Facet *facet, const Object *object, PyObject *value)
 {
     if (kept_first != NULL)
-        item_drop_begins(facet->current, object, facet->name);
+        item_drop_begins(facet->current, object, rest_of(facet)->name);
     drop_ends();
     facet->changes++;
     facet->current = value;
     return 0;
 }
 
-/* The shortest path: all calls are tail calls, so an event that concerns no facet saves no registers. */
-static ALWAYS_INLINE int object_event(Object *object, PyDict_WatchEvent event, PyObject *key, PyObject *value)
+/* An event of a name that some facet may have. slot: the first one on its probe sequence. */
+static NOT_INLINE int slot_event(const KeySlot *slot, Object *object, PyDict_WatchEvent event, PyObject *key, PyObject *value)
 {
-    if (event > PyDict_EVENT_DELETED || !dependents_empty(&object->whole) || !PyUnicode_CheckExact(key) ||
-        str_hash(key) == -1)
-        return dict_event(object, event, key, value);
-    const KeySlot *slot = keys_probe(&object->keys, key);
-    if (slot == NULL)
+    if (UNLIKELY(slot->name != key) && (slot = keys_probe(&object->keys, slot, key)) == NULL)
         return 0;
     if (slot->name != key)
         return dict_event(object, event, key, value); /* another string of the same hash: dict_event() compares them */
@@ -223,8 +230,11 @@ static ALWAYS_INLINE int object_event(Object *object, PyDict_WatchEvent event, P
     Facet *facet = slot->only;
     if (facet == NULL || event != PyDict_EVENT_MODIFIED || facet->provider != object->id)
         return dict_event(object, event, key, value);
-    if (!stays_broken(facet, value))
+    if (!stays_broken(facet, value)) {
+        if (is_timed(facet))
+            return timed_provider_event(facet, object, value);
         return provider_event(facet, object, value);
+    }
     if (UNLIKELY(Py_REFCNT(facet->current) <= MAX_REFERENCES_OF_LAST + 1))
         return stays_broken_and_drops(facet, object, value);
     facet->changes++;
@@ -232,10 +242,19 @@ static ALWAYS_INLINE int object_event(Object *object, PyDict_WatchEvent event, P
     return 0;
 }
 
+/* The shortest path: all calls are tail calls, so an event that concerns no facet saves no registers. */
 int on_dict_event(PyDict_WatchEvent event, PyObject *dict, PyObject *key, PyObject *value)
 {
     Object *object = object_of(dict);
     if (object == NULL)
         return 0;
-    return object_event(object, event, key, value);
+    if (event > PyDict_EVENT_DELETED || !dependents_empty(&object->whole) || !PyUnicode_CheckExact(key) ||
+        str_hash(key) == -1)
+        return dict_event(object, event, key, value);
+    if (object->keys.slots == NULL)
+        return 0;
+    const KeySlot *slot = keys_first(&object->keys, str_hash(key));
+    if (slot->name == NULL)
+        return 0;
+    return slot_event(slot, object, event, key, value);
 }

@@ -31,9 +31,11 @@ static bool is_there_already(const PyFunctionObject *function, FacetKind part, c
                                               : function->func_kwdefaults);
 }
 
+/* Another dict of keyword defaults is assigned: the drain will register the facet at it, to watch its contents, too. */
 static void awaits_kwdefaults(Facet *facet, const PyObject *assigned)
 {
-    facet->awaits[0] = AWAITS_KWDEFAULTS;
+    facet_becomes_unknown(facet->id);
+    facet->awaits = AWAITS_KWDEFAULTS;
     facet->awaited_value = assigned;
 }
 
@@ -50,17 +52,13 @@ static NOT_INLINE int function_modified(uint32_t object, PyFunction_WatchEvent e
             continue;
         if (facet->kind == FACET_ANY) {
             whole_event(id, object, DEPWATCH_MODIFIED, names_of_parts[part], value);
-            if (part == FACET_KWDEFAULTS) {
+            if (part == FACET_KWDEFAULTS)
                 awaits_kwdefaults(facet, assigned);
-                facet_becomes_unknown(id); /* makes the drain register the facet at the new dict */
-            }
             continue;
         }
         Happening before = event_begins(facet);
-        if (facet->kind == FACET_KWDEFAULTS)
-            awaits_kwdefaults(facet, assigned);
         if (facet->kind == FACET_KWDEFAULTS && (!facet->known || value != facet_recorded(facet)))
-            facet_becomes_unknown(id); /* another dict of keyword defaults: the drain will watch its contents, too */
+            awaits_kwdefaults(facet, assigned);
         else
             facet_becomes(id, value);
         event_ends(facet, before, object, DEPWATCH_MODIFIED, value);

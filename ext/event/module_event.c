@@ -20,17 +20,19 @@ void on_module_class(PyObject *module, const PyObject *class)
     for (uint32_t id = dict == NULL ? NO_ID : dict->first_facet; id != NO_ID; id = facet_at(id)->next_of_owner) {
         Facet *facet = facet_at(id);
         /* "__builtins__" is read as the key of a globals dict, never as an attribute: see naming.py. */
-        if (facet->kind != FACET_KEY || facet->dead || IS_TEXT(facet->name, "__builtins__"))
+        if (facet->kind != FACET_KEY || facet->dead || IS_TEXT(rest_of(facet)->name, "__builtins__"))
             continue;
-        if (plain && !may_be_computed_by_module_type(facet->name))
+        if (plain && !may_be_computed_by_module_type(rest_of(facet)->name))
             continue;
-        bool relied_on = facet->recorded != NULL || facet->cells != NULL;
+        bool relied_on = facet->recorded != NULL || facet->cells != 0;
         service.events++;
         facet->changes++;
+        Timing timing = timing_begins(facet);
         facet_retires(id, CAUSE_CLASS);
         if (has_native_listeners(facet))
             call_facet_listeners(id, dict->id, DEPWATCH_CLASS, NULL, NULL, NULL);
         if (relied_on)
             queue_detail(id, dict->id, DEPWATCH_CLASS, true, NULL, NULL, NULL);
+        timing_ends(timing);
     }
 }

@@ -45,8 +45,9 @@ void whole_event(uint32_t id, uint32_t object, Change change, PyObject *key, PyO
     bool relied_on = !dependents_empty(&facet->handles);
     service.events++;
     facet->changes++;
+    Timing timing = timing_begins(facet);
     facet_retires(id, CAUSE_CHANGED);
-    if (object_at(facet->owner)->kind == OBJECT_FUNCTION && object != facet->owner)
+    if (object_at(rest_of(facet)->owner)->kind == OBJECT_FUNCTION && object != rest_of(facet)->owner)
         key = names_of_parts[FACET_KWDEFAULTS]; /* the part that changed; the dict's own key names no part of a function */
     if (has_native_listeners(facet))
         call_facet_listeners(id, object, change, key, NULL, value);
@@ -54,6 +55,7 @@ void whole_event(uint32_t id, uint32_t object, Change change, PyObject *key, PyO
         queue_detail(id, object, change, relied_on, key, NULL, value);
         service_schedule();
     }
+    timing_ends(timing);
 }
 
 void give_up_event(uint32_t id, uint32_t object, Change change, Cause cause)

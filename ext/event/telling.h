@@ -6,18 +6,18 @@
 #include "action/action.h"
 #include "action/listeners.h"
 #include "event/queue.h"
+#include "event/timing.h"
 
-/* Whether listeners in C listen to the facet. Most facets have no listener at all; `listeners`, in the facet's first cache
- * line, shows this without a look at the second one. */
+/* Whether listeners in C listen to the facet. */
 static inline bool has_native_listeners(const Facet *facet)
 {
-    return facet->listeners != 0 && facet->native_listeners != 0;
+    return (facet->listeners & LISTENERS_IN_C) != 0;
 }
 
 /* Whether a subscription listens to the facet: then the details of events that break nothing are queued, too. */
 static inline bool has_subscriptions(const Facet *facet)
 {
-    return facet->listeners != 0 && facet->listeners != facet->native_listeners;
+    return (facet->listeners & LISTENERS_SUBSCRIBED) != 0;
 }
 
 /* The slow part of tell(), for a facet with listeners. */
@@ -38,19 +38,21 @@ static ALWAYS_INLINE void tell(const Facet *facet, bool broke, uint32_t object, 
 typedef struct Happening {
     PyObject *value;
     bool held;
+    Timing timing;
 } Happening;
 
 static ALWAYS_INLINE Happening event_begins(Facet *facet)
 {
     service.events++;
     facet->changes++; /* tells a look-up that is under way to start again */
-    return (Happening){facet->current, facet_holds_now(facet)};
+    return (Happening){facet_value(facet), facet_holds_now(facet), timing_begins(facet)};
 }
 
 /* The facet's state is new: reports the event. */
 static ALWAYS_INLINE void event_ends(const Facet *facet, Happening before, uint32_t object, Change change, PyObject *value)
 {
     tell(facet, before.held && !facet->holds, object, change, before.value, value);
+    timing_ends(before.timing);
 }
 
 /* Reports that a function was made of this code object. code: its object ID. */

@@ -33,7 +33,7 @@ void check_mros(const Object *object)
     DependentsWalk walk;
     FOR_EACH_DEPENDENT(one, walk, &object->whole) {
         const Facet *facet = facet_at(one);
-        Object *type = object_at(facet->owner);
+        Object *type = object_at(rest_of(facet)->owner);
         if (facet->dead || type->address == NULL)
             continue;
         PyObject *mro = ((PyTypeObject *)type->address)->tp_mro;
@@ -68,8 +68,8 @@ int on_type_event(PyTypeObject *type)
     DependentsWalk walk;
     FOR_EACH_DEPENDENT(id, walk, &object->whole) {
         const Facet *facet = facet_at(id);
-        if (facet->kind == FACET_MRO && !facet->dead && object_at(facet->owner)->address != NULL)
-            mro_may_change(object_at(facet->owner));
+        if (facet->kind == FACET_MRO && !facet->dead && object_at(rest_of(facet)->owner)->address != NULL)
+            mro_may_change(object_at(rest_of(facet)->owner));
     }
     return 0;
 }
@@ -107,7 +107,7 @@ static void expect_mros(const Object *object, const PyTypeObject *type)
         const Facet *facet = facet_at(id);
         if (facet->kind != FACET_MRO || facet->dead)
             continue;
-        object_at(facet->owner)->told_mro = NULL;
+        object_at(rest_of(facet)->owner)->told_mro = NULL;
         known &= facet->known;
     }
     if (!known && !leaves_watched_table(type))

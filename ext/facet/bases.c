@@ -2,11 +2,10 @@
 
 #include "facet/facets.h"
 #include "facet/assigned_bases.h"
+#include "facet/static_tables.h"
 #include "facet/stored_keys.h"
 #include "watch/errors.h"
 #include "watch/watch.h"
-
-PyObject *table_of_object;
 
 /* Returns 1 and a new reference to base's table of subclasses; 0 if base has no table with that key; -1 with MemoryError set.
  * The functions below that fill *table return the same. */
@@ -16,97 +15,6 @@ static int table_in_field(PyTypeObject *base, PyObject *key, PyObject **table)
     int shows = found != NULL && PyDict_CheckExact(found) ? PyDict_Contains(found, key) : 0;
     *table = shows == 1 ? Py_NewRef(found) : NULL;
     return shows;
-}
-
-static PyObject *test_class(const char *name, PyObject *base)
-{
-    return PyObject_CallFunction((PyObject *)&PyType_Type, "s(O){}", name, base);
-}
-
-/* For an exception that a test of CPython raised: keeps a MemoryError and returns -1; else clears it and returns 0, the answer
- * "no". */
-static int clear_refusal(void)
-{
-    if (PyErr_Occurred() && PyErr_ExceptionMatches(PyExc_MemoryError))
-        return -1;
-    PyErr_Clear();
-    return 0;
-}
-
-/* Whether dict is base's table: makes a subclass of base and looks whether it appears there. A dict of the program may only
- * look like a table. */
-static int is_table_of(PyObject *dict, PyTypeObject *base)
-{
-    PyObject *subclass = test_class("depwatch_self_check", (PyObject *)base);
-    PyObject *key = subclass == NULL ? NULL : PyLong_FromVoidPtr(subclass);
-    int is_table = key == NULL ? -1 : PyDict_Contains(dict, key);
-    Py_XDECREF(key);
-    Py_XDECREF(subclass);
-    return is_table < 0 ? clear_refusal() : is_table;
-}
-
-typedef struct TableSearch {
-    PyObject *reference;  /* borrowed: the weak reference to a subclass, which the tables of all its bases share */
-    const PyTypeObject *type; /* that subclass */
-    PyObject *candidates; /* borrowed list: dicts that have the weak reference under the key that a table has */
-} TableSearch;
-
-/* Called for every object of the garbage collector while it walks its lists. So this looks at a dict item by item, which runs
- * no code of the program, and makes no object that the collector would add to the lists. */
-static int search_dict(PyObject *dict, void *data)
-{
-    const TableSearch *search = data;
-    PyObject *key, *value;
-    Py_ssize_t position = 0;
-    if (!PyDict_CheckExact(dict))
-        return 1;
-    while (PyDict_Next(dict, &position, &key, &value) && PyLong_CheckExact(key) && PyWeakref_CheckRefExact(value))
-        if (value == search->reference && type_of_key(key) == search->type)
-            return PyList_Append(search->candidates, dict) == 0;
-    return 1;
-}
-
-static int find_table(PyTypeObject *base, const TableSearch *search, PyObject *tables, PyObject **table)
-{
-    PyUnstable_GC_VisitObjects(search_dict, (void *)search);
-    if (PyErr_Occurred())
-        return -1; /* out of memory for a candidate */
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(search->candidates); i++) {
-        PyObject *dict = PyList_GET_ITEM(search->candidates, i);
-        int is_table = is_table_of(dict, base);
-        if (is_table == 0)
-            continue;
-        if (is_table < 0 || PyDict_SetItem(tables, (PyObject *)base, dict) < 0)
-            return -1;
-        *table = Py_NewRef(dict);
-        return 1;
-    }
-    return 0;
-}
-
-/* A static type keeps its table in the interpreter's state, where no pointer leads. But the table is a dict with a weak
- * reference in it, so the garbage collector knows it. It is found by a look at every object of the collector, once for each
- * static base; not through the module gc, because a program can replace its functions. */
-static int table_of_static(PyTypeObject *base, PyTypeObject *type, PyObject *key, PyObject **table)
-{
-    static PyObject *tables; /* static base -> its table */
-    *table = NULL;
-    if (tables == NULL && (tables = PyDict_New()) == NULL)
-        return -1;
-    PyObject *known = PyDict_GetItemWithError(tables, (PyObject *)base);
-    if (known != NULL && PyDict_Contains(known, key) == 1) {
-        *table = Py_NewRef(known);
-        return 1;
-    }
-    PyObject *reference = PyWeakref_NewRef((PyObject *)type, NULL), *candidates = PyList_New(0);
-    int found = reference == NULL || candidates == NULL
-                    ? -1
-                    : find_table(base, &(TableSearch){reference, type, candidates}, tables, table);
-    if (found == 1 && base == &PyBaseObject_Type)
-        table_of_object = *table; /* kept by tables */
-    Py_XDECREF(candidates);
-    Py_XDECREF(reference);
-    return found;
 }
 
 static int register_table(uint32_t facet, uint32_t *n_registered, PyObject *table)
@@ -144,7 +52,7 @@ static int register_base(uint32_t facet, uint32_t *n_registered, PyTypeObject *b
     if (key == NULL)
         return -1;
     int found = !is_static(base)  ? table_in_field(base, key, &table)
-                : may_leave(base) ? table_of_static(base, type, key, &table)
+                : may_leave(base) ? static_table(base, type, key, &table)
                                   : 0;
     Py_DECREF(key);
     int result = found < 0 ? -1 : 0;
@@ -286,7 +194,7 @@ bool has_own_mro(PyTypeObject *type) { return own_mro(type) != NULL; }
 
 int look_bases(uint32_t id)
 {
-    PyTypeObject *type = (PyTypeObject *)Py_XNewRef(object_at(facet_at(id)->owner)->address);
+    PyTypeObject *type = (PyTypeObject *)Py_XNewRef(object_at(facet_rest_at(id)->owner)->address);
     if (type == NULL)
         return 0;
     if (mro_name == NULL && (mro_name = PyUnicode_InternFromString("mro")) == NULL) {

@@ -1,10 +1,11 @@
 #include "facet/facets.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "watch/errors.h"
 
-Pool facet_pool = POOL_OF(Facet);
+Pool facet_pool = POOL_OF(Facet), facet_rest_pool = POOL_OF(FacetRest);
 #if PY_VERSION_HEX < 0x030d0000 /* there PyObject_HEAD_INIT makes a mortal object */
 struct Absent facet_absent = {{.ob_refcnt = _Py_IMMORTAL_REFCNT, .ob_type = &PyBaseObject_Type}};
 #else
@@ -15,6 +16,9 @@ const DependentsOf handles_of_facets = {.facets = &facet_pool, .offset = offseto
 /* --- finding a facet: (kind, owner, fallback, name) -> facet ID --------------------------------------------------- */
 
 #define TOMBSTONE (NO_ID + 1)
+/* For more, the table would need 2^32 places, which a uint32_t does not count to. So many facets would take 48 GiB. */
+#define MOST_FACETS ((UINT32_C(1) << 29) - 1)
+_Static_assert(UINT64_C(4) * (MOST_FACETS + 1) <= UINT64_C(1) << 31, "the size of the table, a power of two, is found");
 
 static struct {
     uint32_t *ids; /* owned; mask + 1 of them: facet IDs, NO_ID (empty) or TOMBSTONE */
@@ -29,9 +33,15 @@ static uint32_t facet_hash(FacetKind kind, uint32_t owner, uint32_t fallback, Py
     return (uint32_t)((hash * UINT64_C(0x9E3779B97F4A7C15)) >> 32);
 }
 
+static uint32_t hash_of(const Facet *facet)
+{
+    return facet_hash(facet->kind, rest_of(facet)->owner, facet_fallback(facet), rest_of(facet)->name);
+}
+
 static bool facet_is(const Facet *facet, FacetKind kind, uint32_t owner, uint32_t fallback, PyObject *name)
 {
-    return facet->kind == kind && facet->owner == owner && facet->fallback == fallback && facet->name == name;
+    const FacetRest *rest = rest_of(facet);
+    return facet->kind == kind && rest->owner == owner && rest->name == name && facet_fallback(facet) == fallback;
 }
 
 uint32_t facet_lookup(FacetKind kind, uint32_t owner, uint32_t fallback, PyObject *name)
@@ -49,8 +59,7 @@ uint32_t facet_lookup(FacetKind kind, uint32_t owner, uint32_t fallback, PyObjec
 
 static void map_put(uint32_t *ids, uint32_t mask, uint32_t id)
 {
-    const Facet *facet = facet_at(id);
-    uint32_t i = facet_hash(facet->kind, facet->owner, facet->fallback, facet->name) & mask;
+    uint32_t i = hash_of(facet_at(id)) & mask;
     while (ids[i] != NO_ID)
         i = (i + 1) & mask;
     ids[i] = id;
@@ -60,6 +69,8 @@ static bool map_reserve(void)
 {
     if (facet_map.ids != NULL && 2 * (facet_map.filled + 1) <= facet_map.mask + 1)
         return true;
+    if (facet_map.live >= MOST_FACETS)
+        return false;
     uint32_t size = 64;
     while (size < 4 * (facet_map.live + 1))
         size *= 2;
@@ -80,8 +91,7 @@ static bool map_reserve(void)
 
 static void map_remove(uint32_t id)
 {
-    const Facet *facet = facet_at(id);
-    uint32_t i = facet_hash(facet->kind, facet->owner, facet->fallback, facet->name) & facet_map.mask;
+    uint32_t i = hash_of(facet_at(id)) & facet_map.mask;
     while (facet_map.ids[i] != id)
         i = (i + 1) & facet_map.mask;
     facet_map.ids[i] = TOMBSTONE;
@@ -90,9 +100,27 @@ static void map_remove(uint32_t id)
 
 /* --- making and freeing ------------------------------------------------------------------------------------------- */
 
+/* Takes an ID, and the two items of a facet; NO_ID when out of memory. */
+static uint32_t take_items(void)
+{
+    uint32_t id = pool_take(&facet_pool);
+    if (id != NO_ID && pool_take(&facet_rest_pool) == NO_ID) { /* both pools give the same IDs: they are used alike */
+        pool_give(&facet_pool, id);
+        return NO_ID;
+    }
+    return id;
+}
+
+static void give_items(uint32_t id)
+{
+    facet_rest_at(id)->owner = NO_ID; /* shows code that goes through all numbers that this one is no facet */
+    pool_give(&facet_rest_pool, id);
+    pool_give(&facet_pool, id);
+}
+
 uint32_t facet_new(FacetKind kind, uint32_t owner, uint32_t fallback, PyObject *name)
 {
-    uint32_t id = map_reserve() && kept_reserve(facet_pool.live / 4) ? pool_take(&facet_pool) : NO_ID;
+    uint32_t id = map_reserve() && kept_reserve(facet_pool.live / 4) ? take_items() : NO_ID;
     if (id == NO_ID) {
         PyErr_NoMemory();
         return NO_ID;
@@ -102,12 +130,14 @@ uint32_t facet_new(FacetKind kind, uint32_t owner, uint32_t fallback, PyObject *
                             .next_of_owner = object->first_facet,
                             .previous_of_owner = NO_ID,
                             .id = id,
-                            .owner = owner,
-                            .fallback = fallback,
                             .provider = NO_ID,
-                            .kind = (uint8_t)kind,
+                            .kind = (uint8_t)kind & 0xf,
                             .holds = true,
-                            .name = Py_XNewRef(name)};
+                            .changes = COUNTS_BEGIN};
+    *facet_rest_at(id) = (FacetRest){.owner = owner,
+                                     .generation = COUNTS_BEGIN,
+                                     .registered_at = {NO_ID, fallback},
+                                     .name = Py_XNewRef(name)};
     if (object->first_facet != NO_ID)
         facet_at(object->first_facet)->previous_of_owner = id;
     object->first_facet = id;
@@ -131,19 +161,19 @@ void facets_touch_all(void)
 void facet_touch_if_idle(uint32_t id)
 {
     const Facet *facet = facet_at(id);
-    if (facet->readers == 0 && dependents_empty(&facet->handles))
+    if (rest_of(facet)->readers == 0 && dependents_empty(&facet->handles))
         facet_touch(id);
 }
 
 void facet_unpin(uint32_t id)
 {
-    facet_at(id)->pins--;
+    facet_rest_at(id)->pins--;
     facet_touch_if_idle(id);
 }
 
 void facet_unread(uint32_t id)
 {
-    facet_at(id)->readers--;
+    facet_rest_at(id)->readers--;
     facet_touch_if_idle(id);
 }
 
@@ -167,23 +197,19 @@ static void leave_owner(uint32_t id)
     if (previous != NO_ID)
         facet_at(previous)->next_of_owner = next;
     else
-        object_at(facet_at(id)->owner)->first_facet = next;
+        object_at(facet_rest_at(id)->owner)->first_facet = next;
 }
 
 static void facet_free(uint32_t id)
 {
     Facet *facet = facet_at(id);
-    uint32_t owner = facet->owner, fallback = facet->fallback;
-    PyObject *name = facet->name, *recorded = facet_forget(facet);
+    uint32_t owner = rest_of(facet)->owner, fallback = facet_fallback(facet);
+    PyObject *name = rest_of(facet)->name, *recorded = facet_forget(facet);
     facet_unregister_after(id, 0);
     map_remove(id);
     leave_owner(id);
     service.function_interest -= facet->kind == FACET_CREATED;
-    free(facet->registered_at);
-    facet->registered_at = NULL;
-    facet->name = NULL;
-    facet->owner = NO_ID; /* shows code that goes through all numbers that this one is no facet */
-    pool_give(&facet_pool, id);
+    give_items(id);
     if (fallback != NO_ID)
         object_release(fallback);
     object_release(owner);
@@ -195,21 +221,22 @@ void facet_free_mro_if_alone(uint32_t owner)
 {
     uint32_t first = object_at(owner)->first_facet;
     if (first != NO_ID && facet_at(first)->kind == FACET_MRO && facet_at(first)->next_of_owner == NO_ID &&
-        !facet_at(first)->touched && facet_at(first)->pins == 0) /* else a drain has this facet, and frees it later */
+        !facet_at(first)->touched && facet_rest_at(first)->pins == 0) /* else a drain has this facet, and frees it later */
         facet_free(first);
 }
 
 bool facet_free_if_unused(uint32_t id)
 {
-    Facet *facet = facet_at(id);
+    const Facet *facet = facet_at(id);
+    const FacetRest *rest = rest_of(facet);
     /* A facet stays, although nothing needs it, to remember how often it broke. But the facet of a name that was deleted is
      * freed unless it is unstable: a program may use any number of names that come and go. */
     bool is_gone = facet->known && facet->current == NULL && traits_of(facet)->is_named && facet->breaks < service.unstable_after;
     bool remembers = facet->breaks != 0 && !facet->dead && !is_gone;
-    if (facet->touched || facet->pins + facet->readers + facet->listeners != 0 || facet->cells != NULL ||
+    if (facet->touched || (rest->pins | rest->readers | facet->listeners) != 0 || facet->cells != 0 ||
         !dependents_empty(&facet->handles) || remembers)
         return false;
-    uint32_t owner = facet->owner;
+    uint32_t owner = rest->owner;
     if (facet->kind == FACET_MRO) {
         if (object_at(owner)->first_facet != id || facet->next_of_owner != NO_ID)
             return false;
@@ -235,13 +262,65 @@ static bool know_only(KeySlot *slot)
     return true;
 }
 
+uint32_t facet_n_registered(const Facet *facet)
+{
+    return facet->n_registered == REGISTERED_MANY ? rest_of(facet)->many->n : facet->n_registered;
+}
+
+uint32_t facet_registered_at(const Facet *facet, uint32_t index)
+{
+    const FacetRest *rest = rest_of(facet);
+    return facet->n_registered == REGISTERED_MANY ? rest->many->objects[index] : rest->registered_at[index];
+}
+
+/* Adds the object behind those at which the facet is registered. False: out of memory. */
+static bool push_registration(Facet *facet, uint32_t object)
+{
+    FacetRest *rest = rest_of(facet);
+    bool are_many = facet->n_registered == REGISTERED_MANY;
+    uint32_t n = facet_n_registered(facet);
+    if (!are_many && n < 2) {
+        rest->registered_at[n] = object; /* the second of a FACET_GLOBAL was the same object before: see FacetRest */
+        facet->n_registered++;
+        return true;
+    }
+    if (!are_many || (n & (n + 1)) == 0) { /* room for 5, 7, 15, 31, ... in all */
+        Registrations *many = realloc(are_many ? rest->many : NULL, sizeof *many + (2 * (size_t)n + 1) * sizeof many->objects[0]);
+        if (many == NULL)
+            return false;
+        if (!are_many)
+            memcpy(many->objects, rest->registered_at, sizeof rest->registered_at);
+        rest->many = many;
+        facet->n_registered = REGISTERED_MANY;
+    }
+    rest->many->objects[n] = object;
+    rest->many->n = n + 1;
+    return true;
+}
+
+/* Takes the last one of the objects at which the facet is registered away, and returns its ID. */
+static uint32_t pop_registration(Facet *facet)
+{
+    FacetRest *rest = rest_of(facet);
+    if (facet->n_registered != REGISTERED_MANY)
+        return rest->registered_at[--facet->n_registered];
+    Registrations *many = rest->many;
+    uint32_t object = many->objects[--many->n];
+    if (many->n == 2) {
+        memcpy(rest->registered_at, many->objects, sizeof rest->registered_at);
+        facet->n_registered = 2;
+        free(many);
+    }
+    return object;
+}
+
 int facet_register(uint32_t id, uint32_t index, PyObject *target)
 {
     Facet *facet = facet_at(id);
     uint32_t object = object_use(target);
     if (object == NO_ID)
         return -1;
-    if (index < facet->n_registered && facet->registered_at[index] == object) {
+    if (index < facet_n_registered(facet) && facet_registered_at(facet, index) == object) {
         object_release(object);
         return 0;
     }
@@ -251,22 +330,18 @@ int facet_register(uint32_t id, uint32_t index, PyObject *target)
         PyErr_Format(Unwatchable_error, "a class with more than %d bases cannot be watched", UINT16_MAX);
         return -1;
     }
-    if ((facet->n_registered & (facet->n_registered + 1)) == 0) { /* room for 1, 3, 7, ... more */
-        uint32_t *registered_at = realloc(facet->registered_at, (2 * (size_t)facet->n_registered + 1) * sizeof *registered_at);
-        if (registered_at == NULL)
-            goto no_memory;
-        facet->registered_at = registered_at;
-    }
     Object *at = object_at(object);
-    if (traits_of(facet)->has_mro && object_at(facet->owner)->kind == OBJECT_TYPE)
+    const FacetRest *rest = rest_of(facet);
+    if (!push_registration(facet, object))
+        goto no_memory;
+    if (traits_of(facet)->has_mro && object_at(rest->owner)->kind == OBJECT_TYPE)
         at->of_class = true;
     bool added = at->subclasses_table && facet->kind == FACET_MRO ? true /* subclasses_event() finds it by the event's key */
-                 : traits_of(facet)->is_named                     ? know_only(keys_add(&at->keys, facet->name, id))
+                 : traits_of(facet)->is_named                     ? know_only(keys_add(&at->keys, rest->name, id))
                                                                   : dependents_add(&at->whole, id);
-    if (!added)
-        goto no_memory;
-    facet->registered_at[facet->n_registered++] = object;
-    return 0;
+    if (added)
+        return 0;
+    pop_registration(facet);
 no_memory:
     object_release(object);
     PyErr_NoMemory();
@@ -276,10 +351,10 @@ no_memory:
 void facet_unregister_after(uint32_t id, uint32_t n_registered)
 {
     Facet *facet = facet_at(id);
-    while (facet->n_registered > n_registered) {
-        uint32_t object = facet->registered_at[--facet->n_registered];
+    while (facet_n_registered(facet) > n_registered) {
+        uint32_t object = pop_registration(facet);
         if (traits_of(facet)->is_named)
-            know_only(keys_remove(&object_at(object)->keys, facet->name, id));
+            know_only(keys_remove(&object_at(object)->keys, rest_of(facet)->name, id));
         else
             dependents_remove(&object_at(object)->whole, id);
         object_release(object);
@@ -290,8 +365,8 @@ void facet_unregister_after(uint32_t id, uint32_t n_registered)
 
 static const char *registrations_wrong(const Facet *facet)
 {
-    for (uint32_t i = 0; i < facet->n_registered; i++) {
-        const KeySlot *slot = keys_find(&object_at(facet->registered_at[i])->keys, facet->name);
+    for (uint32_t i = 0; i < facet_n_registered(facet); i++) {
+        const KeySlot *slot = keys_find(&object_at(facet_registered_at(facet, i))->keys, rest_of(facet)->name);
         if (slot == NULL || !dependents_has(&slot->facets, facet->id))
             return "a facet is registered at a dict whose key table does not have it";
         uint32_t only = dependents_only(&slot->facets);
@@ -301,15 +376,18 @@ static const char *registrations_wrong(const Facet *facet)
     return NULL;
 }
 
-static const char *facet_wrong(const Facet *facet)
+static const char *facet_wrong(uint32_t id)
 {
-    bool owner_died = object_at(facet->owner)->address == NULL;
+    const Facet *facet = facet_at(id);
+    uint32_t fallback = facet_fallback(facet);
     /* A facet need not be dead where its fallback died: a look may find the name in the owner. */
-    bool fallback_died = facet->fallback != NO_ID && object_at(facet->fallback)->address == NULL;
+    bool owner_died = object_at(rest_of(facet)->owner)->address == NULL, fallback_died = fallback != NO_ID && object_at(fallback)->address == NULL;
+    if (facet->id != id)
+        return "a facet does not know its own ID";
     if (facet->dead ? !owner_died && !fallback_died : owner_died)
         return "a facet is marked dead while its objects live, or its owner died and it is not marked dead";
-    if (facet->native_listeners > facet->listeners)
-        return "a facet has more listeners in C than listeners";
+    if (facet->provider != NO_ID && !facet->known)
+        return "a facet has a provider of its value, and the value is unknown";
     return traits_of(facet)->is_named ? registrations_wrong(facet) : NULL;
 }
 
@@ -318,8 +396,7 @@ const char *facets_wrong(void)
     for (uint32_t i = 0; facet_map.ids != NULL && i <= facet_map.mask; i++) {
         if (facet_map.ids[i] >= NO_ID)
             continue;
-        const Facet *facet = facet_at(facet_map.ids[i]);
-        const char *wrong = facet_wrong(facet);
+        const char *wrong = facet_wrong(facet_map.ids[i]);
         if (wrong != NULL)
             return wrong;
     }

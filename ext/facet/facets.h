@@ -22,6 +22,7 @@
 #include "facet/kinds.h"
 #include "facet/objects.h"
 #include "facet/service.h"
+#include "index/blocks.h"
 #include "index/dependents.h"
 #include "index/edges.h"
 #include "index/pool.h"
@@ -59,55 +60,70 @@ typedef enum Reference {
     REFERENCE_WEAK      /* recorded is a weak reference */
 } Reference;
 
+/* What an event reads and writes of a facet: one cache line. */
 typedef struct Facet {
-    /* The first cache line: all that an event reads and writes. */
     uint32_t next_touched;  /* first, because Pool threads its free list through these 4 bytes */
-    uint32_t provider;      /* object ID of the dict that holds the value; NO_ID: unknown, missing or immutable */
-    uint32_t changes;       /* counts events that may have changed the value; wraps */
-    uint32_t listeners;     /* number of subscriptions and of listeners in C */
-    uint8_t kind;           /* FacetKind */
-    uint8_t reference;      /* Reference: how recorded is held */
-    uint8_t cause;          /* Cause, until the drain has reported it for the retired handles */
+    uint32_t provider;      /* object ID of the dict or function that holds the value; NO_ID: unknown, missing or immutable */
+    uint32_t changes;       /* counts events that may have changed the value; wraps: see COUNTS_BEGIN */
+    uint32_t falls;         /* how often it broke, also where no drain saw it; wraps: compare it beside service.breaks */
+    uint32_t id;            /* its own ID */
+    uint32_t next_of_owner;     /* the facets of an object, the newest first: a list in both directions, as an object may have */
+    uint32_t previous_of_owner; /* thousands; NO_ID: the first */
+    BlockRef cells;         /* owned list: see cells.h */
+    uint16_t breaks;        /* how many breaks drains have counted */
+    uint8_t kind : 4;       /* FacetKind */
+    uint8_t cause : 4;      /* Cause, until the drain has reported it for the retired handles */
+    uint8_t listeners;      /* LISTENERS_IN_C, LISTENERS_SUBSCRIBED, both or none */
     bool known;             /* current is the value now (NULL: the name is missing) */
     bool holds;             /* false: broken, the value now is not the recorded one */
-    bool touched;           /* on the service's list of facets that the drain must look at */
+    uint8_t reference : 2;  /* Reference: how recorded is held */
+    uint8_t n_registered : 2; /* how many of FacetRest.registered_at are used; REGISTERED_MANY: see there */
+    bool touched : 1;       /* on the service's list of facets that the drain must look at */
     bool counted : 1;       /* breaks includes the present break */
     bool identity : 1;      /* a reader of recorded asked for that very object: an equal value breaks the facet */
     bool kept : 1;          /* one pin keeps the facet for the user who has its object's ID, until the object dies */
-    bool conservative;      /* the present break came from an event that does not name the new value */
-    bool dead;              /* its object died */
-    bool handles_have_listeners; /* some dependent handle has listeners in C: see handle_listeners.h */
-    uint16_t breaks;        /* how many breaks drains have counted */
-    uint32_t id;            /* its own ID */
-    PyObject *current;      /* borrowed from the provider */
+    bool conservative : 1;  /* the present break came from an event that does not name the new value */
+    bool dead : 1;          /* its object died */
+    bool handles_have_listeners : 1; /* some dependent handle has listeners in C: see handle_listeners.h */
+    uint8_t awaits : 3;     /* Awaits: what must be done before a look is worth it, for at most two dicts: the first one that */
+    uint8_t awaits_too : 2; /* changed since the last look, and the most recent other one. Only while the value is unknown */
+    union {
+        PyObject *current;             /* known: borrowed from the provider */
+        uint32_t awaited_in[2];        /* not known: object IDs of the dicts of awaits and awaits_too */
+        const PyObject *awaited_value; /* AWAITS_KWDEFAULTS: compared, never dereferenced */
+    };
     PyObject *recorded;     /* held as reference says. NULL: nothing is recorded, or (if broken) the recorded value is gone */
     Dependents handles;
-    struct Cell *cells;     /* owned list */
-    /* The second cache line. */
-    uint32_t owner;         /* object ID */
-    uint32_t fallback;      /* object ID of the builtins; NO_ID but for FACET_GLOBAL */
-    uint32_t next_of_owner;     /* the facets of an object: a list in both directions, as an object may have thousands */
-    uint32_t previous_of_owner; /* NO_ID: the first */
-    uint32_t generation;    /* changes with each new recording; a recorder that read an earlier generation is stale. See also
-                               service.generations */
-    uint32_t readers;       /* recorders that have read it and not yet committed */
-    uint32_t pins;          /* Python references, drains at work, and the user who was given the object's ID */
-    uint32_t falls;         /* how often it broke, also where no drain saw it; wraps */
-    uint32_t *registered_at; /* owned: IDs of the objects whose events find this facet; n_registered of them */
-    PyObject *name;         /* owned, interned; NULL for parts of functions and whole objects */
-    uint16_t n_registered;
-    uint8_t awaits[2];      /* Awaits: what must be done before a look is worth it, for at most two dicts: the first one that
-                               changed since the last look, and the most recent other one */
-    uint32_t native_listeners; /* how many of listeners are in C */
-    union {
-        uint32_t awaited_in[2];        /* object IDs of these dicts */
-        const PyObject *awaited_value; /* compared, never dereferenced */
-    };
 } Facet;
 
-_Static_assert(sizeof(Facet) == 128, "a facet fills two cache lines: see Pool.item_size");
+/* The rest of a facet, which most events do not need. */
+typedef struct FacetRest {
+    uint32_t readers;       /* recorders that have read the facet and not yet committed */
+    uint32_t owner;         /* object ID; NO_ID: this is no facet */
+    uint32_t generation;    /* changes with each new recording; a recorder that read an earlier generation is stale. See also
+                               service.generations */
+    uint32_t pins;          /* Python references, drains at work, and the user who was given the object's ID */
+    PyObject *name;         /* owned, interned; NULL for parts of functions and whole objects */
+    union {
+        uint32_t registered_at[2];   /* object IDs: events of these objects find the facet. Of a FACET_GLOBAL the second one is
+                                        always the object ID of the builtins, or NO_ID */
+        struct Registrations *many;  /* owned; Facet.n_registered is REGISTERED_MANY */
+    };
+} FacetRest;
 
-extern Pool facet_pool;
+/* The objects of a facet that is registered at more than two. */
+typedef struct Registrations {
+    uint32_t n;
+    uint32_t objects[];
+} Registrations;
+
+enum { REGISTERED_MANY = 3 };
+enum { LISTENERS_IN_C = 1, LISTENERS_SUBSCRIBED = 2 };
+
+_Static_assert(sizeof(Facet) == 64, "an event finds what it needs of a facet in one cache line: see Pool.item_size");
+_Static_assert(sizeof(Facet) + sizeof(FacetRest) == 96, "a million facets take 96 MB");
+
+extern Pool facet_pool, facet_rest_pool; /* a facet has the same ID in both */
 extern const DependentsOf handles_of_facets; /* the dependents of all facets: the reverse side of the index */
 
 static inline Facet *facet_at(uint32_t id)
@@ -115,9 +131,35 @@ static inline Facet *facet_at(uint32_t id)
     return POOL_AT(Facet, &facet_pool, id);
 }
 
+static inline FacetRest *facet_rest_at(uint32_t id) { return POOL_AT(FacetRest, &facet_rest_pool, id); }
+static inline FacetRest *rest_of(const Facet *facet) { return facet_rest_at(facet->id); }
+
+/* The object ID of the builtins; NO_ID but for FACET_GLOBAL. */
+static inline uint32_t facet_fallback(const Facet *facet)
+{
+    return facet->kind == FACET_GLOBAL ? rest_of(facet)->registered_at[1] : NO_ID;
+}
+
+/* The facet's value now (borrowed); NULL: the name is missing, or the value is unknown. */
+static inline PyObject *facet_value(const Facet *facet) { return facet->known ? facet->current : NULL; }
+
 static inline const FacetTraits *traits_of(const Facet *facet) { return &facet_traits[facet->kind]; }
 
 static inline bool facet_has_value(const Facet *facet) { return traits_of(facet)->has_value; }
+
+/* Makes all recorders stale that have read the facet so far. */
+static inline void facet_outdate(uint32_t id)
+{
+    FacetRest *rest = facet_rest_at(id);
+    rest->generation++;
+    service.generations += rest->readers != 0; /* without readers, no recorder knows the earlier generation */
+}
+
+/* Where changes and generation begin: shortly before they wrap, so that each program, and each test, goes past that. Whoever
+ * compares a generation also looks whether service.generations has grown by 2^32 meanwhile. A look compares changes, and runs
+ * no Python but between few of them. A detail that waits for a drain while its facet changes 2^32 times, or twice that, shows a
+ * wrong new value in explain(); no action depends on it. */
+#define COUNTS_BEGIN (UINT32_MAX - 2)
 
 /* Puts the facet on the list of those that the drain must look at, and schedules a drain. */
 static inline void touch(Facet *facet)
@@ -132,19 +174,22 @@ static inline void touch(Facet *facet)
 
 static inline void facet_touch(uint32_t id) { touch(facet_at(id)); }
 
-/* Notes that an event announced a change of this dict. Two dicts of a chain may have announced one: before the first change is
- * made, another extension's watcher may run Python that changes the second dict. */
+/* Notes that an event announced a change of this dict; the facet's value is unknown. Two dicts of a chain may have announced one:
+ * before the first change is made, another extension's watcher may run Python that changes the second dict. */
 static inline void facet_awaits(Facet *facet, Awaits what, uint32_t dict)
 {
-    bool other = facet->awaits[0] != AWAITS_NOTHING && facet->awaited_in[0] != dict;
-    facet->awaits[other] = (uint8_t)what;
-    facet->awaited_in[other] = dict;
+    if (facet->awaits == AWAITS_NOTHING || (facet->awaits != AWAITS_CLARITY && facet->awaited_in[0] == dict)) {
+        facet->awaits = what & 7u;
+        facet->awaited_in[0] = dict;
+    } else {
+        facet->awaits_too = what & 3u;
+        facet->awaited_in[1] = dict;
+    }
 }
 
 static inline void facet_awaits_clarity(Facet *facet)
 {
-    facet->awaits[0] = AWAITS_CLARITY;
-    facet->awaited_in[0] = NO_ID;
+    facet->awaits = AWAITS_CLARITY;
     facet->breaks = 0; /* a facet that remembers breaks is not freed, and this one is to be freed */
     facet->counted = true;
 }
@@ -197,6 +242,8 @@ void facet_free_mro_if_alone(uint32_t owner);
  * Unregisters the facet from the objects from index on, if target was not the index-th. -1 with an exception set. */
 int facet_register(uint32_t id, uint32_t index, PyObject *target);
 void facet_unregister_after(uint32_t id, uint32_t n_registered);
+uint32_t facet_n_registered(const Facet *facet);
+uint32_t facet_registered_at(const Facet *facet, uint32_t index);
 /* Forgets the recorded value. Returns an owned reference for the caller to DECREF once all state is consistent, or NULL. */
 PyObject *facet_forget(Facet *facet);
 

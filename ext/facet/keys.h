@@ -98,20 +98,25 @@ static inline bool same_str(PyObject *a, PyObject *b)
            memcmp(PyUnicode_DATA(a), PyUnicode_DATA(b), (size_t)PyUnicode_GET_LENGTH(a) * PyUnicode_KIND(a)) == 0;
 }
 
-/* The first slot on the key's probe sequence that has the key itself or its hash. NULL: no facet has this name. */
-static inline KeySlot *keys_probe(const KeyTable *table, PyObject *key)
+/* The first slot on the probe sequence of the hash. The table has slots. */
+static inline const KeySlot *keys_first(const KeyTable *table, Py_hash_t hash)
 {
-    if (table->slots == NULL)
-        return NULL;
+    return &table->slots[(uint32_t)hash & table->mask];
+}
+
+/* The first slot from this one on that has the key itself or its hash. NULL: no facet has this name. */
+static inline const KeySlot *keys_probe(const KeyTable *table, const KeySlot *slot, PyObject *key)
+{
     Py_hash_t hash = str_hash(key);
-    for (uint32_t i = (uint32_t)hash & table->mask;; i = (i + 1) & table->mask) {
-        KeySlot *slot = &table->slots[i];
+    for (uint32_t i = (uint32_t)(slot - table->slots);;) {
         if (slot->name == key)
             return slot;
         if (slot->name == NULL)
             return NULL;
         if (slot->hash == hash)
             return slot;
+        i = (i + 1) & table->mask;
+        slot = &table->slots[i];
     }
 }
 

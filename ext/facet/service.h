@@ -15,7 +15,8 @@ enum { CHANGES = DEPWATCH_CLASS + 1 }; /* the number of kinds of changes */
 
 typedef struct Service {
     uint32_t first_touched;    /* facets that the drain must look at: a list through Facet.next_touched */
-    uint32_t first_retired;    /* handles whose edges wait to be purged: a list through Handle.next_retired */
+    uint32_t first_retired;    /* handles whose edges wait to be purged: a list through Handle.next_retired, the oldest first */
+    uint32_t last_retired;     /* its end; meaningless if it is empty */
     uint32_t function_interest; /* 0: events of functions concern only watched functions. Counts the code objects whose new
                                    functions have listeners, the listeners of all functions in C, and the lifecycle callback */
     uint32_t settling;         /* number of drains that are settling */
@@ -32,6 +33,8 @@ typedef struct Service {
     uint64_t disturbances;     /* breaks, and facets that retired all that relied on them: the word that native code compares */
     uint64_t conservative;     /* breaks by an event that does not name the new value */
     uint64_t needless;         /* how many of the conservative breaks were needless: the drain found the recorded value */
+    uint64_t event_ns;         /* how long events took, as far as they count in `events`: see event/timing.h */
+    uint64_t next_timed;       /* the number of events at which the clock is read next */
     uint64_t identity_breaks;  /* breaks by a value that equals the recorded one, where a reader asked for identity */
 } Service;
 

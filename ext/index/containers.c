@@ -268,6 +268,15 @@ void containers_free(BlockRef ref)
     block_give(ref, containers_class(containers->count));
 }
 
+uint32_t container_place_after(const Container *container, uint16_t low)
+{
+    if (!container_is_array(container))
+        return low + 1u;
+    if (low == UINT16_MAX)
+        return container_count(container);
+    return first_not_below(container_lows(container), 0, container_count(container), (uint16_t)(low + 1));
+}
+
 void containers_read(const Containers *containers, uint32_t *ids)
 {
     for (uint32_t i = 0; i < containers->count; i++) {

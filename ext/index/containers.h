@@ -55,6 +55,8 @@ void containers_remove(BlockRef *ref, const uint32_t *ids, uint32_t n);
 void containers_free(BlockRef ref);
 bool containers_have(const Containers *containers, uint32_t id);
 size_t containers_memory(const Containers *containers); /* bytes */
+/* Where in the container a walk goes on after the ID with this lower half: an index into the array, or a bit of the bitset. */
+uint32_t container_place_after(const Container *container, uint16_t low);
 /* Writes all IDs into ids, ascending. */
 void containers_read(const Containers *containers, uint32_t *ids);
 /* Checks the containers: describes the first error, or returns NULL. */

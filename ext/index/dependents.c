@@ -308,8 +308,27 @@ bool dependents_next_block(DependentsWalk *walk)
     uint64_t word = walk->next;
     if (word >> 62 != 1)
         return next_of_containers(walk);
-    walk->ids = block_at((uint32_t)word & NO_ID);
-    walk->count = (uint32_t)(word >> 32) & ((1u << 24) - 1);
+    walk->ids = (const uint32_t *)block_at((uint32_t)word & NO_ID) + walk->place;
+    walk->count = ((uint32_t)(word >> 32) & ((1u << 24) - 1)) - walk->place;
     walk->next = 0;
     return true;
+}
+
+void dependents_walk_after(DependentsWalk *walk, const Dependents *set, uint32_t id)
+{
+    dependents_walk(walk, set);
+    if (is_containers(set)) {
+        const Containers *containers = containers_at(block_of(set));
+        while (walk->container < containers->count && container_base(&containers->of[walk->container]) + 0xffff <= id)
+            walk->container++;
+        const Container *container = &containers->of[walk->container];
+        if (walk->container < containers->count && container_base(container) <= id)
+            walk->place = container_place_after(container, (uint16_t)id);
+    } else if (is_array(set)) {
+        walk->place = first_not_below(block_at(block_of(set)), 0, array_count(set), id + 1);
+        walk->next = walk->place == array_count(set) ? 0 : walk->next;
+    } else if (set->word != 0) {
+        uint32_t few[DEPENDENTS_FEW], n = dependents_few(set->word, few);
+        walk->next = few[n - 1] <= id ? 0 : walk->next;
+    }
 }

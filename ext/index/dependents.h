@@ -47,6 +47,9 @@ static inline uint32_t dependents_only(const Dependents *set)
     return (uint32_t)(set->word >> 32) == ((DEPENDENTS_INLINE >> 32) | NO_ID) ? (uint32_t)set->word : NO_ID;
 }
 
+/* Whether the set is in the last tier, which has some 64 IDs or more. */
+static inline bool dependents_many(const Dependents *set) { return set->word >> 61 == 1; }
+
 /* Writes the IDs of an inline word into few, ascending; returns how many there are. */
 static inline uint32_t dependents_few(uint64_t word, uint32_t few[DEPENDENTS_FEW])
 {
@@ -65,6 +68,16 @@ static inline uint32_t dependents_few(uint64_t word, uint32_t few[DEPENDENTS_FEW
 static inline uint32_t dependents_inline(const Dependents *set, uint32_t few[DEPENDENTS_FEW])
 {
     return set->word & DEPENDENTS_INLINE ? dependents_few(set->word, few) : 0;
+}
+
+/* Whether the set is inline with one ID or two, which it writes into few: one alone twice, because the caller, who cannot
+ * foresee which it is, then needs no branch. */
+static inline bool dependents_pair(const Dependents *set, uint32_t few[2])
+{
+    uint32_t second = (uint32_t)(set->word >> 32) & NO_ID;
+    few[0] = (uint32_t)set->word & NO_ID;
+    few[1] = second == NO_ID ? few[0] : second;
+    return (set->word & (DEPENDENTS_INLINE | DEPENDENTS_GAPS)) == DEPENDENTS_INLINE;
 }
 
 /* For loops over many sets: prefetches the block of a set that is soon read; its word must have been prefetched before. Of an
@@ -89,7 +102,7 @@ typedef struct DependentsWalk {
     const uint32_t *ids; /* the current block; borrowed from the set, or in block */
     uint32_t count;
     uint32_t container;  /* index of the container at which the walk goes on */
-    uint32_t place;      /* place in that container: an index into its array, or a bit of its bitset */
+    uint32_t place;      /* place in that container (an index into its array, or a bit of its bitset), or in the set's array */
     uint64_t next;       /* word still to be walked; 0 at the end */
     uint32_t block[WALK_BLOCK];
 } DependentsWalk;
@@ -115,6 +128,9 @@ static inline bool dependents_next(DependentsWalk *walk)
     walk->count = dependents_few(word, walk->block);
     return true;
 }
+
+/* Goes on with a walk after the set may have changed: at the first ID above this one, or a little before. */
+void dependents_walk_after(DependentsWalk *walk, const Dependents *set, uint32_t id);
 
 /* Runs the statement after it once for each ID of the set, as `id`. Declare the DependentsWalk before. */
 #define FOR_EACH_DEPENDENT(id, walk, set)                                                                             \

@@ -3,6 +3,10 @@
  * A million sets or facets take much memory. An event that reads one of them for the first time waits for the page table as
  * long as for the memory itself; in huge pages it does not wait for the page table. In a small program, a piece takes only the
  * small pages that were used.
+ *
+ * Pieces lie side by side in few mappings, each of which has twice as many as the one before it. Mapped one by one, each piece
+ * left a gap of its own size: then an event among ten million handles took 1.5 times as long, because addresses that are
+ * multiples of 4 MiB share half of the places where a processor keeps what it knows of pages.
  */
 #ifndef DW_PAGES_H
 #define DW_PAGES_H

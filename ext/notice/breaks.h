@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "notice/garbage.h"
+#include "notice/pauses.h"
 
 /* Touches the facets whose last change was not made yet when an earlier drain looked, so that this drain looks again. */
 void take_unfinished(void);
@@ -13,6 +14,6 @@ void take_unfinished(void);
 const char *unfinished_wrong(void);
 /* Looks at a touched facet, counts its break, and retires its handles if it is unstable or can no longer be watched. -1 with
  * MemoryError set. */
-int look_again(uint32_t facet, Garbage *garbage);
+int look_again(uint32_t facet, Garbage *garbage, Pauses *pauses);
 
 #endif

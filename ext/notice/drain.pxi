@@ -58,17 +58,48 @@ cdef object holder_of(uint32_t handle):
     return holders[handle] if handle < <size_t>len(holders) else None
 
 
+cdef inline PyObject* borrowed_holder(uint32_t handle) noexcept:
+    """As holder_of(): borrowed, and NULL for None."""
+    cdef PyObject* holder = PyList_GET_ITEM(holders, handle) if handle < <size_t>PyList_GET_SIZE(holders) else NULL
+    return NULL if holder == <PyObject*>None else holder
+
+
 cdef int make_state(uint32_t handle, HandleState state, uint32_t facet, Cause cause) except -1:
+    """Without a callback and a listener, as for most of thousands of handles, nothing is made and only counted."""
+    cdef PyObject* holder = borrowed_holder(handle)
+    cdef PyObject* callback = <PyObject*>None
+    if state == HANDLE_RETIRED:
+        return make_reason(handle, facet, cause)
+    if holder != NULL:
+        if (<Holder>holder).was_released:
+            return 0
+        if state == HANDLE_VALID:
+            callback = <PyObject*>(<Holder>holder).on_resume
+        else:
+            callback = <PyObject*>(<Holder>holder).on_invalidate
+    if callback != <PyObject*>None or first_of_handles is not None:
+        return make_state_notices(handle, state, facet)
+    if holder == NULL:
+        return count_state(None, handle, state, CAUSE_NONE)
+    return count_state((<Holder>holder).tally, handle, state, CAUSE_NONE)
+
+
+cdef int make_reason(uint32_t handle, uint32_t facet, Cause cause) except -1:
+    """Give a retired handle its reason; make_retired() enters its notices."""
     cdef Holder holder = holder_of(handle)
     cdef FacetNotes known
-    if holder is not None and holder.was_released:
+    if holder is None:
+        return count_state(None, handle, HANDLE_RETIRED, cause)
+    if holder.was_released:
         return 0
-    if state == HANDLE_RETIRED:  # a retired handle gets only its reason here: make_retired() enters its notices
-        if holder is None:
-            return 0
-        known = notes_of(facet)
-        broke = None if known is None else known.last_break()
-        return holder.give_reason(handle, words_of_cause(facet, cause, NULL if broke is None else <PyObject*>broke))
+    known = notes_of(facet)
+    broke = None if known is None else known.last_break()
+    holder.give_reason(handle, words_of_cause(facet, cause, NULL if broke is None else <PyObject*>broke))
+    return count_state(holder.tally, handle, HANDLE_RETIRED, cause)
+
+
+cdef int make_state_notices(uint32_t handle, HandleState state, uint32_t facet) except -1:
+    cdef Holder holder = holder_of(handle)
     mark = mark_notices()
     callback = None if holder is None else holder.on_resume if state == HANDLE_VALID else holder.on_invalidate
     try:
@@ -79,7 +110,7 @@ cdef int make_state(uint32_t handle, HandleState state, uint32_t facet, Cause ca
     except MemoryError:
         take_back_notices(mark)
         raise
-    return 0
+    return count_state(None if holder is None else holder.tally, handle, state, CAUSE_NONE)
 
 
 cdef int make_retired(uint32_t handle) except -1:
@@ -170,7 +201,8 @@ cdef object part_of(Facet* facet, PyObject* key):
     """What an event changed: the key, the attribute, or the part of the function."""
     if facet.kind == FACET_ANY:
         return <object>key if key != NULL and PyUnicode_CheckExact(<object>key) else None
-    return KIND_NAMES[facet.kind] if facet.name == NULL else <object>facet.name
+    cdef PyObject* name = rest_of(facet).name
+    return KIND_NAMES[facet.kind] if name == NULL else <object>name
 
 
 cdef object or_unknown(PyObject* value):
@@ -432,11 +464,16 @@ def drain():
 cdef Py_ssize_t drain_now() except -1:
     cdef Notice notice
     cdef Py_ssize_t count = 0
-    cdef uint64_t last
+    cdef uint64_t last, began = 0
+    cdef bint outermost
+    cdef Pauses pauses = Pauses(0, 0xffffffffu)
+    global drains, drain_ns
     if not unsettled_now():
         return 0
     error = None
-    drain_begins()
+    outermost = drain_begins()
+    if outermost:
+        began = monotonic_ns()
     try:
         try:
             settle_all()
@@ -446,10 +483,14 @@ cdef Py_ssize_t drain_now() except -1:
         while first_notice is not None and first_notice.number <= last:
             notice = take_notice()
             count += deliver(notice)
+            pause_after(&pauses, 8)  # callbacks in C alone would never let other threads run
             notice = None  # dropped before the next is taken: an object may die with it, whose destructor can drain
         drop_lonely()
     finally:
         notice = None  # inside this drain, so that what a destructor does now is left to the next one
+        if outermost:
+            drains += 1
+            drain_ns += monotonic_ns() - began
         drain_ends()
     if error is not None:
         raise error

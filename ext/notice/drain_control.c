@@ -25,10 +25,12 @@ static void take_room(int room) { PyThreadState_Get()->py_recursion_remaining -=
 
 static _Thread_local int room_of_drain;
 
-void drain_begins(void)
+bool drain_begins(void)
 {
-    if (draining++ == 0)
-        room_of_drain = give_room();
+    if (draining++ != 0)
+        return false;
+    room_of_drain = give_room();
+    return true;
 }
 
 void drain_ends(void)

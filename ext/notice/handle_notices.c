@@ -6,59 +6,77 @@
 #include "facet/facets.h"
 #include "facet/service.h"
 #include "index/handles.h"
+#include "notice/drain_control.h"
 #include "notice/makers.h"
 
-int tell_handles(uint32_t id)
+/* Returns whether the handle's state was not reported yet; or -1. */
+static int tell_handle(const Facet *facet, uint32_t handle)
+{
+    HandleState state = handle_state(handle);
+    if (state == handle_at(handle)->told || handle_at(handle)->queued)
+        return 0;
+    if (facet->cause == CAUSE_UNSTABLE && facet->breaks < handle_at(handle)->unstable_after)
+        return 0; /* this handle has a higher limit; if it is retired, another facet is the cause */
+    /* A store that drops the last reference to the recorded value breaks the facet and ends it at once. The handle gets both
+     * callbacks, on_invalidate before on_retire. */
+    bool breaks_first = facet->cause == CAUSE_LOST && handle_at(handle)->told == HANDLE_VALID;
+    if (breaks_first && notice_makers.state(handle, HANDLE_INVALID, facet->id, CAUSE_NONE) < 0)
+        return -1;
+    if (breaks_first)
+        handle_at(handle)->told = HANDLE_INVALID;
+    bool saturated = state == HANDLE_RETIRED && facet->cause == CAUSE_NONE;
+    if (notice_makers.state(handle, state, facet->id, saturated ? CAUSE_SATURATED : (Cause)facet->cause) < 0)
+        return -1;
+    handle_at(handle)->told = (uint8_t)state & 0x1f;
+    if (state == HANDLE_RETIRED)
+        handle_retire(handle);
+    return 1;
+}
+
+int tell_handles(uint32_t id, Pauses *pauses)
 {
     Facet *facet = facet_at(id);
     DependentsWalk walk;
-    FOR_EACH_DEPENDENT(handle, walk, &facet->handles) {
-        HandleState state = handle_state(handle);
-        if (state == handle_at(handle)->told || handle_at(handle)->queued)
+    dependents_walk(&walk, &facet->handles);
+    while (dependents_next(&walk)) {
+        uint32_t last = walk.ids[walk.count - 1], n_told = 0;
+        for (uint32_t i = 0; i < walk.count; i++) {
+            int told = tell_handle(facet, walk.ids[i]);
+            if (told < 0)
+                return -1;
+            n_told += (uint32_t)told;
+        }
+        if (!pause_after(pauses, n_told))
             continue;
-        if (facet->cause == CAUSE_UNSTABLE && facet->breaks < handle_at(handle)->unstable_after)
-            continue; /* this handle has a higher limit; if it is retired, another facet is the cause */
-        /* A store that drops the last reference to the recorded value breaks the facet and ends it at once. The handle gets
-         * both callbacks, on_invalidate before on_retire. */
-        bool breaks_first = facet->cause == CAUSE_LOST && handle_at(handle)->told == HANDLE_VALID;
-        if (breaks_first && notice_makers.state(handle, HANDLE_INVALID, id, CAUSE_NONE) < 0)
-            return -1;
-        if (breaks_first)
-            handle_at(handle)->told = HANDLE_INVALID;
-        bool saturated = state == HANDLE_RETIRED && facet->cause == CAUSE_NONE;
-        if (notice_makers.state(handle, state, id, saturated ? CAUSE_SATURATED : (Cause)facet->cause) < 0)
-            return -1;
-        handle_at(handle)->told = (uint8_t)state & 0x1f;
-        if (state == HANDLE_RETIRED)
-            handle_retire(handle);
+        if (service_has_news_of_events())
+            return 0;
+        dependents_walk_after(&walk, &facet->handles, last);
     }
     if (facet->cause == CAUSE_CHANGED && facet->holds)
         facet->counted = false; /* a change in place leaves the facet holding, so the next change counts as a new break */
     facet->cause = CAUSE_NONE;
-    return 0;
+    return 1;
 }
 
-/* Takes the retired handles off their list, which has the last one first, and returns them in the order in which they were
- * retired: a malloc'ed array of *n; NULL when out of memory. */
+/* Takes the first handles off the list of retired ones, at most PAUSE_AFTER: a malloc'ed array of *n, in the order in which they
+ * were retired; NULL when out of memory. */
 static uint32_t *take_retired(uint32_t *n)
 {
-    *n = 0;
-    for (uint32_t id = service.first_retired; id != NO_ID; id = handle_at(id)->next_retired)
-        ++*n;
-    uint32_t *handles = malloc((*n + 1) * sizeof *handles);
-    if (handles == NULL)
-        return NULL;
-    for (uint32_t i = *n, id = service.first_retired; i > 0; id = handle_at(id)->next_retired)
-        handles[--i] = id;
-    service.first_retired = NO_ID;
+    uint32_t *handles = malloc(PAUSE_AFTER * sizeof *handles);
+    for (*n = 0; handles != NULL && *n < PAUSE_AFTER && service.first_retired != NO_ID; ++*n) {
+        handles[*n] = service.first_retired;
+        service.first_retired = handle_at(service.first_retired)->next_retired;
+    }
     return handles;
 }
 
 static void leave_retired(const uint32_t *handles, uint32_t n)
 {
-    for (uint32_t i = 0; i < n; i++) {
-        handle_at(handles[i])->next_retired = service.first_retired;
-        service.first_retired = handles[i];
+    for (uint32_t i = n; i > 0; i--) {
+        if (service.first_retired == NO_ID)
+            service.last_retired = handles[i - 1];
+        handle_at(handles[i - 1])->next_retired = service.first_retired;
+        service.first_retired = handles[i - 1];
     }
 }
 

@@ -51,16 +51,16 @@ static int chain_of_type(const PyTypeObject *type, Chain *chain)
 /* The facet's chain of dicts at this moment; empty if its object is dead. */
 static int chain_of(const Facet *facet, Chain *chain)
 {
-    PyObject *owner = object_at(facet->owner)->address;
+    PyObject *owner = object_at(rest_of(facet)->owner)->address;
     if (owner != NULL && PyType_Check(owner))
         return chain_of_type((PyTypeObject *)owner, chain);
     if (chain_reserve(chain, 2) < 0)
         return -1;
     if (owner != NULL)
         chain->dicts[chain->n++] = Py_NewRef(owner);
-    if (owner != NULL && facet->fallback != NO_ID && facet->fallback != facet->owner &&
-        object_at(facet->fallback)->address != NULL)
-        chain->dicts[chain->n++] = Py_NewRef(object_at(facet->fallback)->address);
+    uint32_t fallback = facet_fallback(facet);
+    if (owner != NULL && fallback != NO_ID && fallback != rest_of(facet)->owner && object_at(fallback)->address != NULL)
+        chain->dicts[chain->n++] = Py_NewRef(object_at(fallback)->address);
     chain->watched[0] = chain->watched[1] = true;
     return 0;
 }
@@ -92,16 +92,16 @@ static int walk_chain(uint32_t id, const Chain *chain, PyObject **value, uint32_
     for (Py_ssize_t i = 0; i < chain->n && *value == NULL; i++) {
         PyObject *dict = chain->dicts[i];
         bool watched = chain->watched[i];
-        if (watched && (facet_register(id, n_registered++, dict) < 0 || refuse_odd_key(dict, facet->name) < 0))
+        if (watched && (facet_register(id, n_registered++, dict) < 0 || refuse_odd_key(dict, rest_of(facet)->name) < 0))
             return -1;
-        *value = PyDict_GetItemWithError(dict, facet->name);
+        *value = PyDict_GetItemWithError(dict, rest_of(facet)->name);
         if (*value == NULL && PyErr_Occurred())
             return -1;
         if (watched)
             *provider = object_find(dict);
         /* Comparing keys may have run Python, which may have changed a dict or the MRO, or looked at this facet itself. */
-        if (facet->changes != changes || facet->n_registered < n_registered ||
-            (watched && facet->registered_at[n_registered - 1] != *provider))
+        if (facet->changes != changes || facet_n_registered(facet) < n_registered ||
+            (watched && facet_registered_at(facet, n_registered - 1) != *provider))
             return 1;
         if (!watched)
             *provider = NO_ID;
@@ -154,7 +154,7 @@ static int look_whole_type(uint32_t id, PyObject *type)
 static int look_function(uint32_t id)
 {
     Facet *facet = facet_at(id);
-    PyFunctionObject *function = (PyFunctionObject *)object_at(facet->owner)->address;
+    PyFunctionObject *function = (PyFunctionObject *)object_at(rest_of(facet)->owner)->address;
     if (function == NULL)
         return 0;
     PyObject *value = facet->kind == FACET_CODE       ? function->func_code
@@ -170,7 +170,7 @@ static int look_function(uint32_t id)
             return -1;
     }
     facet_unregister_after(id, n_registered);
-    facet->provider = facet->owner;
+    facet->provider = rest_of(facet)->owner;
     facet_becomes(id, value == NULL ? Py_None : value);
     return 0;
 }
@@ -202,9 +202,9 @@ static int look_mro(uint32_t owner)
 static int look(uint32_t id)
 {
     Facet *facet = facet_at(id);
-    PyObject *object = object_at(facet->owner)->address;
+    PyObject *object = object_at(rest_of(facet)->owner)->address;
     const FacetTraits *traits = traits_of(facet);
-    if (traits->has_mro && object != NULL && PyType_Check(object) && look_mro(facet->owner) < 0)
+    if (traits->has_mro && object != NULL && PyType_Check(object) && look_mro(rest_of(facet)->owner) < 0)
         return -1;
     if (traits->is_named)
         return look_along_chain(id);
@@ -215,7 +215,7 @@ static int look(uint32_t id)
         return look_bases(id);
     case FACET_EXISTENCE:
         if (object != NULL) {
-            facet->provider = facet->owner;
+            facet->provider = rest_of(facet)->owner;
             facet_becomes(id, object);
         }
         return 0;
@@ -241,34 +241,34 @@ static bool is_missing_yet(Awaits what, uint32_t dict, PyObject *name)
 
 bool facet_is_awaited(const Facet *facet)
 {
-    if (facet->awaits[0] == AWAITS_CLARITY)
+    if (facet->awaits == AWAITS_CLARITY)
         return true;
-    if (facet->awaits[0] == AWAITS_KWDEFAULTS) {
-        const PyFunctionObject *function = (PyFunctionObject *)object_at(facet->owner)->address;
+    if (facet->awaits == AWAITS_KWDEFAULTS) {
+        const PyFunctionObject *function = (PyFunctionObject *)object_at(rest_of(facet)->owner)->address;
         return function != NULL && function->func_kwdefaults != facet->awaited_value;
     }
-    return is_missing_yet(facet->awaits[0], facet->awaited_in[0], facet->name) ||
-           is_missing_yet(facet->awaits[1], facet->awaited_in[1], facet->name);
+    return is_missing_yet(facet->awaits, facet->awaited_in[0], rest_of(facet)->name) ||
+           is_missing_yet(facet->awaits_too, facet->awaited_in[1], rest_of(facet)->name);
 }
 
 int facet_look(uint32_t id)
 {
     Facet *facet = facet_at(id);
-    PyObject *owner = object_at(facet->owner)->address;
+    PyObject *owner = object_at(rest_of(facet)->owner)->address;
     if (owner != NULL && PyType_Check(owner) && facet->kind != FACET_EXISTENCE && refuse_assigned_bases((PyTypeObject *)owner) < 0)
         return -1;
-    if (facet->awaits[0] == AWAITS_CLARITY) {
+    if (facet->awaits == AWAITS_CLARITY) {
         PyErr_Format(Unwatchable_error,
                      "%R: a key with an __eq__ of its own was stored in (or deleted from) its dict, and CPython does not "
                      "report when that is finished; cancel subscriptions to this name and read it again",
-                     facet->name);
+                     rest_of(facet)->name);
         return -1;
     }
     if (facet_is_awaited(facet))
         return 0; /* the value is unknown until a later look */
-    facet->awaits[0] = facet->awaits[1] = AWAITS_NOTHING;
-    facet->pins++; /* a look-up can run Python, which can run a drain: the pin keeps that drain from freeing the facet */
+    facet->awaits = facet->awaits_too = AWAITS_NOTHING;
+    rest_of(facet)->pins++; /* a look-up can run Python, which can run a drain: the pin keeps that drain from freeing the facet */
     int result = look(id);
-    facet->pins--;
+    rest_of(facet)->pins--;
     return result;
 }

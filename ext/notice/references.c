@@ -8,7 +8,7 @@
 
 static bool has_guards(const Facet *facet)
 {
-    for (const Cell *cell = facet->cells; cell != NULL; cell = cell->next)
+    for (const Cell *cell = cell_at(facet->cells); cell != NULL; cell = cell_at(cell->next))
         if (cell->kind == CELL_GUARD)
             return true;
     return false;
@@ -16,7 +16,7 @@ static bool has_guards(const Facet *facet)
 
 bool is_relied_on(const Facet *facet)
 {
-    return !dependents_empty(&facet->handles) || facet->readers != 0 || has_guards(facet);
+    return !dependents_empty(&facet->handles) || rest_of(facet)->readers != 0 || has_guards(facet);
 }
 
 bool is_lost(const Facet *facet)
@@ -85,7 +85,7 @@ int update_reference(uint32_t id, Garbage *garbage)
         dependents_remove(&waiting, id);
         return 0;
     }
-    if (facet->holds && facet->current != NULL) {
+    if (facet->holds && facet_value(facet) != NULL) {
         let_go(garbage, facet_forget(facet));
         facet->recorded = facet->current; /* the provider keeps it again */
         dependents_remove(&waiting, id);

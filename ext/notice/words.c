@@ -175,9 +175,9 @@ static PyObject *words_of_owner(uint32_t id)
 PyObject *words_of_facet(uint32_t id)
 {
     const Facet *facet = facet_at(id);
-    PyObject *owner = words_of_owner(facet->owner), *words = NULL;
-    PyObject *name = owner == NULL || facet->name == NULL ? NULL : quoted(facet->name);
-    if (owner == NULL || (facet->name != NULL && name == NULL))
+    PyObject *owner = words_of_owner(rest_of(facet)->owner), *words = NULL;
+    PyObject *name = owner == NULL || rest_of(facet)->name == NULL ? NULL : quoted(rest_of(facet)->name);
+    if (owner == NULL || (rest_of(facet)->name != NULL && name == NULL))
         ; /* out of memory */
     else if (facet->kind == FACET_KEY)
         words = PyUnicode_FromFormat("%U in %U", name, owner);

@@ -13,6 +13,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "watch/cpython.h"
+
 extern int dict_slot; /* depwatch's watcher of dicts; -1 before the first use */
 
 /* Whether this is the dict of an instance of which CPython 3.13.0 reports no `obj.name = value` (gh-125608): one whose values

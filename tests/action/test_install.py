@@ -3,6 +3,7 @@
 import functools
 import gc
 import inspect
+import operator
 import signal
 import sys
 import threading
@@ -144,6 +145,27 @@ def test_optimized_code_that_only_calls_the_function_ends_in_a_recursion_error(h
     depwatch.install(function, functools.partial(function), handle)
     with pytest.raises(RecursionError):
         function(1)
+
+
+def test_more_functions_than_have_a_way_of_their_own_each_run_their_own_code(handle):
+    functions = [make() for _ in range(600)]
+    entries = [depwatch.install(function, [i].count, handle) for i, function in enumerate(functions)]
+    assert [function(i) for i, function in enumerate(functions)] == [1] * 600
+    for entry in entries[::2]:
+        entry.remove()
+    del functions[300:], entries[300:]
+    fresh = [make() for _ in range(600)]
+    assert all(depwatch.install(function, ["fresh"].count, handle).active for function in fresh)
+    assert [function("fresh") for function in fresh] == [1] * 600
+    own_or_not = [("own", i, 1, 2) if i % 2 == 0 else 1 for i in range(300)]
+    assert [function(i) for i, function in enumerate(functions)] == own_or_not
+
+
+def test_a_builtin_function_that_only_calls_the_function_ends_in_a_recursion_error(handle):
+    function = make()
+    depwatch.install(function, operator.call, handle)
+    with pytest.raises(RecursionError):
+        function(*[function] * 1_000_000)
 
 
 # --- the handle -------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import sys
 import tomllib
 import types
 from array import array
+from pathlib import Path
 
 import pytest
 
@@ -44,8 +45,9 @@ def offsets(*values):
 
 
 def test_the_header_is_where_get_include_says_and_is_of_this_release():
-    header = (ROOT / "depwatch" / "include" / "depwatch.h").read_text()
-    assert depwatch.get_include() == str(ROOT / "depwatch" / "include")
+    include = Path(depwatch.__file__).parent / "include"
+    header = (include / "depwatch.h").read_text()
+    assert depwatch.get_include() == str(include)
     assert f'#define DEPWATCH_RELEASE "{depwatch.__version__}"' in header
 
 

@@ -71,6 +71,20 @@ def test_new_handles_can_depend_on_what_was_invalidated():
     assert dependents(globals_) == {again.id}
 
 
+@pytest.mark.parametrize("undone", ["refuse", "allow"])
+def test_a_recorder_that_read_before_is_stale_and_one_that_reads_after_is_not(undone):
+    contents, others = namespace(X=[1]), namespace(Z=1)
+    before, elsewhere, after = (depwatch.Recorder(name) for name in ("before", "elsewhere", "after"))
+    before.read_global(contents, "X")
+    elsewhere.read_global(others, "Z")
+    contents["X"].append(2)
+    assert depwatch.invalidate([contents], "the list has grown") == BitMap()
+    after.read_global(contents, "X")
+    with pytest.raises(depwatch.Stale, match="changed since it was read for 'before'"):
+        before.commit(undone=undone)
+    assert after.commit(undone=undone).valid and elsewhere.commit(undone=undone).valid
+
+
 @pytest.mark.parametrize("objects", [3, None])
 def test_objects_come_in_a_collection(objects):
     with pytest.raises(TypeError, match=rf"^the objects must be an iterable, .*, not {objects}$"):

@@ -207,7 +207,7 @@ def test_nothing_is_stale_in_a_random_life_of_functions_with_destructors(log, se
         action = r.randrange(8)
         if action < 2:
             part = r.choice(["code", "defaults", "kwdefaults"])
-            recorder = depwatch.Recorder("r", 65535)
+            recorder = depwatch.Recorder("r", None)
             (value,) = recorder.read_function(function, part)
             contents = dict(value) if isinstance(value, dict) else None
             with contextlib.suppress(depwatch.Stale):

@@ -231,7 +231,7 @@ def test_a_key_that_is_hashed_by_its_identity_concerns_no_name(log, key):
     assert freeze(names, "X").commit().valid
 
 
-def test_a_name_that_a_key_has_come_to_equal_is_refused_by_that_key_when_it_is_removed(log):
+def test_a_name_that_a_key_has_come_to_equal_is_refused_when_that_key_is_removed(log):
     class Text(str):
         __hash__ = str.__hash__
 

@@ -138,7 +138,7 @@ def check_retired(optimizer: Optimizer, piece: Piece) -> None:
         case "superseded":
             right = any(each.superseded() for each in assumptions)
         case "unstable":
-            right = piece.limit < 65535
+            right = piece.limit < 65534
         case "lost":
             right = any(is_lost(optimizer, each.key) for each in assumptions if type(each.target) is not Whole)
         case "ambiguous":

@@ -12,7 +12,7 @@ from fuzz.wrong import Wrong
 
 MAX_PIECES, MAX_OPEN = 8, 2
 PATCHED = ("object", "f64", "i64", "bool", "guard", *(["label"] if labels.SUPPORTED else []))
-LIMITS = (1, 2, 6, 6, 6, 100, 100, 65535)
+LIMITS = (1, 2, 6, 6, 6, 100, 100, 65534)
 PARTS = ("code", "defaults", "kwdefaults")
 
 

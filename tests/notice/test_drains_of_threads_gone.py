@@ -286,3 +286,28 @@ for thread in threads:
 """
     )
     assert printed == "{0}\n"
+
+
+def test_a_child_drains_by_itself_though_a_drain_was_in_a_pause_at_the_fork():
+    printed = run(
+        """
+from array import array
+stop, counts = False, {"N": 0}
+recorder = depwatch.Recorder("many", None)
+recorder.read_global(counts, "N")
+many = recorder.commit_many(array("Q", range(100_001)), array("I", [recorder.reads - 1] * 100_000))
+def drains():
+    while not stop:
+        counts["N"] = 1 - counts["N"]
+        depwatch.drain()
+thread = threading.Thread(target=drains)
+thread.start()
+def check():
+    other["Y"] = 2
+    return handle.broken == 1 and ("invalidated", "Y") in by_itself()
+print({fork(check) for _ in range(40)})
+stop = True
+thread.join()
+"""
+    )
+    assert printed == "{0}\n"

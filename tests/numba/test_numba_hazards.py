@@ -160,7 +160,6 @@ def jitted():
 
 @pytest.mark.parametrize("make, why", [
     (lambda: numba.cfunc("int64(int64)")(doubled), "C callback"),
-    (lambda: numba.vectorize(["int64(int64)"])(doubled), "@vectorize"),
     (lambda: numba.guvectorize(["(int64[:],int64[:])"], "(n)->(n)")(copied), "@guvectorize"),
     (jitted, "jitclass"),
     (lambda: numba.stencil(lambda a: a[-1] + a[1]), "stencil"),
@@ -171,6 +170,11 @@ def test_watched_code_cannot_use_them_either_and_neither_can_they_be_watched(mak
         watched.watch(thing)
     with pytest.raises(Unwatchable, match=rf"global 'thing' of f is .*{why}.*call a function made by @njit instead"):
         Program("@njit\ndef f(x): return thing(x)", thing=thing)
+
+
+def test_a_ufunc_called_from_python_cannot_be_watched():
+    with pytest.raises(Unwatchable, match=r"@vectorize.*use @njit"):
+        watched.watch(numba.vectorize(["int64(int64)"])(doubled))
 
 
 def test_an_instance_of_a_jitclass_as_an_argument():
@@ -232,6 +236,31 @@ def test_data_that_can_change_in_place_and_comes_later_is_refused_at_the_call():
     program.A = np.arange(10, 13)
     with pytest.raises(Unwatchable, match="global 'A' of f"):
         program.f(1)
+
+
+def test_decorating_runs_no_code_of_a_global():
+    asked = []
+
+    class Meta(type):
+        def __getattribute__(cls, name):
+            asked.append(name)
+            return type.__getattribute__(cls, name)
+
+        def __hash__(cls):
+            asked.append("hash")
+            return 1
+
+    class Odd(metaclass=Meta):
+        def __getattribute__(self, name):
+            asked.append(name)
+            raise KeyError(name)
+
+        __hash__ = None
+
+    odd = Odd()
+    asked.clear()
+    Program("@njit\ndef f(x): return A(B(x))", A=odd, B=Odd)
+    assert asked == []
 
 
 def test_what_is_inside_objmode_is_python_and_may_be_anything():
@@ -317,14 +346,15 @@ def cached_leaf(tmp_path, monkeypatch):
 
 
 @pytest.mark.filterwarnings("ignore:.*has cache=True")
-def test_watched_functions_neither_come_from_the_disk_nor_go_there(cached_leaf):
+def test_code_that_numba_has_from_its_cache_is_compiled_again_when_it_is_watched(cached_leaf):
     program = cached_leaf()
     assert sum(program.leaf.stats.cache_hits.values()) == 1
     watched.watch(program.leaf)
     program.KIND = "aa"
     assert program.leaf(1) == 3
+    folder = program.leaf.stats.cache_path
     program.leaf.enable_caching()
-    assert program.leaf.stats.cache_path is None
+    assert program.leaf.stats.cache_path == folder is not None
 
 
 @pytest.mark.filterwarnings("ignore:.*has cache=True")
@@ -337,41 +367,27 @@ def test_code_from_the_disk_is_compiled_again_when_a_watched_function_calls_it(c
     assert (caller.f(program.leaf, 1), program.leaf(1)) == (3, 3)
 
 
-def test_the_first_function_of_a_process_that_forgoes_the_disk_is_told(tmp_path):
+def test_a_function_that_cannot_be_stored_is_told_once_with_the_reason(tmp_path):
     program = tmp_path / "program.py"
     program.write_text("""
 import warnings
+import numba
 from depwatch.integrations.numba import njit
+@njit(cache=True)
+def f(x):
+    yield x
+@njit("int64()", cache=True)
+def stored(): return 2
 with warnings.catch_warnings(record=True) as told:
     warnings.simplefilter("always")
-    @njit(cache=True)
-    def first(): return 1
-    @njit("int64()", cache=True)
-    def second(): return 2
-print(first() + second(), *[(str(warning.message)[:29], warning.lineno, warning.filename) for warning in told])
+    f(1), f(1.5)
+print(*[(str(warning.message), warning.lineno, warning.filename) for warning in told])
 """)
     printed = python(program, NUMBA_CACHE_DIR=str(tmp_path))
-    assert printed == f"3 {('__main__.first has cache=True', 6, str(program))}\n"
-    assert not [*tmp_path.rglob("*.nbi")]
-
-
-def test_functions_that_call_each_other():
-    program = Program(
-        """
-        @njit
-        def even(n):
-            if n == 0:
-                return 1
-            return odd(n - 1)
-        @njit
-        def odd(n):
-            if n == 0:
-                return 0
-            return even(n - 1)
-        """
-    )
-    with pytest.raises(Unwatchable, match=r"odd and even call each other.*let one function call itself"):
-        program.even(3)
+    why = "it has a function or class in it that no module has by its name"
+    reason = f"__main__.f has cache=True and is compiled in each process: {why}"
+    assert printed == f"{(reason, 12, str(program))}\n"
+    assert [path.name.partition("-")[0] for path in tmp_path.rglob("*/*")] == ["program.stored"]
 
 
 def test_defaults_that_are_changed_behind_numbas_back():

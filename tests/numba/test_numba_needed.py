@@ -10,7 +10,10 @@ from numba.core.dispatcher import Dispatcher
 from depwatch.integrations.numba import needed
 
 PACKAGE = Path(needed.__file__).parent
-NOT_NUMBAS = {"_asdict", "_replace", "_getframe", "_current_frames", "_depwatch"}
+NOT_NUMBAS = {
+    *("_asdict", "_fields", "_field_defaults", "_replace", "_getframe", "_current_frames"),
+    *("_depwatch", "_depwatch_calls_watched"),
+}
 
 
 def private_names(tree):

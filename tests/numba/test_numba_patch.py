@@ -121,7 +121,7 @@ def test_refused_functions_of_every_kind_do_what_they_do_in_numba():
         @njit
         def even(n): return True if n == 0 else odd(n - 1)
         @njit
-        def odd(n): return False if n == 0 else even(n - 1)
+        def odd(n): return TABLE[0] > 0 if n == 0 else even(n - 1)
         @njit
         def numbers(n):
             for i in range(n): yield TABLE[i]
@@ -143,7 +143,9 @@ def test_refused_functions_of_every_kind_do_what_they_do_in_numba():
         def factorial(n): return 1 if n < 2 else n * factorial(n - 1) * TABLE[1]
         print(even(10), odd(7), list(numbers(3)), total(3), in_parallel(3), copies(2), factorial(5))
         K = 2
-        print(total(3))
+        print(total(3), even(10), watched.stats(even).compiled)
+        even.py_func.__code__ = (lambda n: False if n == 0 else odd(n - 1)).__code__
+        print(even(0), even(10), odd(1))
         @njit
         def broken(): return nothing_of_this_name
         try:
@@ -152,7 +154,7 @@ def test_refused_functions_of_every_kind_do_what_they_do_in_numba():
             print(error.__context__)
         """
     )
-    assert out == ["True True [0, 1, 2] 3 3 2 120", "6", "None"]
+    assert out == ["True True [0, 1, 2] 3 3 2 120", "6 True 1", "False True True", "None"]
     names = [line.split(": ")[0].removeprefix("  __main__.") for line in listed[1:]]
     assert names == ["odd", "numbers", "in_parallel", "copies", "factorial"]
 
@@ -208,6 +210,49 @@ def test_code_that_cannot_be_taken_back_keeps_the_cells_of_what_it_calls():
         """
     )
     assert out == ["[3]", "[12]"]
+
+
+STORED_PLAIN = """
+from depwatch.integrations.numba import patch
+import numba
+from numba import cfunc, guvectorize, njit, vectorize
+import numpy as np
+patch()
+K = {value}
+@njit
+def g(x): return x + K
+@njit
+def block(x):
+    with numba.objmode(r="int64"):
+        r = x + K
+    return r
+@vectorize(["int64(int64)"], cache=True)
+def v(x): return g(x) + block(x)
+@cfunc("int64(int64)", cache=True)
+def c(x): return g(x)
+@guvectorize(["int64[:],int64[:]"], "(n)->(n)", cache=True)
+def w(x, y):
+    for i in range(x.size):
+        y[i] = g(x[i])
+@vectorize(["int64(int64)"], cache=True)
+def alone(x): return x
+if __name__ == "__main__":
+    print(v(3), c.ctypes(3), w(np.array([3])), alone(3))
+"""
+
+
+def test_code_of_numbas_other_decorators_is_not_stored_with_watched_code_in_it(tmp_path):
+    program = tmp_path / "program.py"
+    for value in (1, 1, 2):
+        program.write_text(STORED_PLAIN.format(value=value))
+        done = parent.parent("numba").run(program, environment={"NUMBA_CACHE_DIR": str(tmp_path / "cache")})
+        assert done.returncode == 0, done.stderr
+        assert done.stdout == f"{6 + 2 * value} {3 + value} [{3 + value}] 3\n"
+        why = "it is plain numba, and has code of a watched function in it"
+        assert [line for line in done.stderr.splitlines() if why in line] == [
+            f"  program.{name}: {why}" for name in ("v", "c", "w")
+        ]
+        assert {path.name.partition("-")[0] for path in tmp_path.rglob("*.nbi")} == {"program.alone"}
 
 
 def test_after_unpatch_numba_is_as_before_and_what_is_watched_stays_so():

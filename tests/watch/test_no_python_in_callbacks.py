@@ -61,6 +61,7 @@ PYTHON_SYMBOLS = {
     "PyType_IsSubtype": "walks the MRO",
 }  # fmt: skip
 OTHER_SYMBOLS = {
+    "clock_gettime",
     "memcmp",
     "memset",
     "memcpy",

@@ -5,10 +5,11 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import zipfile
 
 import pytest
 
-from support import ROOT
+from support import EXT, ROOT, compiler
 
 pytestmark = pytest.mark.slow
 
@@ -18,7 +19,7 @@ FILES = {
     "depwatch/compare/__init__.py": "",
     "depwatch/compare/record/__init__.py": "",
     "depwatch/compare/replay/__init__.py": "",
-    "depwatch/include/depwatch.h": "#define RELEASE 1\n",
+    "depwatch/include/depwatch.h": '#define DEPWATCH_RELEASE "7.1"\n#define RELEASE 1\n',
     "depwatch/include/depwatch.pxd": 'cdef extern from "depwatch.h":\n    int RELEASE\n',
     "depwatch/compare/record/_tap.pyx": "from depwatch cimport RELEASE\nrelease = RELEASE\n",
     "depwatch/compare/record/tap/facets.c": '#include "tap/facets.h"\n',
@@ -110,7 +111,7 @@ CHANGES = {
     "ext/index/ids.c": ('#include "index/ids.h"\nint next_id(void) { return FIRST_ID + 1; }\n', {IDS, CORE}),
     "ext/index/ids.h": ("#define FIRST_ID 43\nint next_id(void);\n", {IDS, WATCH, CORE}),
     "ext/notice/drain.pxi": ("def ask():\n    return answer() + 1\n", {"build/cython/_core.c", API, CORE}),
-    "depwatch/include/depwatch.h": ("#define RELEASE 2\n", {f"{TAP}.o", TAP}),
+    "depwatch/include/depwatch.h": ('#define DEPWATCH_RELEASE "7.1"\n#define RELEASE 2\n', {f"{TAP}.o", TAP}),
 }
 
 
@@ -164,3 +165,42 @@ def test_an_sdist_has_all_sources_and_nothing_that_was_built(project):
     unpacked = Project(folder)
     assert unpacked.build() == ""
     assert unpacked.ask() == 42
+
+
+def test_a_wheel_has_no_source_and_modules_without_symbols(project):
+    project.setup("bdist_wheel")
+    (packed,) = (project.folder / "dist").iterdir()
+    assert packed.name.startswith("depwatch-7.1-")  # what the header says
+    with zipfile.ZipFile(packed) as archive:
+        modules = {name.split(".")[0]: archive.read(name) for name in archive.namelist() if name.endswith(".so")}
+        assert modules.keys() == {CORE, TAP, ENGINE}
+        assert [name for name in archive.namelist() if name.endswith((".c", ".pyx", ".pxi"))] == []
+    (in_place,) = project.folder.glob(f"{CORE}.*.so")
+    assert b".symtab" in in_place.read_bytes()
+    assert [name for name, module in modules.items() if b".symtab" in module] == []
+
+
+def test_another_system_than_linux_is_refused_with_one_sentence(project):
+    setup = (project.folder / "setup.py").read_text()
+    project.write("setup.py", setup.replace("\nFLAGS = ", '\nsys.platform = "darwin"\nFLAGS = '))
+    said = project.build(status=1)
+    assert "depwatch is built and tested on Linux only, and this is darwin: use it in a container" in said
+
+
+@pytest.mark.parametrize(
+    ("version", "macro", "said"),
+    [
+        ("0x030b0900", "", "depwatch needs CPython 3.12 or later"),
+        ("0x030c0000", "", ""),
+        ("0x030ff000", "", ""),
+        ("0x031000a1", "", "depwatch knows CPython 3.12 to 3.15, not this later one"),
+        ("0x031000a1", "-DDEPWATCH_UNKNOWN_CPYTHON", ""),
+        ("0x030c0000", "-DPYPY_VERSION", "depwatch needs CPython"),
+    ],
+)
+def test_a_cpython_that_is_not_known_is_refused_unless_a_macro_is_set(version, macro, said):
+    command, _ = compiler()
+    options = [f"-DPY_VERSION_HEX={version}", *filter(None, [macro]), "-E", "-o", os.devnull]
+    done = subprocess.run([*command, *options, EXT / "watch" / "cpython.h"], capture_output=True, text=True)
+    assert (done.returncode == 0) == (said == "")
+    assert said in done.stderr

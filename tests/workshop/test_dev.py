@@ -260,6 +260,12 @@ def test_an_unknown_command_or_benchmark_gives_one_line(machine):
     assert machine.refusal("bench", "nonsense") == "dev: no benchmark called nonsense; there are: events"
 
 
+def test_a_benchmark_runs_also_where_the_environment_is_made_for_it(machine):
+    machine.python("python3")
+    machine.steps("bench", "events", "--quick")
+    assert machine.noted("ran")[-1] == "benchmarks/events.py --quick"
+
+
 def test_help_and_the_list_of_benchmarks_make_nothing(machine):
     done = machine.dev("help")
     assert done.returncode == 0

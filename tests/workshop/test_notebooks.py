@@ -1,7 +1,8 @@
-"""The notebooks run from the first cell to the last, and each .ipynb is what its .py says, without outputs."""
+"""The notebooks run from the first cell to the last, and each .ipynb is what its .py says, with outputs."""
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -59,8 +60,8 @@ class Executed:
 @pytest.fixture(scope="module")
 def printed(tmp_path_factory):
     """Two at a time: most of the time goes by with starting kernels."""
-    pairs = (("1_two_proposals", "2_corpus"), ("3_index", "4_numba"))
-    running = {names: Executed(tmp_path_factory.mktemp("notebooks"), names) for names in pairs}
+    groups = (("1_two_proposals", "2_corpus"), ("3_index", "4_numba", "5_pep836"))
+    running = {names: Executed(tmp_path_factory.mktemp("notebooks"), names) for names in groups}
     try:
         yield {name: executed.end().printed(name) for names, executed in running.items() for name in names}
     finally:
@@ -82,19 +83,33 @@ def corpus_notebook(folder):
     return done.stdout
 
 
-def test_there_are_four_notebooks():
-    assert [path.stem for path in SOURCES] == ["1_two_proposals", "2_corpus", "3_index", "4_numba"]
+def test_there_are_five_notebooks():
+    assert [path.stem for path in SOURCES] == ["1_two_proposals", "2_corpus", "3_index", "4_numba", "5_pep836"]
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
-def test_the_ipynb_is_what_the_py_says_and_has_no_outputs(source):
+def test_the_ipynb_is_what_the_py_says_and_has_its_outputs(source):
+    import nbformat
+
     import pair
 
-    committed = source.with_suffix(".ipynb").read_text()
+    committed = nbformat.read(source.with_suffix(".ipynb"), as_version=4)
+    code = [cell for cell in committed.cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in code] == [*range(1, len(code) + 1)]
+    outputs = [output for cell in code for output in cell.outputs]
+    assert {output.output_type for output in outputs} <= {"stream", "display_data", "execute_result"}
+    assert sum(len(cell.outputs) > 0 for cell in code) > len(code) // 3
+    for cell in code:
+        cell.outputs, cell.execution_count = [], None
     assert committed == pair.paired(source), "run ./dev python notebooks/pair.py"
-    cells = json.loads(committed)["cells"]
-    code = [cell for cell in cells if cell["cell_type"] == "code"]
-    assert code and all((cell["outputs"], cell["execution_count"]) == ([], None) for cell in code)
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
+def test_a_notebook_begins_with_a_fact_and_names_no_path_of_a_machine(source):
+    text = source.with_suffix(".ipynb").read_text()
+    title = json.loads(text)["cells"][0]["source"][0]
+    assert title.startswith("# ") and len(title.split()) > 8  # a sentence, not the name of a topic
+    assert not re.search(r"/(?:root|home|tmp|work|usr|opt|var)/", text)
 
 
 @on_one_interpreter
@@ -108,6 +123,7 @@ def test_the_ipynb_is_what_the_py_says_and_has_no_outputs(source):
         ),
         ("3_index", 4, ["depwatch: 0 false invalidations at every size", "an unrelated event invalidates"]),
         ("4_numba", 1, ["RATE = 1.25, as it was", "stale", "recompile() takes"]),
+        ("5_pep836", 0, ["dependencies a hot function", "guards at", "drop nothing", "and code comes back"]),
     ],
 )
 def test_the_notebook_runs_and_shows_what_it_is_about(name, pictures, says, printed):
@@ -169,6 +185,7 @@ def program(title, column, changes):
         "totals": {"rest": rest},
         "policies": policies,
         "causes": causes,
+        "lifetimes": {"broken": [column], "still_held": [50]},
     }
 
 
@@ -182,7 +199,8 @@ def test_the_corpus_notebook_tells_the_levers_apart_by_kind_of_program(tmp_path)
     (tmp_path / "corpus-3.13.0.json").write_text(json.dumps(corpus_of_two_programs()))
     text = corpus_notebook(tmp_path)
     for line in (
-        "2 programs in corpus-3.13.0.json",
+        "2 programs (chosen: 2 hand) in corpus-3.13.0.json",
+        "1 of 101 dependencies of hot functions broke (1.0%)",
         "quiet: 1 programs; medians: granularity 80%, giving up 0%, healing 10%, left 10%; "
         "saves most: {'granularity': 1, 'giving up': 0, 'healing': 0}",
         "mutating: 1 programs; medians: granularity 10%, giving up 80%, healing 5%, left 5%; "

@@ -93,9 +93,11 @@ def test_a_plain_install_has_the_version_and_the_help_of_every_command(tmp_path)
         for name, beside, below in options:
             assert (beside or below)[0].islower(), name
     options = [set(re.findall(r"^  (?:-h, )?(--?[a-z-]+)", out, re.MULTILINE)) for _, out, _ in helps]
-    program = {"--help", "-o", "-m", "--hot-after"}
-    replay = {"--give-up", "--policies", "--prices", "--check", "--resume", "--scheduler"}
-    assert options == [program, program | {"--python"}, {"--help", "-o", "--hot-after"} | replay, {"--help", "-o"}]
+    program = {"--help", "-o", "-m", "--hot-after", "--json", "--values"}
+    replay = {"--give-up", "--policies", "--prices", "--check", "--resume", "--scheduler", "--perfetto"}
+    report = {"--help", "-o", "--json"}
+    compare = program | {"--against", "--tolerance"}
+    assert options == [compare, program | {"--python"}, {"--help", "-o", "--hot-after", "--json"} | replay, report]
 
 
 WITHOUT = {

@@ -1,9 +1,11 @@
 """The README's example runs, and prints what it says."""
 
+import json
 import re
 import subprocess
 import sys
 
+import instead
 from support import ROOT
 
 README = (ROOT / "README.md").read_text()
@@ -35,3 +37,12 @@ def test_the_example_runs_and_prints_what_its_comments_say(tmp_path):
 def test_the_two_commands_are_there():
     assert "./dev compare" in README
     assert "./dev test" in README
+
+
+def test_the_table_of_costs_is_that_of_the_results():
+    results = json.loads((ROOT / "benchmarks" / "results" / "instead-3.13.0.json").read_text())
+    assert instead.table(results) in README
+
+
+def test_the_readme_is_no_longer_than_two_screens():
+    assert len(README.splitlines()) <= 125

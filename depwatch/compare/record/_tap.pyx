@@ -19,9 +19,8 @@ depwatch_import()
 cdef extern from "tap/tap.h" nogil:
     enum:
         NONE, MISSING
-        ROW_OBJECT, ROW_FACET, ROW_FUNCTION, ROW_DEPENDENCY, ROW_RESOLVED, ROW_END, ROW_LOST
+        ROW_OBJECT, ROW_FACET, ROW_FUNCTION, ROW_DEPENDENCY, ROW_RESOLVED
         FLAG_PATCHABLE, FLAG_PATCHABLE_GIVEN, FLAG_CALLS, FLAG_COUNT, FLAG_VALUE
-        REASON_CALLS "REASON_CALLS", REASON_LOOK "REASON_LOOK", REASON_COLD "REASON_COLD"
 
     ctypedef struct Row:
         uint64_t time, calls
@@ -41,8 +40,7 @@ cdef extern from "tap/tap.h" nogil:
 
     ctypedef struct CFunction "Function":
         uint64_t calls, written
-        const uint8_t* broken
-        uint32_t cold, number, file
+        uint32_t number, file
         bint look
         Lines* lines
         PyObject* python
@@ -63,10 +61,9 @@ cdef extern from "tap/tap.h" nogil:
         PyObject* provider
         int32_t number_now
         CObject* owner
-        CObject* fallback
 
     ctypedef struct Tap:
-        bint on, undrained
+        bint on, was_on, undrained
         PyObject* drain_code
         uint64_t calls
         List dead
@@ -75,10 +72,9 @@ cdef extern from "tap/tap.h" nogil:
         OBJECT_DICT, OBJECT_TYPE, OBJECT_FUNCTION
 
     ctypedef enum FacetKind:
-        FACET_GLOBAL, FACET_MODULE, FACET_TYPE, FACET_FUNCTION
+        FACET_KEY, FACET_TYPE, FACET_FUNCTION
 
     Tap tap
-    const uint8_t byte_valid, byte_broken
 
     uint64_t journal_time()
     Row* journal_row(int kind, uint64_t time)
@@ -88,28 +84,31 @@ cdef extern from "tap/tap.h" nogil:
 
     bint tap_open(const char* directory)
     void tap_drained()
-    void tap_tick(uint64_t time)
+    void tap_forget()
+    void tap_end(bint has_status, int32_t status)
     void function_watch_next(CFunction* function)
+    void function_compiles(CFunction* function)
+    void function_look_later(CFunction* function)
+    void windows_have_room(double most, double a_second)
     void function_depends(CFunction* function, CFacet** facets, uint32_t n_facets, CObject** objects, uint32_t n_objects)
-    uint64_t functions_cold_calls()
-    void facet_distrust(CFacet* facet)
     void on_object_event(void* object, const void* event)
     void on_type_event(void* object, const void* event)
     void on_function_event(void* part, const void* event)
 
 cdef extern from "tap/tap.h":
     int (*tap_drain_depwatch)() except -1
-    object functions_start(object on_first_call, object on_threshold, uint64_t hot_after)
-    object functions_dead()
+    object functions_hot()
+    object functions_start(object on_first_call, object on_threshold, uint64_t hot_after, const uint8_t* tables)
     CFunction* function_named(object called)
+    CFunction* function_of(object code)
     uint64_t functions_other_namespaces()
     bint function_written(CFunction* function, uint32_t number, object python)
     CObject* object_new(ObjectKind kind, object thing)
     void object_bury(CObject* object)
-    CFacet* facet_new(FacetKind kind, CObject* owner, CObject* fallback, object name)
+    CFacet* facet_new(FacetKind kind, CObject* owner, object name)
     bint facet_lies_in(CFacet* facet, CObject* object)
     int facet_find(const CFacet* facet, const PyObject* without, bint may_run_python, PyObject** provider, PyObject** value)
-    int32_t facet_sees(CFacet* facet, PyObject* value, bint relied_on)
+    int32_t facet_sees(CFacet* facet, PyObject* value)
     void tap_let_go()
     int tap_drain() except -1
 
@@ -128,8 +127,6 @@ cdef extern from *:
     PyObject* or_none(PyObject* value)
     PyTypeObject* Py_TYPE(object value)
 
-
-CALLS, LOOK, COLD = REASON_CALLS, REASON_LOOK, REASON_COLD  # why on_threshold is called: a sum of these
 
 cdef uint32_t next_function = 0
 
@@ -154,22 +151,30 @@ cdef uint32_t name_of_type(value):
 # --- the whole --------------------------------------------------------------------------------------------------------
 
 
-def begin(str directory, on_first_call, on_threshold, uint64_t hot_after, drain_code):
+def begin(str directory, on_first_call, on_threshold, uint64_t hot_after, drain_code, const uint8_t[::1] tables not None):
     """Start the journal; return (on_call, on_line), callbacks for sys.monitoring. Raises OSError.
 
     on_first_call(code) returns the number of its file's name, or None for code that is not the program's.
-    on_threshold(code, called, what function() was given or None, calls, reasons) hears of calls.
-    drain_code: of depwatch.drain.
+    on_threshold(code, called, what function() was given or None, calls): it is time to look at what it depends on.
+    drain_code: of depwatch.drain. tables: 512 bytes: of each instruction as it is in running code, how many units of cache
+    follow it; then, whether the cache has a number of a class or function.
     """
     cdef bytes path = os.fsencode(directory)
     global tap_drain_depwatch
     tap_drain_depwatch = drain_depwatch
     Py_INCREF(drain_code)
     tap.drain_code = <PyObject*>drain_code
-    callbacks = functions_start(on_first_call, on_threshold, hot_after)
+    if tables.shape[0] != 512:
+        raise ValueError(f"{tables.shape[0]} bytes of tables, not 512")
+    callbacks = functions_start(on_first_call, on_threshold, hot_after, &tables[0])
     if not tap_open(path):
         raise OSError(errno, os.strerror(errno), directory)
     return callbacks
+
+
+def room(double most, double a_second):
+    """How many rows there may be of windows that are one moment: for what measures the others."""
+    windows_have_room(most, a_second)
 
 
 def switch(bint on):
@@ -186,21 +191,9 @@ def drain():
     tap_drain()
 
 
-def drained():
-    """depwatch is draining."""
-    tap_drained()
-
-
-def end():
-    """The last rows. The exit status is not known yet."""
-    cdef Row* row
-    if not tap.on:
-        return
-    tap_tick(journal_time())
-    row = journal_row(ROW_END, journal_time())
-    row.calls, row.flags = tap.calls, FLAG_CALLS
-    journal_add()
-    tap.on = False
+def end(status):
+    """The last rows. status None: not known yet."""
+    tap_end(status is not None, 0 if status is None else status)
 
 
 def json(str text):
@@ -215,8 +208,11 @@ def string(str text):
 
 
 def calls():
-    """(all calls of the program so far, of these: without a valid handle, of code in more namespaces than are told apart)"""
-    return tap.calls, functions_cold_calls(), functions_other_namespaces()
+    """(all calls of the program so far, of these: of code in more namespaces than are told apart)"""
+    return tap.calls, functions_other_namespaces()
+
+
+include "process.pxi"
 
 
 # --- objects and facets -----------------------------------------------------------------------------------------------
@@ -291,7 +287,7 @@ def any_dead():
     return tap.dead.n != 0
 
 
-KINDS = {"global": FACET_GLOBAL, "module attribute": FACET_MODULE, "type attribute": FACET_TYPE, "function": FACET_FUNCTION}
+KINDS = {"global": FACET_KEY, "type attribute": FACET_TYPE, "function": FACET_FUNCTION}
 
 
 @cython.final
@@ -302,13 +298,14 @@ cdef class Facet:
     cdef readonly uint32_t number
     cdef readonly Object owner
     cdef readonly str name, kind
+    cdef tuple chain  # of objects that it lies in, by which it was last looked up
 
-    def __init__(self, str kind, Object owner, Object fallback, str name):
+    def __init__(self, str kind, Object owner, str name):
         cdef uint32_t numbers[2]
         cdef Row* row
         if owner.object == NULL:
             raise ValueError("the object is dead")
-        self.facet = facet_new(KINDS[kind], owner.object, NULL if fallback is None else fallback.object, name)
+        self.facet = facet_new(KINDS[kind], owner.object, name)
         if self.facet == NULL:
             raise MemoryError()
         self.number, self.owner, self.name, self.kind = self.facet.number, owner, name, kind
@@ -321,6 +318,13 @@ cdef class Facet:
         """Events of that object concern it."""
         if place.object != NULL and not facet_lies_in(self.facet, place.object):
             raise MemoryError()
+
+    def lies_along(self, tuple chain):
+        """Events of these objects concern it."""
+        if self.chain is not chain:
+            for place in chain:
+                self.lies_in(place)
+            self.chain = chain
 
     def leads_on(self):
         """Others are reached through its value."""
@@ -340,25 +344,7 @@ cdef class Facet:
         else:
             value[0] = or_none(PyFunction_GetKwDefaults(self.facet.owner.address))
         self.facet.provider = provider
-        return facet_sees(self.facet, value[0], False) == before
-
-    def read(self):
-        """(value now,), or () if it is missing; the owner must be alive."""
-        cdef PyObject* value
-        self.look(&value)
-        return () if value == NULL else (<object>value,)
-
-    def rely(self):
-        """A handle waits for the value that it has now, which keeps that one's address from meaning another one."""
-        cdef PyObject* value
-        if not self.owner.dead:
-            self.look(&value)
-            facet_sees(self.facet, value, True)
-
-    def distrust(self):
-        """No handle waits for an earlier value any more."""
-        if not self.owner.dead:
-            facet_distrust(self.facet)
+        return facet_sees(self.facet, value[0]) == before
 
 
 # --- functions --------------------------------------------------------------------------------------------------------
@@ -399,10 +385,6 @@ def lines(called):
     cdef Lines* lines = known(called).lines
     cdef uint32_t i
     return {lines.first + i for i in range(lines.n) if lines.ran[i >> 3] >> (i & 7) & 1}
-
-
-def lines_run(called):
-    return known(called).lines.n_ran
 
 
 def resolved(called, list dependencies, bint is_new):
@@ -464,26 +446,12 @@ def resolved(called, list dependencies, bint is_new):
     return as_given
 
 
-def hold(called, uintptr_t byte):
-    """The function's handle has this byte: while it is not 0, calls run cold. 0: it has no handle, and runs cold."""
-    cdef CFunction* function = function_named(called)
+def look_at_code(code):
+    """Call on_threshold at the next call of this code, if it has been called."""
+    cdef CFunction* function = function_of(code)
     if function != NULL:
-        function.broken = <const uint8_t*>byte if byte else &byte_broken
-
-
-def set_cold(called, uint32_t calls):
-    """So many calls in a row have run cold; on_threshold hears when they are as many as make a function hot."""
-    cdef CFunction* function = function_named(called)
-    if function != NULL:
-        function.cold = calls
-
-
-def lost(called):
-    """Write that a value which code was compiled with can never come back."""
-    cdef CFunction* function = function_named(called)
-    if function != NULL and tap.on and function.number != NONE:
-        journal_row(ROW_LOST, journal_time()).function = function.number
-        journal_add()
+        function.look = True
+        function_watch_next(function)
 
 
 def look(called):
@@ -494,20 +462,56 @@ def look(called):
         function_watch_next(function)
 
 
-def dead():
-    """What function() was given for functions that have died since."""
-    return functions_dead()
+def compiles(called):
+    """For tests: at this call an optimizer that runs beside the recorder compiles the function."""
+    cdef CFunction* function = function_named(called)
+    if function != NULL:
+        function_compiles(function)
 
 
-cdef extern from "tap/value.h":
-    bint shows_weakrefs_ "shows_weakrefs"(object)
+def look_later(called):
+    """Call on_threshold again after a while, although nothing changes."""
+    cdef CFunction* function = function_named(called)
+    if function != NULL:
+        function_look_later(function)
 
 
 cdef extern from *:
     """
     static unsigned int version_tag(PyObject *type) { return ((PyTypeObject *)type)->tp_version_tag; }
+
+    static int collect(PyObject *object, void *list)
+    {
+        if (PyFunction_Check(object) && ((PyFunctionObject *)object)->func_version != 0 && list_add(list, object))
+            Py_INCREF(object);
+        return 1;
+    }
+
+    /* [(function, number)] of all that the garbage collector knows. */
+    static PyObject *all_functions(void)
+    {
+        List found = {NULL, 0, 0};
+        PyUnstable_GC_VisitObjects(collect, &found);
+        PyObject *all = PyList_New(0);
+        for (uint32_t i = 0; i < found.n; i++) {
+            PyObject *function = found.items[i];
+            PyObject *pair = all == NULL ? NULL : Py_BuildValue("OI", function, ((PyFunctionObject *)function)->func_version);
+            if (pair == NULL || PyList_Append(all, pair) < 0)
+                Py_CLEAR(all);
+            Py_XDECREF(pair);
+            Py_DECREF(function);
+        }
+        free(found.items);
+        return all;
+    }
     """
     unsigned int version_tag(object)
+    object all_functions()
+
+
+def functions():
+    """All Python functions with a number, as CPython's inline caches have it: pairs."""
+    return all_functions()
 
 
 def version_of(cls):
@@ -515,62 +519,4 @@ def version_of(cls):
     return version_tag(cls)
 
 
-def shows_weakrefs(value):
-    """Whether a weak reference to the value would show: it is an array, or the like."""
-    return shows_weakrefs_(value)
-
-
-cdef extern from *:
-    """
-    static PyObject *interruption; /* owned or NULL: what a signal handler of the program raised in a callback of ours */
-
-    static int raise_interruption(void *unused)
-    {
-        (void)unused;
-        if (interruption == NULL)
-            return 0;
-        PyErr_SetRaisedException(interruption);
-        interruption = NULL;
-        return -1;
-    }
-
-    /* The main thread gets it as soon as it runs Python again: there signal handlers run. */
-    static void raise_later(PyObject *error)
-    {
-        if (interruption == NULL && Py_AddPendingCall(raise_interruption, NULL) == 0)
-            interruption = Py_NewRef(error);
-    }
-    """
-    void raise_later(object)
-
-cdef enum:
-    TRIES = 8  # of a callback that raises
-
-
-@cython.final
-cdef class Insisted:
-    """A callback of the recorder's own that leaves alone what it has done before. The program's signal handlers run in it, too:
-    after one that raises it is called again, and the program gets what was raised. Its own exceptions keep coming.
-    """
-
-    cdef object function
-
-    def __init__(self, function):
-        self.function = function
-
-    def __call__(self, *arguments):
-        interruption = None
-        for tried in range(TRIES):
-            try:
-                result = self.function(*arguments)
-            except MemoryError:
-                raise
-            except BaseException as error:
-                if tried == TRIES - 1:
-                    raise
-                interruption = interruption or error
-            else:
-                break
-        if interruption is not None:
-            raise_later(interruption)
-        return result
+include "code.pxi"

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Iterator
-from enum import StrEnum
 from types import FunctionType, ModuleType
 from typing import Any, Final
 
@@ -14,16 +13,18 @@ from .places import Places
 
 type Owner = FunctionType | dict[str, Any] | type
 
+_IMMUTABLE_TYPE: Final = 1 << 8  # Py_TPFLAGS_IMMUTABLETYPE: re.Pattern, collections.deque
 _HEAP_TYPE: Final = 1 << 9  # Py_TPFLAGS_HEAPTYPE
 
 MISSING: Final = object()
 
 
-class Kind(StrEnum):
-    GLOBAL = "global"  # [globals, builtins], as code looks a name up
-    MODULE = "module attribute"
-    TYPE = "type attribute"
-    FUNCTION = "function"
+class Kind:
+    """Of a facet. No Enum: that looks its values up by Python code."""
+
+    GLOBAL: Final = "global"  # a key of one namespace, whether a global or an attribute of its module
+    TYPE: Final = "type attribute"
+    FUNCTION: Final = "function"
 
 
 class Objects:
@@ -32,8 +33,11 @@ class Objects:
     def __init__(self, places: Places) -> None:
         self._places: Final = places
         self._at: Final[dict[int, _tap.Object]] = {}  # by address
-        self._named: Final[dict[tuple[int, int, str, str], _tap.Facet]] = {}
-        self._of: Final[dict[int, list[tuple[int, int, str, str]]]] = {}  # names of the facets, by object
+        self._named: Final[dict[tuple[int, str, str], _tap.Facet]] = {}
+        self._of: Final[dict[int, list[tuple[int, str, str]]]] = {}  # names of the facets, by object
+        self._chains: Final[
+            dict[int, tuple[int, tuple[_tap.Object, ...]]]
+        ] = {}  # by a class's address, with its number
 
     def object(self, owner: Owner) -> _tap.Object:
         """The object of a dict, class or function. Raises depwatch.Unwatchable."""
@@ -44,17 +48,31 @@ class Objects:
         new = self._at[id(owner)] = _tap.Object(owner, *self._describe(owner))
         return new
 
-    def facet(self, kind: Kind, owner: _tap.Object, fallback: _tap.Object | None, name: str) -> _tap.Facet:
-        """fallback: of a global, the builtins."""
-        key = (owner.number, -1 if fallback is None else fallback.number, kind.value, name)
+    def chain(self, cls: type) -> tuple[_tap.Object, ...]:
+        """The objects of the classes that its attributes lie in. Raises depwatch.Unwatchable."""
+        number = _tap.version_of(cls)  # no two states of classes have the same
+        known = self._chains.get(id(cls))
+        if known is not None and number and known[0] == number:
+            return known[1]
+        chain = tuple([self.object(base) for base in mro_of(cls) if may_change(base)])
+        if number:
+            self._chains[id(cls)] = number, chain
+        return chain
+
+    def facet(self, kind: str, owner: _tap.Object, name: str) -> _tap.Facet:
+        key = (owner.number, kind, name)
         known = self._named.get(key)
         if known is None:
-            known = self._named[key] = _tap.Facet(kind.value, owner, fallback, sys.intern(name))
+            known = self._named[key] = _tap.Facet(kind, owner, sys.intern(name))
             known.lies_in(owner)
-            if fallback is not None:
-                known.lies_in(fallback)
             self._of.setdefault(owner.number, []).append(key)
         return known
+
+    def forget(self) -> None:
+        """All of them, dead or alive."""
+        _tap.bury(list(self._at.values()))
+        for known in (self._at, self._named, self._of, self._chains):
+            known.clear()
 
     def _bury(self) -> None:
         """Forget the objects that have died, with their facets."""
@@ -63,6 +81,7 @@ class Objects:
         dead = [(address, each) for address, each in list(self._at.items()) if each.dead]
         for address, each in dead:
             del self._at[address]
+            self._chains.pop(address, None)
             for key in self._of.pop(each.number, ()):
                 del self._named[key]
         _tap.bury([each for _, each in dead])
@@ -98,13 +117,17 @@ def provided(cls: type, name: str) -> Iterator[tuple[type, object]]:
             yield base, value
 
 
-def heap_bases(cls: type) -> list[type]:
-    """The classes whose change is a change of cls; static types cannot change."""
-    return [base for base in mro_of(cls) if is_heap(base)]
+def attribute(cls: type, name: str) -> object:
+    """What the first class along the MRO that has name has, raw; or MISSING."""
+    for base in mro_of(cls):
+        value = dict_of_class(base).get(name, MISSING)
+        if value is not MISSING:
+            return value
+    return MISSING
 
 
-def is_heap(cls: type) -> bool:
-    return bool(flags_of(cls) & _HEAP_TYPE)
+def may_change(cls: type) -> bool:
+    return flags_of(cls) & (_HEAP_TYPE | _IMMUTABLE_TYPE) == _HEAP_TYPE
 
 
 def module_of(namespace: dict[str, Any]) -> ModuleType | None:

@@ -1,16 +1,15 @@
 """The names of files as a trace has them: relative to what they belong to, and without the machine's directories."""
 
 import os
-from dataclasses import dataclass
 from typing import Final
 
 STDLIB: Final = os.path.dirname(os.__file__)
 _SITE: Final = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 
 
-@dataclass(slots=True)
 class Places:
-    program: str  # the directory of the script, or where a module was started
+    def __init__(self, program: str) -> None:
+        self.program: Final = program  # the directory of the script, or where a module was started
 
     def name(self, file: str) -> str:
         """The name of a file that code objects or modules have."""

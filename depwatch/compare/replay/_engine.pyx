@@ -22,6 +22,7 @@ cpdef enum Mechanism:
 cdef struct Counts:
     uint64_t dropped  # handles invalidated
     uint64_t needlessly  # of these, no recorded value had changed
+    uint64_t undone  # of these, all recorded values were there when the code would be compiled again, or in the end
     uint64_t resumed  # handles valid again without being made anew
     uint64_t recompiled  # handles made anew after they were dropped
     uint64_t patches
@@ -38,7 +39,7 @@ cdef struct Counts:
 
 cdef enum:
     NONE = 0xffffffff
-    N_COLUMNS = 15  # of Counts
+    N_COLUMNS = 16  # of Counts
     BINS = 64
     BASE_DEPENDENCIES = 3  # every executor of CPython has about so many besides
 
@@ -91,6 +92,8 @@ cdef struct Function:
     uint8_t state
     uint8_t bereft  # an object died that its handle depends on: a new one is made at the next call, which is no change
     uint8_t marked  # revalidation: at its next call
+    uint8_t in_window  # it is called in the one that is gone through
+    uint8_t pending  # it was dropped, and whether that is undone is to be seen
     uint8_t retired  # healing
     uint8_t told  # healing: that it is not valid
     uint8_t was_hot
@@ -118,11 +121,22 @@ cdef struct Break:
     uint32_t facet
     uint32_t handles  # hit
 
+cpdef enum Step:  # in the history of a function
+    COMPILED, DROPPED, RESUMED
+
+
+cdef struct Stepped:
+    int64_t time, event
+    uint64_t times
+    uint32_t function, step
+
+
 cdef struct Part:  # one function in a window
     uint32_t function
     uint64_t calls  # in the window
     uint64_t num, den  # since when it is what it is: a share of the window
     uint8_t was_valid
+    uint8_t is_made  # a handle, in this window
 
 
 def _columns():
@@ -154,14 +168,18 @@ cdef class Engine:
     cdef const uint32_t* dependency_object
     cdef const uint32_t* change_object
     cdef const uint32_t* change_count
+    cdef const uint32_t* change_moments
     cdef const uint8_t* change_in_place
     cdef const uint32_t* value_start
+    cdef const uint32_t* value_end
     cdef const uint32_t* value_facet
     cdef const uint32_t* value_count
+    cdef const uint32_t* value_moments
     cdef const int64_t* value_number
     cdef const uint8_t* value_same
     cdef const uint8_t* value_inside
     cdef const uint32_t* spread_start
+    cdef const uint32_t* spread_end
     cdef const uint32_t* spread_function
     cdef const uint64_t* spread_calls
     cdef const uint32_t* points
@@ -171,7 +189,7 @@ cdef class Engine:
     cdef int64_t n_events
     # the policy
     cdef Mechanism mechanism
-    cdef bint by_object, bloom
+    cdef bint by_object, bloom, unwatches
     cdef uint32_t hot_after
     cdef const uint32_t* limit  # of each key: the change that gives it up; 0: it never is
     # state: owned
@@ -180,7 +198,9 @@ cdef class Engine:
     cdef Dependents* dependents  # of each key
     cdef uint32_t* changes  # of each key that hit a handle
     cdef uint8_t* given_up
-    cdef uint8_t* watched  # bloom: a handle was made since the key's last change
+    cdef uint8_t* watched  # where dicts are given up: a handle was made since the key's last change
+    cdef uint64_t* drops  # of each key: handles that it dropped, and of these, needlessly
+    cdef uint32_t key  # that is dropping them
     cdef uint8_t* object_dead
     cdef int64_t* current  # value of each facet
     cdef uint32_t* facet_stamp  # what was left out while making, or changed now: equal to stamp
@@ -207,6 +227,9 @@ cdef class Engine:
     cdef int64_t moment  # the time at which a handle is made, about
     cdef int64_t unknown  # the next value that is like no other
     cdef bint no_memory
+    cdef bint keeps_history
+    cdef Stepped* history
+    cdef size_t n_history, room_history
     cdef Counts counts
     cdef uint64_t in_windows[N_COLUMNS]
 
@@ -227,14 +250,18 @@ cdef class Engine:
         self.dependency_object = self.u32(events.dependency_object)
         self.change_object = self.u32(events.change_object)
         self.change_count = self.u32(events.change_count)
+        self.change_moments = self.u32(events.change_moments)
         self.change_in_place = self.u8(events.change_in_place)
         self.value_start = self.u32(events.value_start)
+        self.value_end = self.u32(events.value_start[1:][events.change_last])
         self.value_facet = self.u32(events.value_facet)
         self.value_count = self.u32(events.value_count)
+        self.value_moments = self.u32(events.value_moments)
         self.value_number = self.i64(events.value_number)
         self.value_same = self.u8(events.value_same)
         self.value_inside = self.u8(events.value_inside)
         self.spread_start = self.u32(events.spread_start)
+        self.spread_end = self.u32(events.spread_start[1:][events.change_last])
         self.spread_function = self.u32(events.spread_function)
         self.spread_calls = self.u64(events.spread_calls)
         self.points = self.u32(events.points)
@@ -249,12 +276,15 @@ cdef class Engine:
             raise ValueError(f"{len(limits)} limits, for {self.n_keys} keys")
         self.mechanism, self.by_object, self.hot_after = mechanism, by_object, hot_after
         self.bloom = bloom
+        self.unwatches = by_object and mechanism == BULK and bool(np.any(limits))
+        self.key = NONE
         self.functions = <Function*>zeros(self.n_functions, sizeof(Function))
         self.facets = <Facet*>zeros(self.n_facets, sizeof(Facet))
         self.dependents = <Dependents*>zeros(self.n_keys, sizeof(Dependents))
         self.changes = <uint32_t*>zeros(self.n_keys, 4)
         self.given_up = <uint8_t*>zeros(self.n_keys, 1)
         self.watched = <uint8_t*>zeros(self.n_keys, 1)
+        self.drops = <uint64_t*>zeros(self.n_keys, 16)
         self.object_dead = <uint8_t*>zeros(self.n_objects, 1)
         self.current = <int64_t*>zeros(self.n_facets, 8)
         self.facet_stamp = <uint32_t*>zeros(self.n_facets, 4)
@@ -292,6 +322,7 @@ cdef class Engine:
         free(self.changes)
         free(self.given_up)
         free(self.watched)
+        free(self.drops)
         free(self.object_dead)
         free(self.current)
         free(self.facet_stamp)
@@ -306,6 +337,7 @@ cdef class Engine:
         free(self.made_at)
         free(self.restores)
         free(self.breaks)
+        free(self.history)
 
     cdef const uint8_t* u8(self, array):
         cdef const uint8_t[::1] view = self.keep(array, np.uint8)
@@ -347,6 +379,23 @@ cdef class Engine:
             raise MemoryError
         return np.asarray(counted)
 
+    def keep_history(self):
+        """Before run(): what becomes of each function is kept, for steps()."""
+        self.keeps_history = True
+
+    def steps(self):
+        """(time, event, function, Step, times), a row for each handle that was made, dropped, or is valid again.
+
+        times: drops in a window are one row; then so many handles were made and dropped by its end."""
+        rows = np.zeros((self.n_history, 5), np.int64)
+        cdef int64_t[:, ::1] view = rows
+        cdef size_t i
+        for i in range(self.n_history):
+            view[i, 0], view[i, 1] = self.history[i].time, self.history[i].event
+            view[i, 2], view[i, 3] = self.history[i].function, self.history[i].step
+            view[i, 4] = self.history[i].times
+        return rows
+
     def spread(self):
         """Which columns rest in part on changes that are spread evenly over a window."""
         return [self.in_windows[i] != 0 for i in range(N_COLUMNS)]
@@ -375,6 +424,10 @@ cdef class Engine:
         """For each facet, how many of its breaks were undone."""
         return np.array([self.restores[i] for i in range(self.n_facets)], np.int64)
 
+    def drops_counted(self):
+        """For each key (handles that its changes dropped, of these needlessly)."""
+        return np.array([(self.drops[2 * i], self.drops[2 * i + 1]) for i in range(self.n_keys)], np.int64).reshape(-1, 2)
+
     def lifetimes(self):
         """(that broke, that still held), each by how long dependencies had held: 2^i to 2^(i + 1) ns."""
         return [self.broke[i] for i in range(BINS)], [self.held[i] for i in range(BINS)]
@@ -385,6 +438,24 @@ cdef void* zeros(size_t n, size_t size) except NULL:
     if owned == NULL:
         raise MemoryError
     return owned
+
+
+cdef void note(Engine e, uint32_t f, Step step, int64_t time, uint64_t times=1) noexcept nogil:
+    cdef Stepped* history
+    cdef size_t room
+    if not e.keeps_history:
+        return
+    if e.n_history == e.room_history:
+        room = 2 * e.room_history + 64
+        history = <Stepped*>realloc(e.history, room * sizeof(Stepped))
+        if history == NULL:
+            e.no_memory = True
+            return
+        e.history, e.room_history = history, room
+    history = &e.history[e.n_history]
+    e.n_history += 1
+    history.time, history.event, history.function, history.step = time, e.event, f, step
+    history.times = times
 
 
 include "handles.pxi"
@@ -415,13 +486,15 @@ cdef void run_to(Engine e, int64_t end) noexcept nogil:
         elif op == OP_OBJECT_GONE:
             object_gone(e, what)
         elif e.mechanism == HEALING:
-            value_lost(e, what)
+            value_lost(e, what, <int64_t>e.number[e.event])
         e.event += 1
 
 
 cdef void ends_here(Engine e) noexcept nogil:
     """What happened and was not delivered is, and what still holds has held up to now."""
     cdef uint32_t f
+    for f in range(e.n_functions):
+        see_undone(e, f)
     if e.mechanism != HEALING or not e.n_events:
         return
     e.event = e.n_events - 1

@@ -5,21 +5,20 @@ cdef void change(Engine e, uint32_t c) noexcept nogil:
     if e.object_dead[e.change_object[c]]:
         return  # it is being taken apart
     if e.mechanism == HEALING:
-        for v in range(e.value_start[c], e.value_start[c + 1]):
+        for v in range(e.value_start[c], e.value_end[c]):
             becomes(e, c, v)
         return
-    if e.mechanism != BULK:
-        for v in range(e.value_start[c], e.value_start[c + 1]):
-            e.current[e.value_facet[v]] = e.value_number[v]
+    for v in range(e.value_start[c], e.value_end[c]):
+        e.current[e.value_facet[v]] = e.value_number[v]
     if e.mechanism == REVALIDATION:
         mark(e, c)
     elif e.mechanism == GRANULAR:
-        for v in range(e.value_start[c], e.value_start[c + 1]):
+        for v in range(e.value_start[c], e.value_end[c]):
             patch(e, v, 1)
     elif e.by_object:
         fire_object(e, c)
     else:
-        for v in range(e.value_start[c], e.value_start[c + 1]):
+        for v in range(e.value_start[c], e.value_end[c]):
             fire_facet(e, v)
 
 
@@ -31,13 +30,15 @@ cdef void fire_facet(Engine e, uint32_t v) noexcept nogil:
     if n == 0:
         return
     count_change(e, facet)
+    e.key = facet
     for i in range(n):
         drop(e, e.dependents[facet].edges[i].function, e.value_same[v], False)
     e.dependents[facet].n = 0
+    e.key = NONE
 
 
 cdef inline void count_change(Engine e, uint32_t key) noexcept nogil:
-    """A change of key hit a handle."""
+    """A change of key counts: it hit a handle, or the key was watched for one."""
     e.changes[key] += 1
     if e.limit[key] and e.changes[key] >= e.limit[key]:
         e.given_up[key] = True
@@ -45,15 +46,16 @@ cdef inline void count_change(Engine e, uint32_t key) noexcept nogil:
 
 cdef void fire_object(Engine e, uint32_t c) noexcept nogil:
     cdef uint32_t o = e.change_object[c], n, i, f
-    cdef bint unrelated = e.value_start[c] == e.value_start[c + 1]
-    if e.bloom:
+    cdef bint unrelated = e.value_start[c] == e.value_end[c]
+    if e.unwatches:
         if not e.watched[o]:
             return
         e.watched[o] = False
     n = prune(e, o)
-    if n == 0 and not e.bloom:
+    if n == 0 and not e.unwatches:
         return
     count_change(e, o)
+    e.key = o
     stamp_changed(e, c)
     for i in range(n):
         f = e.dependents[o].edges[i].function
@@ -61,13 +63,14 @@ cdef void fire_object(Engine e, uint32_t c) noexcept nogil:
     e.dependents[o].n = 0
     if e.bloom:
         drop_by_mistake(e, o, unrelated)
+    e.key = NONE
 
 
 cdef void stamp_changed(Engine e, uint32_t c) noexcept nogil:
     """The facets whose value this change makes another."""
     cdef uint32_t v
     e.stamp += 1
-    for v in range(e.value_start[c], e.value_start[c + 1]):
+    for v in range(e.value_start[c], e.value_end[c]):
         if not e.value_same[v]:
             e.facet_stamp[e.value_facet[v]] = e.stamp
 
@@ -123,7 +126,7 @@ cdef void mark(Engine e, uint32_t c) noexcept nogil:
     stamp_changed(e, c)
     for i in range(n):  # nothing will mark it any more
         f = e.dependents[o].edges[i].function
-        drop(e, f, not depends_on_changed(e, f), e.value_start[c] == e.value_start[c + 1])
+        drop(e, f, not depends_on_changed(e, f), e.value_start[c] == e.value_end[c])
     e.dependents[o].n = 0
 
 

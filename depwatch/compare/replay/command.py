@@ -26,13 +26,16 @@ def replay_all(
     resume: bool,
     scheduler: str | None,
 ) -> None:
-    """Print a table for each trace to stdout and write all to output. Raises TraceError, OSError."""
+    """Print a table for each trace to stdout and write all to output; "-": to stdout, in place of the tables.
+
+    Raises TraceError, OSError.
+    """
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with ExitStack() as stack:
-        file = stack.enter_context(Output(output)) if output is not None else None  # before anything is done
+        file = None if output in (None, "-") else stack.enter_context(Output(output or ""))  # before anything is done
         paths = find_traces(inputs)
-        parts = Parts(output, options, resume) if output is not None else None
+        parts = None if output in (None, "-") else Parts(output or "", options, resume)
         progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
         with progress:
             task = progress.add_task("replaying", total=len(paths))
@@ -43,7 +46,10 @@ def replay_all(
             file.write(assemble(traces, options).text())
     if parts is not None:
         parts.remove()
-    print_traces(traces, sys.stdout)
+    if output == "-":
+        print(assemble(traces, options).text())
+    else:
+        print_traces(traces, sys.stdout)
 
 
 def _check(path: str) -> None:

@@ -31,7 +31,7 @@ class Op(IntEnum):
     DRAIN = 3
     FUNCTION_GONE = 4
     OBJECT_GONE = 5
-    LOST = 6  # a value died that function `what` was compiled with
+    LOST = 6  # value `number` of facet `what` is gone
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +55,13 @@ class Events:
     change_row: Numbers
     change_object: Numbers
     change_count: Numbers
+    change_moments: Numbers  # that an object's change begins: what comes in the same one, no policy can tell apart
+    change_last: Numbers  # the last change of the window that begins with this one; itself, if it is no such
     change_in_place: Numbers  # modified, where it was: depwatch trusts it at once, and looks again after any other
     value_start: Numbers
     value_facet: Numbers
     value_count: Numbers
+    value_moments: Numbers
     value_number: Numbers
     value_same: Numbers
     value_inside: Numbers  # a dict of keyword defaults has other contents: handles are retired, and nothing breaks
@@ -148,8 +151,13 @@ def _changes(columns: "_Columns", steps: "_Steps") -> dict[str, Numbers]:
     change = columns.rows(Row.CHANGE)
     change_object = columns.object(columns.all("object")[change])
     change_count = np.clip(columns.all("count")[change], 1, MOST_CHANGES)
-    steps.add(change, Op.CHANGE, np.arange(len(change)))
+    change_moments = _moments(columns, change, change_count)
     value = columns.rows(Row.VALUE)
+    change_last, is_first = _windows(columns, change, change_object)
+    steps.add(change[is_first], Op.CHANGE, np.flatnonzero(is_first))
+    # A window of several changes is gone through as one, which has the moments of all.
+    so_far = np.append(0, np.cumsum(change_moments))
+    change_moments = np.where(is_first, so_far[change_last + 1] - so_far[:-1], change_moments).astype(np.uint32)
     value_change = _last(columns.object(columns.all("object")[value]), value, change_object, change)
     value, value_change = value[value_change != NONE], value_change[value_change != NONE]
     order = np.argsort(value_change, kind="stable")
@@ -161,10 +169,13 @@ def _changes(columns: "_Columns", steps: "_Steps") -> dict[str, Numbers]:
         "change_row": change.astype(np.int64),
         "change_object": change_object,
         "change_count": change_count.astype(np.uint32),
+        "change_moments": change_moments,
+        "change_last": change_last,
         "change_in_place": _are(columns, change, _CHANGES_VALUE_IN_PLACE),
         "value_start": _starts(value_change, len(change)),
         "value_facet": value_facet,
         "value_count": value_count.astype(np.uint32),
+        "value_moments": np.maximum(_moments(columns, value, value_count), 1),
         "value_number": _told_apart(numbers, value),
         "value_same": (columns.all("same")[value] == 1).astype(np.uint8),
         "value_inside": (numbers == UNKNOWN) & _are(columns, columns.rows(Row.FACET), _FUNCTION)[value_facet],
@@ -197,7 +208,7 @@ def _calls(columns: "_Columns", steps: "_Steps", changes: dict[str, Numbers]) ->
 
 def _rest(columns: "_Columns", steps: "_Steps") -> None:
     lost = columns.rows(Row.LOST)
-    steps.add(lost, Op.LOST, columns.function(columns.all("function")[lost]))
+    steps.add(lost, Op.LOST, columns.facet(columns.all("facet")[lost]), columns.all("value")[lost])
     drain, gone = columns.rows(Row.DRAIN), columns.rows(Row.GONE)
     steps.add(drain, Op.DRAIN, np.zeros(len(drain)))
     gone_function = gone[columns.all("function")[gone] != NONE]
@@ -325,6 +336,26 @@ def _starts(owner: Numbers, count: int) -> Numbers:
 def _told_apart(values: Numbers, rows: Numbers) -> Numbers:
     """A value that is not known is unequal to all, so each gets a number of its own."""
     return np.where(values <= UNKNOWN, -3 - rows, values).astype(np.int64)
+
+
+def _windows(columns: _Columns, change: Numbers, change_object: Numbers) -> tuple[Numbers, Numbers]:
+    """For each change the last one of its window; whether it is the first. Rows of one follow each other."""
+    if not len(change):
+        return np.zeros(0, np.int64), np.zeros(0, bool)
+    kinds, moments = columns.all("kind"), columns.all("moments")[change]
+    others = np.cumsum(kinds != NUMBER[Row.VALUE])[change]  # rows that are no values, up to each change
+    goes_on = (others[1:] == others[:-1] + 1) & (change_object[1:] == change_object[:-1])
+    goes_on &= (moments[1:] != NONE) & (moments[:-1] != NONE)
+    is_first = np.append(True, ~goes_on)
+    starts = np.flatnonzero(is_first)
+    ends = np.append(starts[1:], len(change)) - 1
+    return ends[np.cumsum(is_first) - 1], is_first
+
+
+def _moments(columns: _Columns, rows: Numbers, counts: Numbers) -> Numbers:
+    """As many as changes, where the rows do not say it."""
+    moments = columns.all("moments")[rows]
+    return np.where(moments == NONE, counts, np.minimum(moments, counts)).astype(np.uint32)
 
 
 def _are(columns: _Columns, rows: Numbers, type: str) -> Numbers:

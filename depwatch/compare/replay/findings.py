@@ -1,5 +1,6 @@
 """What a replay says of the program itself: totals, which facets broke, who did it, when, and how long things held."""
 
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
@@ -11,11 +12,13 @@ from depwatch.compare.trace.schema import Row
 
 from ._engine import Engine
 from .events import Events, Numbers
-from .result import Cause, Facet, Lifetimes, Phase, Timeline, Totals
+from .harm import Harm
+from .result import Cause, Facet, Lifetimes, Object, Phase, Timeline, Totals
 
 BINS: Final = 100  # of the timeline
 STARTUP: Final = BINS // 5  # bins: the first fifth of the run
-WORST: Final = 20  # facets
+WORST: Final = 20  # objects
+SOME: Final = 5  # functions, types and kinds of change of each facet
 
 
 def edges_of(trace: Trace) -> Numbers:
@@ -123,33 +126,106 @@ class Findings:
 
     # -- facets and causes ---------------------------------------------------------------------------------------------
 
-    def facets(self) -> list[Facet]:
-        """Those that broke most."""
-        events = self._events
-        count = len(events.facets)
-        changes = np.bincount(events.value_facet, events.value_count, count).astype(np.int64)
-        breaks = np.bincount(self._breaks[:, 2], minlength=count)
-        hit = np.bincount(self._breaks[:, 2], self._breaks[:, 3], count).astype(np.int64)
-        restores = self._base.restores_counted()
-        broken = np.flatnonzero(breaks)
-        worst = sorted(broken.tolist(), key=lambda f: (-breaks[f], -hit[f], -changes[f], self._label(f)))[:WORST]
+    def objects(self, drops: Numbers) -> list[Object]:
+        """Those that drop most. drops: (handles that each dropped, needlessly) by object."""
+        events, rows = self._events, self._rows[Row.OBJECT]
+        changes = np.bincount(events.change_object, events.change_count, len(rows)).astype(np.int64)
+        names = {number: self._text("name", rows[number]) or "" for number in np.flatnonzero(drops[:, 0]).tolist()}
         found = []
-        for facet in worst:
-            file, line = self._place(facet)
+        for number in sorted(names, key=lambda o: (-drops[o, 0], -changes[o], names[o], o))[:WORST]:
+            file, line = self._place(of := np.flatnonzero(events.change_object == number), events.change_count[of])
             found.append(
-                Facet(
-                    facet=self._label(facet),
-                    kind=self._text("type", self._rows[Row.FACET][facet]) or "",
-                    changes=int(changes[facet]),
-                    breaks=int(breaks[facet]),
-                    restores=int(restores[facet]),
-                    handles_hit=int(hit[facet]),
+                Object(
+                    object=names[number],
+                    kind=self._text("type", rows[number]) or "",
+                    changes=int(changes[number]),
+                    dropped=int(drops[number, 0]),
+                    needlessly=int(drops[number, 1]),
                     file=file,
                     line=line,
                     cause=cause(file),
                 )
             )
         return found
+
+    def facets(self, drops: Numbers, harm: Harm) -> list[Facet]:
+        """All that dropped code, those first that drop most, then those that broke most.
+
+        drops: (handles that each dropped, needlessly) by facet.
+        """
+        events = self._events
+        count = len(events.facets)
+        changes = np.bincount(events.value_facet, events.value_count, count).astype(np.int64)
+        breaks = np.bincount(self._breaks[:, 2], minlength=count)
+        hit = np.bincount(self._breaks[:, 2], self._breaks[:, 3], count).astype(np.int64)
+        restores = self._base.restores_counted()
+        broken = np.flatnonzero((breaks != 0) | (drops[:, 0] != 0))
+        change = np.repeat(np.arange(len(events.change_row)), np.diff(events.value_start.astype(np.int64)))
+        values_of, functions_of = _Grouped(events.value_facet), self._functions_of()
+        rows, rows_of = self._rows[Row.VALUE], _Grouped(self._trace.column("facet")[self._rows[Row.VALUE]])
+        labels = {facet: self._label(facet) for facet in broken.tolist()}
+        found = []
+        for facet in sorted(labels, key=lambda f: (-drops[f, 0], -breaks[f], -hit[f], -changes[f], labels[f])):
+            values = values_of[facet]
+            file, line = self._place(change[values], events.value_count[values])
+            names = self._names_of(functions_of(facet), harm.dropped.get(facet, {}))
+            had, returns = self._had(facet, values)
+            found.append(
+                Facet(
+                    facet=labels[facet],
+                    kind=self._text("type", self._rows[Row.FACET][facet]) or "",
+                    home=self._home(facet),
+                    changes=int(changes[facet]),
+                    values=had,
+                    returns=returns,
+                    types=self._by_count("type", rows[rows_of[events.facets[facet]]]),
+                    deeds=self._by_count("type", events.change_row[change[values]]),
+                    dropped=int(drops[facet, 0]),
+                    needlessly=int(drops[facet, 1]),
+                    recompiled=harm.recompiled.get(facet, 0),
+                    breaks=int(breaks[facet]),
+                    restores=int(restores[facet]),
+                    handles_hit=int(hit[facet]),
+                    file=file,
+                    line=line,
+                    cause=cause(file),
+                    functions=names[:SOME],
+                    more_functions=max(0, len(names) - SOME),
+                )
+            )
+        return found
+
+    def _functions_of(self) -> Callable[[int], Numbers]:
+        """Of each facet, the hot functions that depended on it."""
+        events, sets = self._events, self._base.sets_made()
+        of = np.repeat(np.arange(len(sets)), np.diff(events.set_start.astype(np.int64)))
+        is_made = sets[of] >= 0
+        functions, grouped = events.set_function[of[is_made]], _Grouped(events.dependency_facet[is_made])
+        return lambda facet: np.unique(functions[grouped[facet]])
+
+    def _names_of(self, functions: Numbers, dropped: dict[int, int]) -> list[str]:
+        """Those first that were dropped most."""
+        times: dict[str, int] = {}
+        for number in functions.tolist():
+            name = self._text("name", self._rows[Row.FUNCTION][number]) or "?"
+            times[name] = times.get(name, 0) + dropped.get(number, 0)
+        return sorted(times, key=lambda name: (-times[name], name))
+
+    def _had(self, facet: int, values: Numbers) -> tuple[int, int]:
+        """How many values the facet has had, and how many of its changes brought one back."""
+        events = self._events
+        had = set(events.dependency_value[np.flatnonzero(events.dependency_facet == facet)[:1]].tolist())
+        returns = 0
+        for number in events.value_number[values].tolist():
+            returns += number in had
+            had.add(number)
+        return len(had), returns
+
+    def _by_count(self, column: str, rows: Numbers) -> list[str]:
+        """What these rows have in a text column, the most frequent first."""
+        texts, times = np.unique(self._trace.column(column)[rows], return_counts=True)
+        named = [(-many, self._names[text]) for text, many in zip(texts, times, strict=True) if text != NULL]
+        return [name for _, name in sorted(named)][:SOME]
 
     def causes(self) -> dict[str, Cause]:
         files = self._trace.column("file")[self._events.change_row]
@@ -178,24 +254,30 @@ class Findings:
 
     def _label(self, facet: int) -> str:
         row = self._rows[Row.FACET][facet]
-        name, number = self._text("name", row), self._trace.column("object")[row]
-        objects = self._rows[Row.OBJECT]
-        at = objects[self._trace.column("object")[objects] == number]
-        of = self._text("name", at[0]) if len(at) else None
+        name, at = self._text("name", row), self._object_row(facet)
+        of = None if at is None else self._text("name", at)
         part = f"__{name}__" if self._text("type", row) == "function" else name
         return f"{of}.{part}" if of else str(part)
 
-    def _place(self, facet: int) -> tuple[str | None, int | None]:
-        """Where it was changed most often."""
-        events = self._events
-        change = np.repeat(np.arange(len(events.change_row)), np.diff(events.value_start.astype(np.int64)))
-        values = np.flatnonzero(events.value_facet == facet)
-        rows = events.change_row[change[values]]
+    def _home(self, facet: int) -> str | None:
+        """The file that its object comes from."""
+        at = self._object_row(facet)
+        return None if at is None else self._text("file", at)
+
+    def _object_row(self, facet: int) -> int | None:
+        number = self._trace.column("object")[self._rows[Row.FACET][facet]]
+        objects = self._rows[Row.OBJECT]
+        at = objects[self._trace.column("object")[objects] == number]
+        return int(at[0]) if len(at) else None
+
+    def _place(self, changes: Numbers, counts: Numbers) -> tuple[str | None, int | None]:
+        """Where most of these changes were made, each so many times."""
+        rows = self._events.change_row[changes]
         files = self._trace.column("file")[rows].astype(np.int64)
         places, first, at = np.unique(
             files << 32 | self._trace.column("line")[rows], return_index=True, return_inverse=True
         )
-        times = np.bincount(at, events.value_count[values])
+        times = np.bincount(at, counts)
         best = min(range(len(places)), key=lambda place: (-times[place], first[place]))
         file, line = int(places[best]) >> 32, int(places[best]) & 0xFFFFFFFF
         return (None, None) if file == NULL else (self._names[file], line or None)
@@ -205,6 +287,23 @@ class Findings:
         return None if number == NULL else self._names[number]
 
 
+class _Grouped:
+    """Where each number stands in an array."""
+
+    def __init__(self, numbers: Numbers) -> None:
+        self._order = np.argsort(numbers, kind="stable")
+        self._sorted = numbers[self._order]
+
+    def __getitem__(self, number: int) -> Numbers:
+        first, last = np.searchsorted(self._sorted, (number, number + 1))
+        return self._order[first:last]
+
+
 def phases(whole: dict[str, int], startup: dict[str, int]) -> dict[Phase, dict[str, int]]:
-    """The rest is what the start-up leaves of the whole."""
+    """The rest is what the start-up leaves of the whole.
+
+    Calls that ran cold as far as was known when the start-up ended may turn out not to have: a function's dependencies
+    come later than its calls. So the start-up has no more of anything than the whole.
+    """
+    startup = {name: min(count, whole[name]) for name, count in startup.items()}
     return {"whole": whole, "startup": startup, "rest": {name: whole[name] - startup[name] for name in whole}}

@@ -174,11 +174,13 @@ cdef void make(Engine e, uint32_t f) noexcept nogil:
     cdef Function* function = &e.functions[f]
     cdef uint32_t s = function.set, d, facet
     cdef Edge* edge
+    note(e, f, COMPILED, e.moment)
     if e.mechanism == HEALING:
         heal(e, f)
         return
     if function.state == VALID and e.bloom:
         not_alive(e, f)
+    see_undone(e, f)
     e.counts.hot_functions += function.state == WARMING
     e.counts.recompiled += function.state == COLD
     if e.made_at[s] < 0:
@@ -222,14 +224,34 @@ cdef void depend_on_objects(Engine e, uint32_t f, uint32_t dependency) noexcept 
 
 cdef void drop(Engine e, uint32_t f, bint needlessly, bint unrelated) noexcept nogil:
     cdef Function* function = &e.functions[f]
+    note(e, f, DROPPED, e.time[e.event])
     function.made += 1
     function.state, function.cold, function.bereft, function.marked = COLD, 0, False, False
+    function.pending = not function.in_window  # else it is not known what was put back
+    if function.in_window:
+        e.counts.undone += needlessly
     e.counts.dropped += 1
     e.counts.needlessly += needlessly
+    if e.key != NONE:
+        e.drops[2 * e.key] += 1
+        e.drops[2 * e.key + 1] += needlessly
     e.counts.unrelated_drops += unrelated
     e.counts.overwritten += e.points[f]
     if e.bloom:
         not_alive(e, f)
+
+
+cdef void see_undone(Engine e, uint32_t f) noexcept nogil:
+    """Code that was dropped would be compiled again, or never is: was all that it relied on put back?"""
+    cdef Function* function = &e.functions[f]
+    cdef uint32_t i
+    if not function.pending:
+        return
+    function.pending = False
+    for i in range(function.n_kept):
+        if function.kept[i].value != e.current[function.kept[i].facet]:
+            return
+    e.counts.undone += 1
 
 
 cdef bint revalidate(Engine e, uint32_t f) noexcept nogil:
@@ -247,6 +269,7 @@ cdef bint revalidate(Engine e, uint32_t f) noexcept nogil:
 
 cdef void function_gone(Engine e, uint32_t f) noexcept nogil:
     cdef Function* function = &e.functions[f]
+    see_undone(e, f)
     if e.mechanism == HEALING:
         let_go(e, f, NONE)
     if e.bloom and function.state == VALID:

@@ -33,7 +33,8 @@ cdef void becomes(Engine e, uint32_t c, uint32_t v) noexcept nogil:
     """The facet has another value, or the same one again."""
     cdef uint32_t id = e.value_facet[v]
     cdef Facet* facet = &e.facets[id]
-    e.current[id] = e.value_number[v]
+    if not e.value_inside[v]:  # else it is the same dict
+        e.current[id] = e.value_number[v]
     if not facet.is_recorded or facet.is_dead:
         return
     if e.value_inside[v]:
@@ -189,13 +190,18 @@ cdef void tell(Engine e, uint32_t f) noexcept nogil:
     cdef Function* function = &e.functions[f]
     function.touched = False
     if function.state == VALID:
+        if function.told:
+            note(e, f, RESUMED, e.time[e.event])
         e.counts.resumed += function.told
+        e.counts.undone += function.told
         function.told = False
     elif function.state == COLD:
         if not function.told and not function.bereft:
             function.told, function.cold = True, 0
+            note(e, f, DROPPED, e.time[e.event])
             e.counts.dropped += 1
             e.counts.needlessly += function.broken == 0
+            e.counts.undone += function.broken == 0
         if function.retired:
             function.made += 1  # its edges are purged
 
@@ -259,17 +265,26 @@ cdef void let_go(Engine e, uint32_t f, uint32_t serial) noexcept nogil:
     function.n_kept = 0
 
 
-cdef void value_lost(Engine e, uint32_t f) noexcept nogil:
-    """What the handle waits for can never come back, so it waits no more."""
+cdef void value_lost(Engine e, uint32_t id, int64_t number) noexcept nogil:
+    """The value can never come back: handles that wait for it wait no more."""
+    cdef uint32_t i
+    if not e.facets[id].is_recorded or e.facets[id].holds or e.facets[id].recorded != number:
+        return
+    for i in range(prune(e, id)):
+        wait_no_more(e, e.dependents[id].edges[i].function)
+
+
+cdef void wait_no_more(Engine e, uint32_t f) noexcept nogil:
     cdef Function* function = &e.functions[f]
     if function.state != COLD:
         return
     if not function.retired:
         function.retired = True
-        function.made += 1  # its edges are purged
+        touch_function(e, f)
     elif function.bereft and not function.told:
         # The value that died is an object that the handle relied on, too; but first another one was put in its place.
         function.bereft, function.told, function.cold = False, True, 0
+        note(e, f, DROPPED, e.time[e.event])
         e.counts.dropped += 1
 
 

@@ -28,7 +28,7 @@ class Policy:
     @property
     def title(self) -> str:
         """Of its row in a table of replays."""
-        return POLICIES[self.name].row.format(self.give_up_after)
+        return POLICIES[self.name].title_after(self.give_up_after)
 
     def engine(self, events: Events) -> Engine:
         return Engine(events, self.mechanism, self.by_object, self.hot_after, self._limits(events), self.bloom)

@@ -42,10 +42,15 @@ class Prices(Struct, frozen=True, kw_only=True):
     revalidation: Amount
     cold_call: Amount
     source: str = ""
+    assumed: list[str] = []  # the prices that nobody has measured
 
     def cost(self, counts: Counts) -> float:
         """Of what was counted, in ns."""
         return math.fsum(getattr(self, price) * bought(counts, price) for price in PRICES)
+
+    def lost(self, recompiled: int, hot_after: int) -> float:
+        """By so much that was compiled again, and the calls that ran cold until then, in ns."""
+        return recompiled * (self.recompile + hot_after * self.cold_call)
 
     def but(self, price: str, ns: float) -> "Prices":
         """The same list with another price."""
@@ -83,4 +88,7 @@ def _prices(where: str, found: Any) -> Prices:
     source = found.get("source", "")
     if not isinstance(source, str):
         raise PriceError(f"{where} source is {source!r}: it must be text")
-    return Prices(**{price: float(found[price]) for price in PRICES}, source=source)
+    assumed = found.get("assumed", [])
+    if not isinstance(assumed, list) or any(each not in PRICES for each in assumed):
+        raise PriceError(f"{where} assumed is {assumed!r}: it must be a list of some of {', '.join(PRICES)}")
+    return Prices(**{price: float(found[price]) for price in PRICES}, source=source, assumed=assumed)

@@ -31,11 +31,26 @@ class Totals(Struct, frozen=True, kw_only=True):
     changes: Count
 
 
+class Lookups(Struct, frozen=True, kw_only=True):
+    """Instructions of hot code that CPython has specialised, and those that are followed."""
+
+    sites: Count
+    followed: Count
+    calls: Count  # of the functions that they are in, added up
+    followed_calls: Count
+
+    @property
+    def share(self) -> float:
+        """By calls."""
+        return self.followed_calls / self.calls if self.calls else 1.0
+
+
 class Counts(Struct, frozen=True, kw_only=True):
     """What a policy did in a phase: COUNTS, typed."""
 
     dropped: Count
     needlessly: Count
+    undone: Count = 0
     resumed: Count
     recompiled: Count
     patches: Count
@@ -83,15 +98,38 @@ class Outcome(Struct, frozen=True, kw_only=True):
 
 
 class Facet(Struct, frozen=True, kw_only=True):
-    """One of the facets that broke most."""
+    """A facet that dropped code, by facet and without a cap: a cause."""
 
     facet: str
     kind: str
+    home: str | None = None  # the file that its object comes from
     changes: Count
-    breaks: Count
+    values: Count = 0  # that it has had, as far as they were told apart
+    returns: Count = 0  # changes to a value that it had before
+    types: list[str] = []  # of the values that it got, the most frequent first
+    deeds: list[str] = []  # kinds of its changes, the most frequent first: added, modified, deleted, mro, ...
+    dropped: Count = 0
+    needlessly: Count = 0
+    recompiled: Count | None = None  # of what it dropped; None: a former depwatch did not tell
+    breaks: Count  # of depwatch's own handles, which give it up
     restores: Count
     handles_hit: Count
     file: str | None
+    line: Count | None
+    cause: str | None
+    functions: list[str] = []  # hot ones that depended on it, those first that it dropped most; some of them
+    more_functions: Count = 0
+
+
+class Object(Struct, frozen=True, kw_only=True):
+    """One of the objects that drop most, by object and without a cap."""
+
+    object: str
+    kind: str
+    changes: Count
+    dropped: Count
+    needlessly: Count
+    file: str | None  # where it was changed most often
     line: Count | None
     cause: str | None
 
@@ -145,7 +183,16 @@ class Replayed(Struct, frozen=True, kw_only=True, omit_defaults=True):
     causes: dict[str, Cause]
     timeline: Timeline
     lifetimes: Lifetimes
+    objects: list[Object] = []
+    lookups: dict[str, Lookups] = {}  # by kind; empty: the program did not end by itself
+    process: Count | None = None  # its number; of a child of another program, this and the next two
+    child_of: str | None = None  # the trace of that program
+    how: str | None = None  # fork or start
+    started: str = ""  # when it was recorded; this and the next two as the trace says
+    machine: str = ""
+    recorder: str = ""  # the depwatch that recorded it
     kind: str | None = None  # this and what follows: what a corpus adds
+    chosen: str | None = None  # by hand, or by which rule
     packages: list[str] = []
     ratio: Amount | None = None  # of the time that it takes recorded to the plain one
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from typing import Final
 
+import msgspec
+
 from depwatch.compare.counts import COUNTS
 from depwatch.compare.policies import GIVE_UP_AFTER, HOT_AFTER
 from depwatch.compare.trace.reader import Trace
@@ -14,10 +16,11 @@ from . import FORMAT
 from ._engine import COLUMNS, Engine
 from .events import Numbers, events_of
 from .findings import BINS, STARTUP, Findings, phases, stops_of
+from .harm import Harm
 from .lineup import NAMED, Policy, lineup
 from .prices import Prices, load_prices
-from .result import Counts, Outcome, Phase, Replay, Replayed, Totals, Unguarded
-from .title import title
+from .result import Counts, Lookups, Outcome, Phase, Replay, Replayed, Totals, Unguarded
+from .title import child, title
 
 _ENDS: Final = (-1, STARTUP - 1)  # the stops where the run and where its start-up end
 
@@ -39,12 +42,14 @@ class _Ran:
     counted: Numbers
     unguarded: tuple[int, int]
     spread: frozenset[str]
+    drops: Numbers  # of each object or facet, and of these needlessly
+    steps: Numbers  # of each function; none, if the engine kept no history
 
     @classmethod
     def of(cls, engine: Engine, stops: Numbers) -> "_Ran":
         counted = engine.run(stops)
         spread = frozenset(name for name, is_spread in zip(COLUMNS, engine.spread(), strict=True) if is_spread)
-        return cls(counted, engine.unguarded(), spread)
+        return cls(counted, engine.unguarded(), spread, engine.drops_counted(), engine.steps())
 
     def end(self, at: int, policy: Policy) -> dict[str, int]:
         """What had been counted for policy at a stop."""
@@ -66,18 +71,29 @@ def replay_trace(path: str, options: Options) -> Replayed:
         hot, calls = ((ends[0][column], ends[1][column]) for column in ("hot_functions", "calls"))
         totals = findings.totals((calls[0] + others[0], calls[1] + others[1]), hot)
         dropped: dict[str, list[int]] = {}
+        process, child_of, how = child(trace.program)
         policies = []
-        for policy in lineup(options.policies, options.hot_after, options.give_up_after):
+        by_object, by_facet = (
+            NAMED[name].variant(options.hot_after[0], None) for name in ("bulk_by_object", "bulk_by_facet")
+        )
+
+        def run(policy: Policy) -> _Ran:
             key = _engine_of(policy)
             if key not in runs:
-                runs[key] = _Ran.of(policy.engine(events), stops)
-            policies.append(_outcome(policy, runs[key], totals, others, options.prices))
+                engine = policy.engine(events)
+                if key == _engine_of(by_facet):
+                    engine.keep_history()
+                runs[key] = _Ran.of(engine, stops)
+            return runs[key]
+
+        for policy in lineup(options.policies, options.hot_after, options.give_up_after):
+            policies.append(_outcome(policy, run(policy), totals, others, options.prices))
             if policy.name not in dropped:
-                so_far = runs[key].counted[:, COLUMNS.index("dropped")].tolist()
+                so_far = run(policy).counted[:, COLUMNS.index("dropped")].tolist()
                 dropped[policy.name] = [b - a for a, b in zip([0, *so_far], so_far, strict=False)]
         return Replayed(
             trace=os.path.basename(path),
-            title=title(trace.program.get("command")),
+            title=title(trace.program.get("command")) + (f", process {process}" if process is not None else ""),
             program=trace.program.get("command", []),
             python=trace.program.get("python", ""),
             seconds=round(trace.seconds, 6),
@@ -87,11 +103,31 @@ def replay_trace(path: str, options: Options) -> Replayed:
             rows=trace.rows,
             totals=totals,
             policies=policies,
-            facets=findings.facets(),
+            facets=findings.facets(run(by_facet).drops, Harm(events, run(by_facet).steps)),
+            objects=findings.objects(run(by_object).drops),
+            lookups=_lookups(trace.program.get("lookups")),
             causes=findings.causes(),
             timeline=findings.timeline(dropped),
             lifetimes=findings.lifetimes(),
+            process=process,
+            child_of=child_of,
+            how=how,
+            started=_text(trace.program.get("started")),
+            machine=_text(trace.program.get("machine")),
+            recorder=_text(trace.program.get("depwatch")),
         )
+
+
+def _lookups(found: object) -> dict[str, Lookups]:
+    """As the recorder counted them; nothing if a trace says what makes no sense."""
+    try:
+        return msgspec.convert(found, dict[str, Lookups])
+    except msgspec.ValidationError:
+        return {}
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def assemble(traces: Sequence[Replayed], options: Options) -> Replay:

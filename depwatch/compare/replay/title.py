@@ -1,4 +1,4 @@
-"""What a program is called, by its command line."""
+"""What a program is called, by its command line; and whose child it is."""
 
 import os
 from collections.abc import Sequence
@@ -19,6 +19,14 @@ def title(command: Any) -> str:
     if script == "run_benchmark.py" and home.startswith("bm_"):
         return f"pyperformance: {home.removeprefix('bm_')}"
     return _short(" ".join([script, *words[1:]]))
+
+
+def child(program: dict[str, Any]) -> tuple[int | None, str | None, str | None]:
+    """(process, the trace of the program that it is a child of, "fork" or "start"); None each: it is no child."""
+    process, of = program.get("process"), program.get("program")
+    if not (isinstance(process, dict) and isinstance(of, str) and isinstance(process.get("id"), int)):
+        return None, None, None
+    return max(process["id"], 0), of, "fork" if process.get("how") == "fork" else "start"
 
 
 def _short(text: str) -> str:

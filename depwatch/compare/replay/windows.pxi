@@ -1,6 +1,8 @@
-# A window: one row for many changes, spread evenly over it, and so are the calls of each function that depends on them.
+# A window: one row for many moments at which something changed, spread evenly over it, and so are the calls of each function
+# that depends on them. Changes of one moment are one change: no policy can tell them apart.
 #
-# Of n changes the i-th is at i / n of the window, and each comes after its share of the calls, fractions and all. Where
+# It begins with the first moment and ends with the last one: of n the i-th is at (i - 1) / (n - 1), and between two of them
+# come their share of the calls, fractions and all. Where
 # keys are not given up, functions do not meddle with each other, and once a handle was made in the window all that
 # follow are the same: dropped, cold, made, every so many changes. That is counted at once. Where keys are given up,
 # there are at most so many changes that count: they are gone through one by one.
@@ -29,6 +31,10 @@ cdef enum:
     MOST_CALLS = 0x7fffffff  # in a window: more would not be exact
 
 
+cdef inline uint64_t gaps(uint64_t moments) noexcept nogil:
+    return moments - 1 if moments > 1 else 1
+
+
 cdef void window(Engine e, uint32_t c) noexcept nogil:
     cdef uint64_t before[N_COLUMNS]
     cdef const uint64_t* now = <const uint64_t*>&e.counts
@@ -36,26 +42,38 @@ cdef void window(Engine e, uint32_t c) noexcept nogil:
     e.moment = <int64_t>e.time[e.event]
     memcpy(before, now, sizeof(before))
     if e.object_dead[e.change_object[c]]:
-        for i in range(e.spread_start[c], e.spread_start[c + 1]):
+        for i in range(e.spread_start[c], e.spread_end[c]):
             advance(e, e.spread_function[i], e.spread_calls[i])
         return
     if e.mechanism == GRANULAR:
-        for i in range(e.spread_start[c], e.spread_start[c + 1]):
+        for i in range(e.spread_start[c], e.spread_end[c]):
             advance(e, e.spread_function[i], e.spread_calls[i])
-        for v in range(e.value_start[c], e.value_start[c + 1]):
+        for v in range(e.value_start[c], e.value_end[c]):
             e.current[e.value_facet[v]] = e.value_number[v]
             patch(e, v, e.value_count[v])
+    elif e.by_object and e.change_moments[c] == 0:  # all of it in moments that another change has begun
+        for i in range(e.spread_start[c], e.spread_end[c]):
+            advance(e, e.spread_function[i], e.spread_calls[i])
+        for v in range(e.value_start[c], e.value_end[c]):
+            e.current[e.value_facet[v]] = e.value_number[v]
     elif e.mechanism == HEALING:
         heal_window(e, c)
     elif e.mechanism == BULK and is_capped(e, c):
         go_through(e, c)
+        for v in range(e.value_start[c], e.value_end[c]):
+            e.current[e.value_facet[v]] = e.value_number[v]
     else:
-        for i in range(e.spread_start[c], e.spread_start[c + 1]):
+        for i in range(e.spread_start[c], e.spread_end[c]):
             count_at_once(e, c, e.spread_function[i], e.spread_calls[i])
-        change(e, c)  # drops the handles that were not called
+        if e.mechanism == BULK and not e.by_object:
+            change_uncalled(e, c)
+        else:
+            change(e, c)
+        for i in range(e.spread_start[c], e.spread_end[c]):
+            e.part_of[e.spread_function[i]] = NONE
         if e.mechanism == REVALIDATION:
             count_marks(e, c)
-    for i in range(<uint32_t>N_COLUMNS if e.spread_start[c] != e.spread_start[c + 1] else 0):  # else it is one moment
+    for i in range(<uint32_t>N_COLUMNS if e.spread_start[c] != e.spread_end[c] else 0):  # else it is one moment
         e.in_windows[i] |= now[i] != before[i]
 
 
@@ -63,7 +81,7 @@ cdef bint is_capped(Engine e, uint32_t c) noexcept nogil:
     cdef uint32_t v
     if e.by_object:
         return e.limit[e.change_object[c]] and not e.given_up[e.change_object[c]]
-    for v in range(e.value_start[c], e.value_start[c + 1]):
+    for v in range(e.value_start[c], e.value_end[c]):
         if e.limit[e.value_facet[v]]:
             return True
     return False
@@ -86,6 +104,7 @@ cdef uint64_t begin_calls(Engine e, uint32_t f, uint64_t calls) noexcept nogil:
         advance(e, f, calls - MOST_CALLS)
         n = MOST_CALLS
     e.counts.calls += n
+    function.in_window = n != 0
     if n and function.bereft and (function.state == VALID or function.state == COLD) and is_whole(e, function.set):
         make(e, f)
     if n and function.state == VALID:
@@ -102,6 +121,8 @@ cdef void count_at_once(Engine e, uint32_t c, uint32_t f, uint64_t calls) noexce
     cdef uint64_t was_marked = function.marked and function.state == VALID and n
     cdef bint even, again = False  # a handle was made in this window: all that follow are like it
     cdef uint32_t v
+    if n:
+        e.part_of[f] = 0  # it is called
     if was_marked:
         revalidate(e, f)
     while n and function.state != GONE and not e.no_memory:
@@ -110,7 +131,7 @@ cdef void count_at_once(Engine e, uint32_t c, uint32_t f, uint64_t calls) noexce
             if not changes:
                 if e.mechanism == REVALIDATION and depends_on_object(e, f, e.change_object[c]):
                     more = was_marked and not again
-                    changes = e.change_count[c]
+                    changes = e.change_moments[c]
                     e.counts.revalidations += function.n_kept * (changes - 1 if n >= changes else n - more)
                 break
             v = next_hit(e, c, f, changes if even else 0, &num, &den)
@@ -118,10 +139,10 @@ cdef void count_at_once(Engine e, uint32_t c, uint32_t f, uint64_t calls) noexce
                 break
             more = 0
             if even and again:
-                first = floor_of(num, changes, den)
-                period = ceil_of(e.hot_after, changes, n)
-                more = (changes - first) // period
-                num, den = first + more * period, changes
+                first = floor_of(num, gaps(changes), den)
+                period = max(<uint64_t>1, ceil_of(e.hot_after, gaps(changes), n))
+                more = (changes - 1 - first) // period
+                num, den = first + more * period, gaps(changes)
                 drop_often(e, c, f, v, more)
             hit(e, c, f, v)
         else:
@@ -135,8 +156,38 @@ cdef void count_at_once(Engine e, uint32_t c, uint32_t f, uint64_t calls) noexce
             num, den = num * n + to_go * den, den * n
             make(e, f)
             again = True
+    if again:
+        settle(e, c, f)
+    function.in_window = False
     function.calls += n
     function.seen = e.time[e.event]
+
+
+cdef void change_uncalled(Engine e, uint32_t c) noexcept nogil:
+    """Drops the handles of functions that were not called in the window: of the others all drops are counted."""
+    cdef uint32_t v, i, f, facet
+    for v in range(e.value_start[c], e.value_end[c]):
+        e.current[e.value_facet[v]] = e.value_number[v]
+    for v in range(e.value_start[c], e.value_end[c]):
+        facet = e.value_facet[v]
+        e.key = facet
+        for i in range(prune(e, facet)):
+            f = e.dependents[facet].edges[i].function
+            if e.part_of[f] == NONE and e.functions[f].state == VALID:
+                drop(e, f, e.value_same[v], False)
+    e.key = NONE
+
+
+cdef void settle(Engine e, uint32_t c, uint32_t f) noexcept nogil:
+    """The handle was made in the window: it recorded what is there at its end, if it is still valid then."""
+    cdef Function* function = &e.functions[f]
+    cdef uint32_t v, i
+    if e.mechanism == HEALING or function.state != VALID:
+        return
+    for v in range(e.value_start[c], e.value_end[c]):
+        for i in range(function.n_kept):
+            if function.kept[i].facet == e.value_facet[v]:
+                function.kept[i].value = e.value_number[v]
 
 
 cdef void hit(Engine e, uint32_t c, uint32_t f, uint32_t v) noexcept nogil:
@@ -150,13 +201,18 @@ cdef void hit(Engine e, uint32_t c, uint32_t f, uint32_t v) noexcept nogil:
         needlessly = not depends_on_changed(e, f)
     else:
         needlessly = e.value_same[v]
-    drop(e, f, needlessly, e.by_object and e.value_start[c] == e.value_start[c + 1])
+    e.key = e.change_object[c] if e.by_object else e.value_facet[v]
+    drop(e, f, needlessly, e.by_object and e.value_start[c] == e.value_end[c])
+    e.key = NONE
 
 
 cdef void drop_often(Engine e, uint32_t c, uint32_t f, uint32_t v, uint64_t times) noexcept nogil:
     """Dropped and made again so many times."""
-    cdef uint64_t n = e.change_count[c], changed = 0, named = 0
-    cdef uint32_t i
+    cdef uint64_t n = e.change_moments[c], changed = 0, named = 0, needlessly
+    cdef uint32_t i, key = e.change_object[c] if e.by_object else e.value_facet[v]
+    e.drops[2 * key] += times
+    note(e, f, DROPPED, e.time[e.event], times)
+    note(e, f, COMPILED, e.time[e.event], times)
     e.counts.dropped += times
     e.counts.recompiled += times
     e.counts.cold_calls += times * e.hot_after
@@ -165,23 +221,29 @@ cdef void drop_often(Engine e, uint32_t c, uint32_t f, uint32_t v, uint64_t time
         e.counts.revalidations += times * e.functions[f].n_kept
         return
     if v != NONE:
-        e.counts.needlessly += times * e.value_same[v]
+        count_needless(e, key, times * e.value_same[v])
         return
     e.stamp += 1
     for i in range(e.functions[f].n_kept):
         e.facet_stamp[e.functions[f].kept[i].facet] = e.stamp
-    for i in range(e.value_start[c], e.value_start[c + 1]):
-        named += e.value_count[i]
+    for i in range(e.value_start[c], e.value_end[c]):
+        named += e.value_moments[i]
         if e.facet_stamp[e.value_facet[i]] == e.stamp and not e.value_same[i]:
-            changed += e.value_count[i]
-    e.counts.needlessly += floor_of(times, n - min(n, changed), n)
+            changed += e.value_moments[i]
+    count_needless(e, key, floor_of(times, n - min(n, changed), n))
     e.counts.unrelated_drops += floor_of(times, n - min(n, named), n)
+
+
+cdef inline void count_needless(Engine e, uint32_t key, uint64_t times) noexcept nogil:
+    e.counts.needlessly += times
+    e.counts.undone += times
+    e.drops[2 * key + 1] += times
 
 
 cdef uint64_t changes_of(Engine e, uint32_t c, uint32_t f, bint* even) noexcept nogil:
     """How many changes of the window concern the handle; `even`: they are spread evenly, all together."""
     cdef const Function* function = &e.functions[f]
-    cdef uint64_t changes = 0, n = e.change_count[c]
+    cdef uint64_t changes = 0, n = e.change_moments[c]
     cdef uint32_t i
     even[0] = True
     if e.mechanism == BULK and e.by_object:
@@ -189,14 +251,14 @@ cdef uint64_t changes_of(Engine e, uint32_t c, uint32_t f, bint* even) noexcept 
     e.stamp += 1
     for i in range(function.n_kept):
         e.facet_stamp[function.kept[i].facet] = e.stamp
-    for i in range(e.value_start[c], e.value_start[c + 1]):
+    for i in range(e.value_start[c], e.value_end[c]):
         if e.facet_stamp[e.value_facet[i]] != e.stamp:
             continue
         if e.mechanism == REVALIDATION:
-            changes = min(n, changes + (0 if e.value_same[i] else e.value_count[i]))
+            changes = min(n, changes + (0 if e.value_same[i] else e.value_moments[i]))
             continue
-        even[0] = even[0] and (changes == 0 or changes == e.value_count[i])
-        changes = max(changes, <uint64_t>e.value_count[i])
+        even[0] = even[0] and (changes == 0 or changes == e.value_moments[i])
+        changes = max(changes, <uint64_t>e.value_moments[i])
     return changes
 
 
@@ -218,16 +280,18 @@ cdef uint32_t next_hit(
     """
     cdef uint64_t k, i, a = num[0], b = den[0]
     cdef uint32_t v, found = NONE
-    if changes and (e.by_object or e.mechanism == REVALIDATION):
-        num[0], den[0] = max(<uint64_t>1, ceil_of(a, changes, b)), changes
-        return NONE
     num[0], den[0] = 2, 1
-    for v in range(e.value_start[c], e.value_start[c + 1]):
+    if changes and (e.by_object or e.mechanism == REVALIDATION):
+        i = ceil_of(a, gaps(changes), b)
+        if i < changes:
+            num[0], den[0] = i, gaps(changes)
+        return NONE
+    for v in range(e.value_start[c], e.value_end[c]):
         if e.facet_stamp[e.value_facet[v]] == e.stamp:
-            k = e.value_count[v]
-            i = max(<uint64_t>1, ceil_of(a, k, b))
-            if i <= k and is_before(i, k, num[0], den[0]):
-                num[0], den[0], found = i, k, v
+            k = e.value_moments[v]
+            i = ceil_of(a, gaps(k), b)
+            if i < k and is_before(i, gaps(k), num[0], den[0]):
+                num[0], den[0], found = i, gaps(k), v
     return found
 
 
@@ -236,7 +300,7 @@ cdef void count_marks(Engine e, uint32_t c) noexcept nogil:
     cdef uint32_t o = e.change_object[c]
     if e.dependents[o].n == 0 or not e.limit[o]:
         return
-    e.changes[o] += e.change_count[c] - 2
+    e.changes[o] += e.change_moments[c] - 2
     mark(e, c)
 
 
@@ -248,7 +312,7 @@ cdef void add_part(Engine e, uint32_t f, uint64_t calls) noexcept nogil:
         return
     e.part_of[f] = e.n_parts
     e.n_parts += 1
-    part.function, part.num, part.den = f, 0, 1
+    part.function, part.num, part.den, part.is_made = f, 0, 1, False
     part.calls = begin_calls(e, f, calls)
 
 
@@ -262,15 +326,15 @@ cdef inline uint64_t count_of(Engine e, uint32_t c, uint32_t v) noexcept nogil:
             return 0  # what is undone within a window, no drain has seen, or it would have been given up
     elif e.given_up[key]:
         return 0
-    return e.change_count[c] if v == NONE else e.value_count[v]
+    return e.change_moments[c] if v == NONE else e.value_moments[v]
 
 
 cdef void go_through(Engine e, uint32_t c) noexcept nogil:
-    cdef uint32_t first = e.value_start[c], last = e.value_start[c + 1], i, v, key
+    cdef uint32_t first = e.value_start[c], last = e.value_end[c], i, v, key
     if e.by_object:
         first, last = NONE, 0  # one key, the object: value NONE
     e.n_parts = 0
-    for i in range(e.spread_start[c], e.spread_start[c + 1]):
+    for i in range(e.spread_start[c], e.spread_end[c]):
         add_part(e, e.spread_function[i], e.spread_calls[i])
     v = first
     while v < last or v == NONE:
@@ -280,21 +344,24 @@ cdef void go_through(Engine e, uint32_t c) noexcept nogil:
         if v == NONE:
             break
         v += 1
-    if e.bloom and e.dependents[e.change_object[c]].n == 0:
+    if e.unwatches and e.dependents[e.change_object[c]].n == 0:
         fire_object(e, c)
     while step(e, c, first, last) and not e.no_memory:
         pass
     for i in range(e.n_parts):
-        end_part(e, &e.parts[i])
+        end_part(e, c, &e.parts[i])
 
 
-cdef void end_part(Engine e, Part* part) noexcept nogil:
+cdef void end_part(Engine e, uint32_t c, Part* part) noexcept nogil:
     cdef Function* function = &e.functions[part.function]
     cdef uint64_t left
     if function.state == WARMING or function.state == COLD and not function.bereft:
         left = floor_of(part.calls, part.den - part.num, part.den)
         e.counts.cold_calls += left
         function.cold += <uint32_t>left if function.state == COLD else 0
+    if part.is_made:
+        settle(e, c, part.function)
+    function.in_window = False
     function.calls += part.calls
     function.seen = e.time[e.event]
     e.part_of[part.function] = NONE
@@ -320,9 +387,9 @@ cdef bint step(Engine e, uint32_t c, uint32_t first, uint32_t last) noexcept nog
             part = &e.parts[e.part_of[e.dependents[key].edges[i].function]]
             if e.functions[part.function].state != VALID:
                 continue
-            j = max(<uint64_t>1, ceil_of(part.num, k, part.den))
-            if j <= k and is_before(j, k, num, den):
-                num, den, maker, value = j, k, NONE, v
+            j = ceil_of(part.num, gaps(k), part.den)
+            if j < k and is_before(j, gaps(k), num, den):
+                num, den, maker, value = j, gaps(k), NONE, v
         if v == NONE:
             break
         v += 1
@@ -331,7 +398,7 @@ cdef bint step(Engine e, uint32_t c, uint32_t first, uint32_t last) noexcept nog
     if maker != NONE:
         part = &e.parts[maker]
         e.counts.cold_calls += calls_to_go(e, &e.functions[part.function])
-        part.num, part.den = num, den
+        part.num, part.den, part.is_made = num, den, True
         make(e, part.function)
         return True
     for i in range(e.n_parts):
@@ -356,12 +423,12 @@ cdef bint step(Engine e, uint32_t c, uint32_t first, uint32_t last) noexcept nog
 cdef void heal_window(Engine e, uint32_t c) noexcept nogil:
     """As if a drain saw each change; what is recorded in between is a value that never comes back."""
     cdef uint32_t v, id
-    for v in range(e.value_start[c], e.value_start[c + 1]):
+    for v in range(e.value_start[c], e.value_end[c]):
         if not e.value_same[v] and e.current[e.value_facet[v]] != e.value_number[v]:
             e.unknown -= 1
             e.current[e.value_facet[v]] = e.unknown
     go_through(e, c)
-    for v in range(e.value_start[c], e.value_start[c + 1]):
+    for v in range(e.value_start[c], e.value_end[c]):
         id = e.value_facet[v]
         if e.facets[id].recorded == e.value_number[v] or not e.facets[id].holds:
             becomes(e, c, v)

@@ -1,15 +1,19 @@
 """What the page shows, worked out from a replay: the template only lays it out."""
 
 import math
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
-from depwatch.compare.replay.result import PHASES, Cause, Facet, Phase, Replay, Replayed, Totals
+from depwatch.compare.advice import advice
+from depwatch.compare.replay.followed import followed
+from depwatch.compare.replay.prices import load_prices
+from depwatch.compare.replay.result import PHASES, Cause, Facet, Object, Phase, Replay, Replayed, Totals
+from depwatch.compare.replay.sentence import sentence
 
-from .figures import count, seconds, share
+from .figures import count, counted, seconds, share
 from .lineup import Lane, Lineup
 from .plots import Chart, Strip, Tick, chart, strip
 from .sweeps import Sweep, sweeps
@@ -17,6 +21,7 @@ from .verdict import Finding, verdict
 
 _CHARTS: Final = 6  # the curves that are drawn; the table has all break-evens
 _FACETS: Final = 20
+_TOLD: Final = 10  # causes with what to write instead; and as many by time lost
 _CAUSES: Final = 15
 _LIBRARY: Final = "library "  # how a replay's names of causes begin that are libraries
 _TICKS: Final = 4  # under a plot of bins, besides the one at the start
@@ -24,31 +29,48 @@ _TICKS: Final = 4  # under a plot of bins, besides the one at the start
 
 @dataclass
 class Spot:
-    """A facet that broke, and where it did: what several programs have in common is one."""
+    """A facet or an object that dropped code, and where it changed: what several programs have in common is one."""
 
-    facet: str
+    name: str
     kind: str
     place: str
     is_place: bool  # in a file
     cause: str
+    dropped: int = 0
     breaks: int = 0
     restores: int = 0
     handles_hit: int = 0
+    needlessly: int = 0
     changes: int = 0
+    recompiled: int | None = None  # None: no replay of it tells
+    advice: str = ""
+    functions: list[str] = field(default_factory=list)
+    more_functions: int = 0
     programs: "list[Program]" = field(default_factory=list)
 
     @classmethod
-    def of(cls, facet: Facet) -> "Spot":
+    def of(cls, worst: Facet | Object) -> "Spot":
         place = "outside Python code"
-        if facet.file is not None:
-            place = facet.file if facet.line is None else f"{facet.file}:{facet.line}"
-        return cls(facet.facet, facet.kind, place, facet.file is not None, facet.cause or "–")
+        if worst.file is not None:
+            place = worst.file if worst.line is None else f"{worst.file}:{worst.line}"
+        name = worst.facet if isinstance(worst, Facet) else worst.object
+        return cls(name, worst.kind, place, worst.file is not None, worst.cause or "–")
 
-    def add(self, program: "Program", facet: Facet) -> None:
-        self.breaks += facet.breaks
-        self.restores += facet.restores
-        self.handles_hit += facet.handles_hit
-        self.changes += facet.changes
+    def add(self, program: "Program", worst: Facet | Object) -> None:
+        self.dropped += worst.dropped
+        self.needlessly += worst.needlessly
+        self.changes += worst.changes
+        if isinstance(worst, Facet):
+            self.breaks += worst.breaks
+            self.restores += worst.restores
+            self.handles_hit += worst.handles_hit
+            self.advice = self.advice or advice(worst)
+            if worst.recompiled is not None:
+                self.recompiled = (self.recompiled or 0) + worst.recompiled
+            self.more_functions += worst.more_functions
+            for name in worst.functions:
+                if name not in self.functions:
+                    self.functions.append(name)
         if program not in self.programs:
             self.programs.append(program)
 
@@ -75,7 +97,7 @@ class Lives:
 
 @dataclass(frozen=True)
 class Kind:
-    """Programs of which the same is expected."""
+    """Programs of which the same is expected, or that were chosen alike."""
 
     name: str
     programs: int
@@ -90,6 +112,21 @@ class Program:
         self.trace = trace
         self.id = f"program-{number}"
         self.lineup = all_of_them.on(trace)
+
+    @property
+    def answer(self) -> str:
+        return sentence(self.trace)
+
+    @property
+    def of(self) -> str:
+        """In the captions of its tables."""
+        return f" of {self.trace.title}" + (f" (chosen: {self.trace.chosen})" if self.trace.chosen else "")
+
+    @property
+    def recorded(self) -> str:
+        """When, on what, and by what."""
+        by = f"depwatch {self.trace.recorder}" if self.trace.recorder else ""
+        return "; ".join(filter(None, (self.trace.started.replace("T", " "), self.trace.machine, by)))
 
     @property
     def ending(self) -> str:
@@ -131,6 +168,14 @@ class Program:
         return _spots([self])
 
     @property
+    def objects(self) -> list[Spot]:
+        return _spots([self], objects=True)
+
+    @property
+    def followed(self) -> str:
+        return followed([self.trace])
+
+    @property
     def ticks(self) -> list[Tick]:
         length = self.trace.timeline.edges[-1] if self.trace.timeline.edges else 0.0
         return [Tick(percent, seconds(length * percent / 100)) for percent in (0, 25, 50, 75, 100)]
@@ -146,6 +191,19 @@ class Program:
         return lives
 
 
+# Words of the tables that are neither a policy nor a count, as docs/glossary.md has them.
+_TERMS: Final = {
+    "policy": "A rule by which an optimizer would invalidate its code. A and B are the two that gh-91053 proposed.",
+    "facet": "The part of an object that can change and that code relies on: a name in a namespace, an attribute as a "
+    "class finds it, the code of a function.",
+    "handle": "One piece of optimized code with all that it relies on; here a whole function.",
+    "hot": "Called so often that an optimizer would have compiled it.",
+    "breaks": "How often the facet got another value than the one that was relied on, until it was given up.",
+    "restores": "How often it got that value back, so that code may run again as it is.",
+    "cost": "Counts times prices, of all that the policy did. What is assumed was not measured: see the prices below.",
+}
+
+
 class Contents:
     def __init__(self, replay: Replay, sources: Sequence[str]) -> None:
         self.replay = replay
@@ -154,6 +212,10 @@ class Contents:
         self.programs = [Program(number, trace, self.lineup) for number, trace in enumerate(replay.traces, 1)]
         self.is_one = len(self.programs) == 1
         self.prices = [name for name in replay.prices if any(name in lane.cost for lane in self.lineup.lanes)]
+
+    @property
+    def terms(self) -> dict[str, str]:
+        return _TERMS
 
     @property
     def title(self) -> str:
@@ -176,6 +238,13 @@ class Contents:
     @property
     def pythons(self) -> str:
         return ", ".join(sorted({trace.python for trace in self.replay.traces}))
+
+    def assumed(self, name: str) -> list[str]:
+        """The prices of that list that nobody has measured; if a replay does not say, by depwatch's own list."""
+        prices, own = self.replay.prices[name], load_prices().get(name)
+        if prices.assumed or own is None:
+            return prices.assumed
+        return [price for price in own.assumed if getattr(prices, price) == getattr(own, price)]
 
     @property
     def findings(self) -> list[Finding]:
@@ -232,6 +301,27 @@ class Contents:
         """Of all programs together."""
         return _spots(self.programs)
 
+    def told(self, spots: Sequence[Spot]) -> list[Spot]:
+        """Those that are told with what to write instead: the ones that drop most."""
+        return [spot for spot in spots if spot.dropped or spot.breaks][:_TOLD]
+
+    def by_time(self, spots: Sequence[Spot]) -> list[Spot]:
+        """Those that lost time, the most first: what is dropped and never called again costs none."""
+        return sorted((spot for spot in spots if spot.recompiled), key=lambda spot: -(spot.recompiled or 0))[:_TOLD]
+
+    def lost(self, spot: Spot, name: str) -> float:
+        """At the prices of that list, in ns."""
+        return self.replay.prices[name].lost(spot.recompiled or 0, self.lineup.hot_after)
+
+    @property
+    def objects(self) -> list[Spot]:
+        """The worst, of all programs."""
+        return _spots(self.programs, objects=True)
+
+    @property
+    def followed(self) -> str:
+        return followed(self.replay.traces)
+
     @cached_property
     def origins(self) -> list[Origin]:
         return _origins(self.replay.traces)
@@ -258,12 +348,27 @@ class Contents:
     @cached_property
     def kinds(self) -> list[Kind]:
         """What a corpus expects of its programs; none if there is one kind only."""
-        names = list(dict.fromkeys(trace.kind for trace in self.replay.traces if trace.kind is not None))
-        kinds = []
-        for name in names:
-            traces = [trace for trace in self.replay.traces if trace.kind == name]
-            kinds.append(Kind(name, len(traces), Lineup(traces, self.lineup.choice)))
+        return self._grouped(lambda trace: trace.kind)
+
+    @cached_property
+    def ways(self) -> list[Kind]:
+        """In which the programs of a corpus were chosen; none if there is one only."""
+        return self._grouped(lambda trace: trace.chosen)
+
+    def _grouped(self, by: Callable[[Replayed], str | None]) -> list[Kind]:
+        groups: dict[str, list[Replayed]] = {}
+        for trace in self.replay.traces:
+            if (name := by(trace)) is not None:
+                groups.setdefault(name, []).append(trace)
+        kinds = [Kind(name, len(traces), Lineup(traces, self.lineup.choice)) for name, traces in groups.items()]
         return kinds if len(kinds) > 1 else []
+
+    @property
+    def of_which(self) -> str:
+        """What stands in the captions of all tables of several programs: how these were chosen."""
+        found = Counter(trace.chosen for trace in self.replay.traces if trace.chosen is not None)
+        ways = ", ".join(f"{count(number)} {way}" for way, number in found.items())
+        return f" of {counted(len(self.programs), 'program')} (chosen: {ways})" if ways else ""
 
     @cached_property
     def lives(self) -> Lives | None:
@@ -276,14 +381,14 @@ def _added(totals: Sequence[Totals]) -> Totals:
     return Totals(**{name: sum(getattr(of_one, name) for of_one in totals) for name in names})
 
 
-def _spots(programs: Sequence[Program]) -> list[Spot]:
+def _spots(programs: Sequence[Program], objects: bool = False) -> list[Spot]:
     """The worst first."""
     spots: dict[tuple[str, ...], Spot] = {}
     for program in programs:
-        for facet in program.trace.facets:
-            spot = Spot.of(facet)
-            spots.setdefault((spot.facet, spot.kind, spot.place, spot.cause), spot).add(program, facet)
-    return sorted(spots.values(), key=lambda spot: -spot.breaks)[:_FACETS]
+        for worst in program.trace.objects if objects else program.trace.facets:
+            spot = Spot.of(worst)
+            spots.setdefault((spot.name, spot.kind, spot.place, spot.cause), spot).add(program, worst)
+    return sorted(spots.values(), key=lambda spot: (-spot.dropped, -spot.breaks))[:_FACETS]
 
 
 def _origins(traces: Sequence[Replayed]) -> list[Origin]:

@@ -121,7 +121,7 @@ class Lineup:
 
 def _name(policy: Outcome) -> str:
     """For a policy that this page does not know, or not without a limit: what the replay calls it."""
-    name = POLICIES[policy.policy].name_after(policy.give_up_after) if policy.policy in POLICIES else ""
+    name = POLICIES[policy.policy].title_after(policy.give_up_after) if policy.policy in POLICIES else ""
     return name or policy.title.strip()
 
 

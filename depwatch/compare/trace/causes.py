@@ -4,11 +4,12 @@ from typing import Final
 
 HARNESS: Final = "the test harness"
 OUTSIDE: Final = "outside Python"
+PROGRAM: Final = "the program"
 
 _HARNESSES: Final = frozenset(
     {"_hypothesis_pytestplugin", "_pytest", "coverage", "hypothesis", "mock", "pluggy", "pytest", "unittest"}
 )
-_OTHERS: Final = {"<program>": "the program", "<else>": "files elsewhere"}
+_OTHERS: Final = {"<program>": PROGRAM, "<else>": "files elsewhere"}
 
 
 def cause(file: str | None) -> str:

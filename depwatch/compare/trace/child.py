@@ -8,10 +8,7 @@ import sys
 from types import TracebackType
 from typing import Final, NoReturn, Self
 
-from ..record.program import Program
-
-_WITH_VALUE: Final = "WX"  # options of the interpreter that have one
-_WITH_LONG_VALUE: Final = "--check-hash-based-pycs"
+from ..record.program import Program, split
 
 # Sent to us by another process, they are for the program. What the terminal sends, it sends to the program as well.
 _PASSED_ON: Final = frozenset(
@@ -28,9 +25,9 @@ class Child:
     def __init__(self, program: Program, journal: str, hot_after: int, python: str | None = None) -> None:
         self.status: int | None = None  # once it has ended: its exit status, or minus the signal
         self._python: Final = python or sys.executable
-        self._command: Final = [self._python, *interpreter_options(sys.orig_argv), *program.command]
+        self._command: Final = [self._python, *split(sys.orig_argv)[0], *program.command]
         self._environment: Final = program.environment(journal, hot_after, os.environ)
-        self._id = 0
+        self.id = 0
         self._mask: set[signal.Signals | int] = set()
 
     def __enter__(self) -> Self:
@@ -39,7 +36,7 @@ class Child:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # or there would be no exit status to be had
         self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, _AWAITED)
         try:
-            self._id = os.posix_spawn(
+            self.id = os.posix_spawn(
                 self._python, self._command, self._environment, setsigmask=self._mask, setsigdef=_RESET
             )
         except BaseException:
@@ -52,7 +49,7 @@ class Child:
         received = signal.sigtimedwait(_AWAITED, seconds)
         while received is not None:
             if received.si_signo in _PASSED_ON and received.si_code != _FROM_KERNEL and self.status is None:
-                os.kill(self._id, received.si_signo)
+                os.kill(self.id, received.si_signo)
             self._poll()
             received = signal.sigtimedwait(_AWAITED, 0)
         self._poll()
@@ -66,7 +63,7 @@ class Child:
 
     def _poll(self) -> None:
         if self.status is None:
-            ended, status = os.waitpid(self._id, os.WNOHANG)
+            ended, status = os.waitpid(self.id, os.WNOHANG)
             if ended:
                 self.status = os.waitstatus_to_exitcode(status)
 
@@ -84,26 +81,3 @@ def end_as(status: int) -> NoReturn:
         os.kill(os.getpid(), -status)
         status = 128 - status  # as a shell says it, should that not have killed us
     sys.exit(status)
-
-
-def interpreter_options(arguments: list[str]) -> list[str]:
-    """The options that an interpreter was started with: sys.flags does not have all of them (-u, other -X)."""
-    options: list[str] = []
-    rest = iter(arguments[1:])
-    for argument in rest:
-        if not argument.startswith("-") or argument == "-":
-            break
-        options.append(argument)
-        if argument.startswith("--"):
-            if argument == _WITH_LONG_VALUE:
-                options.append(next(rest))
-            continue
-        for at, letter in enumerate(argument[1:], 1):
-            if letter in "mc":  # begins what is run, perhaps behind others: -Im
-                options.pop()
-                return options if at == 1 else [*options, argument[:at]]
-            if letter in _WITH_VALUE:
-                if at == len(argument) - 1:
-                    options.append(next(rest))
-                break
-    return options

@@ -24,7 +24,8 @@ ENTRY: Final = np.dtype(
         ("file", "<u4"),
         ("kind", "u1"),
         ("flags", "u1"),
-        ("pad", "V6"),
+        ("pad", "V2"),
+        ("moments", "<u4"),
     ]
 )
 
@@ -52,7 +53,7 @@ GIVEN: Final = {
     "same": SAME_GIVEN,
     "patchable": PATCHABLE_GIVEN,
 }
-NULLABLE: Final = (*GIVEN, "function", "object", "facet", "via", "line", "type", "name", "file")
+NULLABLE: Final = (*GIVEN, "function", "object", "facet", "via", "line", "type", "name", "file", "moments")
 
 
 def given(entries: Entries, column: str) -> Any:

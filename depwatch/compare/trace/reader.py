@@ -13,10 +13,11 @@ import pyarrow.parquet as pq
 
 from .entries import ENTRY, NULL, NUMBER, ROWS
 from .folder import TraceError
-from .schema import SCHEMA, VERSION, Row
+from .schema import OLDEST, SCHEMA, VERSION, Row
 
 NO_VALUE: Final = -(1 << 31)  # null in the column `value`
 _MAGIC: Final = b"PAR1"
+_LONGEST: Final = 9  # digits of a version
 _SMALLEST: Final = 12  # bytes: two magics and the length of a footer
 _FLAGS: Final = ("same", "patchable")
 _TEXTS: Final = ("type", "name", "file")
@@ -66,8 +67,8 @@ class Trace:
         """A column of the schema, read once.
 
         kind is the number of the row's kind in schema.Row; type, name and file are numbers of self.strings; same and
-        patchable are 1 or 0. Null is 0xffffffff in these texts, function, object, facet and via; NO_VALUE in value;
-        -1 in same and patchable; 0 in calls, count and line.
+        patchable are 1 or 0. Null is 0xffffffff in these texts, function, object, facet, via and moments; NO_VALUE in
+        value; -1 in same and patchable; 0 in calls, count and line.
         """
         if name not in self._columns:
             groups = [self._group(number, name) for number in range(self._file.num_row_groups)]
@@ -129,11 +130,24 @@ class Trace:
     def _check_version(self, found: bytes | None) -> None:
         if found is None:
             raise self._error("is a Parquet file, but no trace: it has no metadata depwatch.trace")
-        if found != str(VERSION).encode():
-            raise self._error(
-                f"is a trace of version {found.decode(errors='backslashreplace')}; this depwatch, "
-                f"{version('depwatch')}, reads version {VERSION}; use the depwatch that wrote it, or record again"
-            )
+        number = int(found) if found.isdigit() and len(found) < _LONGEST else None
+        if number is not None and OLDEST <= number <= VERSION:
+            return
+        reads = f"version {VERSION}" if OLDEST == VERSION else f"versions {OLDEST} to {VERSION}"
+        newer = number is not None and number > VERSION
+        raise self._error(
+            f"is a trace of version {found.decode(errors='backslashreplace')}; this depwatch, {version('depwatch')}, "
+            f"reads {reads}: {'install a newer depwatch' if newer else 'record again'}, or use the one that wrote it"
+            f"{self._writer()}"
+        )
+
+    def _writer(self) -> str:
+        """Which depwatch wrote it, in brackets, if it says so."""
+        try:
+            told = json.loads((self._file.metadata.metadata or {})[b"depwatch.program"])["depwatch"]
+        except (ValueError, RecursionError, KeyError, TypeError):
+            return ""
+        return f" ({told})" if isinstance(told, str) else ""
 
     def _check_schema(self, schema: Any) -> None:
         for name in SCHEMA.names:

@@ -13,7 +13,7 @@ SHOWN: Final = 5  # broken rows of each rule
 
 TYPES: Final = {
     Row.OBJECT: frozenset({"builtins", "module", "dict", "type", "function"}),
-    Row.FACET: frozenset({"global", "module attribute", "type attribute", "function"}),
+    Row.FACET: frozenset({"global", "type attribute", "function"}),
     Row.CHANGE: frozenset({"added", "modified", "deleted", "cloned", "cleared", "mro", "class"}),
 }
 _DEFINED_BY: Final = {"function": Row.FUNCTION, "object": Row.OBJECT, "facet": Row.FACET}
@@ -151,7 +151,9 @@ def _values(trace: Trace) -> Iterator[str]:
 
 def _counts(trace: Trace) -> Iterator[str]:
     rows = _rows(trace, Row.CHANGE, Row.VALUE)
-    yield from _told(trace, rows[trace.column("count")[rows] == 0], "counts no change")
+    counts, moments = trace.column("count")[rows], trace.column("moments")[rows]
+    yield from _told(trace, rows[counts == 0], "counts no change")
+    yield from _told(trace, rows[(moments != NULL) & (moments > counts)], "counts more moments than changes")
     rows = _rows(trace, Row.CALLS)
     alone = _is_null(trace, "object")[rows] != (trace.column("count")[rows] == 0)
     yield from _told(trace, rows[alone], "has an object without a count, or a count without an object")

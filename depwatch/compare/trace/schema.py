@@ -5,7 +5,8 @@ from typing import Final
 
 import pyarrow as pa
 
-VERSION: Final = 1
+VERSION: Final = 2  # of traces that are written
+OLDEST: Final = 2  # that are read; docs/trace-format.md says what changed, and what readers may rely on
 
 
 class Row(StrEnum):
@@ -38,6 +39,7 @@ SCHEMA: Final = pa.schema(
         pa.field("via", pa.uint32()),
         pa.field("calls", pa.uint64()),
         pa.field("count", pa.uint32()),
+        pa.field("moments", pa.uint32()),
         pa.field("value", pa.int32()),
         pa.field("same", pa.bool_()),
         pa.field("patchable", pa.bool_()),
@@ -63,7 +65,7 @@ REQUIRED: Final[dict[Row, frozenset[str]]] = {
     Row.GONE: frozenset(),  # one of its optional ones
     Row.TICK: frozenset({"calls"}),
     Row.END: frozenset({"calls"}),
-    Row.LOST: frozenset({"function"}),
+    Row.LOST: frozenset({"facet", "value"}),
 }
 OPTIONAL: Final[dict[Row, frozenset[str]]] = {
     Row.OBJECT: frozenset({"file"}),
@@ -72,8 +74,8 @@ OPTIONAL: Final[dict[Row, frozenset[str]]] = {
     Row.DEPENDENCY: frozenset({"via", "type"}),
     Row.RESOLVED: frozenset(),
     Row.CALLS: frozenset({"object", "count"}),
-    Row.CHANGE: frozenset({"file", "line"}),
-    Row.VALUE: frozenset({"type"}),
+    Row.CHANGE: frozenset({"file", "line", "moments"}),
+    Row.VALUE: frozenset({"type", "moments"}),
     Row.DRAIN: frozenset(),
     Row.GONE: frozenset({"function", "object"}),
     Row.TICK: frozenset(),

@@ -27,6 +27,7 @@ class TraceWriter:
 
     def __init__(self, path: str, strings: Mapping[int, str], group: int = GROUP) -> None:
         self.rows = 0
+        self.functions = 0
         self.dropped = 0
         self.raised = 0  # rows whose time was before that of an earlier one, and was set to it
         self._strings: Final = strings
@@ -52,6 +53,7 @@ class TraceWriter:
             self._end = rows[ends][-1:]
             rows = rows[~ends]
         rows = self._right(rows)
+        self.functions += int(np.count_nonzero(rows["kind"] == NUMBER[Row.FUNCTION]))
         ticks = rows["calls"][rows["kind"] == NUMBER[Row.TICK]]
         if len(ticks):
             self._calls = int(ticks[-1])
@@ -63,14 +65,18 @@ class TraceWriter:
             if self._filled == len(self._pending):
                 self._flush()
 
-    def close(self, program: Mapping[str, Any], status: int) -> None:
-        """Write what is left: the row `end`, with the program's true exit status, and the metadata."""
+    def close(self, program: Mapping[str, Any], status: int | None) -> None:
+        """Write what is left: the row `end`, with the program's true exit status, and the metadata.
+
+        status None: it is not known, but for what the journal says."""
         if self._end is not None:
             end, self._end = self._end, None
             end["time"] = min(max(int(end["time"][0]), self._time), _LATEST)
             end["calls"] = self._calls
-            end["value"] = status
-            end["flags"] |= GIVEN["calls"] | GIVEN["value"]
+            end["flags"] |= GIVEN["calls"]
+            if status is not None:
+                end["value"] = status
+                end["flags"] |= GIVEN["value"]
             self._append_last(end)
         self._flush()
         self._file.add_key_value_metadata({"depwatch.program": json.dumps(program)})

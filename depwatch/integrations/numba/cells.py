@@ -1,20 +1,25 @@
-"""Cells: compiled code loads a scalar from a word that depwatch keeps current, instead of having its value built in."""
+"""Cells: compiled code loads a scalar from a word that depwatch keeps current, instead of having its value built in.
+
+The code knows the word by a name, which LLVM makes an address of when the code is loaded. So it can be stored.
+"""
 
 import functools
 import types
-from collections.abc import Callable
 from typing import Any, Final, Literal
 
+from llvmlite import binding
 from llvmlite import ir as llvm_ir
 from numba.core import types as numba_types
 from numba.extending import intrinsic
 
 from depwatch import MISSING, UNKNOWN, Recorder, Unwatchable, ValueCell
+from depwatch.integrations.numba.tags import name_of_cell
 from depwatch.values import brief
 
 # A load of one of these modules' numbers would cost more than it could ever gain: they are frozen, and still watched.
 MODULES_OF_CONSTANTS: Final = ("math", "cmath", "numpy")
 type Kind = Literal["bool", "f64", "i64"]
+type Owner = types.FunctionType | types.ModuleType
 INT64: Final = range(-(2**63), 2**63)
 
 
@@ -30,14 +35,15 @@ def kind_for(value: object) -> Kind | None:
 class Cell:
     """One word that a piece of code loads."""
 
-    __slots__ = ("_look", "address", "kind", "name", "word")
+    __slots__ = ("kind", "name", "owner", "symbol", "word")
 
-    def __init__(self, name: str, kind: Kind, cell: ValueCell, look: Callable[[], object]) -> None:
+    def __init__(self, owner: Owner, name: str, kind: Kind, symbol: str, cell: ValueCell) -> None:
+        self.owner: Final = owner
         self.name: Final = name
         self.kind: Final = kind
-        self.address: Final = cell.address
+        self.symbol: Final = symbol  # the name of the word in compiled code
         self.word: Final = cell
-        self._look: Final = look
+        binding.add_symbol(symbol, cell.address)
 
     @property
     def type_name(self) -> str:
@@ -50,7 +56,7 @@ class Cell:
 
     def now(self) -> str:
         """What the value is, in short words; also where the cell cannot follow it."""
-        value = self._look()
+        value = look(self.owner, self.name)
         return "gone" if value is MISSING else brief(value)
 
 
@@ -68,8 +74,8 @@ class Cells:
     def __len__(self) -> int:
         return len(self._by_place)
 
-    def get(self, owner: types.FunctionType | types.ModuleType, name: str, value: object) -> Cell | None:
-        """The cell for what is value now; None if no cell can follow it."""
+    def get(self, owner: Owner, name: str, value: object, symbol: str | None = None) -> Cell | None:
+        """The cell for what is value now, by a name of its own if none is given; None if no cell can follow it."""
         kind = kind_for(value)
         if kind is None:
             return None
@@ -81,7 +87,7 @@ class Cells:
                 cell = self._recorder.value_cell(owner, name, kind)
             except (Unwatchable, TypeError, NameError, KeyError, AttributeError):
                 return None  # it is frozen instead, where it is looked at again
-            self._by_place[place] = Cell(name, kind, cell, functools.partial(_look, owner, name))
+            self._by_place[place] = Cell(owner, name, kind, symbol or name_of_cell(), cell)
         return self._by_place[place]
 
     @property
@@ -98,7 +104,8 @@ class Cells:
             self._handle.release()
 
 
-def _look(owner: types.FunctionType | types.ModuleType, name: str) -> object:
+def look(owner: Owner, name: str) -> object:
+    """What a name means now, or MISSING."""
     with Recorder("a look", None) as recorder:
         try:
             return recorder.read(owner, name, default=MISSING)
@@ -107,8 +114,8 @@ def _look(owner: types.FunctionType | types.ModuleType, name: str) -> object:
 
 
 @functools.cache
-def load(address: int, kind: str, shared: bool) -> Any:
-    """An intrinsic that loads the word at that address: the same code, whatever has its cell there.
+def load(symbol: str, kind: str, shared: bool) -> Any:
+    """An intrinsic that loads the word of that name.
 
     shared: others may store meanwhile, so that no load may be saved. Where the GIL is held a change needs a call, and
     then LLVM loads again by itself.
@@ -119,7 +126,11 @@ def load(address: int, kind: str, shared: bool) -> Any:
             word_type: Any = llvm_ir.DoubleType()
         else:
             word_type = llvm_ir.IntType(64)
-        pointer = builder.inttoptr(llvm_ir.Constant(llvm_ir.IntType(64), address), word_type.as_pointer())
+        try:
+            pointer = builder.module.get_global(symbol)
+        except KeyError:
+            pointer = llvm_ir.GlobalVariable(builder.module, word_type, symbol)
+            pointer.linkage = "external"
         if shared:
             word = builder.load_atomic(pointer, ordering="monotonic", align=8, typ=word_type)
         else:

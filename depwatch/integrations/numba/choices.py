@@ -9,17 +9,19 @@ from typing import Any, Final
 from numba.core.dispatcher import Dispatcher
 from numba.core.typing.templates import _IntrinsicTemplate, _OverloadFunctionTemplate
 
-from depwatch import Opaque, Unwatchable, discover
+from depwatch import MISSING, Opaque, Unwatchable, discover
 from depwatch.discovery import Found
 from depwatch.discovery import Read as Discovered
 from depwatch.discovery.uses import uses
 from depwatch.integrations.numba.compilation import stack
 from depwatch.integrations.numba.own import is_followed, is_numbas, is_numbas_own, is_of_program
-from depwatch.integrations.numba.reads import Read, VariableRead, from_discovered
-from depwatch.integrations.numba.refusals import is_constant
-from depwatch.values import along_mro, brief, is_a
+from depwatch.integrations.numba.reads import JittedRead, Read, VariableRead, from_discovered
+from depwatch.integrations.numba.refusals import is_constant, is_constant_kind
+from depwatch.naming import is_immutable
+from depwatch.values import along_mro, brief, is_a, mro_of
 
 OTHERWISE: Final = "keep it in a global, an attribute of a module or class, a tuple, or an item of a dict"
+JITTED: Final = ("py_func", "__wrapped__")  # where a dispatcher has the Python function
 SETTLES_AFTER: Final = 2  # runs in which a chooser changes what it reads, a counter for example
 
 
@@ -29,6 +31,7 @@ class Chooser:
     def __init__(self, code: Any) -> None:
         self.code: Final = code
         self._found: Found | None = None
+        self._jitted: list[JittedRead] = []
         self._unsettled = 0
 
     def _look(self) -> Found | None:
@@ -45,10 +48,13 @@ class Chooser:
     def choose(self, cache: dict[Any, Any], make: Callable[[], Any]) -> Any:
         """What numba gets from the chooser, or has from it still. Notes what that rests on for what is compiled now."""
         before = self._look()
-        if before is not self._found:
+        jitted = _jitted(before)
+        if before is not self._found or any(
+            now.value is not then.value for now, then in zip(jitted, self._jitted, strict=True)
+        ):
             cache.clear()
-        self._found = before
-        used = Used(self, before)
+        self._found, self._jitted = before, jitted
+        used = Used(self, before, jitted)
         stack[-1].used.append(used)
         made = make()
         if isinstance(made, tuple) and made and made[0] is not None:
@@ -62,22 +68,28 @@ class Chooser:
             stack[-1].unsettled = True
         else:
             self._found = used.found = after
+            self._jitted = used.jitted = _jitted(after)
         return made
 
 
 class Used:
     """What one piece of code got from a chooser."""
 
-    __slots__ = ("chooser", "found", "made")
+    __slots__ = ("chooser", "found", "jitted", "made")
 
-    def __init__(self, chooser: Chooser, found: Found | None) -> None:
+    def __init__(self, chooser: Chooser, found: Found | None, jitted: list[JittedRead]) -> None:
         self.chooser: Final = chooser
         self.found = found
+        self.jitted = jitted
         self.made: types.CodeType | None = None  # the implementation: its own reads are noted where it is compiled
 
     @property
     def holds(self) -> bool:
-        return self.found is not None and self.found.holds()
+        return (
+            self.found is not None
+            and self.found.holds()
+            and all(read.value is vars(read.dispatcher).get(read.name, MISSING) for read in self.jitted)
+        )
 
     def reads(self) -> Iterator[Read]:
         """What the choice rests on. Raises Unwatchable for what cannot be seen."""
@@ -93,8 +105,9 @@ class Used:
         not_run = _all_in(self.made) if self.made is not None else frozenset()
         not_run = not_run.union(*(_all_in(inner) for code in codes for inner in _only_returned(code)))
         for opaque in found.opaque:
-            if opaque.code not in not_run:
+            if opaque.code not in not_run and not _asks_for_function(opaque):
                 _check(name, opaque)
+        yield from self.jitted
         inside = frozenset().union(*map(_all_in, codes))
         elsewhere = {name for code in inside if not self._is_in_made(code) for name in code.co_names}
         for read in found.reads:
@@ -153,11 +166,26 @@ def _numbers(operands: Iterable[Any]) -> Iterator[int]:
             yield from _numbers(each)
 
 
+def _asks_for_function(opaque: Opaque) -> bool:
+    """Whether this takes the Python function from behind a dispatcher: the dispatcher's dict tells when it changes."""
+    return is_a(opaque.about, Dispatcher) and opaque.cause == "instance" and _attribute(opaque) in JITTED
+
+
+def _attribute(opaque: Opaque) -> str:
+    return opaque.text.removeprefix(".").partition(" ")[0]
+
+
+def _jitted(found: Found | None) -> list[JittedRead]:
+    """What a chooser takes from behind dispatchers."""
+    opaques = () if found is None else found.opaque
+    return [JittedRead(each.about, _attribute(each)) for each in opaques if _asks_for_function(each)]
+
+
 def _check(name: str, opaque: Opaque) -> None:
     """Raises Unwatchable if a look-up in the program's own code can have another result without anybody being told."""
     if opaque.kind != "world" or opaque.cause in ("class", "import") or not is_of_program(opaque.code):
         return
-    if is_constant(opaque.about):
+    if is_constant(opaque.about) or (opaque.cls is not None and _tells_the_same(opaque.cls, opaque.cause)):
         return
     if is_a(opaque.about, Dispatcher):
         raise Unwatchable(
@@ -169,6 +197,13 @@ def _check(name: str, opaque: Opaque) -> None:
         f"{name} chooses an implementation by {opaque.text} ({opaque.code.co_filename}:{opaque.line}), and nobody is "
         f"told when that changes; {remedy}"
     )
+
+
+def _tells_the_same(cls: type, cause: str) -> bool:
+    """Whether what an instance of a class is asked is numba's own; of an extension type's, what super() finds."""
+    if cause == "super":
+        return all(is_immutable(base) or is_numbas(base) for base in mro_of(cls)[1:])
+    return is_constant_kind(cls)
 
 
 _choosers: Final[weakref.WeakKeyDictionary[type, Chooser | None]] = weakref.WeakKeyDictionary()

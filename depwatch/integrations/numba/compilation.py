@@ -11,12 +11,14 @@ from numba.np.ufunc.ufuncbuilder import UFuncDispatcher
 
 from depwatch import Recorder, Unwatchable
 from depwatch.integrations.numba import finding
+from depwatch.integrations.numba.blocks import Block
 from depwatch.integrations.numba.cells import Cells
 from depwatch.integrations.numba.function import Function
 from depwatch.integrations.numba.reads import Read, Reads, VariableRead
 
 if TYPE_CHECKING:
     from depwatch.integrations.numba.choices import Used
+    from depwatch.integrations.numba.version import Version
 
 
 class Place(NamedTuple):
@@ -58,6 +60,8 @@ class Compilation:
         self.calls_quietly = False  # the same, as far as its own code shows, whether it loads cells or not
         self.loads: Final[dict[int, Place]] = {}  # which scalar an intrinsic, by id, loads from its cell
         self.consistent = True  # nothing was read twice with different values
+        self.blocks: tuple[Block, ...] = ()  # in object mode, of its own code
+        self.called_back: Final[list[Version]] = []  # code that it calls by its name, without linking it
 
     def add(self, read: Read) -> None:
         if self.function.policy == "granular" and not isinstance(read, VariableRead):
@@ -112,6 +116,8 @@ class Active:
         self.unsettled = False  # a chooser changed what it reads
         self.start = 0.0  # when this attempt began, in seconds
         self.internal: Final = len(_internal(dispatcher))  # how much numba had compiled for itself
+        self.depth: Final = len(stack)  # in the stack
+        self.outermost = self.depth  # of the compilations in the stack that its code calls
 
 
 def _internal(dispatcher: Any) -> Any:
@@ -157,6 +163,6 @@ def is_followed() -> bool:
             compiler = frame.f_locals["self"]
             return bool(stack) and getattr(stack[-1].dispatcher, "_compiler", None) is compiler
         if frame.f_code is UFuncDispatcher._compile_core.__code__:
-            return False
+            return hasattr(frame.f_locals["self"], "_depwatch_calls_watched")
         frame = frame.f_back
     return False

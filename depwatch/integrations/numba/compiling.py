@@ -1,22 +1,19 @@
 """Compiling: what numba does is followed from the start of each compilation to its end, and committed then."""
 
 import functools
-import gc
 import time
 import weakref
-from typing import Any, Final, NamedTuple, override
+from typing import Any, Final, override
 
 from numba.core import errors, event, types
 from numba.core.dispatcher import Dispatcher
 
-from depwatch import DepwatchError, Stale, Unwatchable
-from depwatch.integrations.numba import choices, passes
-from depwatch.integrations.numba.choices import Used
+from depwatch import DepwatchError, Stale, Unwatchable, _core
+from depwatch.integrations.numba import choices, passes, recursion
 from depwatch.integrations.numba.compilation import (
     Active,
     Attempt,
     Compilation,
-    Copied,
     NeedsOtherAttempt,
     forget_internal,
     is_followed,
@@ -31,63 +28,29 @@ from depwatch.integrations.numba.function import (
     function_of,
     keep_for_good,
 )
+from depwatch.integrations.numba.linked import (
+    Code,
+    alive,
+    enter_library,
+    is_right,
+    keep_from_numbas_disk,
+    libraries_in,
+    unwatched,
+    used_in,
+    versions_of,
+)
 from depwatch.integrations.numba.own import is_numbas_own
 from depwatch.integrations.numba.pickling import let_pickle
 from depwatch.integrations.numba.plain import OnRefusal, note_function
 from depwatch.integrations.numba.reads import DefaultsRead, code_of
 from depwatch.integrations.numba.refusals import check_defaults, check_dispatcher, check_library, forgo_disk
 from depwatch.integrations.numba.version import Version
-from depwatch.values import is_a
+from depwatch.integrations.numba.views import with_subclasses
 
 ATTEMPTS: Final = 8  # at compiling something while somebody changes it
 
 
-class Code(NamedTuple):
-    """What numba has compiled that is not watched."""
-
-    dispatcher: weakref.ref[Any]
-    arguments: tuple[Any, ...]
-    used: tuple[Used | Copied, ...]  # of the program's, by numba
-
-
-# These are used with numba's compiler lock held, by one thread at a time.
-_callers: Final[list[Active]] = []  # not watched, but linked with what is
-_watched: Final[weakref.WeakKeyDictionary[Any, weakref.ref[Version]]] = weakref.WeakKeyDictionary()  # by library
-_unwatched: Final[weakref.WeakKeyDictionary[Any, Code]] = weakref.WeakKeyDictionary()
-
-
-def _linked(library: Any) -> list[Any]:
-    """All libraries whose code is in this one, itself first."""
-    found = {library: None}
-    todo = [library]
-    while todo:
-        for other in todo.pop()._linking_libraries:
-            if other not in found:
-                found[other] = None
-                todo.append(other)
-    return list(found)
-
-
-def _versions(libraries: list[Any]) -> list[Version | None]:
-    """The versions that these belong to; None for one that is gone, and its cells with it."""
-    return [reference() for library in libraries if (reference := _watched.get(library)) is not None]
-
-
-def _alive(libraries: list[Any]) -> list[Version]:
-    return [version for version in _versions(libraries) if version is not None]
-
-
-def _used(libraries: list[Any]) -> list[Used | Copied]:
-    return [used for library in libraries if library in _unwatched for used in _unwatched[library].used]
-
-
-def _is_right(library: Any) -> bool:
-    """Whether code that numba compiled for itself, with code of the program's in it, is right for what is so now."""
-    libraries = _linked(library)
-    versions = _versions(libraries)
-    return all(version is not None and version.may_run for version in versions) and all(
-        used.holds for used in _used(libraries)
-    )
+_callers: Final[list[Active]] = []  # not watched, but linked with what is; used with numba's compiler lock held
 
 
 class Following:
@@ -118,7 +81,8 @@ class Following:
         if version is None:
             return self._compile_plain(function, compiled)
         function.enter(version)
-        version.result.metadata.pop("timers", None)  # numba notes anew how long it took, and insists on being the first
+        if version.result.metadata is not None:  # it was compiled here
+            version.result.metadata.pop("timers", None)  # numba notes anew how long it took, and insists on the first
         return version.result
 
     def _compile_unless_plain(self, active: Active, function: Function, requested: Any) -> Version | None:
@@ -132,14 +96,14 @@ class Following:
     def _compile_plain(self, function: Function, compiled: Any) -> Any:
         """As numba does. What is watched of that which it links must stay as long as the code."""
         result = self.unfollowed(*self._arguments).compile_extra(compiled)
-        keep_for_good(_alive(_linked(result.library)))
+        keep_for_good(alive(libraries_in(result.library)))
         function.list_plain()
         return result
 
     def _compile_followed(self, active: Active, function: Function, requested: Any) -> Version:
         check_defaults(active.dispatcher, requested[0])
         attempt = Attempt(function.policy in ("bulk", "error"))
-        attempts = 0
+        attempts, compiler = 0, None
         while attempts < ATTEMPTS:
             if (version := function.from_aside(requested)) is not None:
                 return version
@@ -150,8 +114,8 @@ class Following:
             try:
                 compilation.add(code_of(active.dispatcher.py_func))
                 compilation.add(DefaultsRead(active.dispatcher.py_func, active.dispatcher.__defaults__))
-                again = type(self)(*self._arguments)  # numba's own state is good for one attempt
-                result = super(Following, again).compile_extra(active.dispatcher.py_func)  # type: ignore[misc]
+                compiler = self if compiler is None else type(self)(*self._arguments)  # it is good for one attempt
+                result = super(Following, compiler).compile_extra(active.dispatcher.py_func)  # type: ignore[misc]
                 committed = _commit(active, compilation, result, requested)
             except errors.ForceLiteralArg:
                 raise  # numba comes again, with other types
@@ -164,8 +128,10 @@ class Following:
                 continue
             finally:
                 active.compilation = None
-                if committed is None and not compilation.cells.committed:
-                    compilation.cells.close()
+                if committed is None:
+                    recursion.drop(active)
+                    if not compilation.cells.committed:
+                        compilation.cells.close()
             if committed is not None:
                 return committed
             attempts += 1
@@ -176,21 +142,23 @@ class Following:
 
 def _commit(active: Active, compilation: Compilation, result: Any, requested: Any) -> Version | None:
     """The finished version with its handle, or None: compile again."""
-    libraries = _linked(result.library)
+    libraries = libraries_in(result.library)
     if _adopt_all(libraries, compilation.function):
         return None
-    linked = _versions(libraries[1:])
-    callees = [version for version in linked if version is not None]
+    linked = versions_of(libraries[1:])
+    callees = [*(version for version in linked if version is not None), *compilation.called_back]
+    called_back = recursion.outermost(active, callees)
+    circle = recursion.members(active) if called_back == active.depth else []
     if compilation.quiet and not all(callee.quiet for callee in callees):
         compilation.attempt.loud = True
         raise NeedsOtherAttempt
-    used = [*active.used, *_used(libraries)]
+    used = [*active.used, *used_in(libraries)]
     for each in [] if active.unsettled else used:
         compilation.add_all(each.reads())
     if used or callees:
         forget_internal(active)
     reads = compilation.reads
-    consistent = compilation.consistent and not active.unsettled and len(callees) == len(linked)
+    consistent = compilation.consistent and not active.unsettled and None not in linked
     for callee in callees:
         for read in callee.reads:
             consistent &= reads.add(read)
@@ -198,9 +166,19 @@ def _commit(active: Active, compilation: Compilation, result: Any, requested: An
         compilation.cells.commit()
         version = Version(compilation, result, requested, callees)
         compilation.function.dispatcher.targetctx._defns.pop(result.entry_point, None)
-        _watched[result.library] = weakref.ref(version)
+        version.why_not_stored = _why_not_stored(libraries, callees)
+        if compilation.called_back or circle or called_back < active.depth:
+            version.why_not_stored = "it calls back a function that calls it"
+        enter_library(result.library, version)
+        if recursion.is_called_back(result, [library for library in libraries if library in unwatched]):
+            keep_for_good([version])
         compilation.function.compiled(version, time.perf_counter() - active.start)
-        if version.try_to_rely():
+        if called_back < active.depth:
+            recursion.leave_open(version, active, called_back)
+            return version
+        if recursion.close(version, circle) and version.try_to_rely():
+            for member in circle:
+                member.try_to_rely()
             return version
         compilation.function.aside.append(version)  # right for what was so when numba read it: that may come again
     for library in libraries:  # what numba compiled for itself, with code linked in that may be out of date
@@ -208,11 +186,21 @@ def _commit(active: Active, compilation: Compilation, result: Any, requested: An
     return None
 
 
+def _why_not_stored(libraries: list[Any], callees: list[Version]) -> str | None:
+    """What keeps code from the disk that is linked in and whose reads nobody knows, or None."""
+    for library in libraries:
+        code = unwatched.get(library)
+        dispatcher = code.dispatcher() if code is not None else None
+        if code is not None and (dispatcher is None or not is_numbas_own(dispatcher.py_func)):
+            return f"{library.name} is linked in, which is plain numba"
+    return next((callee.why_not_stored for callee in callees if callee.why_not_stored is not None), None)
+
+
 def _forget_unwatched(library: Any) -> None:
-    code = _unwatched.get(library)
+    code = unwatched.get(library)
     dispatcher = code.dispatcher() if code is not None else None
-    if code is not None and dispatcher is not None and _versions(_linked(library)):
-        del _unwatched[library]
+    if code is not None and dispatcher is not None and versions_of(libraries_in(library)):
+        del unwatched[library]
         forget(dispatcher, code.arguments)
 
 
@@ -223,9 +211,9 @@ def _adopt_all(libraries: list[Any], adopter: Function) -> bool:
     """
     any_adopted = False
     for library in libraries:
-        if adopter.on_refusal == "raise":
+        if adopter.on_refusal == "raise" and not versions_of([library]):
             check_library(adopter.name, library)
-        code = _unwatched.get(library)
+        code = unwatched.get(library)
         dispatcher = code.dispatcher() if code is not None else None
         if dispatcher is None or is_numbas_own(dispatcher.py_func):
             continue
@@ -252,7 +240,7 @@ def _attached(dispatcher: Any, policy: Policy, keep: int, on_refusal: OnRefusal)
         dispatcher._depwatch = function
     else:
         forgo_disk(dispatcher)
-        attach(dispatcher, function, _following(dispatcher._compiler.pipeline_class), is_followed)
+        attach(dispatcher, function, _following(dispatcher._compiler.pipeline_class), is_followed, forgo_disk)
         let_pickle(dispatcher, function)
     return function
 
@@ -273,18 +261,30 @@ def watch_dispatcher(dispatcher: Any, policy: Policy, keep: int, on_refusal: OnR
     return function
 
 
+def callers_now() -> list[Function]:
+    """The watched functions that are being compiled, innermost last."""
+    return [active.compilation.function for active in stack if active.compilation is not None]
+
+
+def watch_for(callers: list[Function], dispatcher: Any) -> Function | None:
+    """Watch a function that watched ones call, and return it; None if nobody has to."""
+    function = function_of(dispatcher)
+    if function is None and callers and type(dispatcher).__name__ == "CPUDispatcher":
+        if not is_numbas_own(dispatcher.py_func):
+            by = callers[-1]
+            return _attached(dispatcher, by.policy, by.keep, by.on_refusal)
+    return function
+
+
 class _Listener(event.Listener):  # type: ignore[misc]
     """Follows all that numba compiles: what a watched function is linked with, and what is linked with one."""
 
     @override
     def on_start(self, event: Any) -> None:
         dispatcher, arguments = event.data["dispatcher"], tuple(event.data["args"])
-        callers = [active.compilation for active in stack if active.compilation is not None]
+        callers = callers_now()
         stack.append(Active(dispatcher, arguments))  # first of all: the end is announced whatever happens here
-        if callers and type(dispatcher).__name__ == "CPUDispatcher" and function_of(dispatcher) is None:
-            if not is_numbas_own(dispatcher.py_func):
-                by = callers[-1].function
-                _attached(dispatcher, by.policy, by.keep, by.on_refusal)
+        watch_for(callers, dispatcher)
 
     @override
     def on_end(self, event: Any) -> None:
@@ -308,10 +308,10 @@ class _Listener(event.Listener):  # type: ignore[misc]
 
 def _note_unwatched(active: Active, library: Any, may_watch: bool) -> None:
     dispatcher = active.dispatcher
-    _unwatched[library] = Code(weakref.ref(dispatcher), active.arguments, tuple(active.used))
-    libraries = _linked(library)
-    versions = _versions(libraries)
-    if not versions and not _used(libraries):
+    unwatched[library] = Code(weakref.ref(dispatcher), active.arguments, tuple(active.used))
+    libraries = libraries_in(library)
+    versions = versions_of(libraries)
+    if not versions and not used_in(libraries):
         return
     forget_internal(active)
     if is_numbas_own(dispatcher.py_func):
@@ -330,7 +330,7 @@ def _check_before_use(dispatcher: Any) -> None:
         assert itself is not None
         arguments = tuple(itself.fold_argument_types(args, kws)[1])
         result = itself.overloads.get(arguments)
-        if result is not None and not _is_right(result.library):
+        if result is not None and not is_right(result.library):
             forget(itself, arguments)
         return get_call_template(itself, args, kws)
 
@@ -353,7 +353,7 @@ def _watch_caller(caller: Active) -> None:
     """Code that nobody asked to watch was linked with code that is watched: it would go stale with it."""
     dispatcher = caller.dispatcher
     result = dispatcher.overloads.get(caller.arguments)
-    linked = _alive(_linked(result.library)) if result is not None else []
+    linked = alive(libraries_in(result.library)) if result is not None else []
     is_method = any(isinstance(kind, types.ClassInstanceType | types.ClassType) for kind in caller.arguments)
     on_refusal: OnRefusal = "plain" if {_on_refusal(version) for version in linked} == {"plain"} else "raise"
     try:
@@ -395,13 +395,13 @@ def compile_as_numba_does(dispatcher: Any, signatures: list[Any]) -> None:
 
 def _note_earlier() -> None:
     """What numba compiled before this was imported."""
-    for found in gc.get_objects():
-        if is_a(found, Dispatcher):
-            for arguments, result in found.overloads.items():
-                _unwatched[result.library] = Code(weakref.ref(found), arguments, ())
+    for found in _core.held(with_subclasses([Dispatcher]), [], True):
+        for arguments, result in found.overloads.items():
+            unwatched[result.library] = Code(weakref.ref(found), arguments, ())
 
 
 choices.follow()
 passes.follow()
+keep_from_numbas_disk()
 event.register("numba:compile", _Listener())
 _note_earlier()

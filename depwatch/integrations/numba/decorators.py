@@ -12,6 +12,7 @@ from depwatch.integrations.numba.function import KEEP, POLICIES, Policy, functio
 from depwatch.integrations.numba.plain import ON_REFUSAL, OnRefusal
 from depwatch.integrations.numba.refusals import check_dispatcher
 from depwatch.integrations.numba.signatures import TypedDecorator
+from depwatch.integrations.numba.ufuncs import check_but_ufuncs
 from depwatch.values import brief
 
 # numba's own, whatever a program puts in their place.
@@ -55,8 +56,8 @@ def njit(
     on_refusal: "raise", or "plain": numba compiles without depwatch what must be refused, and explain() says why.
 
     Raises Unwatchable, with the reason, for what cannot be kept right: now for what can be seen now, or at the first
-    call. With cache=True it is compiled in each process, and a warning says so once. With DEPWATCH=0 in the environment
-    this is numba.njit.
+    call. cache=True: code on the disk is taken where all that it rests on is so; a warning says what cannot be stored.
+    With DEPWATCH=0 in the environment this is numba.njit.
     Cost: a few milliseconds for each compilation; about a nanosecond a call.
     """
     return _decorated(_numba_njit, signature_or_function, policy, keep, on_refusal, options)
@@ -107,7 +108,7 @@ def _watch(dispatcher: Any, policy: Policy, keep: int, on_refusal: OnRefusal) ->
     if on_refusal == "raise":
         check_dispatcher(dispatcher)
         is_cell = _never if policy in ("bulk", "error") else _has_cell
-        check_written(dispatcher.py_func, policy == "granular", is_cell)
+        check_written(dispatcher.py_func, policy == "granular", is_cell, check_but_ufuncs)
     watch_dispatcher(dispatcher, policy, keep, on_refusal)
 
 

@@ -2,7 +2,7 @@
 
 import functools
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import numpy as np
@@ -38,7 +38,7 @@ def constant(func_ir: Any, value: Any) -> Any:
         return UNKNOWN if defined is None else constant(func_ir, defined)
     if isinstance(value, ir.Expr) and value.op == "getattr":
         owner = constant(func_ir, value.value)
-        if owner is not UNKNOWN and isinstance(owner, types.ModuleType | type):
+        if owner is not UNKNOWN and is_a(owner, (types.ModuleType, type)):
             return getattr(owner, value.attr, UNKNOWN)
     return UNKNOWN
 
@@ -47,28 +47,30 @@ def attribute_owner(func_ir: Any, value: Any) -> Any:
     """The module or class whose attribute a right-hand side is, or None."""
     if isinstance(value, ir.Expr) and value.op == "getattr":
         owner = constant(func_ir, value.value)
-        if owner is not UNKNOWN and isinstance(owner, types.ModuleType | type):
+        if owner is not UNKNOWN and is_a(owner, (types.ModuleType, type)):
             return owner
     return None
 
 
-def read_of(function: types.FunctionType, func_ir: Any, value: Any) -> Read | None:
+def read_of(
+    function: types.FunctionType, func_ir: Any, value: Any, check: Callable[[str, Any], None] = check_value
+) -> Read | None:
     """What a right-hand side of this function's code reads that stays built in. Raises Unwatchable."""
     if isinstance(value, ir.Global):
         if value.name not in names_in(function.__code__):
             return None  # numba's own: `bool` around a condition, what it does about exceptions
         if value.value is ir.UNDEFINED and value.name == function.__name__:
             return OwnNameRead(function, value.value)
-        check_value(f"global {value.name!r} of {function.__qualname__}", value.value)
+        check(f"global {value.name!r} of {function.__qualname__}", value.value)
         return GlobalRead(function, value.name, value.value)
     if isinstance(value, ir.FreeVar) and value.name in function.__code__.co_freevars:
-        check_value(f"variable {value.name!r} around {function.__qualname__}", value.value)
+        check(f"variable {value.name!r} around {function.__qualname__}", value.value)
         return VariableRead(function, value.name, _cell(function, value.name))
     owner = attribute_owner(func_ir, value)
     if owner is None or is_numbas(owner):
         return None
     found = getattr(owner, value.attr, MISSING)
-    check_value(f"{value.attr!r} of {owner.__name__!r}", found)
+    check(f"{value.attr!r} of {owner.__name__!r}", found)
     if is_a(owner, types.ModuleType):
         return ModuleRead(owner, value.attr, found)
     in_class = along_mro(owner, value.attr)  # else of the metaclass: nothing that compiled code can have built in
@@ -181,9 +183,9 @@ def _along(function: types.FunctionType, func_ir: Any, variable: Any) -> Iterato
 
 
 # Calls that numba has native code for which gives no other Python code a chance to run.
-QUIET_BUILTINS: Final = frozenset(
-    (abs, bool, complex, divmod, enumerate, float, int, len, max, min, pow, range, reversed, round, zip, prange)
-)
+_BUILTINS: Final = (abs, bool, complex, divmod, enumerate, float, int, len, max, min, pow, range, reversed, round, zip)
+QUIET_BUILTINS: Final = frozenset(map(id, (*_BUILTINS, prange)))
+QUIET_KINDS: Final = (types.BuiltinFunctionType, types.FunctionType, type(np.sum))  # the last: NumPy's own functions
 QUIET_MODULES: Final = ("math", "cmath", "numpy")
 
 
@@ -210,7 +212,7 @@ def _is_quiet(function: types.FunctionType, func_ir: Any, seen: set[types.Functi
 
 
 def _is_quiet_call(called: Any, seen: set[types.FunctionType]) -> bool:
-    if isinstance(called, Dispatcher):
+    if is_a(called, Dispatcher):
         function = called.py_func
         if called.targetoptions.get("nogil"):
             return False
@@ -218,19 +220,20 @@ def _is_quiet_call(called: Any, seen: set[types.FunctionType]) -> bool:
             return True
         seen.add(function)
         return _is_quiet(function, _interpret(function), seen)
-    if isinstance(called, np.ufunc):
+    if id(called) in QUIET_BUILTINS or is_a(called, np.ufunc):
         return True
-    try:
-        if called in QUIET_BUILTINS:
-            return True
-    except TypeError:  # not hashable
+    if is_a(called, type):
+        module = type.__getattribute__(called, "__module__")
+    elif is_a(called, QUIET_KINDS):
+        module = called.__module__
+    else:
         return False
-    kinds = types.BuiltinFunctionType | types.FunctionType | type
-    known = isinstance(called, kinds) or type(called).__name__ == "_ArrayFunctionDispatcher"  # NumPy's own functions
-    return known and (getattr(called, "__module__", None) or "").partition(".")[0] in QUIET_MODULES
+    return type(module) is str and module.partition(".")[0] in QUIET_MODULES
 
 
-def check_written(function: types.FunctionType, granular: bool, is_cell: Any) -> None:
+def check_written(
+    function: types.FunctionType, granular: bool, is_cell: Any, check: Callable[[str, Any], None]
+) -> None:
     """Raises Unwatchable for what can be seen before anything is compiled; a name that is not there yet may come."""
     func_ir = _interpret(function)
     if func_ir is None or any(isinstance(s, ir.EnterWith) for b in func_ir.blocks.values() for s in b.body):
@@ -238,14 +241,14 @@ def check_written(function: types.FunctionType, granular: bool, is_cell: Any) ->
     for _, _, statement in assignments(func_ir):
         if isinstance(statement.value, ir.Global) and statement.value.value is ir.UNDEFINED:
             continue
-        read = read_of(function, func_ir, statement.value)
+        read = read_of(function, func_ir, statement.value, check)
         if granular and read is not None and not isinstance(read, VariableRead) and not is_cell(read.value):
             check_granular(read)
 
 
 def check_granular(read: Read) -> None:
     """Raises Unwatchable for data that has no cell. What code calls is built in whatever the policy."""
-    if isinstance(read, PartRead | ClassRead) or not isinstance(read.value, DATA):
+    if isinstance(read, PartRead | ClassRead) or not is_a(read.value, DATA):
         return
     raise Unwatchable(
         f'{read} is of type {type(read.value).__name__}, for which there is no cell, and policy="granular" has nothing '

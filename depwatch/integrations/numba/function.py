@@ -12,7 +12,7 @@ from numba.core.compiler_lock import global_compiler_lock
 
 from depwatch import DepwatchError, Unwatchable, drain
 from depwatch.integrations.numba.breaks import Breaks
-from depwatch.integrations.numba.plain import OnRefusal, note_function, tell_without_disk
+from depwatch.integrations.numba.plain import OnRefusal, note_function
 from depwatch.integrations.numba.version import Changed, Version, described
 
 type Policy = Literal["bulk", "granular", "error"] | None
@@ -109,11 +109,23 @@ class Function:
             self._rebuild()
         dispatcher.targetctx._defns.pop(result.entry_point, None)
 
-    def set_aside(self, version: Version) -> None:
-        """Take the version out of numba's tables, and keep it."""
+    def take_out(self, version: Version) -> None:
+        """Take the version out of numba's tables, for good."""
         self._remove(version.arguments, version.result)
         if self.current.get(version.arguments) is version:
             del self.current[version.arguments]
+
+    def replace(self, version: Version, outermost: Version) -> None:
+        """Close a version, which gives it another entry."""
+        is_used = self.current.get(version.arguments) is version
+        self._remove(version.arguments, version.result)
+        version.close(outermost)
+        if is_used:
+            self._insert(version)
+
+    def set_aside(self, version: Version) -> None:
+        """Take the version out of numba's tables, and keep it."""
+        self.take_out(version)
         if version in self.aside:
             return
         self.aside.append(version)
@@ -157,6 +169,11 @@ class Function:
         """
         with global_compiler_lock:
             drain()
+            if version.is_open:
+                raise Unwatchable(
+                    f"{self.name} calls back a function that is being compiled, and was called by code that runs while "
+                    "numba compiles; call it when that is done"
+                )
             if version.may_run:
                 return version.result
             start = time.perf_counter()
@@ -204,7 +221,7 @@ class Function:
     def ready(self, arguments: tuple[Any, ...]) -> None:
         """A caller is about to be compiled with the code for these types linked in: let that be code that may run."""
         version = self.current.get(arguments)
-        if version is not None and not version.may_run:
+        if version is not None and not version.may_run and not version.is_open:
             self.resolve(version)
 
     def explain(self, internals: bool) -> str:
@@ -263,9 +280,10 @@ def function_of(dispatcher: Any) -> Function | None:
     return found if isinstance(found, Function) else None
 
 
-def attach(dispatcher: Any, function: Function, pipeline_class: type, is_followed: Any) -> None:
+def attach(dispatcher: Any, function: Function, pipeline_class: type, is_followed: Any, use_store: Any) -> None:
     """Make a dispatcher compile with this pipeline, and ask the function what may be linked into callers."""
-    get_call_template, compile_anew = type(dispatcher).get_call_template, type(dispatcher).compile
+    kind = type(dispatcher)
+    get_call_template, compile_anew, use_numbas_cache = kind.get_call_template, kind.compile, kind.enable_caching
     owner = weakref.ref(dispatcher)
 
     def for_callers(args: Any, kws: Any) -> Any:
@@ -284,7 +302,10 @@ def attach(dispatcher: Any, function: Function, pipeline_class: type, is_followe
         return template
 
     def enable_caching() -> None:
-        tell_without_disk(function.dispatcher)
+        itself = owner()
+        assert itself is not None
+        use_numbas_cache(itself)
+        use_store(itself)
 
     def compile_or_put_back(sig: Any) -> Any:
         itself = owner()

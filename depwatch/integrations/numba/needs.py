@@ -18,8 +18,11 @@ FILLED: Final = (types.List, types.Set, types.ListType, types.DictType)
 MOST_FLAGS: Final = 3  # for which types are inferred once more in each combination
 
 
-def check(compilation: Compilation, state: Any) -> None:
-    """Raises NeedsOtherAttempt, which is told to the attempt, if the code has to be compiled in another way."""
+def check(compilation: Compilation, state: Any, calls_back: bool) -> None:
+    """Raises NeedsOtherAttempt, which is told to the attempt, if the code has to be compiled in another way.
+
+    calls_back: whether it calls what is not compiled yet, of which nobody knows whether anything can change in it.
+    """
     attempt = compilation.attempt
     needed: set[Place] = set()
     if compilation.loads:
@@ -31,7 +34,9 @@ def check(compilation: Compilation, state: Any) -> None:
                 f"{compilation.function.name} depends on the value of {names} while it is compiled (it selects a type, "
                 'an implementation or a size), and policy="granular" has nothing but cells; leave the policy out'
             )
-    loud = compilation.calls_quietly and any(isinstance(kind, types.Generator) for kind in state.typemap.values())
+    loud = compilation.calls_quietly and (
+        calls_back or any(isinstance(kind, types.Generator) for kind in state.typemap.values())
+    )
     compilation.calls_quietly &= not loud
     if needed or (loud and compilation.quiet):
         attempt.constants.update(needed)

@@ -12,14 +12,17 @@ from numba.core.ir_utils import build_definitions
 from numba.core.typed_passes import NopythonTypeInference
 from numba.core.typing.context import BaseContext
 from numba.core.untyped_passes import InlineClosureLikes, IRProcessing, WithLifting
+from numba.np.ufunc.dufunc import DUFunc
 
 from depwatch import MISSING
-from depwatch.integrations.numba import addresses, cells, finding, needs
+from depwatch.integrations.numba import addresses, cells, finding, needs, recursion, ufuncs
+from depwatch.integrations.numba.blocks import take_blocks
 from depwatch.integrations.numba.cells import Cell
 from depwatch.integrations.numba.compilation import Compilation, Place, collecting, current, stack
 from depwatch.integrations.numba.own import is_built_on, is_numbas, is_numbas_own
 from depwatch.integrations.numba.reads import ModuleRead, PartRead, Read, code_of
 from depwatch.integrations.numba.refusals import check_types, check_value
+from depwatch.values import is_a
 
 
 def insert(manager: Any) -> None:
@@ -85,7 +88,7 @@ def _of_module(module: types.ModuleType, name: str) -> Iterator[Read]:
 
 @register_pass(mutates_CFG=False, analysis_only=True)
 class NoteTypesOfObjectMode(AnalysisPass):  # type: ignore[misc]
-    """Note where the types in `with objmode(x=...)` come from."""
+    """Note where the types in `with objmode(x=...)` come from; and the blocks, once numba has taken them out."""
 
     _name = "depwatch_note_types_of_object_mode"
 
@@ -93,7 +96,10 @@ class NoteTypesOfObjectMode(AnalysisPass):  # type: ignore[misc]
         AnalysisPass.__init__(self)
 
     def run_pass(self, state: Any) -> bool:
-        current().add_all(finding.types_of_object_mode(state.func_id.func, state.func_ir))
+        function, compilation = state.func_id.func, current()
+        compilation.add_all(finding.types_of_object_mode(function, state.func_ir))
+        if state.lifted and not compilation.blocks:
+            compilation.blocks = take_blocks(function, state.lifted)
         return False
 
 
@@ -111,7 +117,9 @@ class NoteReads(FunctionPass):  # type: ignore[misc]
         return True
 
 
-def _built_in(state: Any, has_cell: Callable[[Any], bool]) -> Iterator[Read]:
+def _built_in(
+    state: Any, has_cell: Callable[[Any], bool], check: Callable[[str, Any], None] = check_value
+) -> Iterator[Read]:
     """What the code reads and will not load from a cell. Raises Unwatchable."""
     function, func_ir = state.func_id.func, state.func_ir
     yield from finding.fold_getattr(function, func_ir)
@@ -119,7 +127,7 @@ def _built_in(state: Any, has_cell: Callable[[Any], bool]) -> Iterator[Read]:
     for _, _, statement in finding.assignments(func_ir):
         if has_cell(statement.value):
             continue
-        if (read := finding.read_of(function, func_ir, statement.value)) is not None:
+        if (read := finding.read_of(function, func_ir, statement.value, check)) is not None:
             yield read
 
 
@@ -131,7 +139,7 @@ def _cell_for(compilation: Compilation, state: Any, value: Any) -> tuple[Cell, P
         place = Place(id(owner.__globals__), name, False)
     else:
         owner = finding.attribute_owner(state.func_ir, value)
-        if owner is None or isinstance(owner, type):
+        if owner is None or is_a(owner, type):
             return None
         name, found = value.attr, getattr(owner, value.attr, None)
         place = Place(id(owner), name, True)
@@ -152,7 +160,8 @@ class NoteOwnReads(FunctionPass):  # type: ignore[misc]
 
     def run_pass(self, state: Any) -> bool:
         compilation = current()
-        compilation.add_all(_built_in(state, lambda value: _cell_for(compilation, state, value) is not None))
+        has_cell = lambda value: _cell_for(compilation, state, value) is not None  # noqa: E731
+        compilation.add_all(_built_in(state, has_cell, ufuncs.check_but_ufuncs))
         return True
 
 
@@ -177,26 +186,37 @@ class LoadCells(FunctionPass):  # type: ignore[misc]
         compilation.calls_quietly = not compilation.attempt.loud and finding.is_quiet(function, func_ir, state.flags)
         compilation.quiet = bool(found) and compilation.calls_quietly
         shared = bool(state.flags.release_gil)
-        compilation.loads.update((id(cells.load(cell.address, cell.kind, shared)), place) for *_, cell, place in found)
+        compilation.loads.update((id(cells.load(cell.symbol, cell.kind, shared)), place) for *_, cell, place in found)
         loads = [(block, statement, cell) for block, statement, cell, _ in found]
         if compilation.quiet:
             _load_first(state, loads)
         else:
             _load_where_read(state, loads)
-        if found:
+        copied = [_copy_ufunc(compilation, func_ir, statement) for _, _, statement in finding.assignments(func_ir)]
+        if found or any(copied):
             func_ir._definitions = build_definitions(func_ir.blocks)
             state.typingctx.refresh()
             state.targetctx.refresh()
-        return bool(found)
+        return bool(found) or any(copied)
+
+
+def _copy_ufunc(compilation: Compilation, func_ir: Any, statement: Any) -> bool:
+    """Put the copy of a ufunc in its place, if that is what a right-hand side is."""
+    value = statement.value
+    if isinstance(value, Var):
+        return False
+    ufunc = finding.constant(func_ir, value)
+    if not is_a(ufunc, DUFunc):
+        return False
+    statement.value = FreeVar(0, "ufunc", ufuncs.copy_for(compilation.function, ufunc), statement.loc)
+    return True
 
 
 def _load(scope: Any, location: Any, number: int, cell: Cell, shared: bool, target: Any) -> list[Any]:
     """The statements that load a cell."""
     loader = Var(scope, f"$depwatch_{number}.{cell.name}", location)
     return [
-        Assign(
-            FreeVar(0, f"load {cell.name}", cells.load(cell.address, cell.kind, shared), location), loader, location
-        ),
+        Assign(FreeVar(0, f"load {cell.name}", cells.load(cell.symbol, cell.kind, shared), location), loader, location),
         Assign(Expr.call(loader, (), (), location), target, location),
     ]
 
@@ -236,5 +256,5 @@ class NoteTypes(AnalysisPass):  # type: ignore[misc]
     def run_pass(self, state: Any) -> bool:
         compilation = current()
         check_types(compilation.function.dispatcher, addresses.types_of_values(state))
-        needs.check(compilation, state)
+        needs.check(compilation, state, recursion.note(state))
         return False

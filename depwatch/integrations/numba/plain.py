@@ -21,7 +21,7 @@ class Listed:
 
     def __init__(self) -> None:
         self.reasons: Final[dict[str, str]] = {}  # by full name, in the order of refusal
-        self.without_disk: Final[dict[str, None]] = {}  # watched, but compiled anew in each process
+        self.without_disk: Final[dict[str, str]] = {}  # watched, but compiled anew in each process; with the reason
         self._process: int | None = None  # that lists them at its end
 
     def note(self, name: str, why: str) -> None:
@@ -51,21 +51,20 @@ class Listed:
             lines += [f"  {name}: {why}" for name, why in self.reasons.items()]
         if self.without_disk:
             lines.append(f"depwatch: compiled in each process, in spite of cache=True: {len(self.without_disk)}")
+            lines += [f"  {name}: {why}" for name, why in self.without_disk.items()]
         return "\n".join(lines)
 
 
 listed: Final = Listed()
 
 
-def tell_without_disk(dispatcher: Any) -> None:
-    """Say once that functions with cache=True are compiled in each process."""
-    first = not listed.without_disk
-    listed.without_disk[full_name(dispatcher)] = None
+def tell_without_disk(name: str, why: str) -> None:
+    """Say, once of each, that what has cache=True is compiled in each process."""
+    first = name not in listed.without_disk
+    listed.without_disk[name] = why
     if first and not listed.is_asked:
         warnings.warn(
-            f"{full_name(dispatcher)} has cache=True and is watched: it is compiled in each process, and so are all "
-            "watched functions, because numba finds code on disk by the source file, whatever the values were that it "
-            "was compiled with",
+            f"{name} has cache=True and is compiled in each process: {why}",
             RuntimeWarning,
             skip_file_prefixes=_NOT_THE_PROGRAM,
         )

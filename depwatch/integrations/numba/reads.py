@@ -188,6 +188,29 @@ def from_discovered(found: Discovered) -> Read:
     return ItemsRead(found)
 
 
+class JittedRead(Read):
+    """The Python function behind a dispatcher, where a chooser takes it from there: py_func or __wrapped__."""
+
+    __slots__ = ("dispatcher",)
+
+    def __init__(self, dispatcher: Any, name: str) -> None:
+        super().__init__(name, vars(dispatcher).get(name, MISSING))
+        self.dispatcher: Final = dispatcher
+
+    @property
+    @override
+    def key(self) -> Hashable:
+        return ("jitted", id(self.dispatcher), self.name)
+
+    @override
+    def record(self, recorder: Recorder) -> object:
+        return recorder.read(vars(self.dispatcher), self.name, default=MISSING)
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.name} of {brief(self.value)} as jitted"
+
+
 class DefaultsRead(Read):
     """The default values of arguments. numba's dispatcher takes them once, when the function is decorated."""
 

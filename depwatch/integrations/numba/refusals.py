@@ -8,10 +8,10 @@ from typing import Any, Final
 import numba.typed
 import numpy as np
 from numba.core.base import BaseContext
-from numba.core.caching import NullCache
+from numba.core.caching import FunctionCache
 from numba.core.ccallback import CFunc
 from numba.core.dispatcher import Dispatcher
-from numba.core.types import ClassInstanceType, FunctionType, Omitted, RecursiveCall, Type, UndefinedFunctionType
+from numba.core.types import ClassInstanceType, FunctionType, Omitted, Type, UndefinedFunctionType
 from numba.core.typing.context import BaseContext as BaseTypingContext
 from numba.experimental.jitclass.base import JitClassType
 from numba.np.ufunc.dufunc import DUFunc
@@ -21,7 +21,6 @@ from numba.stencils.stencil import StencilFunc
 from depwatch import MISSING, Unwatchable
 from depwatch.integrations.numba.function import forget
 from depwatch.integrations.numba.own import is_numbas
-from depwatch.integrations.numba.plain import tell_without_disk
 from depwatch.integrations.numba.views import is_writable
 from depwatch.naming import is_immutable
 from depwatch.values import brief, is_a
@@ -41,7 +40,7 @@ MUTABLE: Final = (list, dict, set, bytearray, array.array, memoryview, np.void, 
 
 def why_for_good(value: object) -> str | None:
     """Why code that uses this object cannot be kept right, or None."""
-    return next((why for kind, why in FROZEN_FOR_GOOD.items() if isinstance(value, kind)), None)
+    return next((why for kind, why in FROZEN_FOR_GOOD.items() if is_a(value, kind)), None)
 
 
 def is_constant(value: object) -> bool:
@@ -55,33 +54,33 @@ def is_constant(value: object) -> bool:
         return not is_writable(value)
     if is_a(value, type):
         return is_immutable(value) or is_numbas(value)  # type: ignore[arg-type]
-    kind = type(value)
-    if issubclass(kind, IMMUTABLE):
-        return not kind.__dictoffset__
-    return (
-        issubclass(kind, CONSTANT)
-        or is_numbas(value)
-        or (is_numbas(kind) and not issubclass(kind, (Dispatcher, *MUTABLE)))
-    )
+    if issubclass(type(value), IMMUTABLE):
+        return not type(value).__dictoffset__
+    return is_numbas(value) or is_constant_kind(type(value))
 
 
-def check_value(what: str, value: object) -> None:
+def is_constant_kind(kind: type) -> bool:
+    """Whether objects of a type that may have attributes are constant like that."""
+    return issubclass(kind, CONSTANT) or (is_numbas(kind) and not issubclass(kind, (Dispatcher, *MUTABLE)))
+
+
+def check_value(what: str, value: Any) -> None:
     """Raises Unwatchable if compiled code may not have this value built in."""
     if (why := why_for_good(value)) is not None:
         raise Unwatchable(f"{what} is {why}; call a function made by @njit instead")
-    if isinstance(value, Dispatcher):
+    if is_a(value, Dispatcher):
         forgo_disk(value)
-    if isinstance(value, tuple):
-        for item in value:
+    if is_a(value, tuple):
+        for item in tuple.__iter__(value):
             check_value(f"{what} has an item that", item)
-    elif isinstance(value, np.ndarray):
+    elif is_a(value, np.ndarray):
         if is_writable(value):
             raise Unwatchable(
                 f"{what} is a NumPy array that can be written to: numba compiles its contents in, and nobody is told "
                 "of a store into an array; pass it as an argument, or make it and what it is a view of read-only "
                 "(array.setflags(write=False))"
             )
-    elif isinstance(value, MUTABLE):
+    elif is_a(value, MUTABLE):
         raise Unwatchable(
             f"{what} is {brief(value)}, which can change in place, and nobody is told; pass it as an argument, or keep "
             "it as a tuple"
@@ -92,11 +91,6 @@ def check_types(dispatcher: Any, found: Any) -> None:
     """Raises Unwatchable if compiled code works with values of a type whose code cannot be taken back."""
     name = dispatcher.py_func.__qualname__
     for kind in found:
-        if isinstance(kind, RecursiveCall) and kind.dispatcher_type.dispatcher is not dispatcher:
-            raise Unwatchable(
-                f"{name} and {kind.dispatcher_type.dispatcher.py_func.__qualname__} call each other: numba compiles "
-                "one before it has seen all that the other reads; let one function call itself instead"
-            )
         if isinstance(kind, ClassInstanceType):
             raise Unwatchable(f"{name} uses an instance of {kind.name}, {FROZEN_FOR_GOOD[JitClassType]}")
         if isinstance(kind, FunctionType | UndefinedFunctionType):
@@ -117,7 +111,7 @@ def check_dispatcher(dispatcher: Any) -> None:
     """Raises TypeError for what is no jitted function, Unwatchable for one that cannot be watched."""
     if (why := why_for_good(dispatcher)) is not None:
         raise Unwatchable(f"{brief(dispatcher)} is {why}; use @njit")
-    if not isinstance(dispatcher, Dispatcher):
+    if not is_a(dispatcher, Dispatcher):
         raise TypeError(f"{brief(dispatcher)} is no function jitted by numba; use depwatch.integrations.numba.njit")
     name = dispatcher.py_func.__qualname__
     if dispatcher.targetoptions.get("forceobj"):
@@ -130,14 +124,15 @@ def check_dispatcher(dispatcher: Any) -> None:
 
 
 def forgo_disk(dispatcher: Any) -> None:
-    """Let numba neither load code from the disk nor save it: it finds code there whatever the values are that it reads.
+    """Put our store in the place of numba's cache, which finds code whatever the values are that it reads.
 
     What was loaded already is compiled when it is needed.
     """
-    if dispatcher._cache.cache_path is None:
+    from depwatch.integrations.numba.store import Store
+
+    if not isinstance(dispatcher._cache, FunctionCache):
         return
-    dispatcher._cache = NullCache()
-    tell_without_disk(dispatcher)
+    dispatcher._cache = Store(dispatcher)
     for arguments, result in list(dispatcher.overloads.items()):
         if is_from_disk(result.library):
             forget(dispatcher, arguments)

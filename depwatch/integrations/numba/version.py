@@ -14,7 +14,9 @@ from depwatch.integrations.numba.reads import EMPTY, Read, VariableRead
 from depwatch.values import brief
 
 if TYPE_CHECKING:
+    from depwatch.integrations.numba.blocks import Block
     from depwatch.integrations.numba.compilation import Compilation
+    from depwatch.integrations.numba.store import Loaded
 
 
 class Changed(DepwatchError):
@@ -27,12 +29,17 @@ class Version:
     It may run again, without compiling, as soon as all that it has built in is as it was.
     """
 
-    def __init__(self, compilation: "Compilation", result: Any, requested: Any, callees: Iterable["Version"]) -> None:
+    def __init__(
+        self, compilation: "Compilation | Loaded", result: Any, requested: Any, callees: Iterable["Version"]
+    ) -> None:
         function, own_cells = compilation.function, compilation.cells
         self.function: Final = weakref.ref(function)
         self.name: Final = function.name
         self.requested: Final = requested  # (argument types, return type or None), as numba was asked for
-        self.callees: Final = tuple(callees)  # linked in: their cells and environments must stay as long as this code
+        self.callees = tuple(callees)  # linked in: their cells and environments must stay as long as this code
+        self.is_checked: Final = not compilation.quiet  # whether a cell may get another type while the code runs
+        self.is_stored = False  # on the disk, or it was tried
+        self.why_not_stored: str | None = None  # if that is known from what is linked in
         self.quiet: Final[bool] = compilation.calls_quietly and all(callee.quiet for callee in self.callees)
         self.reads: Final = compilation.reads
         self.raising: Final[set[Hashable]] = {
@@ -40,12 +47,28 @@ class Version:
         }
         if function.policy == "error":
             self.raising.update(read.key for read in self.reads)
-        self.cells: Final[list[Cell]] = [*own_cells, *(cell for version in self.callees for cell in version.cells)]
-        words = {cell.address: cell.word for cell in self.cells}  # each once
-        changed = None if compilation.quiet else self._changed
-        self.entry: Final = guarded_builtin(result.entry_point, self._again, changed, words.values())
-        self.result: Final = result._replace(entry_point=self.entry.function)
+        callees_blocks = (block for version in self.callees for block in version.blocks)
+        self.blocks: Final[tuple[Block, ...]] = (*compilation.blocks, *callees_blocks)
+        self.cells: list[Cell] = [*own_cells, *(cell for version in self.callees for cell in version.cells)]
+        self._fast: Final = result.entry_point
+        self.is_open = False  # calls back what is not compiled yet: it may not run, whatever it has read so far
+        self.entry = self._new_entry()
+        self.result = result._replace(entry_point=self.entry.function)
         weakref.finalize(self, own_cells.close).atexit = False
+
+    def _new_entry(self) -> GuardedBuiltin:
+        words = {cell.symbol: cell.word for cell in self.cells}  # each once
+        changed = self._changed if self.is_checked else None
+        return guarded_builtin(self._fast, self._again, changed, words.values())
+
+    def close(self, outermost: "Version") -> None:
+        """The version that it calls back is there, and has all that the two and what is between them read."""
+        self.callees = (*self.callees, outermost)
+        self.raising.update(outermost.raising)
+        self.cells = [*self.cells, *outermost.cells]
+        self.entry = self._new_entry()
+        self.result = self.result._replace(entry_point=self.entry.function)
+        self.is_open = False
 
     @property
     def arguments(self) -> tuple[Any, ...]:

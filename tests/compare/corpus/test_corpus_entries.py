@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tiny import ROOT, Tiny
 
-from corpus.entries import Corpus, CorpusError, Entry, Kind, load
+from corpus.entries import Chosen, Corpus, CorpusError, Entry, Kind, load
 
 ENTRY = '[[program]]\nname = "a"\nkind = "quiet"\nwhy = "so"\ncommand = ["-m", "this"]\n'
 
@@ -17,11 +17,11 @@ def test_an_entry_is_read_with_all_its_keys(tmp_path: Path) -> None:
     path.write_text(
         'constraints = "pins.txt"\n'
         + ENTRY.replace('["-m", "this"]', '["{programs}/s.py", "{site}/x"]')
-        + 'packages = ["x-y[z]==1.0"]\nfrom_source = ["x-y"]\n',
+        + 'packages = ["x-y[z]==1.0"]\nfrom_source = ["x-y"]\nsources = ["x-y==1.0"]\nchosen = "rank"\n',
         encoding="utf-8",
     )
     command = ("{programs}/s.py", "{site}/x")
-    entry = Entry("a", Kind.QUIET, "so", command, ("x-y[z]==1.0",), ("x-y",))
+    entry = Entry("a", Kind.QUIET, "so", command, ("x-y[z]==1.0",), ("x-y",), ("x-y==1.0",), Chosen.RANK)
     assert load(path) == Corpus(path, tmp_path, tmp_path / "pins.txt", (entry,))
 
 
@@ -46,11 +46,20 @@ def test_an_entry_is_read_with_all_its_keys(tmp_path: Path) -> None:
         (
             ENTRY.replace("this", "{home}/x"),
             "program 'a': command: no placeholder is called {home}; "
-            "there are {benchmarks}, {programs}, {site}, {stdlib}",
+            "there are {benchmarks}, {programs}, {site}, {sources}, {stdlib}",
         ),
         (ENTRY.replace("this", "{x"), "program 'a': command: '{x': expected '}' before end of string"),
         (ENTRY + 'packages = ["x"]', "program 'a': package 'x' is not pinned: write name==version"),
         (ENTRY + 'packages = ["x>=1"]', "program 'a': package 'x>=1' is not pinned: write name==version"),
+        (ENTRY + 'packages = ["y==1"]\nsources = ["x"]', "program 'a': package 'x' is not pinned: write name==version"),
+        (
+            ENTRY + 'sources = ["x==1"]',
+            "program 'a': sources without packages: they are unpacked into the environment of these",
+        ),
+        (
+            ENTRY + 'chosen = "me"',
+            "program 'a': chosen is 'me'; it must be 'hand' or 'pyperformance' or 'rank'",
+        ),
         (ENTRY.replace("this", "{programs}/gone.py"), "program 'a': there is no gone.py in {directory}"),
     ],
 )
@@ -72,10 +81,11 @@ def test_what_cannot_be_begun_is_one_line_and_makes_nothing(tiny: Tiny) -> None:
     assert sorted(path.name for path in tiny.directory.iterdir()) == ["tiny.toml"]
 
 
-def test_the_corpus_is_whole_pinned_and_half_of_each_kind() -> None:
+def test_the_corpus_is_whole_and_pinned_and_the_forty_are_half_of_each_kind() -> None:
     corpus = load(ROOT / "benchmarks" / "corpus.toml")
-    assert len(corpus.entries) >= 32
-    kinds = [entry.kind for entry in corpus.entries]
+    chosen = [entry.chosen for entry in corpus.entries]
+    assert [chosen.count(how) for how in Chosen] == [40, 10, 10]
+    kinds = [entry.kind for entry in corpus.entries if entry.chosen == Chosen.HAND]
     assert kinds.count(Kind.QUIET) == kinds.count(Kind.MUTATING)
     assert all(entry.packages and entry.why for entry in corpus.entries)
     used = {script.name for entry in corpus.entries for script in corpus.scripts(entry)}

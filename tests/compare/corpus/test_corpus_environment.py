@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import subprocess
 import sys
 import sysconfig
@@ -33,6 +34,8 @@ import sys, depwatch
 with open(sys.argv[1], 'a') as file:
     print(sys.prefix, depwatch.__file__, sys.argv[2], file=file)
 """
+
+VERSION = platform.python_version()
 
 
 class FakeUv:
@@ -71,7 +74,7 @@ def write(tiny: Tiny, *packages: str, constraints: str = "") -> None:
 def test_a_program_with_packages_runs_in_an_environment_of_its_own_that_is_made_once(tiny: Tiny, uv: FakeUv) -> None:
     write(tiny, "thing==1.0")
     assert uv.run(tiny).stderr.splitlines()[-1] == f"{tiny.results}: 1 of 1 programs"
-    environment = tiny.directory / "cache" / "packaged" / "environment"
+    environment = tiny.directory / "cache" / VERSION / "packaged" / "environment"
     site = environment / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
     ran = [str(environment), str(site / "depwatch" / "__init__.py"), str(site / "x")]
     assert tiny.runs() == ran * 2  # plain and recorded
@@ -86,7 +89,7 @@ def test_a_program_with_packages_runs_in_an_environment_of_its_own_that_is_made_
     assert (trace["packages"], trace["program"][-1]) == (["thing==1.0"], "{site}/x")
     assert str(environment) not in tiny.results.read_text(encoding="utf-8")
 
-    (tiny.directory / "cache" / "packaged" / "measured.json").unlink()
+    (tiny.directory / "cache" / VERSION / "packaged" / "measured.json").unlink()
     assert uv.run(tiny).returncode == 0
     assert (uv.calls(), len(tiny.runs())) == ([], 12)
 

@@ -1,5 +1,6 @@
 """`./dev compare --corpus`: what is run, what is kept, what the results say."""
 
+import platform
 import signal
 import subprocess
 import sys
@@ -7,6 +8,8 @@ import time
 
 import pytest
 from tiny import ROOT, Tiny, program, variables
+
+VERSION = platform.python_version()  # each has a directory of its own
 
 WAIT = """
 import os, sys, time
@@ -31,11 +34,13 @@ def test_the_results_have_each_program_with_its_times_and_no_path_of_this_machin
     quiet, busy = report["traces"]
     assert (quiet["title"], quiet["kind"], quiet["why"], quiet["packages"]) == ("quiet-one", "quiet", "made so", [])
     assert (busy["title"], busy["kind"], busy["trace"]) == ("busy", "mutating", "busy.parquet")
+    assert (quiet["chosen"], busy["chosen"]) == ("hand", "hand")
     for trace in report["traces"]:
         assert trace["complete"] and trace["exit"] == 0
         assert trace["ratio"] == round(trace["recorded_seconds"] / trace["plain_seconds"], 3)
         assert trace["cpu_ratio"] > 0
-        assert trace["trace_bytes"] == (tiny.directory / "cache" / trace["title"] / "trace.parquet").stat().st_size
+        path = tiny.directory / "cache" / VERSION / trace["title"] / "trace.parquet"
+        assert trace["trace_bytes"] == path.stat().st_size
         assert {policy["hot_after"] for policy in trace["policies"]} == {10, 50, 500}
     dropped = [
         {policy["policy"]: policy["whole"]["dropped"] for policy in trace["policies"] if policy["hot_after"] == 50}
@@ -90,6 +95,39 @@ def test_a_run_that_was_stopped_in_the_middle_goes_on_there(tiny: Tiny, number: 
 
 
 @pytest.mark.slow
+def test_several_runs_of_a_program_are_kept_and_more_of_them_add_to_those(tiny: Tiny) -> None:
+    tiny.write({"busy": program("busy")})
+    assert tiny.run().returncode == 0
+    done = tiny.run("--runs", "3")
+    assert [line.split(":")[0] for line in done.stderr.splitlines()[:2]] == ["busy, run 2 of 3", "busy, run 3 of 3"]
+    assert tiny.runs() == ["busy"] * 6
+    (trace,) = tiny.report()["traces"]
+    assert trace["runs"][0]["policies"]["bulk_by_facet"]["dropped"] > 0
+    times = ("plain_seconds", "recorded_seconds")  # all else is the same each time
+    first, *others = ({name: value for name, value in run.items() if name not in times} for run in trace["runs"])
+    assert others == [first, first]
+    assert tiny.run().stderr.splitlines()[0] == "1 of 1 programs were done before; --fresh does them again"
+    assert len(tiny.report()["traces"][0]["runs"]) == 3
+
+
+@pytest.mark.slow
+def test_a_second_run_of_a_program_that_was_stopped_leaves_the_first_one_done(tiny: Tiny) -> None:
+    stop = tiny.directory / "stop"
+    stopped = f"import os\nif os.path.exists({str(stop)!r}):\n    os.kill(os.getpid(), 9)\n" + program("busy")
+    tiny.write({"busy": stopped})
+    assert tiny.run().returncode == 0
+    stop.touch()
+    failed = tiny.run("--runs", "2")
+    assert failed.returncode == 1
+    assert failed.stderr.splitlines()[-1].startswith("failed: busy: running was killed by signal 9")
+    assert [len(trace["runs"]) for trace in tiny.report()["traces"]] == [1]
+    stop.unlink()
+    assert tiny.run("--runs", "2").returncode == 0
+    assert [len(trace["runs"]) for trace in tiny.report()["traces"]] == [2]
+    assert tiny.runs() == ["busy"] * 4
+
+
+@pytest.mark.slow
 def test_a_program_that_fails_is_named_at_the_end_and_the_others_are_done(tiny: Tiny) -> None:
     tiny.write({"broken": "print('begun')\nraise ValueError('by design')", "quiet-one": program("quiet-one")})
     done = tiny.run()
@@ -137,4 +175,22 @@ def test_two_runs_in_one_directory_at_a_time_are_refused(tiny: Tiny) -> None:
         done = tiny.run()
     assert done.returncode == 1
     assert done.stderr == f"corpus: {cache}: another run is at work there; wait, or use --directory\n"
+    assert tiny.runs() == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (("--runs", "0"), "argument --runs: '0' is no number of runs from 1 to 99"),
+        (("--full",), "--full has runs and results of its own for each version: leave --runs and -o away"),
+        (("--python", "x"), "--python goes with --full; for one version set PYTHON and DEPWATCH_VENV"),
+    ],
+)
+def test_what_cannot_go_together_is_told_and_nothing_is_run(
+    tiny: Tiny, arguments: tuple[str, ...], problem: str
+) -> None:
+    tiny.write({"busy": program("busy")})
+    done = tiny.run(*arguments)
+    assert done.returncode == 2
+    assert problem in done.stderr
     assert tiny.runs() == []

@@ -71,5 +71,14 @@ def program(name: str, changes: int = 7) -> str:
     return COUNT.format(name=name, changes=changes)
 
 
+def recorded(directory: Path, text: str) -> Path:
+    """The trace of a program with this text."""
+    (directory / "program.py").write_text(text, encoding="utf-8")
+    trace = directory / "trace.parquet"
+    command = [sys.executable, "-m", "depwatch", "record", "-o", str(trace), str(directory / "program.py")]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    return trace
+
+
 def variables() -> dict[str, str]:
     return os.environ | {"COLUMNS": "200"}

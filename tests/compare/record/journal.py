@@ -9,7 +9,7 @@ from typing import Any
 NULL = 0xFFFFFFFF
 _KINDS = ["object", "facet", "function", "dependency", "resolved", "calls"]
 _KINDS += ["change", "value", "drain", "gone", "tick", "end", "lost"]
-_ROW = struct.Struct("<QQIIIIIiIIIIBB6x")
+_ROW = struct.Struct("<QQIIIIIiIIIIBB2xI")
 SAME, SAME_GIVEN, PATCHABLE, PATCHABLE_GIVEN, CALLS, COUNT, VALUE = (1 << bit for bit in range(7))
 
 
@@ -32,7 +32,7 @@ def read(directory: Path) -> Journal:
         data = path.read_bytes()
         magic, used, closed = data[:8], *struct.unpack_from("<QQ", data, 8)
         assert magic == b"DWJRNL1\n"
-        assert len(data) == 4 << 20
+        assert len(data) == min(512 << 10 << int(path.stem), 4 << 20)
         assert used % 64 == 0
         if used == 0 and path is paths[-1]:
             continue  # a spare one
@@ -49,7 +49,7 @@ def _read_segment(journal: Journal, data: bytes) -> None:
     at = 0
     while at < len(data):
         entry = _ROW.unpack_from(data, at)
-        time, calls, function, object_, facet, via, count, value, line, type_, name, file, kind, flags = entry
+        time, calls, function, object_, facet, via, count, value, line, type_, name, file, kind, flags, moments = entry
         at += 64
         if kind >= 254:
             text = data[at : at + count].decode("utf-8", "surrogatepass")
@@ -75,6 +75,8 @@ def _read_segment(journal: Journal, data: bytes) -> None:
                 assert number == 0, (key, row)
         if line:
             row["line"] = line
+        if moments != NULL:
+            row["moments"] = moments
         if flags & SAME_GIVEN:
             row["same"] = bool(flags & SAME)
         if flags & PATCHABLE_GIVEN:
@@ -127,7 +129,7 @@ def _in_words(row: dict[str, Any], names: dict[str, dict[int, str]]) -> list[str
         case "dependency":
             via = f" via {names['facet'][row['via']]}" if "via" in row else ""
             rigid = "" if row["patchable"] else ", not patchable"
-            return [f"{function} needs {facet} in {object_}{via}: {row['type']} {row['value']}{rigid}"]
+            return [f"{function} needs {facet} in {object_}{via}: {row.get('type')} {row['value']}{rigid}"]
         case "resolved":
             return [f"{function} is resolved at {row['calls']}"]
         case "change":

@@ -31,6 +31,11 @@ def test_a_chain_of_attributes_is_followed_to_its_end() -> None:
     assert looked_up("def f():\n return os.path.sep.x") == [("os.path.sep.x", False)]
 
 
+def test_what_an_augmented_assignment_changes_is_read_first() -> None:
+    uses = looked_up("def f(self):\n Shape.sides += 1\n self.n += 1\n math.tau.x -= 1\n return (y := RATE)")
+    assert uses == [(name, False) for name in ("Shape.sides", ".n", "math.tau.x", "RATE")]
+
+
 def test_a_chain_ends_where_another_value_may_arrive() -> None:
     uses = looked_up("def f(a):\n return (a or math).pi")
     assert uses == [("math", False)]

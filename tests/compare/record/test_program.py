@@ -12,7 +12,6 @@ def check_same(programs: Any, *arguments: str, input: str = "") -> Any:
     assert (recorded.out, recorded.err, recorded.status) == (plain.out, plain.err, plain.status)
     assert recorded.journal.rows[-1]["kind"] == "end"
     assert "failure" not in recorded.journal.json
-    assert recorded.live["missed"] == 0
     return recorded
 
 
@@ -173,7 +172,6 @@ def test_a_forked_child_is_not_recorded(programs: Any) -> None:
     """)
     recorded = check_same(programs, "program.py")
     assert recorded.calls()["step"] == 180
-    assert recorded.live["dropped"] == 1
     assert recorded.story.count("RATE: int 1") == 1
 
 
@@ -268,7 +266,6 @@ def test_the_program_may_use_sys_monitoring_settrace_and_signals_itself(programs
     [
         ("os.kill(os.getpid(), signal.SIGTERM)", -signal.SIGTERM),
         ("os.kill(os.getpid(), signal.SIGKILL)", -signal.SIGKILL),
-        ("os._exit(3)", 3),
         ("os.abort()", -signal.SIGABRT),
     ],
 )

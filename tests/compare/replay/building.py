@@ -80,15 +80,19 @@ class Building:
         same: bool = False,
         count: int = 1,
         counts: Sequence[int] = (),
+        moments: int | None = None,
+        moments_of: Sequence[int | None] = (),
         type: str = "modified",
         file: str | None = "<program>/program.py",
         line: int | None = 7,
     ) -> None:
         """values: (facet, number of its value now)."""
-        self.row("change", object=object, count=count, type=type, file=file, line=line)
+        self.row("change", object=object, count=count, moments=moments, type=type, file=file, line=line)
         for i, (facet, value) in enumerate(values):
             times = counts[i] if counts else count
-            self.row("value", facet=facet, object=object, count=times, value=value, same=same, type="int")
+            in_moments = moments_of[i] if moments_of else None
+            row = {"count": times, "moments": in_moments, "value": value, "same": same, "type": "int"}
+            self.row("value", facet=facet, object=object, **row)
 
     def drain(self) -> None:
         self.row("drain")
@@ -96,8 +100,8 @@ class Building:
     def gone(self, *, function: int | None = None, object: int | None = None) -> None:
         self.row("gone", function=function, object=object)
 
-    def lost(self, function: int) -> None:
-        self.row("lost", function=function)
+    def lost(self, facet: int, value: int) -> None:
+        self.row("lost", facet=facet, value=value)
 
     def tick(self, others: int = 0) -> None:
         """others: calls of functions that are not in the trace."""

@@ -54,6 +54,8 @@ class Function:
     marked: bool = False
     told: bool = False
     made_in_window: bool = False
+    in_window: bool = False  # it is called in the one that is gone through
+    pending: bool = False  # it was dropped, and may be found undone
 
 
 @dataclass
@@ -62,6 +64,7 @@ class Value:
     value: object
     same: bool
     count: int
+    moments: int
     inside: bool  # keyword defaults
 
 
@@ -69,6 +72,7 @@ class Value:
 class Change:
     object: int
     count: int
+    moments: int
     in_place: bool
     values: list[Value] = field(default_factory=list)
     spread: list[tuple[int, int]] = field(default_factory=list)
@@ -81,7 +85,9 @@ def steps(rows: list[dict[str, Any]]) -> Iterator[tuple[str, Any]]:
     of_functions = {row["facet"] for row in rows if row["kind"] == "facet" and row["type"] == "function"}
     for at, row in enumerate(rows):
         if row["kind"] == "change":
-            changes.append((at, Change(row["object"], row["count"] or 1, row["type"] == "modified")))
+            count = row["count"] or 1
+            moments = count if row["moments"] is None else min(row["moments"], count)
+            changes.append((at, Change(row["object"], count, moments, row["type"] == "modified")))
     by_row = dict(changes)
     for at, row in enumerate(rows):
         if row["kind"] == "value":
@@ -89,17 +95,38 @@ def steps(rows: list[dict[str, Any]]) -> Iterator[tuple[str, Any]]:
             count = min(row["count"] or 1, of[-1].count)
             value = object() if row["value"] == -2 else row["value"]
             inside = row["value"] == -2 and row["facet"] in of_functions
-            of[-1].values.append(Value(row["facet"], value, bool(row["same"]), count, inside))
+            moments = count if row["moments"] is None else max(1, min(row["moments"], count))
+            of[-1].values.append(Value(row["facet"], value, bool(row["same"]), count, moments, inside))
         elif row["kind"] == "calls" and row["object"] is not None:
             of = [change for place, change in changes if place > at and change.object == row["object"]]
             if of and of[0].count > 1:
                 of[0].spread.append((row["function"], row["calls"]))
                 dropped.add(at)
+    window: list[Change] = []
     for at, row in enumerate(rows):
-        if at in by_row:
+        if at in by_row and row["moments"] is not None:
+            window.append(by_row[at])
+            after = next((other for other in rows[at + 1 :] if other["kind"] != "value"), None)
+            if (
+                after is None
+                or (after["kind"], after["object"]) != ("change", row["object"])
+                or after["moments"] is None
+            ):
+                yield "change", together(window)
+                window = []
+        elif at in by_row:
             yield "change", by_row[at]
         elif at not in dropped and row["kind"] != "value":
             yield row["kind"], row
+
+
+def together(changes: list[Change]) -> Change:
+    """A window has a change for each place."""
+    first = changes[0]
+    values = [value for change in changes for value in change.values]
+    spread = [calls for change in changes for calls in change.spread]
+    count, moments = (sum(getattr(change, name) for change in changes) for name in ("count", "moments"))
+    return Change(first.object, count, moments, first.in_place, values, spread)
 
 
 class Model:
@@ -143,7 +170,9 @@ class Model:
             elif kind == "gone":
                 self.object_gone(what["object"])
             elif kind == "lost":
-                self.value_lost(self.functions[what["function"]])
+                self.value_lost(what["facet"], what["value"])
+        for function in self.functions.values():
+            self.see_undone(function)
         self.drain()
 
     # -- calls -----------------------------------------------------------------------------------------------------
@@ -219,6 +248,7 @@ class Model:
         return limit
 
     def make(self, function: Function) -> None:
+        self.see_undone(function)
         self.counts["hot_functions"] += function.state == WARMING
         self.counts["recompiled"] += function.state == COLD
         kept, _ = self.reached(function)
@@ -238,13 +268,29 @@ class Model:
         function.state, function.cold, function.bereft, function.marked = COLD, 0, False, False
         self.counts["dropped"] += 1
         self.counts["needlessly"] += needlessly
+        self.counts["undone"] += function.in_window and needlessly
+        function.pending = not function.in_window
         self.counts["unrelated_drops"] += unrelated
         self.counts["overwritten"] += function.points
+
+    def see_undone(self, function: Function) -> None:
+        if function.pending and function.handle is not None:
+            recorded = function.handle.recorded
+            self.counts["undone"] += all(self.current[facet] == value for facet, value in recorded.items())
+        function.pending = False
+
+    def settle(self, function: Function, change: Change) -> None:
+        """A handle that was made in a window, and is valid at its end, has recorded what is there then."""
+        if function.made_in_window and function.state == VALID and function.handle is not None:
+            for value in change.values:
+                if value.facet in function.handle.recorded:
+                    function.handle.recorded[value.facet] = value.value
 
     def revalidate(self, function: Function) -> None:
         raise AssertionError("only one policy marks")
 
     def function_gone(self, function: Function) -> None:
+        self.see_undone(function)
         function.state = GONE
 
     def object_gone(self, number: int) -> None:
@@ -253,7 +299,7 @@ class Model:
             if function.state == VALID and function.handle and number in function.handle.objects:
                 function.bereft = True
 
-    def value_lost(self, function: Function) -> None:
+    def value_lost(self, facet: int, number: int) -> None:
         pass
 
     def drain(self) -> None:
@@ -304,6 +350,7 @@ class Parts:
 
     def __init__(self, model: Model, change: Change) -> None:
         self.model = model
+        self.change = change
         self.calls: dict[Function, int] = {}
         self.since: dict[Function, Fraction] = {}
         for number, calls in change.spread:
@@ -311,6 +358,7 @@ class Parts:
 
     def add(self, function: Function, calls: int) -> None:
         if function not in self.calls:
+            function.in_window = calls > function.calls
             self.calls[function] = self.model.begin(function, calls)
             self.model.counts["calls"] += self.calls[function]
             self.since[function] = Fraction(0)
@@ -338,12 +386,19 @@ class Parts:
                 left = floor(calls * (1 - self.since[function]))
                 self.model.counts["cold_calls"] += left
                 function.cold += left if function.state == COLD else 0
+            self.model.settle(function, self.change)
+            function.in_window = False
             function.calls += calls
+
+
+def at_share(i: int, moments: int) -> Fraction:
+    """When the i-th of so many moments is, from 0 on: the first begins a window, and the last ends it."""
+    return Fraction(i, max(moments - 1, 1))
 
 
 def times(change: Change, values: list[Value]) -> list[tuple[Fraction, int]]:
     """When these change, first to last; of those at the same time, in their order."""
-    return sorted((Fraction(i, v.count), at) for at, v in enumerate(values) for i in range(1, v.count + 1))
+    return sorted((at_share(i, v.moments), at) for at, v in enumerate(values) for i in range(v.moments))
 
 
 class BulkByFacet(Model):
@@ -378,12 +433,12 @@ class BulkByObject(Model):
         self.fire_object(change)
 
     def fire_object(self, change: Change) -> list[Function]:
-        if self.policy.bloom:
+        if self.unwatches:
             if change.object not in self.watched:
                 return []
             self.watched.discard(change.object)
         functions = self.dependents(change.object)
-        if not functions and not self.policy.bloom:
+        if not functions and not self.unwatches:
             return []
         self.count_change(change.object)
         by_mistake = [f for f in self.functions.values() if f not in functions and self.seems_to(f, change.object)]
@@ -391,6 +446,11 @@ class BulkByObject(Model):
             self.drop(function, not self.hurt(function, change), not change.values)
         self.counts["false_drops"] += len(by_mistake)
         return functions + by_mistake
+
+    @property
+    def unwatches(self) -> bool:
+        """CPython's rule; where no object of the trace can be given up, it makes no difference."""
+        return any(self.limit(number) for number in self.types)
 
     def hurt(self, function: Function, change: Change) -> bool:
         assert function.handle is not None
@@ -406,15 +466,21 @@ class BulkByObject(Model):
 
     def window(self, change: Change) -> None:
         capped = self.limit(change.object) is not None and change.object not in self.given_up
+        if not change.moments:
+            for number, calls in change.spread:
+                self.advance(self.functions[number], calls)
+            for value in change.values:
+                self.current[value.facet] = value.value
+            return
         parts = Parts(self, change)
         if capped:
             for function in self.dependents(change.object):
                 parts.add(function, 0)
-            if self.policy.bloom and not self.dependents(change.object):
+            if self.unwatches and not self.dependents(change.object):
                 self.fire_object(change)
         drops: Counter[Function] = Counter()  # of handles made in this window
-        for i in range(1, change.count + 1):
-            time = Fraction(i, change.count)
+        for i in range(change.moments):
+            time = at_share(i, change.moments)
             parts.make_until(time)
             if capped:
                 for function in self.fire_object(change):
@@ -429,6 +495,8 @@ class BulkByObject(Model):
         for function, count in drops.items():
             if count > 1:
                 self.share(change, function, count - 1)
+        for value in change.values:
+            self.current[value.facet] = value.value
         if not capped:
             self.fire_object(change)
 
@@ -436,12 +504,13 @@ class BulkByObject(Model):
         """Of all drops but one, those that were needless are the share of the changes that were."""
         assert function.handle is not None
         facets = function.handle.facets
-        changed = min(change.count, sum(v.count for v in change.values if v.facet in facets and not v.same))
-        named = min(change.count, sum(v.count for v in change.values))
-        self.counts["needlessly"] -= count * (not self.hurt(function, change))
-        self.counts["needlessly"] += count * (change.count - changed) // change.count
+        changed = min(change.moments, sum(v.moments for v in change.values if v.facet in facets and not v.same))
+        named = min(change.moments, sum(v.moments for v in change.values))
+        for name in ("needlessly", "undone"):
+            self.counts[name] -= count * (not self.hurt(function, change))
+            self.counts[name] += count * (change.moments - changed) // change.moments
         self.counts["unrelated_drops"] -= count * (not change.values)
-        self.counts["unrelated_drops"] += count * (change.count - named) // change.count
+        self.counts["unrelated_drops"] += count * (change.moments - named) // change.moments
 
 
 class Granular(Model):

@@ -77,12 +77,16 @@ def traces(draw: st.DrawFn, windows: bool = True) -> Building:
                     building.calls(function, draw(st.integers(1, 40)), at, count)
             counts = [draw(st.integers(1, count)) for _ in touched]
             pairs = [(facet, values[facet]) for facet in touched]
-            building.change(at, pairs, same=same, count=count, counts=counts, type=draw(st.sampled_from(CHANGES)))
+            how: dict[str, Any] = {"same": same, "type": draw(st.sampled_from(CHANGES))}
+            if count > 1 and draw(st.booleans()):
+                how["moments"] = draw(st.integers(0, count))
+                how["moments_of"] = [draw(st.integers(1, each)) for each in counts]
+            building.change(at, pairs, count=count, counts=counts, **how)
         elif what == "drain":
             building.drain()
-        elif what == "lost" and alive:
+        elif what == "lost":
             building.drain()
-            building.lost(draw(st.sampled_from(alive)))
+            building.lost(draw(st.sampled_from(list(facets))), draw(st.integers(0, 2)))
         elif what == "gone" and draw(st.booleans()):
             if alive and draw(st.booleans()):
                 gone.add(alive[0])

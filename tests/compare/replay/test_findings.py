@@ -3,6 +3,8 @@
 from building import Building
 from replaying import replay
 
+from depwatch.compare.replay.findings import phases
+
 SECOND = 1_000_000_000
 
 
@@ -32,6 +34,30 @@ def program() -> Building:
     return building
 
 
+def test_the_worst_facets_and_objects_are_ranked_by_what_they_drop_without_a_cap() -> None:
+    """COUNT changes nine times, RATE eight times; each time all are compiled again. By object both are in one."""
+    building = Building()
+    module, home = building.object(name="program"), building.object("type", name="Config")
+    count, rate, flag = building.facet(module, "COUNT"), building.facet(module, "RATE"), building.facet(home, "flag")
+    functions = []
+    for facet in (count, rate, flag):
+        functions.append(building.function())
+        building.calls(functions[-1], 9)
+        building.resolved(functions[-1], [{"facet": facet}])
+        building.calls(functions[-1], 91)
+    for number, (facet, place) in enumerate([(count, module)] * 9 + [(rate, module)] * 8 + [(flag, home)], 1):
+        building.change(place, [(facet, number)])
+        building.drain()
+        for function in functions:
+            building.calls(function, 60)
+    building.end()
+    found = replay(building)
+    facets = [(row["facet"], row["dropped"], row["breaks"]) for row in found["facets"]]
+    assert facets == [("program.COUNT", 9, 6), ("program.RATE", 8, 6), ("Config.flag", 1, 1)]
+    objects = [(row["object"], row["changes"], row["dropped"], row["needlessly"]) for row in found["objects"]]
+    assert objects == [("program", 17, 34, 17), ("Config", 1, 1, 0)]
+
+
 def test_totals_of_the_start_up_and_the_rest_add_up_to_the_whole() -> None:
     totals = replay(program())["totals"]
     names = ("calls", "functions", "hot_functions", "facets", "dependencies", "changes")
@@ -45,13 +71,23 @@ def test_the_facets_that_broke_most_are_told_with_where_and_by_whom() -> None:
         {
             "facet": "program.RATE",
             "kind": "global",
+            "home": "<program>/program.py",
             "changes": 3,
+            "values": 3,
+            "returns": 1,
+            "types": ["int"],
+            "deeds": ["modified"],
+            "dropped": 1,
+            "needlessly": 0,
+            "recompiled": 0,
             "breaks": 2,
             "restores": 1,
             "handles_hit": 2,
             "file": "<stdlib>/unittest/mock.py",
             "line": 3,
             "cause": "the test harness",
+            "functions": ["cost"],
+            "more_functions": 0,
         }
     ]
 
@@ -99,3 +135,9 @@ def test_an_empty_trace_is_replayed() -> None:
     assert set(replayed["totals"]["whole"].values()) == {0}
     assert (replayed["facets"], replayed["causes"]) == ([], {})
     assert {entry["unrelated_drops"] for entry in replayed["policies"]} == {0}
+
+
+def test_the_start_up_has_no_more_of_anything_than_the_whole() -> None:
+    found = phases({"dropped": 5, "cold_calls": 100}, {"dropped": 2, "cold_calls": 130})
+    assert found["startup"] == {"dropped": 2, "cold_calls": 100}
+    assert found["rest"] == {"dropped": 3, "cold_calls": 0}

@@ -28,7 +28,7 @@ def test_an_unrelated_change_drops_under_no_policy_that_knows_facets() -> None:
     building.change(module)
     building.calls(function, 10)
     building.end()
-    dropped = {"dropped": 1, "needlessly": 1, "unrelated_drops": 1, "cold_calls": 60}
+    dropped = {"dropped": 1, "needlessly": 1, "undone": 1, "unrelated_drops": 1, "cold_calls": 60}
     assert policies(building) == {
         "bulk_by_object": dropped,
         "bulk_by_object_capped": dropped,
@@ -99,7 +99,7 @@ def test_a_break_that_a_drain_saw_and_that_is_undone_is_a_handle_resumed() -> No
     building.drain()
     building.calls(function, 100)
     building.end()
-    assert policies(building)["healing"] == {"dropped": 1, "resumed": 1, "cold_calls": 53}
+    assert policies(building)["healing"] == {"dropped": 1, "undone": 1, "resumed": 1, "cold_calls": 53}
 
 
 def test_only_a_modification_is_trusted_before_the_drain_has_looked() -> None:
@@ -114,7 +114,7 @@ def test_only_a_modification_is_trusted_before_the_drain_has_looked() -> None:
     building.drain()
     building.calls(function, 100)
     building.end()
-    assert policies(building)["healing"] == {"dropped": 1, "resumed": 1, "cold_calls": 54}
+    assert policies(building)["healing"] == {"dropped": 1, "undone": 1, "resumed": 1, "cold_calls": 54}
 
 
 def test_recording_another_value_retires_the_handles_that_wait_for_the_old_one() -> None:
@@ -138,7 +138,7 @@ def test_what_was_given_up_leaves_dependencies_without_a_guard() -> None:
     building = Building()
     module = building.object()
     rate, area = building.facet(module, "rate"), building.facet(module, "area")
-    through = building.facet(building.object(), "pi", "module attribute")
+    through = building.facet(building.object(), "pi")
     function = hot(building, {"facet": rate, "patchable": False}, {"facet": through, "via": rate}, {"facet": area})
     for value in (1, 2):
         building.change(module, [(rate, value)])
@@ -166,6 +166,105 @@ def test_builtins_are_given_up_sooner_by_cpython_and_classes_never() -> None:
     assert found["cpython"]["dropped"] == 3 + 6 + 8
     assert found["bulk_by_object_capped"]["dropped"] == 6 + 6 + 8
     assert found["cpython"]["unguarded"] == (2, 2)
+
+
+def test_a_dict_is_given_up_by_the_changes_while_it_is_watched() -> None:
+    """Each round: a compilation watches it, forty changes count one, the first of which drops."""
+    building = Building()
+    module = building.object()
+    function = hot(building, {"facet": building.facet(module)})
+    for _ in range(10):
+        for _ in range(40):
+            building.change(module)
+        building.calls(function, 60)
+    building.end()
+    found = policies(building, policies=("bulk_by_object", "bulk_by_object_capped", "cpython"))
+    assert [found[name]["dropped"] for name in found] == [10, 6, 6]
+
+
+def test_a_dict_stays_watched_when_another_object_drops_the_code() -> None:
+    building = Building()
+    module, home = building.object(), building.object("type")
+    function = hot(building, {"facet": building.facet(module)}, {"facet": building.facet(home)})
+    for _ in range(8):
+        building.change(home)
+        building.change(module)  # drops nothing, and counts: the sixth one gives the module up
+        building.calls(function, 60)
+    building.change(module)
+    building.end()
+    found = policies(building, policies=("bulk_by_object", "bulk_by_object_capped", "bulk_by_facet_capped"))
+    assert found["bulk_by_object"]["dropped"] == 9
+    assert found["bulk_by_object_capped"]["dropped"] == 8
+    assert found["bulk_by_object_capped"]["unguarded"] == (1, 1)
+
+
+@pytest.mark.parametrize("kind", ["function", "type"])
+def test_nothing_is_dropped_when_an_object_dies(kind: str) -> None:
+    building = Building()
+    helper = building.object(kind)
+    function = hot(building, {"facet": building.facet(helper, "code", "function")})
+    building.gone(object=helper)
+    building.resolved(function, [])
+    building.calls(function, 10)
+    building.end()
+    found = policies(building)
+    assert all(counts["cold_calls"] == 50 and "dropped" not in counts for counts in found.values())
+
+
+def test_undone_and_needless_in_the_moment_are_two_counts() -> None:
+    """A reload: another name is written first, then RATE, which comes back before f is compiled again; and SIZE, which
+    does not."""
+    building = Building()
+    module = building.object()
+    rate, size = building.facet(module, "RATE"), building.facet(module, "SIZE")
+    back = hot(building, {"facet": rate})
+    other = hot(building, {"facet": size})
+    building.change(module)
+    building.change(module, [(rate, 1)])
+    building.change(module, [(size, 1)])
+    building.calls(back, 10)
+    building.change(module, [(rate, 0)])
+    building.calls(back, 60)
+    building.calls(other, 60)
+    building.end()
+    found = policies(building)
+    drops = {
+        name: tuple(counts.get(count, 0) for count in ("dropped", "needlessly", "undone"))
+        for name, counts in found.items()
+    }
+    assert drops["bulk_by_object"] == (2, 2, 1)
+    assert drops["bulk_by_facet"] == (2, 0, 1)
+
+
+def test_what_is_not_compiled_again_is_undone_if_its_values_are_there_in_the_end() -> None:
+    building = Building()
+    module = building.object()
+    rate = building.facet(module)
+    hot(building, {"facet": rate})
+    dies = hot(building, {"facet": rate})
+    building.change(module, [(rate, 1)])
+    building.gone(function=dies)
+    building.change(module, [(rate, 0)])
+    building.end()
+    found = policies(building, policies=("bulk_by_facet",))["bulk_by_facet"]
+    assert (found["dropped"], found["undone"]) == (2, 1)
+
+
+def test_moments_of_a_window_are_what_drops_and_not_its_changes() -> None:
+    """Forty moments of ten changes, in each of three of which RATE changed; a hundred calls between two moments."""
+    building = Building()
+    module = building.object()
+    rate = building.facet(module, "RATE")
+    hot(building, {"facet": rate})
+    function = hot(building, {"facet": building.facet(module, "SIZE")})
+    building.calls(function, 39 * 100, module, 400)
+    building.change(module, [(rate, 5)], count=400, moments=40, counts=[30], moments_of=[3])
+    building.calls(function, 100)
+    building.end()
+    found = policies(building)
+    assert found["bulk_by_object"]["dropped"] == 40 + 1
+    assert found["bulk_by_facet"]["dropped"] == 1
+    assert found["granular"]["patches"] == 30
 
 
 def test_a_filter_with_many_dependencies_takes_other_objects_for_them() -> None:
@@ -208,11 +307,11 @@ def test_breaks_count_while_a_handle_waits_and_not_once_what_it_waits_for_is_los
     building = Building()
     module = building.object()
     rate, size = building.facet(module, "RATE"), building.facet(module, "SIZE")
-    function = hot(building, {"facet": rate}, {"facet": size})
+    hot(building, {"facet": rate}, {"facet": size})
     building.change(module, [(rate, 1)])
-    building.drain()
     if is_lost:
-        building.lost(function)
+        building.lost(rate, 0)
+    building.drain()
     building.change(module, [(size, 1)])
     building.drain()
     hot(building, {"facet": size, "value": 1})

@@ -33,7 +33,7 @@ def test_a_table_goes_to_stdout_and_all_numbers_to_a_file(programs: Programs, tr
     done = programs.depwatch("replay", "small.parquet", "-o", "replay.json", "--check")
     assert (done.status, done.err) == (0, "")
     assert "program.py: 0.0 s, Python 3.13.0" in done.out
-    assert "that, with healing: depwatch" in done.out
+    assert "healing (depwatch)" in done.out
     replay = json.loads((programs.directory / "replay.json").read_text())
     assert set(replay) == {"format", "depwatch", "prices", "traces"}
     assert (replay["format"], len(replay["traces"])) == (2, 1)

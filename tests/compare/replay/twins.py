@@ -18,6 +18,7 @@ from naive import (
     Model,
     Parts,
     Value,
+    at_share,
     times,
 )
 
@@ -42,6 +43,9 @@ class Revalidation(BulkByObject):
             self.drop(function, False)
 
     def window(self, change: Change) -> None:
+        if not change.moments:
+            super().window(change)
+            return
         parts = Parts(self, change)
         looked_at: dict[Function, int] = {}
         for function, calls in parts.calls.items():
@@ -53,7 +57,7 @@ class Revalidation(BulkByObject):
         parts.end()
         functions = self.dependents(change.object)
         if functions:
-            self.count_change(change.object, change.count if self.limit(change.object) is not None else 1)
+            self.count_change(change.object, change.moments if self.limit(change.object) is not None else 1)
         for value in change.values:
             self.current[value.facet] = value.value
         for function in functions:
@@ -62,13 +66,12 @@ class Revalidation(BulkByObject):
                 self.drop(function, not self.hurt(function, change), not change.values)
 
     def spread(self, parts: Parts, change: Change, function: Function, looked_at: int) -> None:
-        calls, alone = parts.calls[function], Parts(self, Change(change.object, 0, True))
+        calls, alone = parts.calls[function], Parts(self, Change(change.object, 0, 0, True))
         if not calls:
             return
         alone.calls, alone.since = {function: calls}, parts.since
         alone.make_until(Fraction(0))
         hits = self.hits(function, change)
-        at = 1
         while True:
             if function.state != VALID:
                 alone.make_until(Fraction(1))
@@ -79,21 +82,21 @@ class Revalidation(BulkByObject):
             hits = self.hits(function, change)
             if not hits:
                 if change.object in function.handle.objects:
-                    n = change.count
+                    n = change.moments
                     again = n - 1 if calls >= n else calls - looked_at
                     self.counts["revalidations"] += again * len(function.handle.dependencies)
                 return
-            at = next((i for i in range(1, hits + 1) if Fraction(i, hits) >= parts.since[function]), 0)
-            if not at:
+            at = next((i for i in range(hits) if at_share(i, hits) >= parts.since[function]), None)
+            if at is None:
                 return
             self.counts["revalidations"] += len(function.handle.dependencies)
             self.drop(function, False)
-            parts.since[function] = Fraction(at, hits)
+            parts.since[function] = at_share(at, hits)
 
     def hits(self, function: Function, change: Change) -> int:
         assert function.handle is not None or function.state != VALID
         facets = function.handle.facets if function.handle else set()
-        return min(change.count, sum(v.count for v in change.values if v.facet in facets and not v.same))
+        return min(change.moments, sum(v.moments for v in change.values if v.facet in facets and not v.same))
 
 
 class Healing(Model):
@@ -132,6 +135,12 @@ class Healing(Model):
         valid = not function.handle.retired and function.handle.facets.isdisjoint(self.broken - function.handle.loads)
         if function.state in (VALID, COLD) and (function.state == VALID) != valid:
             function.state = VALID if valid else COLD
+
+    def change(self, change: Change) -> None:
+        for value in change.values:
+            if not value.inside:  # else it is the same dict
+                self.current[value.facet] = value.value
+        self.fire(change)
 
     def fire(self, change: Change) -> None:
         self.moment += 1
@@ -213,6 +222,7 @@ class Healing(Model):
             if function.state == VALID and function.told:
                 function.told = False
                 self.counts["resumed"] += 1
+                self.counts["undone"] += 1
             elif function.state == COLD and not function.told and not function.bereft:
                 function.told, function.cold = True, 0
                 self.counts["dropped"] += 1
@@ -248,12 +258,19 @@ class Healing(Model):
         function.state, function.cold = VALID, 0
         self.drain()
 
-    def value_lost(self, function: Function) -> None:
+    def see_undone(self, function: Function) -> None:
+        pass  # a handle that is undone resumes
+
+    def value_lost(self, facet: int, number: int) -> None:
+        if facet in self.broken and self.recorded.get(facet) == number:
+            for function in self.waiting(facet):
+                self.wait_no_more(function)
+
+    def wait_no_more(self, function: Function) -> None:
         if function.state != COLD or not function.handle:
             return
         if not function.handle.retired:
             function.handle.retired = True
-            function.handle.loads |= function.handle.facets  # purged
         elif function.bereft and not function.told:
             function.bereft, function.told, function.cold = False, True, 0  # first its value was replaced
             self.counts["dropped"] += 1

@@ -7,8 +7,10 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
+import axe_playwright_python
 import pytest
 from test_report_page import SECTIONS, everywhere
 
@@ -185,3 +187,22 @@ def test_keys_reach_the_verdict_and_scroll_the_tables(show: Any) -> None:
             break
         page.wait_for_timeout(20)
     assert box.evaluate("box => box.scrollLeft") > 0
+
+
+@pytest.mark.parametrize("width", [1400, 400])
+@pytest.mark.parametrize("programs", [1, 3])
+def test_axe_finds_nothing_that_keeps_anybody_from_reading_it(show: Any, programs: int, width: int) -> None:
+    axe = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
+    page = show(replay(programs), width)
+    page.evaluate(OPEN_ALL)
+    page.evaluate(axe)
+    found = page.evaluate("axe.run()")
+    assert [(each["id"], each["nodes"][0]["html"][:100]) for each in found["violations"]] == []
+    assert len(found["passes"]) > 20
+
+
+def test_a_term_leads_to_its_meaning_and_opens_what_it_is_folded_in(show: Any) -> None:
+    page = show(replay(1))
+    assert not page.locator("#term-dropped").is_visible()
+    page.locator("#policy-counts ~ thead a.term[href='#term-dropped']").click()
+    assert page.locator("#term-dropped").is_visible()

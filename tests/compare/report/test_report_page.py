@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import depwatch.compare.report
+from depwatch.compare.report import figures
 from pages.made import replay
 from support import ROOT
 
@@ -163,10 +164,60 @@ def test_a_policy_that_the_page_does_not_know_is_called_as_the_replay_calls_it(r
 
 def test_facets_that_break_in_several_programs_are_one_row(reports: Any, data: dict[str, Any]) -> None:
     for trace, breaks in zip(data["traces"], (5, 7), strict=True):
-        trace["facets"] = [trace["facets"][0] | {"breaks": breaks, "restores": 1, "handles_hit": 2, "changes": 9}]
+        counts = {"dropped": 4, "breaks": breaks, "restores": 1, "handles_hit": 2, "changes": 9, "recompiled": 3}
+        trace["facets"] = [trace["facets"][0] | counts]
     section = reports.of(data).split('<section id="facets"')[1].split("</section>")[0]
-    cells = [re.sub(r"<[^>]*>", "", cell) for cell in re.findall(r"<td.*?</td>", section)]
-    assert cells == ["12", "2", "4", "18", "&lt;stdlib&gt;/warnings.py:517", "the standard library", "2\u00a0programs"]
+    table = section.split('<caption id="facets-table"')[1]
+    cells = [re.sub(r"<[^>]*>", "", cell) for cell in re.findall(r"<td.*?</td>", table)]
+    place = ["&lt;stdlib&gt;/warnings.py:517", "the standard library"]
+    assert cells == ["8", "12", "2", "4", "18", *place, "2\u00a0programs"]
+    assert "dropped code 8 times; compiled again: 6" in Page(section).text.replace("\u00a0", " ")
+
+
+def test_causes_are_ranked_by_code_dropped_and_by_time_lost(reports: Any) -> None:
+    data = replay(1, variants=False)
+    usual = data["traces"][0]["facets"][0] | {"functions": ["cost", "price"], "more_functions": 3}
+    data["traces"][0]["facets"] = [
+        usual | {"facet": name, "dropped": dropped, "recompiled": recompiled}
+        for name, dropped, recompiled in (("app.A", 9, 0), ("app.B", 7, 2), ("app.C", 5, 4))
+    ]
+    text = reports.of(data)
+    listed = text.split('<ol class="blame"')[1].split("</ol>")[0]
+    assert re.findall(r'class="cause"><code>([^<]*)', listed) == ["app.A", "app.B", "app.C"]
+    assert listed.count("Hit: <code>cost</code>, <code>price</code> and 3 more.") == 3
+    assert listed.count("<b>Instead:</b> ") == 3
+    table = text.split('<caption id="blame-time">')[1].split("</table>")[0]
+    rows = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in table.split("<tr>")[2:]]
+    price = data["prices"]["numba"]
+    lost = [figures.duration(n * (price["recompile"] + 50 * price["cold_call"])) for n in (4, 2)]
+    assert [row[:3] for row in rows] == [
+        ["<code>app.C</code>", "4", lost[0]],
+        ["<code>app.B</code>", "2", lost[1]],
+    ]
+
+
+def test_a_replay_of_an_older_depwatch_is_ranked_by_code_dropped_only(reports: Any) -> None:
+    data = replay(1, variants=False)
+    for facet in data["traces"][0]["facets"]:
+        del facet["recompiled"]
+    text = reports.of(data)
+    assert '<ol class="blame"' in text and "compiled again:" not in text and "blame-time" not in text
+
+
+def test_objects_are_ranked_and_what_was_followed_is_said(reports: Any, data: dict[str, Any]) -> None:
+    place = {"file": "<program>/a.py", "line": 3, "cause": "the program"}
+    data["traces"][0]["objects"] = [
+        {"object": name, "kind": "module", "changes": 9, "dropped": dropped, "needlessly": 2, **place}
+        for name, dropped in (("a", 3), ("b", 40))
+    ]
+    data["traces"][0]["lookups"] = {"global": {"sites": 10, "followed": 9, "calls": 1000, "followed_calls": 995}}
+    page = reports.of(data)
+    table = page.split('<caption id="objects-table">')[1].split("</table>")[0]
+    assert re.findall(r"<code>(\w+)</code> <small>module</small></th><td>([\d,]+)", table) == [("b", "40"), ("a", "3")]
+    said = (
+        "Of what CPython specialised hot code for, followed: 9 of 10 globals (99.5% by calls); not known of 1 programs."
+    )
+    assert said in page
 
 
 def test_who_causes_breaks_is_said_with_all_libraries_as_one(reports: Any, data: dict[str, Any]) -> None:
@@ -192,6 +243,20 @@ def test_what_a_corpus_adds_is_shown(reports: Any, data: dict[str, Any]) -> None
     assert "All 32 programs of the corpus are here." in reports.of(data).replace("\u00a0", " ")
 
 
+def test_every_table_of_several_programs_says_how_they_were_chosen(reports: Any, data: dict[str, Any]) -> None:
+    for trace, way in zip(data["traces"], ("hand", "rank"), strict=True):
+        trace["chosen"] = way
+    page = reports.of(data).replace("\u00a0", " ")
+    captions = re.findall(r'<caption id="([^"]+)">(.*?)</caption>', page)
+    assert len(captions) > 10
+    silent = {name for name, text in captions if "(chosen: " not in text}
+    assert silent == {"prices-table"}  # which is of no program
+    assert "2 programs (chosen: 1 hand, 1 rank)" in dict(captions)["policy-counts"]
+    assert all(head in page for head in ("dropped in 1 hand", "calls run cold in rank", ">chosen</th>"))
+    del data["traces"][0]["chosen"], data["traces"][1]["chosen"]
+    assert "chosen" not in Page(reports.of(data)).text
+
+
 def test_the_templates_are_installed() -> None:
     folder = Path(depwatch.compare.report.__file__).parent
     with open(ROOT / "pyproject.toml", "rb") as file:
@@ -203,7 +268,7 @@ def test_the_templates_are_installed() -> None:
 def everywhere(data: Any, text: str) -> Any:
     """With that in every string and every name that a program or a replay can choose."""
     for trace in data["traces"]:
-        for key in ("trace", "title", "python", "kind"):
+        for key in ("trace", "title", "python", "kind", "chosen"):
             trace[key] = text
         trace["program"] = [text, text]
         for policy in trace["policies"]:

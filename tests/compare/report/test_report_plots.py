@@ -61,10 +61,10 @@ def test_what_has_no_logarithm_is_not_drawn(curve: list[tuple[float, float, floa
 def test_which_policy_is_cheaper_is_read_off_the_curve() -> None:
     contents = Contents(msgspec.convert(replay(1), Replay), [])
     cases = {
-        ((1.0, 5.0, 9.0), (20.0, 100.0, 9.0)): ("bulk by facet", "granular"),
-        ((1.0, 9.0, 5.0), (20.0, 9.0, 100.0)): ("granular", "bulk by facet"),
-        ((1.0, 5.0, 9.0),): ("bulk by facet", "granular"),
-        ((20.0, 5.0, 9.0),): ("granular", "bulk by facet"),
+        ((1.0, 5.0, 9.0), (20.0, 100.0, 9.0)): ("bulk by facet", "granular (A)"),
+        ((1.0, 9.0, 5.0), (20.0, 9.0, 100.0)): ("granular (A)", "bulk by facet"),
+        ((1.0, 5.0, 9.0),): ("bulk by facet", "granular (A)"),
+        ((20.0, 5.0, 9.0),): ("granular (A)", "bulk by facet"),
         ((1.0, 5.0, 5.0),): ("–", "–"),
         (): ("–", "–"),
     }

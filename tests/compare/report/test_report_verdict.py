@@ -89,8 +89,8 @@ def test_the_three_findings(full: dict[str, Any]) -> None:
         (
             "4 s",
             "is the least that a policy costs, as numba is priced",
-            "At the prices of numba, no policy costs less than “granular” (4 s in all) and none more than “bulk by "
-            "object” (33.3 min, 500 times as much); “healing (depwatch)” and “granular” cost the same where a "
+            "At the prices of numba, no policy costs less than “granular (A)” (4 s in all) and none more than “bulk by "
+            "object (B)” (33.3 min, 500 times as much); “healing (depwatch)” and “granular (A)” cost the same where a "
             "recompile takes 20 µs.",
         ),
     ]
@@ -118,7 +118,7 @@ def test_a_policy_that_not_all_programs_have_is_not_compared(full: dict[str, Any
     assert granularity == (
         "1",
         "policies compared on all programs",
-        "Optimized code was dropped: granular 4 (and rewrote 2 places).",
+        "Optimized code was dropped: granular (A) 4 (and rewrote 2 places).",
     )
     assert price[2] == "At the prices of numba, all 1 policy cost the same, 4 s in all."
 
@@ -136,7 +136,7 @@ def test_policies_that_never_cost_the_same_are_said_to(full: dict[str, Any]) -> 
     for granular in (one["policies"][-1]["whole"] for one in full["traces"]):
         granular["guards"] = granular["patches"] = 0
     assert findings(full)[2][2].endswith(
-        "; there is no price of a recompile at which “healing (depwatch)” and “granular” cost the same."
+        "; there is no price of a recompile at which “healing (depwatch)” and “granular (A)” cost the same."
     )
 
 

@@ -52,19 +52,22 @@ class Recorders:
         python: tuple[str, ...] = (),
         program: str = "program.py",
         real: bool = False,
+        run: str = "record",
     ) -> list[str]:
-        """real: with the real child; else text writes the journal itself. program: "" is none."""
+        """real: with the real child; else text writes the journal itself. program: "" is none. run: or compare."""
         (self.directory / "program.py").write_text(textwrap.dedent(text), encoding="utf-8")
         start = ["-m", "depwatch"] if real else ["-c", DRIVE]
-        return [sys.executable, *python, *start, "record", *options, *([program] if program else []), *arguments]
+        return [sys.executable, *python, *start, run, *options, *([program] if program else []), *arguments]
 
     def environment(self) -> dict[str, str]:
         return os.environ | {"PYTHONPATH": str(HERE), "TMPDIR": str(self.temporary)}
 
-    def start(self, text: str, *arguments: str, **more: Any) -> "subprocess.Popen[str]":
+    def start(
+        self, text: str, *arguments: str, real: bool = False, run: str = "record", **more: Any
+    ) -> "subprocess.Popen[str]":
         pipe = subprocess.PIPE
         return subprocess.Popen(
-            self.command(text, *arguments),
+            self.command(text, *arguments, real=real, run=run),
             cwd=self.directory,
             env=self.environment(),
             stdin=pipe,
@@ -88,9 +91,20 @@ class Recorders:
     def recorded(self, status: int, out: str, err: str) -> Recorded:
         """Also checks that nothing else was left behind."""
         assert list(self.temporary.iterdir()) == []
-        there = {path.name for path in self.directory.iterdir()} - {"program.py"}
-        assert there <= {"trace.parquet"}
+        there = {path.name for path in self.directory.iterdir()} - {"program.py", "script", "__pycache__"}
+        children = {path.name for path in self.children()}
+        assert there - children <= {"trace.parquet"}
         return Recorded(status, out, err, parquet_rows(self.trace) if there else None)
+
+    def children(self) -> list[Path]:
+        """The traces of child processes."""
+        return sorted(self.directory.glob("trace.*.parquet"))
+
+    def plain(self, text: str) -> "subprocess.CompletedProcess[str]":
+        """Run the program as it is."""
+        self.command(text)
+        command = [sys.executable, "program.py"]
+        return subprocess.run(command, cwd=self.directory, env=self.environment(), capture_output=True, text=True)
 
 
 @pytest.fixture

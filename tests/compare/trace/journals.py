@@ -70,7 +70,7 @@ class JournalWriter:
 def entry(kind: int, **columns: Any) -> bytes:
     """One entry; text columns are numbers of strings."""
     made = np.zeros(1, ENTRY)
-    for name in ("function", "object", "facet", "via", *TEXTS):
+    for name in ("function", "object", "facet", "via", "moments", *TEXTS):
         made[name] = NULL
     made["kind"] = kind
     for name, value in columns.items():

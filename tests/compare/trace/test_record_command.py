@@ -11,7 +11,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from depwatch.compare.trace.child import interpreter_options
+from depwatch.compare.record.program import split
+from depwatch.compare.trace.schema import VERSION
 
 TICK = {"kind": "tick", "time": 1, "calls": 7}
 ROW = 'journal.row("tick", 1, calls=7)\n'
@@ -68,13 +69,32 @@ def test_what_is_known_of_the_program_is_there_without_its_help(recorders: Any) 
     metadata = pq.read_metadata(recorders.trace).metadata
     program = json.loads(metadata[b"depwatch.program"])
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", program.pop("started"))
+    assert re.fullmatch(r"Linux \w+, \d+ processors", program.pop("machine"))
     assert program == {
         "command": ["program.py", "-x", "y z"],
         "python": ".".join(map(str, sys.version_info[:3])),
         "depwatch": "of the child",
         "exit": 2,
     }
-    assert metadata[b"depwatch.trace"] == b"1"
+    assert metadata[b"depwatch.trace"] == str(VERSION).encode()
+
+
+@pytest.mark.parametrize(
+    ("options", "command"),
+    [
+        ((), ["program.py", "--user", "me", "--password", "<hidden>", "--api-key=<hidden>"]),
+        (("--values", "off"), ["program.py", *["<hidden>"] * 5]),
+    ],
+)
+def test_the_metadata_tell_no_secret_and_with_values_off_no_argument(
+    recorders: Any, options: tuple[str, ...], command: list[str]
+) -> None:
+    show = ROW + "import sys; print(sys.argv[4:])"
+    done = recorders.record(show, "--user", "me", "--password", "hunter2", "--api-key=k", options=options)
+    assert done.out == "['hunter2', '--api-key=k']\n"
+    metadata = pq.read_metadata(recorders.trace).metadata
+    assert json.loads(metadata[b"depwatch.program"])["command"] == command
+    assert b"hunter2" not in recorders.trace.read_bytes()
 
 
 def test_the_program_gets_its_arguments_and_reads_stdin(recorders: Any) -> None:
@@ -103,7 +123,7 @@ def test_the_program_gets_the_options_of_the_interpreter(recorders: Any) -> None
     ],
 )
 def test_the_options_of_an_interpreter_are_told_from_what_it_runs(command: list[str], options: list[str]) -> None:
-    assert interpreter_options(command) == options
+    assert split(command)[0] == options
 
 
 def test_the_program_is_asked_to_have_no_blocked_signals(recorders: Any) -> None:

@@ -28,7 +28,7 @@ PROGRAM = """
         ("pass", 0, True),
         ("sys.exit(3)", 3, True),
         ("1 / 0", 1, True),
-        ("os._exit(4)", 4, False),
+        ("os._exit(4)", 4, True),
         ("os.kill(os.getpid(), signal.SIGKILL)", -signal.SIGKILL, False),
         ("os.kill(os.getpid(), signal.SIGINT)", -signal.SIGINT, True),
         ("import ctypes; ctypes.string_at(0)", -signal.SIGSEGV, False),

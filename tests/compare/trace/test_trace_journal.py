@@ -268,4 +268,5 @@ def test_an_entry_has_64_bytes() -> None:
         "kind": 56,
         "flags": 57,
         "pad": 58,
+        "moments": 60,
     }

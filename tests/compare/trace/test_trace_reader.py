@@ -1,9 +1,11 @@
 """A trace is read whole, or refused in one line that says what is wrong and where."""
 
+import json
 import os
 import random
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from rows import parquet_rows, trace_rows, write_trace
 
 from depwatch.compare.trace.folder import TraceError
 from depwatch.compare.trace.reader import NO_VALUE, Trace
-from depwatch.compare.trace.schema import OPTIONAL, REQUIRED, SCHEMA, Row
+from depwatch.compare.trace.schema import OLDEST, OPTIONAL, REQUIRED, SCHEMA, VERSION, Row
 
 PROGRAM = {"command": ["program.py"], "exit": 0}
 
@@ -67,7 +69,8 @@ def test_columns_are_arrays_with_numbers_for_null(path: Path) -> None:
         "value": "int32",
         "same": "int8",
         "patchable": "int8",
-        **dict.fromkeys(["function", "object", "facet", "via", "count", "type", "name", "file", "line"], "uint32"),
+        **dict.fromkeys(["function", "object", "facet", "via", "count", "moments", "line"], "uint32"),
+        **dict.fromkeys(["type", "name", "file"], "uint32"),
     }
 
 
@@ -130,13 +133,17 @@ def test_a_foreign_file_is_refused_in_one_line(tmp_path: Path) -> None:
     assert refused(path) == "is a Parquet file, but no trace: it has no metadata depwatch.trace"
 
 
-@pytest.mark.parametrize("version", ["2", "0", "x"])
-def test_a_trace_of_another_version_is_refused_in_one_line(tmp_path: Path, version: str) -> None:
+@pytest.mark.parametrize("found", [str(OLDEST - 1), str(VERSION + 1), "x", "", "9" * 5000])
+@pytest.mark.parametrize("writer", ["", "9.8"])
+def test_a_trace_of_another_version_is_refused_with_the_remedy(tmp_path: Path, found: str, writer: str) -> None:
     path = tmp_path / "x.parquet"
-    pq.write_table(SCHEMA.with_metadata({"depwatch.trace": version}).empty_table(), path)
-    message = refused(path)
-    assert message.startswith(f"is a trace of version {version}; this depwatch, ")
-    assert message.endswith(", reads version 1; use the depwatch that wrote it, or record again")
+    metadata = {"depwatch.trace": found} | ({"depwatch.program": json.dumps({"depwatch": writer})} if writer else {})
+    pq.write_table(SCHEMA.with_metadata(metadata).empty_table(), path)
+    remedy = "install a newer depwatch" if found == str(VERSION + 1) else "record again"
+    assert refused(path) == (
+        f"is a trace of version {found}; this depwatch, {version('depwatch')}, reads version {VERSION}: "
+        f"{remedy}, or use the one that wrote it{' (9.8)' if writer else ''}"
+    )
 
 
 def test_a_trace_with_other_columns_is_refused_in_one_line(tmp_path: Path) -> None:
@@ -144,7 +151,7 @@ def test_a_trace_with_other_columns_is_refused_in_one_line(tmp_path: Path) -> No
     table = SCHEMA.empty_table()
     at = SCHEMA.get_field_index("calls")
     pq.write_table(table.remove_column(at), path)
-    assert refused(path) == "has no column 'calls', and a trace of version 1 has"
+    assert refused(path) == f"has no column 'calls', and a trace of version {VERSION} has"
     pq.write_table(table.set_column(at, "calls", pa.array([], pa.int64())), path)
     assert refused(path) == "column 'calls' is int64, not uint64"
 
@@ -204,7 +211,7 @@ print(refused + same, refused > 100)
 _U32 = st.integers(0, (1 << 32) - 2)
 _TEXT = st.text(st.characters(codec="utf-8"), max_size=40)
 _COLUMNS: dict[str, Any] = {
-    **dict.fromkeys(["function", "object", "facet", "via"], _U32 | st.integers(0, 3)),
+    **dict.fromkeys(["function", "object", "facet", "via", "moments"], _U32 | st.integers(0, 3)),
     "calls": st.integers(0, (1 << 64) - 1) | st.integers(0, 1000),
     "count": st.integers(1, (1 << 32) - 1),
     "value": st.integers(-2, (1 << 31) - 1),

@@ -12,9 +12,10 @@ REASONS = {
     ),
     r"(__Pyx_|__pyx__|__pyx_Common|__pyx_pymod_)\w*: \w+ #\d+": "Cython's own helper: a way that our code never takes",
     r".*: PyObject_Format #\d+": "for a value in an f-string that is no exact str and no exact int: ours are",
-    r"call_entry: PyObject_Vectorcall #0": "calls what the program gave",
+    r"run_callable: PyObject_Vectorcall #0": "calls what the program gave",
     r"facet_list_set: malloc #0": "for one handle that relies on more than 100,000 facets",
     r"graph_(reserve|remove|union): \w+ #0": "a whole graph at once, for benchmarks and tests; depwatch makes none",
+    r"resize: PyMem_Realloc #0": "room for handles that other threads commit while invalidate() lets them run",
     r"map_twice: memfd_create #1": "on a kernel before Linux 6.3",
     r"\w*(cell_of_nothing|look_once|entry_not_installed)\w*: .*": "only with DEPWATCH=0, where nothing is assumed",
 }

@@ -38,10 +38,8 @@ static PyObject *walk_on(Walk *walk)
 {
     const Facet *facet = walk->facet;
     Py_ssize_t at = walk->at++;
-    if (facet->kind != FACET_TYPE) {
-        const Object *object = at == 0 ? facet->owner : at == 1 ? facet->fallback : NULL;
-        return object == NULL || object->dead ? NULL : object->address;
-    }
+    if (facet->kind != FACET_TYPE)
+        return at != 0 || facet->owner->dead ? NULL : facet->owner->address;
     PyObject *mro = facet->owner->dead ? NULL : facet->owner->type->tp_mro;
     if (mro == NULL || at >= PyTuple_GET_SIZE(mro))
         return NULL;
@@ -60,6 +58,16 @@ bool facet_is_shadowed(const Facet *facet, const Object *object)
             return true;
     }
     return true; /* it is no longer looked up there */
+}
+
+bool facet_is_along(const Facet *facet, const PyObject *value)
+{
+    Walk walk = {facet, 0};
+    PyObject *found;
+    for (PyObject *dict = walk_on(&walk); dict != NULL; dict = walk_on(&walk))
+        if (search(dict, facet->name, &found) == 1 && found == value)
+            return true;
+    return false;
 }
 
 int facet_find(const Facet *facet, const PyObject *without, bool may_run_python, PyObject **provider, PyObject **value)

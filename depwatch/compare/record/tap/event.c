@@ -1,6 +1,8 @@
 /* Events: what depwatch tells at once, inside CPython's callback, becomes rows. No Python here. */
 #include "value.h"
 
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "depwatch.h"
@@ -47,16 +49,6 @@ static void find_place(uint32_t *file, uint32_t *line)
     Py_DECREF(code);
 }
 
-void tap_drains_now(void)
-{
-    PyObject *code = tap.undrained ? running_code(current_frame()) : NULL;
-    if (code == NULL)
-        return;
-    if (code == tap.drain_code)
-        tap_drained();
-    Py_DECREF(code);
-}
-
 /* --- rows ------------------------------------------------------------------------------------------------------------- */
 
 static uint64_t n_rows_of_windows; /* calls, changes and values; those that are written one by one, too */
@@ -70,9 +62,18 @@ static uint32_t name_of_change(unsigned change)
     return change_names[change] - 1;
 }
 
+#define MANY_FUNCTIONS 64u /* to look at the calls of, at each change */
+
+/* Those of the i-th function that depends on it up to its last change in the window: what comes later is not between changes. */
+static uint64_t calls_in_window(const Object *object, uint32_t i)
+{
+    const Function *function = object->functions.items[i];
+    return object->then != NULL && i < object->n_then ? object->then[i] : function->calls;
+}
+
 static void write_calls_of(Function *function, uint64_t calls, const Object *object, uint64_t time, uint32_t count)
 {
-    if (calls == function->written)
+    if (calls <= function->written)
         return;
     function->written = calls;
     n_rows_of_windows++;
@@ -93,17 +94,20 @@ static void write_calls(const Object *object, uint64_t time, uint32_t count)
 {
     for (uint32_t i = 0; i < object->functions.n; i++) {
         Function *function = object->functions.items[i];
-        write_calls_of(function, function->calls, object, time, count);
+        write_calls_of(function, count > 1 ? calls_in_window(object, i) : function->calls, object, time, count);
     }
 }
 
-static void write_change(const Object *object, uint64_t time, unsigned change, uint32_t count, uint32_t file, uint32_t line)
+static void write_change(const Object *object, uint64_t time, unsigned change, const Place *window, uint32_t file, uint32_t line)
 {
+    for (uint32_t i = 0; i < object->functions.n; i++)
+        function_disturbed(object->functions.items[i]);
     uint32_t name = name_of_change(change);
     n_rows_of_windows++;
     Row *row = journal_row(ROW_CHANGE, time);
     row->object = object->number;
-    row->count = count;
+    row->count = window == NULL ? 1 : window->count;
+    row->moments = window == NULL ? NONE : window->moments;
     row->type = name;
     row->file = file;
     row->line = line;
@@ -111,9 +115,15 @@ static void write_change(const Object *object, uint64_t time, unsigned change, u
     journal_add();
 }
 
-static void write_value(Facet *facet, const Object *object, uint64_t time, uint32_t count, bool same)
+static void write_value(Facet *facet, const Object *object, uint64_t time, const Count *window, bool same)
 {
+    for (uint32_t i = 0; !same && i < facet->functions.n; i++) {
+        Function *function = facet->functions.items[i];
+        function->struck = true;
+        function_watch_next(function);
+    }
     int32_t number = facet_number(facet);
+    facet_arrives(facet);
     uint32_t type = NONE;
     if (facet->now.type != NULL)
         type = journal_string(facet->now.type->tp_name, strlen(facet->now.type->tp_name));
@@ -121,7 +131,8 @@ static void write_value(Facet *facet, const Object *object, uint64_t time, uint3
     Row *row = journal_row(ROW_VALUE, time);
     row->facet = facet->number;
     row->object = object->number;
-    row->count = count;
+    row->count = window == NULL ? 1 : window->changes;
+    row->moments = window == NULL ? NONE : window->moments;
     row->value = number;
     row->type = type;
     row->flags = FLAG_COUNT | FLAG_VALUE | FLAG_SAME_GIVEN | (same ? FLAG_SAME : 0);
@@ -162,22 +173,7 @@ static void look_again(const Facet *facet)
 
 /* Changes between which nothing that depends on the object was called are one moment: no policy can tell them apart. A window
  * is one moment, and exact, as long as there is room in the journal for one at each moment. Else it spans several, and which
- * function was called between which of its changes is not known. A policy by facet asks for the calls between changes of its
- * own facets, one by object for those between any: so a function's calls go to the place that it depends on, up to what can
- * matter there, and the rest to the busiest place. */
-#define CALLS_A_CHANGE 64u /* more than make a function hot again */
-
-static void write_calls_between(const Object *object, const Place *place, uint64_t time)
-{
-    for (uint32_t i = 0; i < place->facets.n; i++) {
-        const Facet *facet = place->facets.items[i];
-        for (uint32_t j = 0; j < facet->functions.n; j++) {
-            Function *function = facet->functions.items[j];
-            uint64_t calls = function->calls - function->written, most = (uint64_t)CALLS_A_CHANGE * place->count;
-            write_calls_of(function, function->written + (calls < most ? calls : most), object, time, place->count);
-        }
-    }
-}
+ * function was called between which of its changes is not known: only how often from the first to the last. */
 
 static bool write_values(const List *facets, const Object *object, uint64_t time, int whole)
 {
@@ -187,23 +183,19 @@ static bool write_values(const List *facets, const Object *object, uint64_t time
         Count *changes = &facet->counts[whole];
         if (changes->changes == 0)
             continue;
-        write_value(facet, object, time, changes->changes, changes->same);
-        changes->changes = 0;
+        write_value(facet, object, time, changes, changes->same);
+        changes->changes = changes->moments = 0;
         any = true;
     }
     return any;
 }
 
-static void write_window(Object *object, Place *place, uint64_t time, bool is_last)
+static void write_window(Object *object, Place *place, uint64_t time)
 {
     int whole = place == &object->whole;
     bool values = false;
-    if (object->is_mixed && is_last)
-        write_calls(object, time, place->count);
-    else if (object->is_mixed)
-        write_calls_between(object, place, time);
-    write_change(object, time, place->change, place->count, place->file, place->line);
-    place->count = 0;
+    write_change(object, time, place->change, place, place->file, place->line);
+    place->count = place->moments = 0;
     if (!whole)
         values = write_values(&place->facets, object, time, whole);
     for (uint32_t i = 0; whole && i < object->n_slots; i++)
@@ -213,37 +205,41 @@ static void write_window(Object *object, Place *place, uint64_t time, bool is_la
         schedule();
 }
 
-/* All of an object's, from the least busy place to the busiest. */
+/* Of all of an object's places: one window. */
 static void write_windows(Object *object, uint64_t time)
 {
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < object->busy.n; i++)
+        count += ((const Place *)object->busy.items[i])->count;
+    if (object->is_mixed)
+        write_calls(object, time, count);
     while (object->busy.n != 0) {
-        uint32_t least = 0;
-        for (uint32_t i = 1; i < object->busy.n; i++)
-            if (((Place *)object->busy.items[i])->count < ((Place *)object->busy.items[least])->count)
-                least = i;
-        Place *place = object->busy.items[least];
-        object->busy.items[least] = object->busy.items[--object->busy.n];
-        write_window(object, place, time, object->busy.n == 0);
+        Place *place = object->busy.items[--object->busy.n];
+        write_window(object, place, time);
     }
     object->is_mixed = false;
 }
 
-/* Room for rows of windows that are one moment: so many at first, and then in a second. */
-#define ROOM 20000
-#define ROOM_A_SECOND 10000
+/* Room for rows of windows that are one moment: so many at first, and then in a second. 100,000 rows a second take 2 % of a
+ * processor to write, and up to 36 MB of trace in a minute. */
+static double most_room = 200000, room_a_second = 100000;
+
+void windows_have_room(double most, double a_second)
+{
+    most_room = most;
+    room_a_second = a_second;
+}
 
 static bool is_room(uint64_t time)
 {
-    static double room = ROOM;
+    static double room = INFINITY;
     static uint64_t then, rows_then;
-    room += (double)(time - then) * ROOM_A_SECOND / 1e9 - (double)(n_rows_of_windows - rows_then);
-    room = room > ROOM ? ROOM : room;
+    room += (double)(time - then) * room_a_second / 1e9 - (double)(n_rows_of_windows - rows_then);
+    room = room > most_room ? most_room : room;
     then = time;
     rows_then = n_rows_of_windows;
     return room > 0;
 }
-
-#define MANY_FUNCTIONS 64u /* to add up the calls of, at each change */
 
 /* Moves when a function is called that depends on the object; of many functions, when any function is. */
 static uint64_t calls_of_dependents(const Object *object)
@@ -256,11 +252,25 @@ static uint64_t calls_of_dependents(const Object *object)
     return calls;
 }
 
+static void note_calls(Object *object)
+{
+    object->n_then = 0;
+    if (object->functions.n > MANY_FUNCTIONS)
+        return;
+    if (object->then == NULL && (object->then = malloc(MANY_FUNCTIONS * sizeof *object->then)) == NULL)
+        return;
+    object->n_then = object->functions.n;
+    for (uint32_t i = 0; i < object->n_then; i++)
+        object->then[i] = ((const Function *)object->functions.items[i])->calls;
+}
+
 /* Before a change that goes into a window. */
 static void begin_moment(Object *object, uint64_t time)
 {
+    static uint64_t moments;
     uint64_t calls = calls_of_dependents(object);
-    if (object->busy.n != 0 && calls != object->calls_then) {
+    bool is_new = calls != object->calls_then;
+    if (object->busy.n != 0 && is_new) {
         if (!object->is_mixed && is_room(time))
             write_windows(object, time);
         else
@@ -268,6 +278,12 @@ static void begin_moment(Object *object, uint64_t time)
     }
     if (object->busy.n == 0)
         write_calls(object, time, 1);
+    if (object->busy.n == 0 || is_new) {
+        object->moment = ++moments;
+        object->is_begun = false;
+    }
+    if (is_new)
+        note_calls(object);
     object->calls_then = calls;
 }
 
@@ -317,9 +333,9 @@ static void write_event(Object *object, Place *place, unsigned change, PyObject 
             write_windows(object, time);
         find_place(&file, &line);
         write_calls(object, time, 1);
-        write_change(object, time, change, 1, file, line);
+        write_change(object, time, change, NULL, file, line);
         for (Facet *facet = touched; facet != NULL; facet = facet->next_touched)
-            write_value(facet, object, time, 1, facet->same);
+            write_value(facet, object, time, NULL, facet->same);
         if (touched != NULL)
             schedule();
     } else {
@@ -331,9 +347,13 @@ static void write_event(Object *object, Place *place, unsigned change, PyObject 
             find_place(&place->file, &place->line);
             list_add(&object->busy, place);
         }
+        place->moments += !object->is_begun;
+        object->is_begun = true;
         for (Facet *facet = touched; facet != NULL; facet = facet->next_touched) {
             Count *changes = &facet->counts[whole];
             changes->same = facet->same && (changes->changes == 0 || changes->same);
+            changes->moments += changes->changes == 0 || changes->moment != object->moment;
+            changes->moment = object->moment;
             changes->changes++;
         }
         if (!object->is_mixed || time < place->ends)
@@ -404,7 +424,6 @@ static void die(Object *object)
         return;
     object->dead = true;
     list_remove(&doubtful, object);
-    tap_drains_now();
     if (tap.on) {
         Row *row = journal_row(ROW_GONE, journal_time());
         row->object = object->number;
@@ -488,6 +507,11 @@ void on_type_event(void *data, const void *told)
     list_remove(&doubtful, object);
     list_add(&doubtful, object);
     write_event(object, &object->whole, DEPWATCH_MRO, NULL, look_along_mro(object, false));
+}
+
+void events_forget(void)
+{
+    doubtful.n = 0;
 }
 
 void events_end_doubts(void)

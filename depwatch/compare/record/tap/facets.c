@@ -10,6 +10,8 @@ static void forget_known(Facet *facet, uint32_t at)
 {
     if (facet->known[at].weakref != NULL)
         list_add(&tap.garbage, facet->known[at].weakref);
+    if (facet->known[at].kept != NULL)
+        list_add(&tap.garbage, facet->known[at].kept);
     facet->known[at] = facet->known[--facet->n_known];
 }
 
@@ -106,6 +108,10 @@ static void free_facet(Facet *facet)
         list_remove(&((Function *)facet->functions.items[i])->facets, facet);
     while (facet->n_known != 0)
         forget_known(facet, facet->n_known - 1);
+    if (facet->has_left)
+        list_remove(&tap.left, facet);
+    if (facet->has_arrived)
+        list_remove(&tap.arrived, facet);
     list_add(&tap.garbage, facet->name);
     free(facet->objects.items);
     free(facet->functions.items);
@@ -119,8 +125,6 @@ static void free_place(Object *object, Place *place)
         Facet *facet = place->facets.items[place->facets.n - 1];
         list_remove(&place->facets, facet);
         list_remove(&facet->objects, object);
-        if (facet->fallback == object)
-            facet->fallback = NULL;
         if (facet->owner == object)
             free_facet(facet);
     }
@@ -145,6 +149,7 @@ void object_bury(Object *object)
     free(object->places);
     free(object->functions.items);
     free(object->busy.items);
+    free(object->then);
     free(object);
 }
 
@@ -184,7 +189,7 @@ void function_depends(Function *function, Facet **facets, uint32_t n_facets, Obj
 
 /* --- facets and the numbers of their values --------------------------------------------------------------------------- */
 
-Facet *facet_new(FacetKind kind, Object *owner, Object *fallback, PyObject *name)
+Facet *facet_new(FacetKind kind, Object *owner, PyObject *name)
 {
     static uint32_t next_number;
     Facet *facet = calloc(1, sizeof *facet);
@@ -193,7 +198,6 @@ Facet *facet_new(FacetKind kind, Object *owner, Object *fallback, PyObject *name
     facet->number = next_number++;
     facet->kind = (uint8_t)kind;
     facet->owner = owner;
-    facet->fallback = fallback;
     facet->name = Py_NewRef(name);
     facet->number_now = MISSING;
     return facet;
@@ -205,6 +209,12 @@ static bool is_gone(const Known *known)
     return known->weakref != NULL && ((PyWeakReference *)known->weakref)->wr_object == Py_None;
 }
 
+static void look_at_later(Facet *facet)
+{
+    if (!facet->has_left)
+        facet->has_left = list_add(&tap.left, facet);
+}
+
 static Known *find_known(Facet *facet, const Identity *identity)
 {
     for (uint32_t i = facet->n_known; i-- > 0;) {
@@ -212,7 +222,8 @@ static Known *find_known(Facet *facet, const Identity *identity)
             continue;
         if (!is_gone(&facet->known[i]))
             return &facet->known[i];
-        forget_known(facet, i);
+        facet->known[i].identity.type = NULL;
+        look_at_later(facet);
     }
     return NULL;
 }
@@ -221,11 +232,9 @@ static Known *add_known(Facet *facet, const Identity *identity)
 {
     if (facet->n_known == MOST_KNOWN) {
         uint32_t oldest = 0;
-        for (uint32_t i = 1; i < facet->n_known; i++) {
-            const Known *a = &facet->known[i], *b = &facet->known[oldest];
-            if (a->relied_on != b->relied_on ? b->relied_on : a->number < b->number)
+        for (uint32_t i = 1; i < facet->n_known; i++)
+            if (facet->known[i].number < facet->known[oldest].number)
                 oldest = i;
-        }
         forget_known(facet, oldest);
     }
     if (facet->n_known == facet->known_capacity) {
@@ -237,7 +246,7 @@ static Known *add_known(Facet *facet, const Identity *identity)
         facet->known_capacity = capacity;
     }
     Known *known = &facet->known[facet->n_known++];
-    *known = (Known){*identity, NULL, facet->next_number++, false};
+    *known = (Known){*identity, NULL, NULL, facet->next_number++};
     return known;
 }
 
@@ -264,34 +273,86 @@ static bool is_in(PyObject *dict, const PyObject *value)
     return false;
 }
 
-/* Whether the event drops the last reference to the value that the facet has, whose address may then come to mean another
- * one. depwatch is told first, and keeps a value that handles wait for unless it dies; so two references, the container's
- * and, to an attribute of a class, CPython's own, are the program's last. */
-static bool may_die(const Facet *facet)
+static bool is_part(PyObject *of, const PyObject *value)
+{
+    const PyFunctionObject *function = (PyFunctionObject *)of;
+    return value == function->func_code || value == function->func_defaults || value == function->func_kwdefaults;
+}
+
+/* Whether the event drops the last reference to the value that the facet has. What handles of the program's own keep, depwatch
+ * has let go of then; so one reference, the container's, is the last; of an attribute of a class CPython may have another. */
+static bool is_last(const Facet *facet, const Known *known)
 {
     const Object *by = facets_dropped_by;
     PyObject *value = (PyObject *)(uintptr_t)facet->now.bits;
-    if (by == NULL)
-        return false;
-    bool is_there = true;
-    if (by->kind == OBJECT_FUNCTION) {
-        const PyFunctionObject *function = (PyFunctionObject *)by->address;
-        is_there = value == function->func_code || value == function->func_defaults || value == function->func_kwdefaults;
-    } else {
-        is_there = is_in(by->address, value);
-    }
-    return !is_there || Py_REFCNT(value) <= 2;
+    if (by == NULL) /* it was hidden, or is a dict of keyword defaults that changes: not dropped */
+        return facet->kind == FACET_FUNCTION ? !is_part(facet->owner->address, value) : !facet_is_along(facet, value);
+    bool is_there = by->kind == OBJECT_FUNCTION ? is_part(by->address, value) : is_in(by->address, value);
+    return !is_there || Py_REFCNT(value) - (known->kept != NULL) <= 1 + (by->kind == OBJECT_TYPE);
 }
 
-/* Another value comes in its place. */
+/* Another value comes in its place. It may come back, and no other object at its address is to be taken for it: there is a weak
+ * reference to it, or, where its type has none, it is kept until the program has no other reference to it. */
 static void leave_value(Facet *facet)
 {
     if (!facet->now.by_address || facet->number_now == UNNUMBERED)
         return;
     for (uint32_t i = facet->n_known; i-- > 0;) {
-        const Known *known = &facet->known[i];
-        if (known->number == facet->number_now && known->weakref == NULL && (!known->relied_on || may_die(facet)))
+        Known *known = &facet->known[i];
+        if (known->number != facet->number_now || known->identity.type == NULL)
+            continue;
+        look_at_later(facet);
+        if (known->weakref != NULL)
+            return;
+        PyObject *value = (PyObject *)(uintptr_t)facet->now.bits;
+        if (is_last(facet, known) || PyType_SUPPORTS_WEAKREFS(Py_TYPE(value))) /* in this order: else it may be gone */
+            known->identity.type = NULL;
+        else if (known->kept == NULL)
+            known->kept = Py_NewRef(value);
+        return;
+    }
+}
+
+/* It cannot come back: code that waits for it waits no more. */
+static void write_lost(const Facet *facet, const Known *known)
+{
+    if (facet->functions.n == 0)
+        return;
+    Row *row = journal_row(ROW_LOST, journal_time());
+    row->facet = facet->number;
+    row->value = known->number;
+    row->flags = FLAG_VALUE;
+    journal_add();
+}
+
+static bool look_for_lost(Facet *facet)
+{
+    bool any = false;
+    for (uint32_t i = facet->n_known; i-- > 0;) {
+        Known *known = &facet->known[i];
+        bool is_back = known->number == facet->number_now && known->identity.type != NULL;
+        if (is_back) {
+            if (known->kept != NULL)
+                list_add(&tap.garbage, known->kept);
+            known->kept = NULL;
+        } else if (known->identity.type == NULL || is_gone(known) || (known->kept != NULL && Py_REFCNT(known->kept) == 1)) {
+            write_lost(facet, known);
             forget_known(facet, i);
+        } else {
+            any |= known->weakref != NULL || known->kept != NULL;
+        }
+    }
+    return any;
+}
+
+void facets_look_for_lost(void)
+{
+    for (uint32_t i = tap.left.n; i-- > 0;) {
+        Facet *facet = tap.left.items[i];
+        if (look_for_lost(facet))
+            continue;
+        facet->has_left = false;
+        list_remove(&tap.left, facet);
     }
 }
 
@@ -317,8 +378,40 @@ bool facet_becomes_nothing(Facet *facet, int32_t number)
     return same;
 }
 
+/* The value now (borrowed), or NULL. At a safe point. */
+static PyObject *look_up(const Facet *facet)
+{
+    PyObject *provider, *value = NULL;
+    if (facet->owner->dead)
+        return NULL;
+    if (facet->kind != FACET_FUNCTION)
+        return facet_find(facet, NULL, false, &provider, &value) > 0 ? value : NULL;
+    const PyFunctionObject *function = (PyFunctionObject *)facet->owner->address;
+    value = PyUnicode_CompareWithASCIIString(facet->name, "code") == 0       ? function->func_code
+            : PyUnicode_CompareWithASCIIString(facet->name, "defaults") == 0 ? function->func_defaults
+                                                                             : function->func_kwdefaults;
+    return value == NULL ? Py_None : value;
+}
+
+void facet_arrives(Facet *facet)
+{
+    if (facet->now.by_address && !facet->has_arrived)
+        facet->has_arrived = list_add(&tap.arrived, facet);
+}
+
+void facets_see_arrived(void)
+{
+    while (tap.arrived.n != 0) {
+        Facet *facet = tap.arrived.items[--tap.arrived.n];
+        facet->has_arrived = false;
+        PyObject *value = facet->now.by_address ? look_up(facet) : NULL;
+        if (value != NULL && (uintptr_t)value == (uintptr_t)facet->now.bits)
+            facet_sees(facet, value);
+    }
+}
+
 /* At a safe point: what a later value is compared with may be kept weakly. */
-int32_t facet_sees(Facet *facet, PyObject *value, bool relied_on)
+int32_t facet_sees(Facet *facet, PyObject *value)
 {
     PyObject *provider = facet->provider;
     if (value == NULL) {
@@ -328,30 +421,16 @@ int32_t facet_sees(Facet *facet, PyObject *value, bool relied_on)
     facet_becomes(facet, provider, value);
     int32_t number = facet_number(facet);
     Known *known = find_known(facet, &facet->now);
-    if (known == NULL || !known->identity.by_address)
+    if (known == NULL || !known->identity.by_address || known->weakref != NULL || shows_weakrefs(value) ||
+        !PyType_SUPPORTS_WEAKREFS(Py_TYPE(value)))
         return number;
-    bool is_array = shows_weakrefs(value); /* depwatch keeps none: nobody can wait for it */
-    if (known->weakref == NULL && !is_array && PyType_SUPPORTS_WEAKREFS(Py_TYPE(value))) {
-        PyObject *weakref = PyWeakref_NewRef(value, NULL);
-        if (weakref == NULL)
-            PyErr_Clear();
-        known = find_known(facet, &facet->now); /* making it may have run the garbage collector */
-        if (known != NULL && known->weakref == NULL)
-            known->weakref = weakref;
-        else if (weakref != NULL)
-            list_add(&tap.garbage, weakref);
-    }
-    if (known != NULL)
-        known->relied_on |= relied_on && !is_array;
+    PyObject *weakref = PyWeakref_NewRef(value, NULL);
+    if (weakref == NULL)
+        PyErr_Clear();
+    known = find_known(facet, &facet->now); /* making it may have run the garbage collector */
+    if (known != NULL && known->weakref == NULL)
+        known->weakref = weakref;
+    else if (weakref != NULL)
+        list_add(&tap.garbage, weakref);
     return number;
-}
-
-void facet_distrust(Facet *facet)
-{
-    for (uint32_t i = facet->n_known; i-- > 0;) {
-        Known *known = &facet->known[i];
-        known->relied_on = false;
-        if (known->identity.by_address && known->weakref == NULL && known->number != facet->number_now)
-            forget_known(facet, i);
-    }
 }

@@ -1,5 +1,5 @@
 /* Functions: exact counts of calls, by a callback of sys.monitoring that mostly only counts. */
-#include "tap.h"
+#include "value.h"
 
 #include "index/address_map.h"
 
@@ -11,8 +11,6 @@
 #define MAX_NAMESPACES 16u /* that are told apart, of one code object: some code gets another one at each call */
 #define LINES_FROM 2u /* most code is called once: nobody depends on which of its lines run */
 
-const uint8_t byte_valid = 0, byte_broken = 1;
-
 /* By code object, the first function of each. CPython has a place in code objects for such data, and calls a program's free
  * functions for the data of others, with NULL. */
 static AddressMap functions = {.slots = address_map_nothing};
@@ -20,18 +18,10 @@ static int watcher = -1; /* of code objects: tells when one dies */
 static PyObject *on_first, *on_threshold, *disable; /* owned */
 static uint64_t hot_after;
 static List written; /* functions that are in the trace */
-static List dead;    /* owned references: what Python knew of them */
-static uint64_t cold_calls;
 static uint64_t other_namespaces; /* calls in one more than are told apart, which count as calls in the first */
-static uint64_t dead_hot_calls; /* of dead functions, since they were hot */
-static Function ignored;        /* code of ours: not a part of the program */
-static Function gone;           /* what a capsule names whose function died */
+static Function ignored; /* code of ours: not a part of the program */
+static Function gone;    /* what a capsule names whose function died */
 static const char capsule_name[] = "depwatch.compare.record.function";
-
-static uint64_t calls_since_hot(const Function *function)
-{
-    return function->calls > hot_after ? function->calls - hot_after : 0;
-}
 
 static void write_calls(Function *function, uint64_t time)
 {
@@ -47,11 +37,9 @@ static void write_calls(Function *function, uint64_t time)
 
 static void die(Function *function)
 {
-    dead_hot_calls += calls_since_hot(function);
     if (function->number != NONE) {
         list_remove(&written, function);
         function_forget(function);
-        tap_drains_now();
         if (tap.on) {
             uint64_t time = journal_time();
             write_calls(function, time);
@@ -61,7 +49,7 @@ static void die(Function *function)
         }
     }
     if (function->python != NULL)
-        list_add(&dead, function->python);
+        list_add(&tap.garbage, function->python);
     if (function->self != NULL) {
         PyCapsule_SetPointer(function->self, &gone);
         list_add(&tap.garbage, function->self);
@@ -108,7 +96,21 @@ Function *function_named(PyObject *self)
 
 void function_watch_next(Function *function)
 {
-    function->next = function->look ? 0 : function->threshold;
+    function->next = function->look || function->struck         ? 0
+                     : function->again < function->threshold ? function->again
+                                                             : function->threshold;
+}
+
+/* Something that it depends on has changed, so that some policy may have dropped its code, and makes it anew after so many calls,
+ * with what it depends on then; or a line of it has run for the first time, and its caches are warm then. What changes all the
+ * time does not have Python look all the time. */
+void function_disturbed(Function *function)
+{
+    if (function->number == NONE || function->again != NEVER ||
+        (function->calls < function->rested && function->n_ran == function->lines->n_ran))
+        return;
+    function->again = function->calls + hot_after;
+    function_watch_next(function);
 }
 
 static uint64_t next_threshold(uint64_t calls)
@@ -135,7 +137,7 @@ static Function *function_new(PyObject *code, PyObject *globals, uint32_t file, 
     lines->first = ((PyCodeObject *)code)->co_firstlineno;
     function->lines = lines;
     function->file = file;
-    function->broken = &byte_valid;
+    function->again = NEVER;
     function->number = NONE;
     function->code = (PyCodeObject *)code;
     function->globals = globals;
@@ -175,27 +177,74 @@ static Function *find_called(PyObject *code, PyObject *globals)
     return first;
 }
 
-static int tell(Function *function, int reasons)
+/* Of each instruction as it is in running code: how many units of cache follow it; whether the cache has a number of a class or
+ * of a function. */
+static uint8_t caches[256], has_number[256];
+
+/* Changes when another class or function was seen somewhere, or another line has run: then it may depend on something else. */
+static uint64_t what_was_seen(const Function *function)
+{
+    const uint8_t *units = (const uint8_t *)function->code->co_code_adaptive;
+    Py_ssize_t size = 2 * Py_SIZE(function->code);
+    uint64_t hash = hash_bytes(&function->lines->n_ran, sizeof function->lines->n_ran, UINT64_C(0xcbf29ce484222325));
+    for (Py_ssize_t at = 0; at + 8 <= size; at += 2 * (1 + caches[units[at]]))
+        if (has_number[units[at]])
+            hash = hash_bytes(units + at + 4, 4, hash ^ (uint64_t)at);
+    return hash;
+}
+
+void function_look_later(Function *function)
+{
+    uint64_t later = function->calls + (function->calls > hot_after ? function->calls : hot_after);
+    function->seen = 0;
+    if (function->again > later)
+        function->again = later;
+    function_watch_next(function);
+}
+
+void function_compiles(Function *function)
+{
+    if (tap.on && function->number != NONE)
+        write_calls(function, journal_time());
+}
+
+/* Python looks at what it depends on, unless that is known. */
+static int look(Function *function)
 {
     uint64_t calls = function->calls;
     if (function->self == NULL && (function->self = PyCapsule_New(function, capsule_name, NULL)) == NULL)
         return -1;
     PyObject *self = Py_NewRef(function->self), *python = function->python == NULL ? Py_None : function->python;
+    windows_write_of(function);
+    if (calls >= function->again)
+        function->again = NEVER;
+    if (function->look && function->again == NEVER)
+        function->again = calls - 1 + hot_after; /* its caches still have what it called before the change */
+    uint64_t seen = what_was_seen(function);
+    bool is_known = !function->look && function->number != NONE && seen == function->seen;
+    function->seen = seen;
     function->look = false;
+    function->rested = calls + (calls / 4 > hot_after ? calls / 4 : hot_after);
+    function->n_ran = function->lines->n_ran;
     if (calls >= function->threshold)
         function->threshold = next_threshold(calls);
     function_watch_next(function);
+    if (is_known) {
+        Py_DECREF(self);
+        function_compiles(function);
+        return 0;
+    }
     Py_INCREF(python);
-    PyObject *result = PyObject_CallFunction(on_threshold, "OOOKi", function->code, self, python, (unsigned long long)calls,
-                                             reasons);
+    PyObject *result = PyObject_CallFunction(on_threshold, "OOOK", function->code, self, python, (unsigned long long)calls);
     Py_DECREF(self);
     Py_DECREF(python);
     if (result != NULL) {
+        untrack(self); /* the function has it */
+        untrack(function->python);
+        if (function->number != NONE)
+            untrack_names(function->code);
         Py_DECREF(result);
-        if (tap.on && function->number != NONE && function->written != function->calls) {
-            windows_write_of(function);
-            write_calls(function, journal_time()); /* what is compiled at this call is compiled now, and not later */
-        }
+        function_compiles(function);
         return 0;
     }
     function->look = true; /* the next call is as good */
@@ -206,21 +255,32 @@ static int tell(Function *function, int reasons)
     return 0;
 }
 
-static int due(const Function *function)
+/* Whether the program evaluates frames by a function of its own (PEP 523), which would see those of the recorder's Python. */
+static bool evaluates_frames(void)
 {
-    return (function->look ? REASON_LOOK : 0) | (function->calls >= function->threshold ? REASON_CALLS : 0);
+    return _PyInterpreterState_GetEvalFrameFunc(PyInterpreterState_Get()) != _PyEval_EvalFrameDefault;
 }
 
-static int cold_call(Function *function)
+static int attend(Function *function)
 {
-    cold_calls++;
-    if (++function->cold < hot_after)
-        return 0;
-    function->cold = 0;
-    return tell(function, REASON_COLD);
+    bool struck = function->struck;
+    function->struck = false;
+    if (struck && tap_drain() < 0) /* a change counts before this call does */
+        return -1;
+    if (function->look || function->calls >= function->threshold || function->calls >= function->again)
+        return evaluates_frames() ? 0 : look(function); /* at the first call after that */
+    function_watch_next(function);
+    return 0;
 }
 
-#define LIKELY(condition) __builtin_expect(condition, 1)
+/* depwatch.drain() is called by the program, or code of ours that the program does not see. */
+static PyObject *call_of_ours(PyObject *code)
+{
+    if (code != tap.drain_code)
+        return Py_NewRef(disable);
+    tap_drained();
+    Py_RETURN_NONE;
+}
 
 static PyObject *on_call(PyObject *Py_UNUSED(self), PyObject *const *arguments, Py_ssize_t Py_UNUSED(n))
 {
@@ -229,6 +289,8 @@ static PyObject *on_call(PyObject *Py_UNUSED(self), PyObject *const *arguments, 
         Py_RETURN_NONE;
     Function *function = address_map_find(&functions, code);
     PyObject *globals = PyEval_GetGlobals();
+    if (function == NULL && !PyCode_Check(code)) /* what C code fires an event for may look like code */
+        Py_RETURN_NONE;
     if ((function == NULL || (function->globals != globals && function != &ignored)) &&
         (function = find_called(code, globals)) == NULL) {
         if (!PyErr_ExceptionMatches(PyExc_RecursionError))
@@ -237,16 +299,10 @@ static PyObject *on_call(PyObject *Py_UNUSED(self), PyObject *const *arguments, 
         Py_RETURN_NONE;
     }
     if (function == &ignored)
-        return Py_NewRef(disable);
+        return call_of_ours(code);
     tap.calls++;
     function->calls++;
-    if (*function->broken != 0 && tap.undrained && tap_drain() < 0) /* a change counts before this call does */
-        return NULL;
-    if (function->calls >= function->next && tell(function, due(function)) < 0)
-        return NULL;
-    if (LIKELY(*function->broken == 0))
-        function->cold = 0;
-    else if (cold_call(function) < 0)
+    if (function->calls >= function->next && attend(function) < 0)
         return NULL;
     if (tap.calls >= tap.look)
         tap_look();
@@ -271,6 +327,8 @@ static PyObject *on_line(PyObject *Py_UNUSED(self), PyObject *const *arguments, 
         }
         lines->n_ran += !(lines->ran[bit / 8] >> bit % 8 & 1);
         lines->ran[bit / 8] |= (uint8_t)(1u << bit % 8);
+        for (; function != NULL; function = function->other)
+            function_disturbed(function);
     }
     return Py_NewRef(disable);
 }
@@ -280,7 +338,7 @@ static PyMethodDef methods[] = {
     {"on_line", (PyCFunction)(void (*)(void))on_line, METH_FASTCALL, NULL},
 };
 
-PyObject *functions_start(PyObject *first, PyObject *threshold, uint64_t calls)
+PyObject *functions_start(PyObject *first, PyObject *threshold, uint64_t calls, const uint8_t tables[512])
 {
     PyObject *monitoring = PySys_GetObject("monitoring"); /* borrowed */
     if (watcher < 0 && (watcher = PyCode_AddWatcher(on_code_event)) < 0)
@@ -293,6 +351,8 @@ PyObject *functions_start(PyObject *first, PyObject *threshold, uint64_t calls)
     on_first = Py_NewRef(first);
     on_threshold = Py_NewRef(threshold);
     hot_after = calls;
+    memcpy(caches, tables, 256);
+    memcpy(has_number, tables + 256, 256);
     return Py_BuildValue("NN", PyCFunction_New(&methods[0], NULL), PyCFunction_New(&methods[1], NULL));
 }
 
@@ -312,24 +372,53 @@ void functions_write_calls(void)
         write_calls(written.items[i], time);
 }
 
-uint64_t functions_cold_calls(void)
-{
-    uint64_t hot = dead_hot_calls;
-    for (uint32_t i = 0; i < written.n; i++)
-        hot += calls_since_hot(written.items[i]);
-    return tap.calls - hot + cold_calls;
-}
-
 uint64_t functions_other_namespaces(void) { return other_namespaces; }
 
-PyObject *functions_dead(void)
+PyObject *functions_hot(void)
 {
     PyObject *all = PyList_New(0);
-    while (all != NULL && dead.n != 0) {
-        PyObject *one = dead.items[--dead.n];
-        if (PyList_Append(all, one) < 0)
+    for (uint32_t i = 0; all != NULL && i < written.n; i++) {
+        const Function *function = written.items[i];
+        if (function->calls < hot_after || function->python == NULL)
+            continue;
+        PyObject *one = Py_BuildValue("OOK", function->code, function->python, (unsigned long long)function->calls);
+        if (one == NULL || PyList_Append(all, one) < 0)
             Py_CLEAR(all);
-        Py_DECREF(one);
+        Py_XDECREF(one);
     }
     return all;
+}
+
+void functions_forget(void)
+{
+    for (uint32_t i = 0; i <= functions.mask; i++) {
+        if (functions.slots[i].address == NULL)
+            continue;
+        for (Function *each = functions.slots[i].item; each != NULL && each != &ignored; each = each->other) {
+            if (each->number != NONE)
+                function_forget(each);
+            if (each->python != NULL)
+                list_add(&tap.garbage, each->python);
+            each->python = NULL;
+            each->calls = each->written = each->rested = 0;
+            each->again = NEVER;
+            each->number = NONE;
+            each->look = each->struck = false;
+            each->threshold = next_threshold(0);
+            function_watch_next(each);
+        }
+    }
+    written.n = 0;
+    other_namespaces = 0;
+}
+
+PyObject *functions_codes(void)
+{
+    PyObject *codes = PyList_New(0);
+    for (uint32_t i = 0; codes != NULL && i <= functions.mask; i++) {
+        const Function *first = functions.slots[i].address == NULL ? NULL : functions.slots[i].item;
+        if (first != NULL && first != &ignored && PyList_Append(codes, (PyObject *)first->code) < 0)
+            Py_CLEAR(codes);
+    }
+    return codes;
 }

@@ -11,7 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SEGMENT ((size_t)4 << 20)
+#define FIRST_SEGMENT ((size_t)512 << 10) /* most processes are short; each one after it is twice as large as the one before */
+#define LARGEST_SEGMENT ((size_t)4 << 20)
 #define HEADER 64u
 #define LONGEST 1000u /* bytes of a string */
 #define MOST_STRINGS 262144u /* a program may make up names for ever */
@@ -29,8 +30,14 @@ static struct {
     Header *segment, *spare; /* mapped; segment is NULL when nothing can be written */
     uint64_t used;           /* of segment */
     uint32_t next;           /* number of the next segment */
+    uint32_t epoch;          /* journals of this process so far: a forked child has another one than its parent */
     uint64_t start;
 } journal;
+
+static size_t size_of(uint32_t number)
+{
+    return number > 3 || FIRST_SEGMENT << number > LARGEST_SEGMENT ? LARGEST_SEGMENT : FIRST_SEGMENT << number;
+}
 
 static Row nowhere; /* is written when nothing can be */
 
@@ -53,9 +60,10 @@ static Header *make_segment(uint32_t number)
     if (file < 0)
         return NULL;
     void *memory = MAP_FAILED;
-    errno = posix_fallocate(file, 0, SEGMENT);
+    size_t size = size_of(number);
+    errno = posix_fallocate(file, 0, (off_t)size);
     if (errno == 0)
-        memory = mmap(NULL, SEGMENT, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+        memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
     int error = errno;
     close(file);
     if (memory == MAP_FAILED) {
@@ -76,22 +84,24 @@ bool journal_open(const char *directory)
     strcpy(journal.directory, directory);
     journal.start = now();
     journal.segment = make_segment(0);
+    journal.used = 0;
     journal.next = 1;
+    journal.epoch++;
     return journal.segment != NULL;
 }
 
 void journal_prepare(void)
 {
-    if (journal.spare == NULL && journal.segment != NULL && journal.used > SEGMENT / 2)
+    if (journal.spare == NULL && journal.segment != NULL && journal.used > size_of(journal.next - 1) / 2)
         journal.spare = make_segment(journal.next);
 }
 
 void journal_leave(void)
 {
     if (journal.segment != NULL)
-        munmap(journal.segment, SEGMENT);
+        munmap(journal.segment, size_of(journal.next - 1));
     if (journal.spare != NULL)
-        munmap(journal.spare, SEGMENT);
+        munmap(journal.spare, size_of(journal.next));
     journal.segment = journal.spare = NULL;
 }
 
@@ -100,12 +110,12 @@ static Row *room(size_t bytes)
 {
     if (journal.segment == NULL)
         return &nowhere;
-    if (HEADER + journal.used + sizeof(Row) + bytes > SEGMENT) {
+    if (HEADER + journal.used + sizeof(Row) + bytes > size_of(journal.next - 1)) {
         Header *next = journal.spare != NULL ? journal.spare : make_segment(journal.next);
         journal.spare = NULL;
         if (next != NULL)
             __atomic_store_n(&journal.segment->closed, 1, __ATOMIC_RELEASE); /* the next one exists */
-        munmap(journal.segment, SEGMENT);
+        munmap(journal.segment, size_of(journal.next - 1));
         journal.segment = next;
         journal.next += next != NULL;
         journal.used = 0;
@@ -123,7 +133,7 @@ static void start_row(Row *row, Kind kind, uint64_t time)
     row->count = row->line = 0;
     row->value = 0;
     row->kind = (uint8_t)kind;
-    memset(&row->flags, 0, 7);
+    memset(&row->flags, 0, 1 + sizeof row->pad);
 }
 
 Row *journal_row(Kind kind, uint64_t time)
@@ -141,12 +151,10 @@ static void add(size_t bytes)
     __atomic_store_n(&journal.segment->used, journal.used, __ATOMIC_RELEASE);
 }
 
-void journal_add(void) { add(sizeof(Row)); }
-
 static void add_text(Kind kind, uint32_t number, const char *text, size_t length)
 {
     size_t padded = (length + 63) / 64 * 64;
-    Row *row = padded > SEGMENT / 2 ? &nowhere : room(padded);
+    Row *row = padded > FIRST_SEGMENT / 2 ? &nowhere : room(padded);
     if (row == &nowhere)
         return;
     start_row(row, kind, journal_time());
@@ -168,16 +176,28 @@ typedef struct String {
     uint32_t length, number;
 } String;
 
+/* A text by its number: it keeps that in a forked child, whose journal is another one. */
+typedef struct Text {
+    const char *text; /* borrowed of its String */
+    uint32_t length, epoch; /* of the journal that has it */
+} Text;
+
 static struct {
     String *slots; /* owned; mask + 1 of them */
+    Text *texts;   /* owned; room for as many as there can be: half of the slots */
     uint32_t mask, n;
 } strings;
 
 static bool make_slots(uint32_t n)
 {
+    Text *texts = realloc(strings.texts, n * sizeof *texts);
+    if (texts != NULL)
+        strings.texts = texts;
     String *slots = calloc(n, sizeof *slots);
-    if (slots == NULL)
+    if (slots == NULL || texts == NULL) {
+        free(slots);
         return false;
+    }
     for (uint32_t i = 0; strings.slots != NULL && i <= strings.mask; i++) {
         if (strings.slots[i].text == NULL)
             continue;
@@ -217,6 +237,31 @@ uint32_t journal_string(const char *text, size_t length)
         return NONE;
     memcpy(copy, text, length);
     strings.slots[at] = (String){hash, copy, (uint32_t)length, strings.n};
+    strings.texts[strings.n] = (Text){copy, (uint32_t)length, journal.epoch};
     add_text(ROW_STRING, strings.n, text, length);
     return strings.n++;
+}
+
+static bool is_there(uint32_t number) { return number >= strings.n || strings.texts[number].epoch == journal.epoch; }
+
+static void add_again(uint32_t number)
+{
+    if (is_there(number))
+        return;
+    strings.texts[number].epoch = journal.epoch;
+    add_text(ROW_STRING, number, strings.texts[number].text, strings.texts[number].length);
+}
+
+void journal_add(void)
+{
+    if (journal.epoch > 1 && journal.segment != NULL) {
+        const Row row = *room(0);
+        if (!is_there(row.type) || !is_there(row.name) || !is_there(row.file)) {
+            add_again(row.type);
+            add_again(row.name);
+            add_again(row.file);
+            *room(0) = row;
+        }
+    }
+    add(sizeof(Row));
 }

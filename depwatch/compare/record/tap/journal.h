@@ -30,7 +30,8 @@ typedef struct Row {
     uint32_t count;
     int32_t value;
     uint32_t line, type, name, file;
-    uint8_t kind, flags, pad[6];
+    uint8_t kind, flags, pad[2];
+    uint32_t moments;
 } Row;
 
 _Static_assert(sizeof(Row) == 64, "a row is one cache line");

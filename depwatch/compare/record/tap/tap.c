@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define FIRST_TICK UINT64_C(10000000) /* ns */
 #define LOOK_EVERY 1000000            /* ns, about */
@@ -47,6 +48,8 @@ void tap_drained(void)
     if (!tap.on || !tap.undrained)
         return;
     events_end_doubts();
+    facets_see_arrived();
+    facets_look_for_lost();
     tap.undrained = false;
     journal_row(ROW_DRAIN, journal_time());
     journal_add();
@@ -69,6 +72,7 @@ int tap_drain(void)
 
 static void leave(void)
 {
+    tap.was_on = tap.on;
     tap.on = false;
     journal_leave();
 }
@@ -79,6 +83,37 @@ bool tap_open(const char *directory)
     if (!registered && pthread_atfork(NULL, NULL, leave) == 0)
         registered = true;
     return journal_open(directory);
+}
+
+void tap_forget(void)
+{
+    functions_forget();
+    events_forget();
+    tap.undrained = tap.pending = false;
+    tap.calls = tap.look = 0;
+    next_tick = FIRST_TICK;
+    looked_at = 0;
+    between_looks = 1;
+}
+
+void tap_end(bool has_status, int32_t status)
+{
+    if (!tap.on)
+        return;
+    tap_tick(journal_time());
+    Row *row = journal_row(ROW_END, journal_time());
+    row->calls = tap.calls;
+    row->value = status;
+    row->flags = FLAG_CALLS | (has_status ? FLAG_VALUE : 0);
+    journal_add();
+    tap.on = false;
+}
+
+void tap_replaced(bool replaced)
+{
+    const char *text = replaced ? "{\"replaced\": true}" : "{\"replaced\": false}";
+    tap_tick(journal_time());
+    journal_json(text, strlen(text));
 }
 
 /* --- ticks ------------------------------------------------------------------------------------------------------------ */

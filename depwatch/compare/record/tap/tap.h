@@ -27,8 +27,6 @@ void list_remove(List *list, const void *item);
 
 /* --- functions: functions.c ----------------------------------------------------------------------------------------- */
 
-enum { REASON_CALLS = 1, REASON_LOOK = 2, REASON_COLD = 4 };
-
 /* Which lines of a code object have run. */
 typedef struct Lines {
     uint32_t n_ran, n; /* bits of ran */
@@ -39,14 +37,17 @@ typedef struct Lines {
 /* A code object that has been called in a namespace; every closure made from it there is the same function. */
 struct Function {
     uint64_t calls;        /* exact, of all threads */
-    uint64_t next;         /* Python hears of the call with this number */
-    uint64_t threshold;    /* the next one of 10, 50, 500, ...; next is less when there is another reason */
+    uint64_t next;         /* there is something to do at the call with this number: the least of what follows */
+    uint64_t threshold;    /* the next one of 10, 50, 500, ...: Python looks at what it depends on */
+    uint64_t again;        /* Python looks again: a change may have dropped its code, which is made anew then; or NEVER */
+    uint64_t rested;       /* not before this call is another such look due, if no other line has run */
     uint64_t written;      /* calls, as the last row says */
-    const uint8_t *broken; /* borrowed: the byte of its handle; never NULL */
-    uint32_t cold;         /* calls in a row that the handle was broken */
     uint32_t number;       /* NONE: it is not in the trace yet */
     uint32_t file;         /* number of a string */
-    bool look;             /* what it depends on may be found elsewhere now */
+    uint32_t n_ran;        /* lines that had run when Python looked last */
+    uint64_t seen;         /* what its caches had then */
+    bool look;             /* what it depends on may be found elsewhere now: Python looks at the next call */
+    bool struck;           /* a value that it depends on is another one, and depwatch may not have drained since */
     Lines *lines;          /* shared by all of this code: CPython tells of each line once; owned by the first */
     PyCodeObject *code;    /* borrowed */
     PyObject *globals;     /* borrowed, compared */
@@ -56,17 +57,22 @@ struct Function {
     List objects, facets;  /* that it depends on */
 };
 
-extern const uint8_t byte_valid, byte_broken; /* of functions without a handle: before the first one, and after */
+#define NEVER UINT64_MAX
 
-PyObject *functions_start(PyObject *on_first_call, PyObject *on_threshold, uint64_t hot_after); /* (on_call, on_line) */
+PyObject *functions_start(PyObject *on_first_call, PyObject *on_threshold, uint64_t hot_after,
+                          const uint8_t tables[512]); /* (on_call, on_line); tables: see _tap.begin() */
 Function *function_of(PyObject *code); /* the first of this code; NULL: it has not been called */
 Function *function_named(PyObject *self); /* NULL: it died */
 bool function_written(Function *function, uint32_t number, PyObject *python); /* it is in the trace from now on */
-void function_watch_next(Function *function);         /* after anything that decides when Python hears of it */
+void function_watch_next(Function *function);         /* after anything that decides when there is something to do */
+void function_disturbed(Function *function);          /* something changed in an object that it depends on */
+void function_compiles(Function *function);           /* it may be compiled at this call, and not later */
+void function_look_later(Function *function);         /* Python could not find out all that it depends on */
 void functions_write_calls(void);                     /* of all that have been called since the last time */
-uint64_t functions_cold_calls(void);                  /* so far: those before a function is hot too */
+void functions_forget(void);                          /* in a forked child: none has been called, and none is in the trace */
+PyObject *functions_codes(void);                      /* of all that have been called, a new list */
 uint64_t functions_other_namespaces(void);            /* calls in namespaces that are not told apart any more */
-PyObject *functions_dead(void);                       /* the Python side of those that died since */
+PyObject *functions_hot(void);                        /* [(code, what Python knows, calls)] of those that are hot now */
 
 /* --- objects and facets: facets.c, event.c --------------------------------------------------------------------------- */
 
@@ -81,6 +87,7 @@ typedef struct Place {
     uint64_t ends;       /* the window */
     uint32_t changes;    /* ever, as long as they are written one by one */
     uint32_t count;      /* not yet written */
+    uint32_t moments;    /* of these, the first of the object in a moment */
     uint32_t file, line; /* of one of these */
     uint8_t change;
 } Place;
@@ -105,6 +112,10 @@ struct Object {
     List busy;          /* places with a window that is not written yet */
     bool is_mixed;      /* these windows are more than one moment */
     uint64_t calls_then; /* of the functions that depend on it, at its last change in a window */
+    uint64_t *then;      /* owned or NULL: of each of them, if they are not too many */
+    uint32_t n_then;     /* how many */
+    uint64_t moment;     /* of that change */
+    bool is_begun;       /* a change of this moment was counted for its place */
     Part parts[3];      /* of a function */
     Object *next;       /* of all: a list in both directions */
     Object **link;
@@ -118,16 +129,18 @@ typedef struct Identity {
 } Identity;
 
 typedef struct Known {
-    Identity identity;
+    Identity identity; /* type NULL: it is gone, and no row says so yet */
     PyObject *weakref; /* owned or NULL */
+    PyObject *kept;    /* owned or NULL: the value itself, which may come back and has no weak references, until it is lonely */
     int32_t number;
-    bool relied_on;    /* a handle waits for it, which keeps its address from meaning another object */
 } Known;
 
 enum { MISSING = -1, UNKNOWN = -2, UNNUMBERED = -3 };
 
 typedef struct Count {
+    uint64_t moment;  /* of the last one */
     uint32_t changes; /* not yet written */
+    uint32_t moments; /* that these were in */
     bool same;        /* all of these left the value as it was */
 } Count;
 
@@ -137,25 +150,27 @@ struct Facet {
     bool leads_on;       /* others are reached through its value */
     bool same;           /* of the present event */
     PyObject *name;      /* owned, interned */
-    Object *owner, *fallback; /* fallback: the builtins, or NULL */
+    Object *owner;
     PyObject *provider;  /* the dict that has it; NULL: missing or unknown; compared */
     Identity now;
     int32_t number_now;  /* of its value; UNNUMBERED: not needed so far */
     int32_t next_number;
     Known *known;        /* owned */
     uint32_t n_known, known_capacity;
+    bool has_left;       /* one of these is elsewhere now, or gone */
+    bool has_arrived;    /* an event has brought the value of now, which is known by its address alone */
     List functions;      /* that depend on it */
     List objects;        /* in which it lies */
     Facet *next_touched; /* by the present event */
     Count counts[2];     /* in windows of its place, and of the whole object */
 };
 
-typedef enum FacetKind { FACET_GLOBAL, FACET_MODULE, FACET_TYPE, FACET_FUNCTION } FacetKind;
+typedef enum FacetKind { FACET_KEY, FACET_TYPE, FACET_FUNCTION } FacetKind;
 
 Object *object_new(ObjectKind kind, PyObject *thing);
 void object_bury(Object *object); /* it is dead: frees it and its facets */
 Place *object_find(const Object *object, PyObject *name); /* an exact str; runs no Python */
-Facet *facet_new(FacetKind kind, Object *owner, Object *fallback, PyObject *name);
+Facet *facet_new(FacetKind kind, Object *owner, PyObject *name);
 bool facet_lies_in(Facet *facet, Object *object); /* events of that object concern it; false: out of memory */
 void function_depends(Function *function, Facet **facets, uint32_t n_facets, Object **objects, uint32_t n_objects);
 void function_forget(Function *function);         /* it depends on nothing */
@@ -166,18 +181,23 @@ bool facet_becomes(Facet *facet, PyObject *provider, PyObject *value);
 bool facet_becomes_nothing(Facet *facet, int32_t number); /* MISSING or UNKNOWN */
 int32_t facet_number(Facet *facet);                       /* of its value now */
 /* The facet's value is this one now: seen at a safe point. NULL: there is none. The number of it. */
-int32_t facet_sees(Facet *facet, PyObject *value, bool relied_on);
-void facet_distrust(Facet *facet);       /* nobody waits for earlier values any more */
+int32_t facet_sees(Facet *facet, PyObject *value);
+void facet_arrives(Facet *facet);        /* an event has brought its value */
+void facets_see_arrived(void);           /* at a safe point: so that each of these values is known when it comes back */
+void facets_look_for_lost(void);         /* at a safe point: a row for each value that is gone since */
 
 void on_object_event(void *object, const void *event);   /* a depwatch_listener, of a dict */
 void on_type_event(void *object, const void *event);     /* of a type as a whole: its MRO */
 void on_function_event(void *part, const void *event);   /* of a part of a function */
 void events_end_doubts(void); /* at a safe point, when depwatch has drained: writes what it could not tell */
+void events_forget(void);                                /* in a forked child */
 void windows_write(bool all);                            /* those that are over */
 void windows_write_of(const Function *function);         /* whose changes its calls were between */
+void windows_have_room(double most, double a_second);    /* rows of windows that are one moment; what is left is spread */
 
 /* chain.c: the dicts in which a facet is looked up, the first that has it counts. */
 bool facet_is_shadowed(const Facet *facet, const Object *object); /* another one comes first */
+bool facet_is_along(const Facet *facet, const PyObject *value); /* one of these has it; compares strings only */
 /* Where it is, leaving out one dict (or NULL), as that is about to lose it. 1 found, 0 missing, -1 not known. With
  * may_run_python an ordinary look-up; without, one that compares nothing but strings. All borrowed. */
 int facet_find(const Facet *facet, const PyObject *without, bool may_run_python, PyObject **provider, PyObject **value);
@@ -186,13 +206,16 @@ int facet_find(const Facet *facet, const PyObject *without, bool may_run_python,
 
 typedef struct Tap {
     bool on;             /* false: nothing is recorded: not yet, not any more, or in a forked child */
+    bool was_on;         /* in a forked child: it was on in the parent */
     bool undrained;      /* a change has been written since the last drain row */
     bool pending;        /* our pending call is outstanding */
-    PyObject *drain_code; /* owned: of depwatch.drain */
+    PyObject *drain_code; /* owned: of depwatch.drain, which the program may call */
     uint64_t calls;      /* of the whole program, so far */
     uint64_t look;       /* the clock is looked at when there have been so many */
     Object *objects;     /* list */
     List dead;           /* objects */
+    List left;           /* facets that have left a value which may come back */
+    List arrived;        /* facets whose value is to be seen at the next safe point */
     List garbage;        /* owned references, to let go of at a safe point */
 } Tap;
 
@@ -204,8 +227,24 @@ extern int (*tap_drain_depwatch)(void);
 int tap_drain(void);          /* drains depwatch, if anything was written since it drained. -1: what the program's signal
                                  handler raised meanwhile */
 void tap_drained(void);       /* depwatch drains: a row, if anything was written since the last one */
-void tap_drains_now(void);    /* something dies: depwatch may just have let go of it, and has then drained */
 bool tap_open(const char *directory);
+void tap_forget(void);        /* in a forked child: there were no calls and no time yet. Of objects nothing may be left */
+void tap_end(bool has_status, int32_t status); /* the last rows */
+void tap_replaced(bool replaced); /* this process is about to run another program; it has not, after all */
 void tap_let_go(void);        /* of garbage; runs Python */
+
+/* untrack.c: the garbage collector forgets this object of ours, and all that it leads to and that is ours. */
+void untrack(PyObject *thing);
+void untrack_names(PyCodeObject *code); /* the tuples that CPython keeps when somebody asks for them, as we have */
+
+/* monitoring.c: sys.monitoring's own functions, by name, as a new dict: the program's calls of them do not see the tool that is
+ * hidden. NULL with an exception set. */
+PyObject *monitoring_functions(void);
+/* tool -1: none. on_wanted() is called when the program is about to use that one: it must hide another one, or none. */
+void monitoring_hide(int tool, PyObject *on_wanted);
+
+/* children.c: Pythons that the program starts are recorded beside it. start: the directory of our sitecustomize; given: what it
+ * is told; python: the interpreter. on_exit(status) is called by os._exit. -1 with an exception set. */
+int children_let_in(const char *start, const char *given, const char *python, PyObject *on_exit);
 
 #endif

@@ -9,7 +9,7 @@ from pathlib import Path
 
 given = json.loads(os.environ.pop("DEPWATCH_RECORD"))
 sys.path.remove(str(Path(__file__).parent))
-os.environ["PYTHONPATH"] = given["PYTHONPATH"]
+os.environ["PYTHONPATH"] = os.environ["PYTHONPATH"].partition(os.pathsep)[2]
 
 from journals import JournalWriter  # noqa: E402 (needs the path of before)
 

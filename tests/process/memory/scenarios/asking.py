@@ -74,5 +74,28 @@ def counters_are_asked_for(stage):
 
 
 @scenario
+def counters_by_name_are_asked_for(stage):
+    globals_ = namespace(X=1)
+    stage.commit(freeze(globals_, "X", name="counted"), lambda: globals_["X"] == 1)
+    counters = yield lambda: depwatch.stats(by_name=True)
+    assert counters["counted"]["handles_committed"] >= 1
+
+
+@scenario
 def the_index_is_checked(stage):
     yield depwatch._core.check_index
+
+
+@scenario
+def what_is_held_is_looked_for(stage):
+    held = {"x": 1}
+    found = yield lambda: depwatch._core.held([dict], [[held]], False)
+    assert found == [held]
+
+
+@scenario
+def the_tables_of_static_types_are_found(stage):
+    classes = [type("Late", (BufferError,), {})]
+    yield depwatch._core.find_static_tables
+    handle = freeze_attribute(classes[0], "__doc__").commit()
+    assert handle.valid
