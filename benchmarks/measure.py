@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import json
 import os
@@ -9,6 +10,7 @@ import platform
 import subprocess
 import sys
 import sysconfig
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -105,11 +107,12 @@ def compare(case: str, unit: str, measured: list[float], base: list[float], boun
 
 
 def load_noop() -> ModuleType:
-    """The extension with watchers that do nothing, built into benchmarks/.build when its source is newer."""
-    suffix = sysconfig.get_config_var("EXT_SUFFIX")
+    """The extension with watchers that do nothing, built into benchmarks/.build unless this source was built there."""
     source = HERE / "noop" / "noop.c"
-    built = HERE / ".build" / f"noop{suffix}"
-    if not built.exists() or built.stat().st_mtime < source.stat().st_mtime:
+    # Contents, not dates: a checkout or a copy may keep old dates.
+    checksum = hashlib.sha256(source.read_bytes()).hexdigest()[:16]
+    built = HERE / ".build" / f"noop-{checksum}{sysconfig.get_config_var('EXT_SUFFIX')}"
+    if not built.exists():
         build_noop(source, built)
     spec = importlib.util.spec_from_file_location("noop", built)
     assert spec is not None and spec.loader is not None
@@ -124,13 +127,16 @@ def build_noop(source: Path, built: Path) -> None:
         "setup(name='noop', py_modules=[], script_args=sys.argv[2:], ext_modules=[Extension('noop', [sys.argv[1]],"
         " extra_compile_args=['-O2', '-std=gnu11', '-Wno-unused-parameter'])])"
     )
-    # Each ABI has its own directory of objects: a debug build's must not be linked into a release build's.
-    objects = built.parent / f"objects{sysconfig.get_config_var('EXT_SUFFIX')}"
-    command = [sys.executable, "-c", code, source.name, "build_ext"]
-    command += ["--build-lib", str(built.parent), "--build-temp", str(objects)]
-    done = subprocess.run(command, cwd=source.parent, capture_output=True, text=True)
-    if done.returncode != 0 or not built.exists():
-        sys.exit(f"benchmarks: cannot build {source.name}:\n{done.stdout}{done.stderr}")
+    built.parent.mkdir(exist_ok=True)
+    # Others may be building the same: each in a place of its own, then renamed in one step.
+    with tempfile.TemporaryDirectory(dir=built.parent) as folder:
+        command = [sys.executable, "-c", code, source.name, "build_ext"]
+        command += ["--build-lib", folder, "--build-temp", str(Path(folder) / "objects")]
+        done = subprocess.run(command, cwd=source.parent, capture_output=True, text=True)
+        fresh = Path(folder) / f"noop{sysconfig.get_config_var('EXT_SUFFIX')}"
+        if done.returncode != 0 or not fresh.exists():
+            sys.exit(f"benchmarks: cannot build {source.name}:\n{done.stdout}{done.stderr}")
+        os.replace(fresh, built)
 
 
 def machine() -> dict[str, Any]:
