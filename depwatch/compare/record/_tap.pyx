@@ -151,7 +151,7 @@ cdef uint32_t name_of_type(value):
 # --- the whole --------------------------------------------------------------------------------------------------------
 
 
-def begin(str directory, on_first_call, on_threshold, uint64_t hot_after, drain_code, const uint8_t[::1] tables not None):
+def begin(str directory, on_first_call, on_threshold, uint64_t hot_after, drain_code, bytes tables not None):
     """Start the journal; return (on_call, on_line), callbacks for sys.monitoring. Raises OSError.
 
     on_first_call(code) returns the number of its file's name, or None for code that is not the program's.
@@ -164,9 +164,9 @@ def begin(str directory, on_first_call, on_threshold, uint64_t hot_after, drain_
     tap_drain_depwatch = drain_depwatch
     Py_INCREF(drain_code)
     tap.drain_code = <PyObject*>drain_code
-    if tables.shape[0] != 512:
-        raise ValueError(f"{tables.shape[0]} bytes of tables, not 512")
-    callbacks = functions_start(on_first_call, on_threshold, hot_after, &tables[0])
+    if len(tables) != 512:
+        raise ValueError(f"{len(tables)} bytes of tables, not 512")
+    callbacks = functions_start(on_first_call, on_threshold, hot_after, <const unsigned char*>tables)
     if not tap_open(path):
         raise OSError(errno, os.strerror(errno), directory)
     return callbacks

@@ -1,6 +1,6 @@
 # What code objects have: their instructions, plain and as CPython has specialised them.
 
-cdef set jump_targets(const unsigned char* text, Py_ssize_t size, const uint8_t[::1] caches, const uint8_t[::1] kinds, bytes table):
+cdef set jump_targets(const unsigned char* text, Py_ssize_t size, const uint8_t* caches, const uint8_t* kinds, bytes table):
     """The offsets that jumps and exceptions lead to."""
     cdef Py_ssize_t at = 0, distance
     cdef uint32_t arg, high = 0
@@ -28,12 +28,14 @@ cdef set jump_targets(const unsigned char* text, Py_ssize_t size, const uint8_t[
     return targets
 
 
-def decode(code, const uint8_t[::1] caches, const uint8_t[::1] kinds):
+def decode(code, bytes cache_sizes, bytes kinds_of_all):
     """[(offset, opcode, argument, line or None, whether a jump leads there)] of a code object's plain instructions.
 
-    caches: how many units follow each instruction. kinds: see bytecode.py.
+    cache_sizes: how many units follow each instruction, 256. kinds_of_all: see bytecode.py.
     """
     cdef bytes text = code.co_code
+    cdef const uint8_t* caches = cache_sizes
+    cdef const uint8_t* kinds = kinds_of_all
     cdef const unsigned char* units = text
     cdef Py_ssize_t at = 0, size = len(text), until = 0
     cdef uint32_t arg, high = 0
@@ -53,11 +55,13 @@ def decode(code, const uint8_t[::1] caches, const uint8_t[::1] kinds):
     return found
 
 
-def lookups(const uint8_t[::1] kinds, const uint8_t[::1] caches, int n_kinds):
+def lookups(bytes kinds_now, bytes cache_sizes, int n_kinds):
     """Of each kind: how many instructions of hot code are of it, and how many of these are followed; both weighted by calls, too.
 
-    kinds: of each instruction as it is now, n_kinds: none. caches: how many units follow each instruction as compiled.
+    kinds_now: of each instruction as it is now, n_kinds: none. cache_sizes: how many units follow each as compiled. 256 of each.
     """
+    cdef const uint8_t* kinds = kinds_now
+    cdef const uint8_t* caches = cache_sizes
     cdef Py_ssize_t at, end
     cdef uint64_t calls
     cdef int kind

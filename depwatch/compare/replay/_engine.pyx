@@ -7,6 +7,7 @@ handle that it was made for (`made`), so that dropping a handle costs nothing bu
 """
 
 cimport cython
+from cpython.buffer cimport PyBUF_ANY_CONTIGUOUS, PyBuffer_Release, PyObject_GetBuffer
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memcpy, memset
@@ -146,6 +147,14 @@ def _columns():
 
 COLUMNS = _columns()  # of what Engine.run returns
 assert len(COLUMNS) == N_COLUMNS
+
+
+cdef void* address(array) except NULL:
+    """Where the numbers of an array are, for as long as it lives. Not a memory view: these are a third of a module."""
+    cdef Py_buffer view
+    PyObject_GetBuffer(array, &view, PyBUF_ANY_CONTIGUOUS)
+    PyBuffer_Release(&view)
+    return view.buf
 
 
 @cython.final
@@ -339,21 +348,17 @@ cdef class Engine:
         free(self.breaks)
         free(self.history)
 
-    cdef const uint8_t* u8(self, array):
-        cdef const uint8_t[::1] view = self.keep(array, np.uint8)
-        return &view[0]
+    cdef const uint8_t* u8(self, array) except NULL:
+        return <const uint8_t*>address(self.keep(array, np.uint8))
 
-    cdef const uint32_t* u32(self, array):
-        cdef const uint32_t[::1] view = self.keep(array, np.uint32)
-        return &view[0]
+    cdef const uint32_t* u32(self, array) except NULL:
+        return <const uint32_t*>address(self.keep(array, np.uint32))
 
-    cdef const uint64_t* u64(self, array):
-        cdef const uint64_t[::1] view = self.keep(array, np.uint64)
-        return &view[0]
+    cdef const uint64_t* u64(self, array) except NULL:
+        return <const uint64_t*>address(self.keep(array, np.uint64))
 
-    cdef const int64_t* i64(self, array):
-        cdef const int64_t[::1] view = self.keep(array, np.int64)
-        return &view[0]
+    cdef const int64_t* i64(self, array) except NULL:
+        return <const int64_t*>address(self.keep(array, np.int64))
 
     cdef object keep(self, array, type):
         if not len(array):
@@ -364,20 +369,19 @@ cdef class Engine:
 
     def run(self, stops):
         """Go through all events; return what had been counted before each of these, a row each, and at the end."""
-        cdef const int64_t[::1] ends = np.append(np.asarray(stops, np.int64), self.n_events)
-        cdef uint64_t[:, ::1] counted = np.zeros((len(ends), N_COLUMNS), np.uint64)
-        cdef Py_ssize_t i
+        cdef const int64_t* ends = self.i64(np.append(np.asarray(stops, np.int64), self.n_events))
+        cdef Py_ssize_t i, last = len(stops)
+        counted = np.zeros((last + 1, N_COLUMNS), np.uint64)
+        cdef Counts* row = <Counts*>address(counted)
         with nogil:
-            for i in range(ends.shape[0]):
-                if i == ends.shape[0] - 1:
-                    run_to(self, ends[i])
+            for i in range(last + 1):
+                run_to(self, min(ends[i], self.n_events))
+                if i == last:
                     ends_here(self)
-                else:
-                    run_to(self, min(ends[i], self.n_events))
-                memcpy(&counted[i, 0], &self.counts, sizeof(Counts))
+                row[i] = self.counts
         if self.no_memory:
             raise MemoryError
-        return np.asarray(counted)
+        return counted
 
     def keep_history(self):
         """Before run(): what becomes of each function is kept, for steps()."""
@@ -388,12 +392,13 @@ cdef class Engine:
 
         times: drops in a window are one row; then so many handles were made and dropped by its end."""
         rows = np.zeros((self.n_history, 5), np.int64)
-        cdef int64_t[:, ::1] view = rows
+        cdef int64_t* row = <int64_t*>address(rows)
         cdef size_t i
         for i in range(self.n_history):
-            view[i, 0], view[i, 1] = self.history[i].time, self.history[i].event
-            view[i, 2], view[i, 3] = self.history[i].function, self.history[i].step
-            view[i, 4] = self.history[i].times
+            row[0], row[1] = self.history[i].time, self.history[i].event
+            row[2], row[3] = self.history[i].function, self.history[i].step
+            row[4] = self.history[i].times
+            row += 5
         return rows
 
     def spread(self):
@@ -411,13 +416,12 @@ cdef class Engine:
     def breaks_counted(self):
         """(event, change, facet, handles hit), a row for each break that a drain saw."""
         rows = np.zeros((self.n_breaks, 4), np.int64)
-        cdef int64_t[:, ::1] view = rows
+        cdef int64_t* row = <int64_t*>address(rows)
         cdef size_t i
         for i in range(self.n_breaks):
-            view[i, 0] = self.breaks[i].event
-            view[i, 1] = self.breaks[i].change
-            view[i, 2] = self.breaks[i].facet
-            view[i, 3] = self.breaks[i].handles
+            row[0], row[1] = self.breaks[i].event, self.breaks[i].change
+            row[2], row[3] = self.breaks[i].facet, self.breaks[i].handles
+            row += 4
         return rows
 
     def restores_counted(self):
