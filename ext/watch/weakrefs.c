@@ -7,6 +7,8 @@ PyObject *weakref_with_id(PyObject *object, PyMethodDef *on_death, uint32_t id)
     PyObject *self = PyLong_FromUnsignedLong(id);
     PyObject *callback = self == NULL ? NULL : PyCFunction_New(on_death, self);
     PyObject *weakref = callback == NULL ? NULL : PyWeakref_NewRef(object, callback);
+    if (callback != NULL)
+        PyObject_GC_UnTrack(callback); /* it leads to a number: nothing for the collector, or gc.get_objects(), to see */
     Py_XDECREF(callback);
     Py_XDECREF(self);
     return weakref;

@@ -98,6 +98,8 @@ cdef extern from "tap/tap.h" nogil:
 cdef extern from "tap/tap.h":
     int (*tap_drain_depwatch)() except -1
     object functions_hot()
+    void untrack(object thing)
+    object weakref_to(object)
     object functions_start(object on_first_call, object on_threshold, uint64_t hot_after, const uint8_t* tables)
     CFunction* function_named(object called)
     CFunction* function_of(object code)
@@ -175,6 +177,17 @@ def begin(str directory, on_first_call, on_threshold, uint64_t hot_after, drain_
 def room(double most, double a_second):
     """How many rows there may be of windows that are one moment: for what measures the others."""
     windows_have_room(most, a_second)
+
+
+def hide(thing):
+    """The same: a new tuple, list or dict, which gc.get_objects() leaves out from now on."""
+    untrack(thing)
+    return thing
+
+
+def weak(thing):
+    """A weak reference, which gc.get_objects() leaves out if it is not the program's, too."""
+    return weakref_to(thing)
 
 
 def switch(bint on):
@@ -260,6 +273,7 @@ cdef class Object:
                 self.listening.append(depwatch_listen(facets[i], listener_of_functions, &self.object.parts[i]))
         else:
             self.listening = [depwatch_listen(facets[0], listener_of_objects, self.object)]
+        untrack(self)
 
     @property
     def dead(self):
@@ -313,6 +327,7 @@ cdef class Facet:
         row = journal_row(ROW_FACET, journal_time())
         row.facet, row.object, row.type, row.name = self.number, owner.number, numbers[0], numbers[1]
         journal_add()
+        untrack(self)
 
     def lies_in(self, Object place):
         """Events of that object concern it."""
@@ -322,6 +337,7 @@ cdef class Facet:
     def lies_along(self, tuple chain):
         """Events of these objects concern it."""
         if self.chain is not chain:
+            untrack(chain)
             for place in chain:
                 self.lies_in(place)
             self.chain = chain

@@ -56,7 +56,7 @@ class Objects:
             return known[1]
         chain = tuple([self.object(base) for base in mro_of(cls) if may_change(base)])
         if number:
-            self._chains[id(cls)] = number, chain
+            self._chains[id(cls)] = _tap.hide((number, chain))
         return chain
 
     def facet(self, kind: str, owner: _tap.Object, name: str) -> _tap.Facet:
@@ -65,7 +65,9 @@ class Objects:
         if known is None:
             known = self._named[key] = _tap.Facet(kind, owner, sys.intern(name))
             known.lies_in(owner)
-            self._of.setdefault(owner.number, []).append(key)
+            if owner.number not in self._of:
+                self._of[owner.number] = _tap.hide([])
+            self._of[owner.number].append(_tap.hide(key))
         return known
 
     def forget(self) -> None:

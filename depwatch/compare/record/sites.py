@@ -182,7 +182,7 @@ def _all_classes(known: dict[int, weakref.ref[Any] | None]) -> dict[int, weakref
     while waiting:
         cls = waiting.pop()
         if version := _tap.version_of(cls):
-            known[version] = weakref.ref(cls)
+            known[version] = _tap.weak(cls)
         waiting += type.__subclasses__(cls)
     return known
 
@@ -191,5 +191,5 @@ def _all_functions(_: dict[int, weakref.ref[Any] | None]) -> dict[int, weakref.r
     """Closures that are made anew of the same code share its number: which of them was seen is not known."""
     known: dict[int, weakref.ref[Any] | None] = {}
     for function, version in _tap.functions():
-        known[version] = None if version in known else weakref.ref(function)
+        known[version] = None if version in known else _tap.weak(function)
     return known

@@ -47,6 +47,50 @@ def test_a_program_finds_the_same_in_its_process_but_for_what_is_listed_here(pro
     assert abs(after["objects"] - before["objects"]) < 100
 
 
+OBJECTS = """
+import gc, weakref
+RATE = 1
+class Shape:
+    def area(self): return RATE + self.side()
+    def side(self): return len("abc")
+class Square(Shape):
+    def side(self): return 2
+def functions():
+    for i in range(30):
+        def one(x, shape=Square()): return x + RATE + shape.area() + len([Shape().side()])
+        yield one
+made = list(functions())
+kept = weakref.ref(made[0])
+def count():
+    for _ in range(5): gc.collect()  # which leaves out tuples of tuples that it need not look at one level a time
+    counts = {}
+    for thing in gc.get_objects():
+        name = type(thing).__module__ + "." + type(thing).__name__
+        counts[name] = counts.get(name, 0) + 1
+    return counts
+before = count()
+for _ in range(100):
+    for one in made: one(RATE)
+print((before, count(), sum(each is kept for each in gc.get_objects())))
+"""
+
+
+def test_gc_get_objects_shows_no_object_of_the_recorder_while_code_gets_hot(programs: Any) -> None:
+    programs.write(OBJECTS)
+    plain, recorded = programs.both("program.py")
+    assert recorded.err == ""
+    grown = []
+    for outcome in (plain, recorded):
+        before, after, found = ast.literal_eval(outcome.out)
+        assert found == 1  # the program's own weak reference
+        assert [name for name in after if name.startswith("depwatch")] == []
+        grown.append({name: after.get(name, 0) - before.get(name, 0) for name in before | after})
+    more = {name: grown[1].get(name, 0) - grown[0].get(name, 0) for name in grown[0] | grown[1]}
+    references = more.pop("weakref.ReferenceType")  # one for each class, to hear of its end
+    assert 2 <= references < 10
+    assert {name: number for name, number in more.items() if number > 2} == {}
+
+
 def test_no_builtin_that_the_program_has_replaced_is_called_by_the_recorder(programs: Any) -> None:
     programs.write("""
         import builtins, io, sys

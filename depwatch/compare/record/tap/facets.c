@@ -424,7 +424,7 @@ int32_t facet_sees(Facet *facet, PyObject *value)
     if (known == NULL || !known->identity.by_address || known->weakref != NULL || shows_weakrefs(value) ||
         !PyType_SUPPORTS_WEAKREFS(Py_TYPE(value)))
         return number;
-    PyObject *weakref = PyWeakref_NewRef(value, NULL);
+    PyObject *weakref = weakref_to(value);
     if (weakref == NULL)
         PyErr_Clear();
     known = find_known(facet, &facet->now); /* making it may have run the garbage collector */

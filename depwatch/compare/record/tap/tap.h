@@ -235,6 +235,7 @@ void tap_let_go(void);        /* of garbage; runs Python */
 
 /* untrack.c: the garbage collector forgets this object of ours, and all that it leads to and that is ours. */
 void untrack(PyObject *thing);
+PyObject *weakref_to(PyObject *thing); /* as PyWeakref_NewRef(thing, NULL); the collector forgets it, too */
 void untrack_names(PyCodeObject *code); /* the tuples that CPython keeps when somebody asks for them, as we have */
 
 /* monitoring.c: sys.monitoring's own functions, by name, as a new dict: the program's calls of them do not see the tool that is

@@ -5,17 +5,21 @@
 
 #define DEEPEST 6
 
+static const char ours[] = "depwatch."; /* modules */
+
 /* Whether instances of the type are made by the recorder, or are what it keeps things in. */
 static bool is_ours(PyTypeObject *type)
 {
     if (type == &PyTuple_Type || type == &PyList_Type || type == &PyDict_Type || type == &PyFrozenSet_Type ||
         type == &PyCapsule_Type)
         return true;
+    if (!(type->tp_flags & Py_TPFLAGS_HEAPTYPE))
+        return strncmp(type->tp_name, ours, sizeof ours - 1) == 0;
     PyObject *names = PyType_GetDict(type), *module = names == NULL ? NULL : PyDict_GetItemString(names, "__module__");
     Py_XDECREF(names); /* the class has it */
     const char *name = module != NULL && PyUnicode_CheckExact(module) ? PyUnicode_AsUTF8(module) : NULL;
     PyErr_Clear();
-    return name != NULL && strncmp(name, "depwatch.", 9) == 0;
+    return name != NULL && strncmp(name, ours, sizeof ours - 1) == 0;
 }
 
 static int visit(PyObject *thing, void *depth)
@@ -46,4 +50,12 @@ void untrack_names(PyCodeObject *code)
         Py_XDECREF(names);
         PyErr_Clear();
     }
+}
+
+PyObject *weakref_to(PyObject *thing)
+{
+    PyObject *weakref = PyWeakref_NewRef(thing, NULL);
+    if (weakref != NULL && Py_REFCNT(weakref) == 1) /* else it may be the program's that CPython gives again */
+        PyObject_GC_UnTrack(weakref);               /* without a callback it leads to nothing */
+    return weakref;
 }
