@@ -215,7 +215,7 @@ def counters():
     cdef unsigned taken = watch_slots_taken()
     return {
         "objects": object_pool.live, "facets": facet_pool.live, "handles": handle_pool.live,
-        "dependencies": dependency_count, "events": service.events, "breaks": service.breaks,
+        "dependencies": dependency_count, "events": service_events(), "breaks": service.breaks,
         "restores": service.restores, "conservative_breaks": service.conservative,
         "needless_breaks": service.needless, "details_queued": queue.taken + queue.count, "details_dropped": queue.dropped,
         "identity_breaks": service.identity_breaks, "errors_not_reported": errors_not_reported, "dict_slots": taken & 1, "type_slots": taken >> 1 & 1, "function_slots": taken >> 2 & 1,

@@ -243,14 +243,15 @@ cdef extern from "facet/service.h":
         bint shutting_down
         int (*pending)(void*) noexcept
         PyObject* lifecycle_callback
-        uint64_t generations, events, breaks, restores, disturbances, conservative, needless, event_ns, identity_breaks
+        uint64_t generations, breaks, restores, disturbances, conservative, needless, event_ns, identity_breaks
     Service service
+    uint64_t service_events() noexcept
     void service_schedule() noexcept
 
 cdef extern from "watch/clock.h":
     uint64_t monotonic_ns() noexcept
 
-cdef extern from "event/timing.h":
+cdef extern from "action/timing.h":
     void timing_learn() noexcept
 
 cdef extern from "event/queue.h":
