@@ -1,6 +1,6 @@
-/* Timing: how long events take, for stats(). To read the clock twice takes longer than most events do. So it is read for each
- * event of a facet with many dependents, and of the others for one in TIMED_EVERY, which stands for all of them. Called inside
- * CPython's callbacks: see event.h.
+/* Timing: how long events take, for stats(). To read the clock twice takes longer than most events do. So it is read for one in
+ * TIMED_EVERY, which stands for all of them; and for each event of a facet with so many dependents that the event takes a
+ * hundred times as long. Called inside CPython's callbacks: see event.h.
  *
  * A core built with -DDEPWATCH_UNTIMED never reads it: ./dev bench timing compares.
  */
@@ -11,6 +11,8 @@
 #include "index/handles.h"
 
 #define TIMED_EVERY 1021 /* a prime: where changes take turns in a loop, each of them has its turn here, too */
+
+#define ALWAYS_TIMED 65536u /* dependents */
 
 typedef struct Timing {
     uint64_t began;
@@ -33,7 +35,7 @@ static ALWAYS_INLINE bool is_always_timed(const Facet *facet)
     (void)facet;
     return false;
 #else
-    return UNLIKELY(dependents_many(&facet->handles));
+    return UNLIKELY(dependents_many(&facet->handles)) && dependents_count(&facet->handles) >= ALWAYS_TIMED;
 #endif
 }
 
