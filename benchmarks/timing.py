@@ -1,7 +1,7 @@
 """What it costs that stats() tells the time in events: beside a core built to never read the clock, in the same run.
 
 That core is built in build/untimed/ from a copy of the sources. Of two processes that take turns, one has this core and
-one has that. Instructions tell what is done at each event. The clock itself is read at one event in 1021, and at each one
+one has that. Instructions tell what is done at each event. The clock itself is read at one event in 1021, and at each
 that concerns 65,536 handles or more: only time tells what that takes.
 """
 

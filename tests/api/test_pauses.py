@@ -13,7 +13,7 @@ each_end = pytest.mark.parametrize("end", ["invalidate", "retire", "release"])
 
 
 def run(end, deed):
-    assert python(PROGRAM, end, deed, LD_PRELOAD=str(helpers.build("pausing"))) == ""
+    assert python(PROGRAM, end, deed, cold=True, LD_PRELOAD=str(helpers.build("pausing"))) == ""
 
 
 @each_end
