@@ -54,7 +54,7 @@ def by_instructions(folder: Path) -> list[Row]:
     base, _ = count("stores", PYTHONPATH=str(folder))
     return [
         Row(
-            f"{case}, and CPython's part of it",
+            case,
             "instructions",
             Spread.of([timed]),
             Spread.of([base[case]]),
@@ -95,7 +95,7 @@ def main() -> int:
     load_noop()
     folder = untimed()
     rows = by_instructions(folder) + by_time(folder, 1 if options.quick else 11)
-    title = "What timing costs an event (base: a core that never reads the clock)"
+    title = "What timing costs an event, CPython's own part included (base: a core that never reads the clock)"
     return finish("timing", title, rows, check=options.check, write=not options.quick)
 
 
