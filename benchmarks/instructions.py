@@ -46,14 +46,17 @@ def compiler() -> str:
     return subprocess.run([*command, "--version"], capture_output=True, text=True).stdout.partition("\n")[0]
 
 
-def count() -> tuple[Counts, Counts]:
-    """What an operation takes under depwatch, and what it takes without it, where that is known."""
+def count(*arguments: str, **variables: str) -> tuple[Counts, Counts]:
+    """What an operation takes under depwatch, and what it takes without it, where that is known.
+
+    arguments: those of PROGRAM; variables: of its environment.
+    """
     load_noop()  # built here, and not under callgrind
     with tempfile.TemporaryDirectory() as folder:
         command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={folder}/out"]
-        command += ["--zero-before=counted_call", "--dump-after=counted_call", sys.executable, str(PROGRAM)]
+        command += ["--zero-before=counted_call", "--dump-after=counted_call", sys.executable, str(PROGRAM), *arguments]
         # Hashes of str decide where keys lie in tables, and with them how many instructions it takes to find them.
-        environment = os.environ | {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
+        environment = os.environ | {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"} | variables
         done = subprocess.run(command, env=environment, capture_output=True, text=True)
         if done.returncode != 0:
             sys.exit(f"instructions: {' '.join(command)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")

@@ -2,6 +2,7 @@
 
 Prints what was counted, in order, as JSON: [[case, variant, operations], ...]. What one operation takes is the
 difference of the two counts of a variant, divided by N: what a call of the loop takes, or reading the clock, goes out.
+With the argument "stores": only stores.
 """
 
 import builtins
@@ -110,6 +111,17 @@ def of_stores():
     recorder.read(shared, "X0")
     batch = recorder.commit_many(array("Q", range(10_001)), array("I", bytes(40_000)))
     count(case, "ours", 10 * 2 * 10_000, lambda n: flips(shared, NAMES[:1])(n // (2 * 10_000)))
+
+    def drains(n):
+        def loop():
+            for i in range(n // 10_000):
+                value = (NEW, OLD)[i % 2]
+                noop.time_stores(shared, "X0", value, value, 1)
+                depwatch.drain()
+
+        return loop
+
+    count("the same, and the drain after it", "ours", 10 * 2 * 10_000, drains)
     return [*handles, batch]
 
 
@@ -224,7 +236,11 @@ def main():
     _core.use_avx2(False)  # the same on every CPU
     case = "a nested function that comes and goes, and nobody is interested"
     count(case, "base", 1000, functions)  # no watcher of functions is taken yet
-    kept = of_stores(), of_handles()
+    stores = of_stores()
+    if sys.argv[1:] == ["stores"]:
+        print(json.dumps(counted))
+        return
+    kept = stores, of_handles()
     recorder = depwatch.Recorder("counted")
     recorder.read_function(main, "code")
     kept = kept, recorder.commit(), of_calls()

@@ -12,6 +12,7 @@
 
 #include "action/cells.h"
 #include "action/handle_listeners.h"
+#include "action/timing.h"
 #include "facet/facets.h"
 #include "facet/values.h"
 #include "index/handles.h"
@@ -24,9 +25,22 @@ static inline void cells_become(const Facet *facet, PyObject *value)
             cell->guard = cell_store(cell, value);
 }
 
+static ALWAYS_INLINE void handles_flip(const Facet *facet, ByteChange change, bool timed)
+{
+    uint32_t only = dependents_only(&facet->handles);
+    if (only != NO_ID)
+        byte_change(handle_byte(only), change);
+    else if (dependents_empty(&facet->handles))
+        return;
+    else if (timed)
+        handles_change_timed(facet, change);
+    else
+        handles_change(&facet->handles, change);
+}
+
 /* Breaks the facet, or makes it hold again. The facet's own bit changes first, then the byte of each dependent handle, then
- * guard cells; listeners in C are called last, when all state is new. */
-static inline void facet_flips(Facet *facet, bool holds)
+ * guard cells; listeners in C are called last, when all state is new. timed: this is an event that nobody times. */
+static ALWAYS_INLINE void flips(Facet *facet, bool holds, bool timed)
 {
     facet->holds = holds;
     if (holds) {
@@ -34,12 +48,12 @@ static inline void facet_flips(Facet *facet, bool holds)
         facet->counted = false;
         facet->conservative = false;
         service.restores++;
-        handles_change(&facet->handles, BYTE_HOLDS);
+        handles_flip(facet, BYTE_HOLDS, timed);
     } else {
         service.breaks++;
         service.disturbances++;
         facet->falls++;
-        handles_change(&facet->handles, BYTE_BREAKS);
+        handles_flip(facet, BYTE_BREAKS, timed);
     }
     for (Cell *cell = cell_at(facet->cells); cell != NULL; cell = cell_at(cell->next))
         if (cell->kind == CELL_GUARD)
@@ -48,6 +62,8 @@ static inline void facet_flips(Facet *facet, bool holds)
         call_listeners_of_dependents(facet);
     touch(facet);
 }
+
+static inline void facet_flips(Facet *facet, bool holds) { flips(facet, holds, false); }
 
 /* Takes a reference of our own to the recorded value, because the provider (the dict or function that holds the value) may
  * drop it now. Without a reference the value could die and another object get its address, and then the facet would seem to
@@ -70,8 +86,9 @@ static inline void keep_recorded(Facet *facet)
 /* Counts a break that happened only because the reader asked for identity: the new value equals the recorded one. */
 void count_identity_break(const Facet *facet, PyObject *value);
 
-/* The facet's provider (a dict or function) is about to store value (borrowed). Returns whether that broke the facet. */
-static ALWAYS_INLINE bool becomes(Facet *facet, PyObject *value)
+/* The facet's provider (a dict or function) is about to store value (borrowed). Returns whether that broke the facet. timed: see
+ * flips(). */
+static ALWAYS_INLINE bool becomes(Facet *facet, PyObject *value, bool timed)
 {
     bool recorded = facet->recorded != NULL;
     keep_recorded(facet);
@@ -85,11 +102,11 @@ static ALWAYS_INLINE bool becomes(Facet *facet, PyObject *value)
         return false;
     if (UNLIKELY(facet->identity) && !holds)
         count_identity_break(facet, value);
-    facet_flips(facet, holds);
+    flips(facet, holds, timed);
     return !holds;
 }
 
-static inline void facet_becomes(uint32_t id, PyObject *value) { (void)becomes(facet_at(id), value); }
+static inline void facet_becomes(uint32_t id, PyObject *value) { (void)becomes(facet_at(id), value, false); }
 
 void facet_becomes_missing(uint32_t id); /* the drain looked: no dict of the chain has the name */
 void facet_becomes_unknown(uint32_t id); /* its value may have changed: it is broken until the drain has looked it up */

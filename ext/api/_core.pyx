@@ -154,6 +154,7 @@ def shut_down():
             if notes.slots[j].address != NULL:
                 (<FacetNotes>notes.slots[j].item).end()
         first_of_handles = None
+        notice_makers.all_heard = False
         garbage_drop(&garbage)
         drop_discarded()
 
@@ -215,12 +216,12 @@ def counters():
     cdef unsigned taken = watch_slots_taken()
     return {
         "objects": object_pool.live, "facets": facet_pool.live, "handles": handle_pool.live,
-        "dependencies": dependency_count, "events": service.events, "breaks": service.breaks,
+        "dependencies": dependency_count, "events": service_events(), "breaks": service.breaks,
         "restores": service.restores, "conservative_breaks": service.conservative,
         "needless_breaks": service.needless, "details_queued": queue.taken + queue.count, "details_dropped": queue.dropped,
         "identity_breaks": service.identity_breaks, "errors_not_reported": errors_not_reported, "dict_slots": taken & 1, "type_slots": taken >> 1 & 1, "function_slots": taken >> 2 & 1,
         "code_slots": taken >> 3 & 1, "drains": drains, "drain_ns": drain_ns, "event_ns": service.event_ns,
-    } | in_all.told()
+    } | counted(0)
 
 
 include "ours.pxi"

@@ -303,21 +303,23 @@ cdef class Assumptions(Ours):
                               "from what the recorder returned")
         return StaleError(f"{changed}; compile again")
 
-    cdef Recording recording(self, bint allow_undone) noexcept:
-        return Recording(self.items, self.generations, self.breaks, <uint16_t>min(self.unstable_after, 0xffffu), allow_undone)
+    cdef Recording recording(self, bint allow_undone, bint heard, uint16_t tally) noexcept:
+        return Recording(self.items, self.generations, self.breaks, <uint16_t>min(self.unstable_after, 0xffffu), allow_undone,
+                         heard, tally)
 
     def commit_one(self, artifact, on_invalidate, on_resume, on_retire, bint allow_undone, owner):
         """Make the Handle of all that was read, in one step, and close the recorder. Raises Stale; that closes it, too."""
         cdef uint32_t witness = 0
+        cdef uint16_t tally
         cdef Recording recording
         self.open_and_settled()
         handle = <Handle>Handle.__new__(Handle)
-        handle.tally = tally_of(self.given_name)
+        tally = tally_of(self.given_name)
         reference = reference_to_owner(owner, handle)
         points = patch_points(self.cells, 1)
         make_room(1)
         error = None
-        recording = self.recording(allow_undone)
+        recording = self.recording(allow_undone, on_invalidate is not None or on_resume is not None, tally)
         number = handle_commit(&recording, self.count, &witness)
         if number == NO_ID:
             error = self.stale(witness)
@@ -328,7 +330,7 @@ cdef class Assumptions(Ours):
         handle.owner = reference
         self.cells = None
         self.let_go()
-        self.recompiled = count_commits(handle.tally, 1)
+        self.recompiled = count_commits(tally, 1)
         return handle
 
     def commit_many_at_once(self, offsets, reads, artifacts, on_invalidate, on_resume, on_retire, bint allow_undone, owner):
@@ -353,24 +355,25 @@ cdef class Assumptions(Ours):
         cdef const uint64_t* offsets = <const uint64_t*>offsets_given.buf
         cdef const uint32_t* reads = <const uint32_t*>reads_given.buf
         cdef uint32_t witness = NO_ID
+        cdef uint16_t tally
         cdef Recording recording
         cdef Py_ssize_t i, n
         self.open_and_settled()
         n = check_offsets(offsets, offsets_given.len // 8, reads, reads_given.len // 4, self.count)
         handles = <Handles>Handles.__new__(Handles)
-        handles.tally = tally_of(self.given_name)
+        tally = tally_of(self.given_name)
         handles.reserve(<uint32_t>n)
         reference = reference_to_owner(owner, handles)
         points, cells = patch_points(self.cells, <uint32_t>n), []
         make_room(n)
-        recording = self.recording(allow_undone)
+        recording = self.recording(allow_undone, on_invalidate is not None or on_resume is not None, tally)
         if n and not handles_commit(&recording, <uint32_t>n, offsets, reads, handles.numbers, &witness):
             raise self.stale(witness)
         handles.take(<uint32_t>n, self.given_name, artifacts, on_invalidate, on_resume, on_retire, points)
         for i in range(n):
             holders[handles.numbers[i]] = handles
         handles.owner = reference
-        self.recompiled = count_commits(handles.tally, <uint64_t>n)
+        self.recompiled = count_commits(tally, <uint64_t>n)
         if n:
             self.cells = cells
         return handles

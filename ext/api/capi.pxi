@@ -153,9 +153,9 @@ cdef Assumptions assumptions_to_commit(object recorder, uint32_t n):
 
 cdef uint32_t capi_commit(object recorder) except? 0x7fffffff:
     cdef Assumptions assumptions = assumptions_to_commit(recorder, 1)
-    cdef Tally tally = tally_of(assumptions.given_name)
+    cdef uint16_t tally = tally_of(assumptions.given_name)
     cdef uint32_t witness = 0, handle
-    cdef Recording recording = assumptions.recording(assumptions.allows_undone)
+    cdef Recording recording = assumptions.recording(assumptions.allows_undone, False, 0)
     try:
         handle = handle_commit(&recording, assumptions.count, &witness)
         if handle == NO_ID:
@@ -170,10 +170,10 @@ cdef uint32_t capi_commit(object recorder) except? 0x7fffffff:
 cdef int capi_commit_many(object recorder, uint32_t n, const uint64_t* offsets, const uint32_t* reads,
                           uint32_t* handles) except -1:
     cdef Assumptions assumptions = assumptions_to_commit(recorder, n)
-    cdef Tally tally = tally_of(assumptions.given_name)
+    cdef uint16_t tally = tally_of(assumptions.given_name)
     cdef uint32_t witness = NO_ID
     cdef uint64_t i
-    cdef Recording recording = assumptions.recording(assumptions.allows_undone)
+    cdef Recording recording = assumptions.recording(assumptions.allows_undone, False, 0)
     if offsets[0] != 0:
         raise ValueError(f"offsets[0] is {offsets[0]}; it must be 0")
     for i in range(n):
@@ -200,7 +200,7 @@ cdef const uint8_t* capi_handle_byte(uint32_t handle) except NULL:
 cdef int capi_handle_retire(uint32_t handle) except -1:
     check_handle(handle)
     if handle_byte(handle)[0] != BYTE_RETIRED:
-        count_retired_by_call(None, handle)
+        count_state(handle, HANDLE_RETIRED, CALLED)
     handle_retire(handle)
     return 0
 

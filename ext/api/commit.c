@@ -21,12 +21,16 @@ static bool still_holds(uint32_t id)
 }
 
 /* Makes a handle. If depwatch is switched off, it is retired from the start, and no callback is called for that. */
-static uint32_t new_handle(uint16_t unstable_after)
+static uint32_t new_handle(const Recording *recording)
 {
-    uint32_t id = handle_new(unstable_after);
-    if (unstable_after < service.unstable_after)
-        service.unstable_after = unstable_after;
-    if (switched_off && id != NO_ID) {
+    uint32_t id = handle_new(recording->unstable_after);
+    if (recording->unstable_after < service.unstable_after)
+        service.unstable_after = recording->unstable_after;
+    if (id == NO_ID)
+        return NO_ID;
+    handle_at(id)->heard = recording->heard;
+    handle_at(id)->tally = recording->tally & 0x3ff;
+    if (switched_off) {
         *handle_byte(id) = BYTE_RETIRED;
         handle_at(id)->told = HANDLE_RETIRED;
     }
@@ -66,10 +70,10 @@ static uint32_t first_stale(const Recording *recording, uint64_t n, const uint32
     return NO_ID;
 }
 
-static bool new_handles(uint32_t *handles, uint32_t n, uint16_t unstable_after)
+static bool new_handles(uint32_t *handles, uint32_t n, const Recording *recording)
 {
     for (uint32_t i = 0; i < n; i++)
-        if ((handles[i] = new_handle(unstable_after)) == NO_ID) {
+        if ((handles[i] = new_handle(recording)) == NO_ID) {
             while (i > 0)
                 handle_free(handles[--i]);
             return false;
@@ -99,7 +103,7 @@ bool handles_commit(const Recording *recording, uint32_t n, const uint64_t *offs
         PyErr_NoMemory();
         return false;
     }
-    if (!new_handles(handles, n, recording->unstable_after)) {
+    if (!new_handles(handles, n, recording)) {
         made = false;
     } else if (!(made = edges_list(&edges, n, handle_list, NULL, handles) &&
                         edges_add(&edges, &handles_of_facets, handles, still_holds, &refused))) {

@@ -21,6 +21,8 @@ typedef struct Recording {
     uint64_t breaks;         /* service.breaks before the first read */
     uint16_t unstable_after; /* the limit of the handles */
     bool allow_undone;       /* whether an assumption that broke since it was read, and holds again, will do */
+    bool heard;              /* of the handles: see Handle */
+    uint16_t tally;
 } Recording;
 
 /* Makes a valid handle that depends on the facets of the first n assumptions. NO_ID: either an exception is set, or *witness < n

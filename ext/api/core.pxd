@@ -60,9 +60,6 @@ cdef extern from "index/handles.h":
     uint8_t* handle_byte(uint32_t) noexcept nogil
     ctypedef enum HandleState:
         HANDLE_VALID, HANDLE_INVALID, HANDLE_RETIRED
-    ctypedef struct CoreHandle "Handle":
-        uint8_t told
-    CoreHandle* handle_at(uint32_t) noexcept nogil
 
 cdef extern from "facet/keys.h":
     ctypedef struct KeySlot:
@@ -224,7 +221,8 @@ cdef extern from "api/commit.h":
         const Assumption* assumptions
         uint64_t generations, breaks
         uint16_t unstable_after
-        bint allow_undone
+        bint allow_undone, heard
+        uint16_t tally
     uint32_t handle_commit(const Recording*, uint32_t n, uint32_t* witness) except? 0x7fffffff
     bint handles_commit(const Recording*, uint32_t n, const uint64_t* offsets, const uint32_t* reads, uint32_t* handles,
                         uint32_t* witness) except? False
@@ -243,14 +241,15 @@ cdef extern from "facet/service.h":
         bint shutting_down
         int (*pending)(void*) noexcept
         PyObject* lifecycle_callback
-        uint64_t generations, events, breaks, restores, disturbances, conservative, needless, event_ns, identity_breaks
+        uint64_t generations, breaks, restores, disturbances, conservative, needless, event_ns, identity_breaks
     Service service
+    uint64_t service_events() noexcept
     void service_schedule() noexcept
 
 cdef extern from "watch/clock.h":
     uint64_t monotonic_ns() noexcept
 
-cdef extern from "event/timing.h":
+cdef extern from "action/timing.h":
     void timing_learn() noexcept
 
 cdef extern from "event/queue.h":
@@ -350,6 +349,7 @@ cdef extern from "notice/makers.h":
         int (*detail)(const Detail*, PyObject*, PyObject*, PyObject*, int) except -1
         int (*life)(const Detail*, PyObject*, const Detail*, PyObject*) except -1
         int (*state)(uint32_t, HandleState, uint32_t, Cause) except -1
+        bint all_heard
         int (*retired)(uint32_t) except -1
         uint64_t (*mark)() noexcept
         int (*take_back)(uint64_t) noexcept
@@ -357,6 +357,16 @@ cdef extern from "notice/makers.h":
         int (*died)(uint32_t) noexcept
         int (*freed)(uint32_t) noexcept
     NoticeMakers notice_makers
+
+cdef extern from "notice/counts.h":
+    const int MOST_NAMES, CALLED
+    ctypedef struct Counts:
+        uint64_t committed, recompiled, invalidated, resumed
+        uint64_t* refused
+        uint64_t* retired
+        uint64_t lapsed
+    Counts counts[]
+    void count_state(uint32_t, HandleState, int cause) noexcept
 
 cdef extern from "notice/words.h":
     object words_of_value(object)

@@ -27,7 +27,6 @@ cdef class Holder(Discardable):
     cdef str given_name
     cdef object on_invalidate, on_resume, on_retire  # callbacks or None
     cdef PatchPoints points  # or None
-    cdef Tally tally     # what is counted under its name
     cdef object owner   # a weak reference to the object with whose death the handles are released; or None
     cdef Linked* guarded  # the callables of guarded() that look at the byte
     cdef bint was_released
@@ -209,7 +208,7 @@ cdef class Handle(Holder):
         if handle_byte(number)[0] == BYTE_RETIRED:
             return False
         self.why_retired = reason
-        count_retired_by_call(self.tally, number)
+        count_state(number, HANDLE_RETIRED, CALLED)
         handle_retire(number)
         return True
 

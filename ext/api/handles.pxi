@@ -246,7 +246,7 @@ cdef class Handles(Holder):
             handle = <Handle>self.made[i] if self.asked[i] else None
             if (handle is None or not handle.was_released) and handle_byte(number)[0] != BYTE_RETIRED:
                 self.give_reason(number, reason)
-                count_retired_by_call(self.tally, number)
+                count_state(number, HANDLE_RETIRED, CALLED)
                 handle_retire(number)
                 first = True
         return first

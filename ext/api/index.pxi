@@ -114,7 +114,7 @@ cdef Py_ssize_t retire_many(const uint32_t* handles, uint32_t n, str reason, uin
         holder = holder_of(number)
         if holder is not None:
             holder.give_reason(number, reason)
-        count_retired_by_call(None if holder is None else holder.tally, number)
+        count_state(number, HANDLE_RETIRED, CALLED)
         handle_retire(number)
         retired[n_retired] = number
         n_retired += 1

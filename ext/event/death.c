@@ -8,7 +8,7 @@ static void end_facet(uint32_t id, uint32_t object)
     if (facet->dead)
         return;
     if (rest_of(facet)->owner == object || facet_fallback(facet) == object) {
-        Timing timing = dependents_many(&facet->handles) ? timing_now(facet) : (Timing){0};
+        Timing timing = is_always_timed(facet) ? timing_now(facet) : (Timing){0};
         facet_dies(id);
         /* The event carries no value: a new reference to the dying object would resurrect it. */
         if (has_native_listeners(facet))

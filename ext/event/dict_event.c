@@ -8,22 +8,33 @@
 
 static inline bool drops_one(Change change) { return change == DEPWATCH_MODIFIED || change == DEPWATCH_DELETED; }
 
+static inline bool may_drop_last(PyObject *before)
+{
+    return before != NULL && UNLIKELY(Py_REFCNT(before) <= MAX_REFERENCES_OF_LAST + 1);
+}
+
 /* The dict is about to drop `before`, its value of this key; NULL: unknown. The caller calls drop_ends() after the event. */
 static inline void item_drop_begins(PyObject *before, const Object *object, PyObject *key)
 {
-    if (before != NULL && UNLIKELY(Py_REFCNT(before) <= MAX_REFERENCES_OF_LAST + 1))
+    if (may_drop_last(before))
         drop_begins(before, references_of_last(object, key));
 }
 
-/* The dict that provides the facet's value stores another value under the key. Of all events of a dict only this one names
+/* The same for the facet's current value. Reads the facet's name, which is in another cache line, only if it must. */
+static inline void current_drop_begins(const Facet *facet, const Object *object)
+{
+    if (may_drop_last(facet->current))
+        drop_begins(facet->current, references_of_last(object, rest_of(facet)->name));
+}
+
+/* The dict that provides the facet's value stores another value under the key; the event is counted already. Of all events of a dict only this one names
  * the facet's new value for certain: the write cannot fail any more. */
 static NOT_INLINE int provider_event(Facet *facet, const Object *object, PyObject *value)
 {
-    service.events++;
     facet->changes++; /* tells a look-up that is under way to start again */
     PyObject *before = facet->current;
-    item_drop_begins(before, object, rest_of(facet)->name);
-    bool broke = becomes(facet, value);
+    current_drop_begins(facet, object);
+    bool broke = becomes(facet, value, true);
     tell(facet, broke, object->id, DEPWATCH_MODIFIED, before, value);
     drop_ends();
     return 0;
@@ -31,9 +42,9 @@ static NOT_INLINE int provider_event(Facet *facet, const Object *object, PyObjec
 
 static NOT_INLINE int timed_provider_event(Facet *facet, const Object *object, PyObject *value)
 {
-    Timing timing = timing_now(facet);
+    Timing timing = is_always_timed(facet) ? (Timing){0} : timing_now(facet); /* else becomes() times what takes long */
     provider_event(facet, object, value);
-    timing_over(timing);
+    timing_ends(timing);
     return 0;
 }
 
@@ -58,7 +69,7 @@ static inline void named_event(uint32_t id, const Object *object, Change change,
     Facet *facet = facet_at(id);
     if (change != DEPWATCH_MODIFIED || facet->provider != object->id)
         chain_event(id, object, change, value);
-    else if (is_timed(facet))
+    else if (event_counts())
         timed_provider_event(facet, object, value);
     else
         provider_event(facet, object, value);
@@ -104,7 +115,7 @@ static void ambiguous_event(const Object *object, Change change, Py_hash_t hash)
                 continue;
             const Facet *known = facet_at(facet);
             if (known->provider == object->id && drops_one(change))
-                item_drop_begins(known->current, object, rest_of(known)->name); /* if the key equals the name */
+                current_drop_begins(known, object); /* if the key equals the name */
             facet_awaits_clarity(facet_at(facet));
             give_up_event(facet, object->id, change, CAUSE_AMBIGUOUS);
             facet_awaits_clarity(facet_at(facet));
@@ -212,7 +223,7 @@ static inline bool stays_broken(const Facet *facet, PyObject *value)
 static NOT_INLINE int stays_broken_and_drops(Facet *facet, const Object *object, PyObject *value)
 {
     if (kept_first != NULL)
-        item_drop_begins(facet->current, object, rest_of(facet)->name);
+        current_drop_begins(facet, object);
     drop_ends();
     facet->changes++;
     facet->current = value;
@@ -231,7 +242,7 @@ static NOT_INLINE int slot_event(const KeySlot *slot, Object *object, PyDict_Wat
     if (facet == NULL || event != PyDict_EVENT_MODIFIED || facet->provider != object->id)
         return dict_event(object, event, key, value);
     if (!stays_broken(facet, value)) {
-        if (is_timed(facet))
+        if (event_counts())
             return timed_provider_event(facet, object, value);
         return provider_event(facet, object, value);
     }

@@ -25,7 +25,6 @@ void on_module_class(PyObject *module, const PyObject *class)
         if (plain && !may_be_computed_by_module_type(rest_of(facet)->name))
             continue;
         bool relied_on = facet->recorded != NULL || facet->cells != 0;
-        service.events++;
         facet->changes++;
         Timing timing = timing_begins(facet);
         facet_retires(id, CAUSE_CLASS);

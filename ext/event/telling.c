@@ -43,7 +43,6 @@ void whole_event(uint32_t id, uint32_t object, Change change, PyObject *key, PyO
         return;
     /* ANY, or KWDEFAULTS whose dict changed in place: no recorded value could hold again, so the handles are retired. */
     bool relied_on = !dependents_empty(&facet->handles);
-    service.events++;
     facet->changes++;
     Timing timing = timing_begins(facet);
     facet_retires(id, CAUSE_CHANGED);

@@ -5,8 +5,8 @@
 
 #include "action/action.h"
 #include "action/listeners.h"
+#include "action/timing.h"
 #include "event/queue.h"
-#include "event/timing.h"
 
 /* Whether listeners in C listen to the facet. */
 static inline bool has_native_listeners(const Facet *facet)
@@ -43,7 +43,6 @@ typedef struct Happening {
 
 static ALWAYS_INLINE Happening event_begins(Facet *facet)
 {
-    service.events++;
     facet->changes++; /* tells a look-up that is under way to start again */
     return (Happening){facet_value(facet), facet_holds_now(facet), timing_begins(facet)};
 }

@@ -34,14 +34,9 @@ extern Kept *kept_free;        /* list of unused ones */
 extern const PyObject *kept_dying; /* the value whose last reference is about to be dropped; compared only */
 extern bool kept_any_lost;     /* a value was let go since the drain last looked at the facets that wait for theirs */
 
-#if PY_VERSION_HEX < 0x030e0000
-#define is_immortal(object) _Py_IsImmortal(object)
-#else
-#define is_immortal(object) PyUnstable_IsImmortal(object)
-#endif
-
-/* Whether the program cannot notice when the value dies: it has no destructor and no weak references. */
-static inline bool dies_unseen(PyObject *value) { return is_scalar(value) || is_immortal(value); }
+/* Whether the program cannot notice when the value dies: it has no destructor and no weak references. Not
+ * PyUnstable_IsImmortal(), which is a call: events ask this twice. */
+static inline bool dies_unseen(PyObject *value) { return is_scalar(value) || _Py_IsImmortal(value); }
 
 static inline Kept *kept_of(const void *value)
 {

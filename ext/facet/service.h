@@ -27,18 +27,21 @@ typedef struct Service {
     PyObject *lifecycle_callback; /* owned or NULL: called by the drain for every function of the process */
     uint16_t unstable_after;   /* the smallest limit that any handle so far has had */
     uint64_t generations;      /* counts the changes of Facet.generation in facets that had readers */
-    uint64_t events;           /* events that concerned a facet, counted once for each facet */
     uint64_t breaks;           /* how often facets broke */
     uint64_t restores;         /* how often facets held again */
     uint64_t disturbances;     /* breaks, and facets that retired all that relied on them: the word that native code compares */
     uint64_t conservative;     /* breaks by an event that does not name the new value */
     uint64_t needless;         /* how many of the conservative breaks were needless: the drain found the recorded value */
-    uint64_t event_ns;         /* how long events took, as far as they count in `events`: see event/timing.h */
-    uint64_t next_timed;       /* the number of events at which the clock is read next */
+    uint64_t event_ns;         /* how long events took, as far as they count in service_events() */
+    uint64_t timed_at;         /* the number of events at which the clock is read next */
+    int64_t until_timed;       /* minus how many events there are until then. See action/timing.h, service_events() */
     uint64_t identity_breaks;  /* breaks by a value that equals the recorded one, where a reader asked for identity */
 } Service;
 
 extern Service service;
+
+/* How many events concerned a facet, counted once for each facet. */
+static inline uint64_t service_events(void) { return service.timed_at + (uint64_t)service.until_timed; }
 
 /* Asks CPython for a pending call that runs the drain, unless one is outstanding. If CPython's list of pending calls is full,
  * the next event tries again. */

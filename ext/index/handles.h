@@ -21,10 +21,12 @@ typedef struct Handle {
     uint32_t next_retired;   /* in the list of handles whose edges wait to be purged. The first field, because Pool threads
                                 its free list through these 4 bytes */
     uint16_t unstable_after; /* the handle is retired when one of its facets has broken so often */
-    uint8_t told : 5;        /* HandleState last delivered to Python */
+    uint16_t told : 2;       /* HandleState last delivered to Python */
     bool released : 1;
     bool queued : 1;         /* is in the list of retired handles */
     bool has_listeners : 1;  /* in C: see handle_listeners.h */
+    bool heard : 1;          /* its holder has a callback for when it is invalidated, or resumed */
+    uint16_t tally : 10;     /* the number of its recorder's name: see counts.h */
     FacetList facets;        /* the facets that it depends on */
 } Handle;
 

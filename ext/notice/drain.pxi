@@ -58,30 +58,16 @@ cdef object holder_of(uint32_t handle):
     return holders[handle] if handle < <size_t>len(holders) else None
 
 
-cdef inline PyObject* borrowed_holder(uint32_t handle) noexcept:
-    """As holder_of(): borrowed, and NULL for None."""
-    cdef PyObject* holder = PyList_GET_ITEM(holders, handle) if handle < <size_t>PyList_GET_SIZE(holders) else NULL
-    return NULL if holder == <PyObject*>None else holder
-
-
 cdef int make_state(uint32_t handle, HandleState state, uint32_t facet, Cause cause) except -1:
-    """Without a callback and a listener, as for most of thousands of handles, nothing is made and only counted."""
-    cdef PyObject* holder = borrowed_holder(handle)
-    cdef PyObject* callback = <PyObject*>None
+    """Not called for a handle that was invalidated or resumed, as thousands are at a time, if nobody hears of it."""
+    cdef Holder holder
     if state == HANDLE_RETIRED:
         return make_reason(handle, facet, cause)
-    if holder != NULL:
-        if (<Holder>holder).was_released:
-            return 0
-        if state == HANDLE_VALID:
-            callback = <PyObject*>(<Holder>holder).on_resume
-        else:
-            callback = <PyObject*>(<Holder>holder).on_invalidate
-    if callback != <PyObject*>None or first_of_handles is not None:
-        return make_state_notices(handle, state, facet)
-    if holder == NULL:
-        return count_state(None, handle, state, CAUSE_NONE)
-    return count_state((<Holder>holder).tally, handle, state, CAUSE_NONE)
+    holder = holder_of(handle)
+    if holder is None or not holder.was_released:
+        make_state_notices(handle, holder, state, facet)
+        count_state(handle, state, CAUSE_NONE)
+    return 0
 
 
 cdef int make_reason(uint32_t handle, uint32_t facet, Cause cause) except -1:
@@ -89,17 +75,18 @@ cdef int make_reason(uint32_t handle, uint32_t facet, Cause cause) except -1:
     cdef Holder holder = holder_of(handle)
     cdef FacetNotes known
     if holder is None:
-        return count_state(None, handle, HANDLE_RETIRED, cause)
+        count_state(handle, HANDLE_RETIRED, cause)
+        return 0
     if holder.was_released:
         return 0
     known = notes_of(facet)
     broke = None if known is None else known.last_break()
     holder.give_reason(handle, words_of_cause(facet, cause, NULL if broke is None else <PyObject*>broke))
-    return count_state(holder.tally, handle, HANDLE_RETIRED, cause)
+    count_state(handle, HANDLE_RETIRED, cause)
+    return 0
 
 
-cdef int make_state_notices(uint32_t handle, HandleState state, uint32_t facet) except -1:
-    cdef Holder holder = holder_of(handle)
+cdef int make_state_notices(uint32_t handle, Holder holder, HandleState state, uint32_t facet) except -1:
     mark = mark_notices()
     callback = None if holder is None else holder.on_resume if state == HANDLE_VALID else holder.on_invalidate
     try:
@@ -110,7 +97,7 @@ cdef int make_state_notices(uint32_t handle, HandleState state, uint32_t facet) 
     except MemoryError:
         take_back_notices(mark)
         raise
-    return count_state(None if holder is None else holder.tally, handle, state, CAUSE_NONE)
+    return 0
 
 
 cdef int make_retired(uint32_t handle) except -1:
@@ -154,6 +141,7 @@ cdef class HandlesListener(Ours):
         else:
             before.next = self.next
         self.next = None
+        notice_makers.all_heard = first_of_handles is not None
 
 
 def listen_to_handles(listener):
@@ -162,6 +150,7 @@ def listen_to_handles(listener):
     cdef HandlesListener last = first_of_handles
     made = <HandlesListener>HandlesListener.__new__(HandlesListener)
     made.listener = listener
+    notice_makers.all_heard = True
     if last is None:
         first_of_handles = made
         return made

@@ -6,8 +6,17 @@
 #include "facet/facets.h"
 #include "facet/service.h"
 #include "index/handles.h"
+#include "notice/counts.h"
 #include "notice/drain_control.h"
 #include "notice/makers.h"
+
+static int tell_state(uint32_t id, HandleState state, uint32_t facet, Cause cause)
+{
+    if (state == HANDLE_RETIRED || handle_at(id)->heard || notice_makers.all_heard)
+        return notice_makers.state(id, state, facet, cause);
+    count_state(id, state, CAUSE_NONE);
+    return 0;
+}
 
 /* Returns whether the handle's state was not reported yet; or -1. */
 static int tell_handle(const Facet *facet, uint32_t handle)
@@ -20,14 +29,14 @@ static int tell_handle(const Facet *facet, uint32_t handle)
     /* A store that drops the last reference to the recorded value breaks the facet and ends it at once. The handle gets both
      * callbacks, on_invalidate before on_retire. */
     bool breaks_first = facet->cause == CAUSE_LOST && handle_at(handle)->told == HANDLE_VALID;
-    if (breaks_first && notice_makers.state(handle, HANDLE_INVALID, facet->id, CAUSE_NONE) < 0)
+    if (breaks_first && tell_state(handle, HANDLE_INVALID, facet->id, CAUSE_NONE) < 0)
         return -1;
     if (breaks_first)
         handle_at(handle)->told = HANDLE_INVALID;
     bool saturated = state == HANDLE_RETIRED && facet->cause == CAUSE_NONE;
-    if (notice_makers.state(handle, state, facet->id, saturated ? CAUSE_SATURATED : (Cause)facet->cause) < 0)
+    if (tell_state(handle, state, facet->id, saturated ? CAUSE_SATURATED : (Cause)facet->cause) < 0)
         return -1;
-    handle_at(handle)->told = (uint8_t)state & 0x1f;
+    handle_at(handle)->told = (uint16_t)state & 3;
     if (state == HANDLE_RETIRED)
         handle_retire(handle);
     return 1;

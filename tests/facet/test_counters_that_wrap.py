@@ -27,7 +27,7 @@ def breaks():
 
 
 def generations():
-    count, names = count_of_process(4), namespace(X=1)
+    count, names = count_of_process(3), namespace(X=1)
     before, recorder = count.value, freeze(names, "X")
     names["X"] = 2
     again = freeze(names, "X")  # records another value, which the first recorder has read
