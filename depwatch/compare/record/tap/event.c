@@ -318,19 +318,30 @@ static bool is_structural(const Facet *facet, unsigned change, const PyObject *v
     return change != DEPWATCH_MODIFIED || facet->leads_on || (value != NULL && Py_TYPE(value)->tp_call != NULL);
 }
 
+/* Before the facets are as the event makes them: a window that ends here has their values of before. The time of the event. */
+static uint64_t begin_event(Object *object, const Place *place)
+{
+    if (!tap.on || object->functions.n == 0)
+        return 0;
+    uint64_t time = journal_time();
+    if (place->changes >= ONE_BY_ONE)
+        begin_moment(object, time);
+    else if (object->busy.n != 0)
+        write_windows(object, time);
+    return time;
+}
+
 /* The place changes, and with it the values of the facets in the list. */
-static void write_event(Object *object, Place *place, unsigned change, PyObject *value, Facet *touched)
+static void write_event(
+    Object *object, Place *place, uint64_t time, unsigned change, PyObject *value, Facet *touched)
 {
     if (!tap.on || object->functions.n == 0)
         return;
-    uint64_t time = journal_time();
     int whole = place == &object->whole;
     bool one_by_one = place->changes < ONE_BY_ONE;
     if (one_by_one) {
         uint32_t file, line;
         place->first = place->changes++ == 0 ? time : place->first;
-        if (object->busy.n != 0)
-            write_windows(object, time);
         find_place(&file, &line);
         write_calls(object, time, 1);
         write_change(object, time, change, NULL, file, line);
@@ -339,7 +350,6 @@ static void write_event(Object *object, Place *place, unsigned change, PyObject 
         if (touched != NULL)
             schedule();
     } else {
-        begin_moment(object, time);
         if (place->count++ == 0) {
             uint64_t length = (time - place->first) / 100;
             place->ends = time + (length > SHORTEST ? length : SHORTEST);
@@ -365,33 +375,20 @@ static void write_event(Object *object, Place *place, unsigned change, PyObject 
             look_again(facet);
 }
 
-/* True if the event concerns the facet; it is then as it will be. */
-static bool change_facet(Facet *facet, const Object *object, unsigned change, PyObject *value)
+static bool takes_away(unsigned change) { return change == DEPWATCH_DELETED || change == DEPWATCH_CLEARED; }
+
+static bool concerns(const Facet *facet, const Object *object, unsigned change)
 {
-    PyObject *provider = object->address;
-    if (facet->kind == FACET_FUNCTION) {
-        facet->same = value != NULL ? facet_becomes(facet, NULL, value) : facet_becomes_nothing(facet, UNKNOWN);
-        return true;
-    }
-    if (facet_is_shadowed(facet, object))
-        return false;
-    if (change == DEPWATCH_DELETED || change == DEPWATCH_CLEARED) {
-        if (facet->provider != object->address)
-            return false;
-        int found = facet_find(facet, object->address, false, &provider, &value);
-        facet->same = found > 0 ? facet_becomes(facet, provider, value)
-                                : facet_becomes_nothing(facet, found == 0 ? MISSING : UNKNOWN);
-    } else {
-        facet->same = value != NULL ? facet_becomes(facet, provider, value) : facet_becomes_nothing(facet, UNKNOWN);
-    }
-    return true;
+    return facet->kind == FACET_FUNCTION ||
+           (!facet_is_shadowed(facet, object) && !(takes_away(change) && facet->provider != object->address));
 }
 
-static Facet *change_facets(const List *facets, const Object *object, unsigned change, PyObject *value, Facet *touched)
+/* Those that the event concerns, before the ones in the list. */
+static Facet *touch(const List *facets, const Object *object, unsigned change, Facet *touched)
 {
     for (uint32_t i = 0; i < facets->n; i++) {
         Facet *facet = facets->items[i];
-        if (!change_facet(facet, object, change, value))
+        if (!concerns(facet, object, change))
             continue;
         facet->next_touched = touched;
         touched = facet;
@@ -399,13 +396,36 @@ static Facet *change_facets(const List *facets, const Object *object, unsigned c
     return touched;
 }
 
-static Facet *change_all_facets(const Object *object, unsigned change)
+static Facet *touch_all(const Object *object, unsigned change)
 {
     Facet *touched = NULL;
     for (uint32_t i = 0; i < object->n_slots; i++)
         if (object->places[i] != NULL)
-            touched = change_facets(&object->places[i]->facets, object, change, NULL, touched);
+            touched = touch(&object->places[i]->facets, object, change, touched);
     return touched;
+}
+
+/* A facet that the event concerns is then as it will be. */
+static void change_facet(Facet *facet, const Object *object, unsigned change, PyObject *value)
+{
+    PyObject *provider = facet->kind == FACET_FUNCTION ? NULL : object->address;
+    if (facet->kind != FACET_FUNCTION && takes_away(change)) {
+        int found = facet_find(facet, object->address, false, &provider, &value);
+        facet->same = found > 0 ? facet_becomes(facet, provider, value)
+                                : facet_becomes_nothing(facet, found == 0 ? MISSING : UNKNOWN);
+    } else {
+        facet->same = value != NULL ? facet_becomes(facet, provider, value) : facet_becomes_nothing(facet, UNKNOWN);
+    }
+}
+
+/* change: what it is for the facets that are touched. value: of these; NULL: it is gone, or not known. */
+static void change_place(
+    Object *object, Place *place, const depwatch_event *event, unsigned change, PyObject *value, Facet *touched)
+{
+    uint64_t time = begin_event(object, place);
+    for (Facet *facet = touched; facet != NULL; facet = facet->next_touched)
+        change_facet(facet, object, change, value);
+    write_event(object, place, time, event->change, value, touched);
 }
 
 /* No str, but what compares with names as it likes. */
@@ -461,15 +481,14 @@ void on_object_event(void *data, const void *told)
     if (event->change == DEPWATCH_DESTROYED) {
         die(object);
     } else if (event->key == NULL) {
-        write_event(object, &object->whole, event->change, NULL, change_all_facets(object, event->change));
+        change_place(object, &object->whole, event, event->change, NULL, touch_all(object, event->change));
     } else if (!PyUnicode_CheckExact(event->key) && may_equal_a_name(event->key)) {
-        write_event(object, &object->whole, event->change, NULL, change_all_facets(object, DEPWATCH_CLONED));
+        change_place(object, &object->whole, event, DEPWATCH_CLONED, NULL, touch_all(object, DEPWATCH_CLONED));
     } else {
         Place *place = PyUnicode_CheckExact(event->key) ? object_find(object, event->key) : NULL;
-        Facet *touched = NULL;
-        if (place != NULL)
-            touched = change_facets(&place->facets, object, event->change, event->new_value, NULL);
-        write_event(object, touched == NULL ? &object->others : place, event->change, event->new_value, touched);
+        Facet *touched = place == NULL ? NULL : touch(&place->facets, object, event->change, NULL);
+        place = touched == NULL ? &object->others : place;
+        change_place(object, place, event, event->change, event->new_value, touched);
     }
     facets_dropped_by = NULL;
 }
@@ -506,7 +525,8 @@ void on_type_event(void *data, const void *told)
         return;
     list_remove(&doubtful, object);
     list_add(&doubtful, object);
-    write_event(object, &object->whole, DEPWATCH_MRO, NULL, look_along_mro(object, false));
+    uint64_t time = begin_event(object, &object->whole);
+    write_event(object, &object->whole, time, DEPWATCH_MRO, NULL, look_along_mro(object, false));
 }
 
 void events_forget(void)
@@ -518,9 +538,15 @@ void events_end_doubts(void)
 {
     while (doubtful.n != 0) {
         Object *object = doubtful.items[--doubtful.n];
-        Facet *touched = object->dead ? NULL : look_along_mro(object, true);
-        if (touched != NULL)
-            write_event(object, &object->whole, DEPWATCH_MRO, NULL, touched);
+        if (object->dead)
+            continue;
+        if (object->busy.n != 0)
+            write_windows(object, journal_time()); /* before it is known whether there is an event */
+        Facet *touched = look_along_mro(object, true);
+        if (touched == NULL)
+            continue;
+        uint64_t time = begin_event(object, &object->whole);
+        write_event(object, &object->whole, time, DEPWATCH_MRO, NULL, touched);
     }
 }
 
@@ -533,12 +559,11 @@ void on_function_event(void *data, const void *told)
         return;
     }
     Place *place = object_find(part->object, part->name);
-    Facet *touched = NULL;
+    Facet *touched = place == NULL ? NULL : touch(&place->facets, part->object, DEPWATCH_MODIFIED, NULL);
     /* The dict of keyword defaults that changes in place stays the same object, and is not what it was. */
     PyObject *value = event->key == NULL && event->change == DEPWATCH_MODIFIED ? event->new_value : NULL;
     facets_dropped_by = event->key == NULL ? part->object : NULL; /* else the dict of keyword defaults stays */
-    if (place != NULL)
-        touched = change_facets(&place->facets, part->object, DEPWATCH_MODIFIED, value, NULL);
+    place = touched == NULL ? &part->object->others : place;
+    change_place(part->object, place, event, DEPWATCH_MODIFIED, value, touched);
     facets_dropped_by = NULL;
-    write_event(part->object, touched == NULL ? &part->object->others : place, event->change, value, touched);
 }
