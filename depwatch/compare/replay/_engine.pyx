@@ -167,11 +167,14 @@ cdef class Engine:
     cdef const uint32_t* object_start
     cdef const uint32_t* dependency_object
     cdef const uint32_t* change_object
-    cdef const uint32_t* change_count
     cdef const uint32_t* change_moments
+    cdef const uint32_t* change_next
+    cdef const uint32_t* window_end
+    cdef const uint8_t* change_is_window
     cdef const uint8_t* change_in_place
     cdef const uint32_t* value_start
     cdef const uint32_t* value_end
+    cdef const uint32_t* values_end  # of all objects of the window
     cdef const uint32_t* value_facet
     cdef const uint32_t* value_count
     cdef const uint32_t* value_moments
@@ -213,6 +216,7 @@ cdef class Engine:
     cdef Part* parts
     cdef uint32_t* part_of
     cdef uint32_t n_parts
+    cdef uint64_t now_num, now_den  # a share of the window
     cdef uint32_t* touched_facets
     cdef uint32_t n_touched_facets
     cdef uint32_t* touched_functions
@@ -249,11 +253,14 @@ cdef class Engine:
         self.object_start = self.u32(events.object_start)
         self.dependency_object = self.u32(events.dependency_object)
         self.change_object = self.u32(events.change_object)
-        self.change_count = self.u32(events.change_count)
         self.change_moments = self.u32(events.change_moments)
+        self.change_next = self.u32(events.change_next)
+        self.window_end = self.u32(events.window_end)
+        self.change_is_window = self.u8(events.change_is_window)
         self.change_in_place = self.u8(events.change_in_place)
         self.value_start = self.u32(events.value_start)
         self.value_end = self.u32(events.value_start[1:][events.change_last])
+        self.values_end = self.u32(events.value_start[events.window_end])
         self.value_facet = self.u32(events.value_facet)
         self.value_count = self.u32(events.value_count)
         self.value_moments = self.u32(events.value_moments)
@@ -261,7 +268,7 @@ cdef class Engine:
         self.value_same = self.u8(events.value_same)
         self.value_inside = self.u8(events.value_inside)
         self.spread_start = self.u32(events.spread_start)
-        self.spread_end = self.u32(events.spread_start[1:][events.change_last])
+        self.spread_end = self.u32(events.spread_start[1:])
         self.spread_function = self.u32(events.spread_function)
         self.spread_calls = self.u64(events.spread_calls)
         self.points = self.u32(events.points)
@@ -472,7 +479,7 @@ cdef void run_to(Engine e, int64_t end) noexcept nogil:
         if op == OP_CALLS:
             advance(e, what, e.number[e.event])
         elif op == OP_CHANGE:
-            if e.change_count[what] > 1:
+            if e.change_is_window[what]:
                 window(e, what)
             else:
                 change(e, what)

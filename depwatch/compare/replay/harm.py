@@ -40,8 +40,8 @@ class Harm:
         """Which of those that changed at that event dropped the function: the first that it depends on."""
         events = self._events
         change = int(events.what[event])
-        last = int(events.change_last[change])
-        changed = events.value_facet[events.value_start[change] : events.value_start[last + 1]].tolist()
+        end = events.window_end[change]
+        changed = events.value_facet[events.value_start[change] : events.value_start[end]].tolist()
         if len(changed) == 1:
             return int(changed[0])
         return next((facet for facet in changed if (facet, function) in self._depends), None)
