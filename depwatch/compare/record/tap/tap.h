@@ -74,7 +74,7 @@ PyObject *functions_codes(void);                      /* of all that have been c
 uint64_t functions_other_namespaces(void);            /* calls in namespaces that are not told apart any more */
 PyObject *functions_hot(void);                        /* [(code, what Python knows, calls)] of those that are hot now */
 
-/* --- objects and facets: facets.c, event.c --------------------------------------------------------------------------- */
+/* --- objects and facets: facets.c, event.c, windows.c ---------------------------------------------------------------- */
 
 typedef enum ObjectKind { OBJECT_DICT, OBJECT_TYPE, OBJECT_FUNCTION } ObjectKind;
 
@@ -111,6 +111,9 @@ struct Object {
     List functions;     /* that depend on it */
     List busy;          /* places with a window that is not written yet */
     bool is_mixed;      /* these windows are more than one moment */
+    bool was_mixed;     /* the windows before these were */
+    bool has_waited;    /* they were over, and wait for those that they are written together with */
+    bool is_together;   /* they are being written */
     uint64_t calls_then; /* of the functions that depend on it, at its last change in a window */
     uint64_t *then;      /* owned or NULL: of each of them, if they are not too many */
     uint32_t n_then;     /* how many */
@@ -191,6 +194,7 @@ void on_type_event(void *object, const void *event);     /* of a type as a whole
 void on_function_event(void *part, const void *event);   /* of a part of a function */
 void events_end_doubts(void); /* at a safe point, when depwatch has drained: writes what it could not tell */
 void events_forget(void);                                /* in a forked child */
+void events_schedule(void);                              /* what is to happen at the next safe point */
 void windows_write(bool all);                            /* those that are over */
 void windows_write_of(const Function *function);         /* whose changes its calls were between */
 void windows_have_room(double most, double a_second);    /* rows of windows that are one moment; what is left is spread */
@@ -210,6 +214,7 @@ typedef struct Tap {
     bool undrained;      /* a change has been written since the last drain row */
     bool pending;        /* our pending call is outstanding */
     PyObject *drain_code; /* owned: of depwatch.drain, which the program may call */
+    uint32_t n_mixed;    /* objects with windows of several moments */
     uint64_t calls;      /* of the whole program, so far */
     uint64_t look;       /* the clock is looked at when there have been so many */
     Object *objects;     /* list */
