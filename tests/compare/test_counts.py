@@ -472,3 +472,27 @@ def test_a_counter_that_changes_all_the_time_is_spread_evenly_and_the_replay_say
     assert (healing["dropped"], healing["spread"]) == (6, [])
     assert observed.policy("granular")["patches"] == changes
     assert observed.policy("granular_capped")["patches"] == 6
+
+
+def test_calls_between_the_changes_of_two_objects_are_spread_over_both(programs: Any) -> None:
+    """Its global is an attribute's way: a change of either object drops total(), by object."""
+    observed = programs.observe(
+        """
+        class Counts: all = 0
+        A = 0
+        def total(): return Counts.all
+        def run():
+            global A
+            for _ in range(60): total()
+            for number in range(42_000):
+                A += 1
+                if number % 7 == 0: Counts.all += 1
+                total()
+        run()
+    """,
+        room="0,0",
+    )
+    by_facet, by_object = observed.policy("bulk_by_facet"), observed.policy("bulk_by_object")
+    assert "dropped" in by_facet["spread"]
+    assert abs(by_facet["dropped"] - 42_000 / 56) <= 37  # 50 calls make it again, and every seventh finds a change
+    assert abs(by_object["dropped"] - 42_000 / 50) <= 42

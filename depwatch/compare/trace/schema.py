@@ -5,8 +5,8 @@ from typing import Final
 
 import pyarrow as pa
 
-VERSION: Final = 2  # of traces that are written
-OLDEST: Final = 2  # that are read; docs/trace-format.md says what changed, and what readers may rely on
+VERSION: Final = 3  # of traces that are written
+OLDEST: Final = 3  # that are read; docs/trace-format.md says what changed, and what readers may rely on
 
 
 class Row(StrEnum):
