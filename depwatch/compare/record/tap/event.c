@@ -119,7 +119,7 @@ static void write_event(
             place->ends = time + (length > SHORTEST ? length : SHORTEST);
             place->change = (uint8_t)change;
             find_place(&place->file, &place->line);
-            list_add(&object->busy, place);
+            windows_open(object, place);
         }
         place->moments += !object->is_begun;
         object->is_begun = true;

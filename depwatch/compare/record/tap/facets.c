@@ -152,7 +152,7 @@ void object_bury(Object *object)
     for (int i = 0; i < 3; i++)
         if (object->parts[i].name != NULL)
             list_add(&tap.garbage, object->parts[i].name);
-    tap.n_mixed -= object->is_mixed;
+    windows_forget(object);
     *object->link = object->next;
     if (object->next != NULL)
         object->next->link = object->link;

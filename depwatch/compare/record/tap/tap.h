@@ -110,6 +110,8 @@ struct Object {
     Place whole;        /* changes that name nothing */
     List functions;     /* that depend on it */
     List busy;          /* places with a window that is not written yet */
+    Object *next_busy;  /* of those that have any: a list in both directions */
+    Object **busy_link; /* NULL: it is not in that list */
     bool is_mixed;      /* these windows are more than one moment */
     bool was_mixed;     /* the windows before these were */
     bool has_waited;    /* they were over, and wait for those that they are written together with */
@@ -196,6 +198,7 @@ void events_end_doubts(void); /* at a safe point, when depwatch has drained: wri
 void events_forget(void);                                /* in a forked child */
 void events_schedule(void);                              /* what is to happen at the next safe point */
 void windows_write(bool all);                            /* those that are over */
+void windows_forget(Object *object);                     /* it has none any more */
 void windows_write_of(const Function *function);         /* whose changes its calls were between */
 void windows_have_room(double most, double a_second);    /* rows of windows that are one moment; what is left is spread */
 
@@ -218,6 +221,7 @@ typedef struct Tap {
     uint64_t calls;      /* of the whole program, so far */
     uint64_t look;       /* the clock is looked at when there have been so many */
     Object *objects;     /* list */
+    Object *busy;        /* list: those with a window that is not written yet */
     List dead;           /* objects */
     List left;           /* facets that have left a value which may come back */
     List arrived;        /* facets whose value is to be seen at the next safe point */

@@ -134,15 +134,37 @@ static void write_window(Object *object, Place *place, uint64_t time)
         events_schedule();
 }
 
+void windows_open(Object *object, Place *place)
+{
+    if (!list_add(&object->busy, place) || object->busy_link != NULL)
+        return;
+    object->next_busy = tap.busy;
+    object->busy_link = &tap.busy;
+    if (tap.busy != NULL)
+        tap.busy->busy_link = &object->next_busy;
+    tap.busy = object;
+}
+
+void windows_forget(Object *object)
+{
+    tap.n_mixed -= object->is_mixed;
+    object->was_mixed = object->is_mixed;
+    object->is_mixed = object->has_waited = false;
+    if (object->busy_link == NULL)
+        return;
+    *object->busy_link = object->next_busy;
+    if (object->next_busy != NULL)
+        object->next_busy->busy_link = object->busy_link;
+    object->busy_link = NULL;
+}
+
 static void write_changes(Object *object, uint64_t time)
 {
     while (object->busy.n != 0) {
         Place *place = object->busy.items[--object->busy.n];
         write_window(object, place, time);
     }
-    tap.n_mixed -= object->is_mixed;
-    object->was_mixed = object->is_mixed;
-    object->is_mixed = object->has_waited = false;
+    windows_forget(object);
 }
 
 /* Objects whose windows are written as one, at one time: a function that depends on several is called between the changes of
@@ -323,8 +345,12 @@ void windows_end(Object *object, uint64_t time, bool all)
 void windows_write(bool all)
 {
     uint64_t time = journal_time();
-    for (Object *object = tap.objects; object != NULL; object = object->next)
+    for (Object *object = tap.busy, *next; object != NULL; object = next) {
+        next = object->next_busy;
         windows_end(object, time, all);
+        if (next != NULL && next->busy_link == NULL)
+            next = tap.busy; /* it was written together with this one */
+    }
 }
 
 void windows_write_of(const Function *function)

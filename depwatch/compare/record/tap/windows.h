@@ -10,6 +10,7 @@ void write_calls(const Object *object, uint64_t time, uint32_t count);
 void write_change(const Object *object, uint64_t time, unsigned change, const Place *window, uint32_t file, uint32_t line);
 void write_value(Facet *facet, const Object *object, uint64_t time, const Count *window, bool same);
 
+void windows_open(Object *object, Place *place); /* one begins */
 void windows_begin_moment(Object *object, uint64_t time); /* before a change that goes into a window */
 void windows_write_now(Object *object);                   /* that are there */
 void windows_end(Object *object, uint64_t time, bool all); /* that are over, or all, and what belongs together with them */
