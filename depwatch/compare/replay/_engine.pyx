@@ -185,6 +185,7 @@ cdef class Engine:
     cdef const uint32_t* spread_end
     cdef const uint32_t* spread_function
     cdef const uint64_t* spread_calls
+    cdef const uint32_t* spread_moments
     cdef const uint32_t* points
     cdef const uint32_t* functions_of_start
     cdef const uint32_t* functions_of
@@ -271,6 +272,7 @@ cdef class Engine:
         self.spread_end = self.u32(events.spread_start[1:])
         self.spread_function = self.u32(events.spread_function)
         self.spread_calls = self.u64(events.spread_calls)
+        self.spread_moments = self.u32(events.spread_moments)
         self.points = self.u32(events.points)
         self.functions_of_start = self.u32(events.functions_of_start)
         self.functions_of = self.u32(events.functions_of)

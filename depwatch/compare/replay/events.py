@@ -71,6 +71,7 @@ class Events:
     spread_start: Numbers
     spread_function: Numbers
     spread_calls: Numbers  # so far
+    spread_moments: Numbers  # after how many of the window's moments the function was called; NONE: not known
     # functions, objects, facets
     points: Numbers  # invalidation points of each function
     limit: Numbers  # of each object, after how many changes CPython gives it up: 0: never
@@ -206,16 +207,19 @@ def _calls(columns: "_Columns", steps: "_Steps", changes: dict[str, Numbers]) ->
     steps.add(plain, Op.CALLS, columns.function(columns.all("function")[plain]), columns.all("calls")[plain])
     spread, spread_change = spread[is_window], spread_change[is_window]
     function = columns.function(columns.all("function")[spread])
-    order = np.lexsort((spread, function, spread_change))
-    is_last = np.ones(len(order), bool)
-    same = (function[order][1:] == function[order][:-1]) & (spread_change[order][1:] == spread_change[order][:-1])
-    is_last[:-1] = ~same
-    kept = np.sort(order[is_last])
-    kept = kept[np.argsort(spread_change[kept], kind="stable")]
+    _, first, of = np.unique(
+        spread_change.astype(np.int64) << 32 | function, return_index=True, return_inverse=True
+    )
+    total = np.bincount(of, np.minimum(columns.all("moments")[spread], MOST_CHANGES).astype(float), len(first))
+    last = np.zeros(len(first), np.int64)
+    np.maximum.at(last, of, np.arange(len(spread)))
+    order = np.lexsort((last, spread_change[last]))
+    kept, total = last[order], total[order]
     return {
         "spread_start": _starts(spread_change[kept], len(change)),
         "spread_function": function[kept],
         "spread_calls": columns.all("calls")[spread[kept]],
+        "spread_moments": np.where(total < MOST_CHANGES, total, NONE).astype(np.uint32),
     }
 
 

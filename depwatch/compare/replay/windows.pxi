@@ -22,11 +22,19 @@ cdef extern from *:
         return (uint64_t)(((wide)a * b + c - 1) / c);
     }
 
+    /* The first i of n for which (2 i + 1) / (2 n) is not before a / b. */
+    static inline uint64_t middle_from(uint64_t a, uint64_t b, uint64_t n)
+    {
+        wide twice = (wide)2 * n * a;
+        return twice <= b ? 0 : (uint64_t)((twice - b + (wide)2 * b - 1) / ((wide)2 * b));
+    }
+
     static inline uint64_t floor_of(uint64_t a, uint64_t b, uint64_t c) { return (uint64_t)((wide)a * b / c); }
     """
     bint is_before(uint64_t a, uint64_t b, uint64_t c, uint64_t d) noexcept nogil
     uint64_t ceil_of(uint64_t a, uint64_t b, uint64_t c) noexcept nogil
     uint64_t floor_of(uint64_t a, uint64_t b, uint64_t c) noexcept nogil
+    uint64_t middle_from(uint64_t a, uint64_t b, uint64_t n) noexcept nogil
 
 cdef enum:
     MOST_CALLS = 0x7fffffff  # in a window: more would not be exact
@@ -57,7 +65,10 @@ cdef void window(Engine e, uint32_t c) noexcept nogil:
         become(e, e.value_start[c], e.values_end[c])
     else:
         for i in range(e.spread_start[c], e.spread_end[c]):
-            count_at_once(e, c, e.spread_function[i], e.spread_calls[i])
+            if e.mechanism == REVALIDATION:
+                look_at_once(e, c, e.spread_function[i], e.spread_calls[i], e.spread_moments[i])
+            else:
+                count_at_once(e, c, e.spread_function[i], e.spread_calls[i])
         if e.mechanism == BULK and not e.by_object:
             change_uncalled(e, c)
         else:
@@ -153,22 +164,15 @@ cdef uint64_t begin_calls(Engine e, uint32_t f, uint64_t calls) noexcept nogil:
 cdef void count_at_once(Engine e, uint32_t c, uint32_t f, uint64_t calls) noexcept nogil:
     """Nothing is given up in this window: what happens to one function does not depend on the others."""
     cdef Function* function = &e.functions[f]
-    cdef uint64_t n = begin_calls(e, f, calls), num = 0, den = 1, to_go, left, changes, first, period, more
-    cdef uint64_t was_marked = function.marked and function.state == VALID and n
+    cdef uint64_t n = begin_calls(e, f, calls), num = 0, den = 1, changes, first, period, more
     cdef bint even, again = False  # a handle was made in this window: all that follow are like it
     cdef uint32_t v
     if n:
         e.part_of[f] = 0  # it is called
-    if was_marked:
-        revalidate(e, f)
     while n and function.state != GONE and not e.no_memory:
         if function.state == VALID:
             changes = changes_of(e, c, f, &even)
             if not changes:
-                changes = moments_of(e, c, f) if e.mechanism == REVALIDATION else 0
-                if changes:
-                    more = was_marked and not again
-                    e.counts.revalidations += function.n_kept * (changes - 1 if n >= changes else n - more)
                 break
             v = next_hit(e, c, f, changes, &num, &den)
             if num > den:
@@ -182,16 +186,65 @@ cdef void count_at_once(Engine e, uint32_t c, uint32_t f, uint64_t calls) noexce
                 drop_often(e, c, f, v, more)
             hit(e, c, f, v)
         else:
-            to_go = calls_to_go(e, function)
-            if not to_go or is_before(den - num, den, to_go, n):
-                left = floor_of(n, den - num, den)
-                e.counts.cold_calls += left
-                function.cold += <uint32_t>left if function.state == COLD else 0
+            if not make_in_window(e, f, n, &num, &den):
                 break
-            e.counts.cold_calls += to_go
-            num, den = num * n + to_go * den, den * n
-            make(e, f)
             again = True
+    if again:
+        settle(e, c, f)
+    function.in_window = False
+    function.calls += n
+    function.seen = e.time[e.event]
+
+
+cdef bint make_in_window(Engine e, uint32_t f, uint64_t n, uint64_t* num, uint64_t* den) noexcept nogil:
+    """The next handle, of a function that has none since num / den. False: it is too late for one in this window."""
+    cdef Function* function = &e.functions[f]
+    cdef uint64_t to_go = calls_to_go(e, function), left
+    if not to_go or is_before(den[0] - num[0], den[0], to_go, n):
+        left = floor_of(n, den[0] - num[0], den[0])
+        e.counts.cold_calls += left
+        function.cold += <uint32_t>left if function.state == COLD else 0
+        return False
+    e.counts.cold_calls += to_go
+    num[0], den[0] = num[0] * n + to_go * den[0], den[0] * n
+    make(e, f)
+    return True
+
+
+cdef void look_at_once(Engine e, uint32_t c, uint32_t f, uint64_t calls, uint32_t moments) noexcept nogil:
+    """Revalidation: it looks at its values at its first call after a moment, and finds others at some of these, spread evenly.
+
+    moments: after how many it was called."""
+    cdef Function* function = &e.functions[f]
+    cdef uint64_t n = begin_calls(e, f, calls), num = 0, den = 1, looks, others, before, i
+    cdef bint was_marked = function.marked and function.state == VALID and n, again = False, even
+    if n:
+        e.part_of[f] = 0  # it is called
+    if was_marked:
+        revalidate(e, f)
+    while n and function.state != GONE and not e.no_memory:
+        if function.state != VALID:
+            if not make_in_window(e, f, n, &num, &den):
+                break
+            was_marked, again = False, True
+            continue
+        looks = min(moments_of(e, c, f), n if moments == NONE else min(n, <uint64_t>moments))
+        others = min(changes_of(e, c, f, &even), looks)
+        before = floor_of(looks, num, den)
+        i = middle_from(num, den, others) if others else 0
+        num, den = 1, 1
+        if i < others:
+            num, den = 2 * i + 1, 2 * others
+        before = floor_of(looks, num, den) - before
+        if was_marked and before:
+            before -= 1  # it was the first of these
+        e.counts.revalidations += function.n_kept * before
+        if i >= others:
+            break
+        e.counts.revalidations += function.n_kept
+        e.key = e.change_object[c]
+        drop(e, f, False, False)
+        e.key = NONE
     if again:
         settle(e, c, f)
     function.in_window = False
@@ -233,10 +286,7 @@ cdef inline uint32_t key_of(Engine e, uint32_t v) noexcept nogil:
 cdef void hit(Engine e, uint32_t c, uint32_t f, uint32_t v) noexcept nogil:
     """A change in a window drops the handle, through value v; by object, through that object."""
     cdef bint needlessly, unrelated = False
-    if e.mechanism == REVALIDATION:
-        e.counts.revalidations += e.functions[f].n_kept
-        needlessly = False
-    elif e.by_object:
+    if e.by_object:
         stamp_changed(e, v)
         needlessly = not depends_on_changed(e, f)
         unrelated = e.value_start[v] == e.value_end[v]
@@ -258,9 +308,6 @@ cdef void drop_often(Engine e, uint32_t c, uint32_t f, uint32_t v, uint64_t time
     e.counts.recompiled += times
     e.counts.cold_calls += times * e.hot_after
     e.counts.overwritten += times * e.points[f]
-    if e.mechanism == REVALIDATION:
-        e.counts.revalidations += times * e.functions[f].n_kept
-        return
     if not e.by_object:
         count_needless(e, key, times * e.value_same[v])
         return
@@ -349,9 +396,7 @@ cdef uint32_t next_hit(
     cdef uint64_t k, a = num[0], b = den[0]
     cdef uint32_t v, found = c
     num[0], den[0] = 2, 1
-    if e.mechanism == REVALIDATION:
-        comes_first(a, b, changes, num, den)
-    elif e.by_object:
+    if e.by_object:
         while c != NONE:
             k = e.change_moments[c]
             if e.object_stamp[e.change_object[c]] == e.stamp and comes_first(a, b, k, num, den):

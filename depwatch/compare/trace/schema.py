@@ -73,7 +73,7 @@ OPTIONAL: Final[dict[Row, frozenset[str]]] = {
     Row.FUNCTION: frozenset({"file", "line"}),
     Row.DEPENDENCY: frozenset({"via", "type"}),
     Row.RESOLVED: frozenset(),
-    Row.CALLS: frozenset({"object", "count"}),
+    Row.CALLS: frozenset({"object", "count", "moments"}),
     Row.CHANGE: frozenset({"file", "line", "moments"}),
     Row.VALUE: frozenset({"type", "moments"}),
     Row.DRAIN: frozenset(),

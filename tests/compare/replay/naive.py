@@ -83,6 +83,7 @@ class Change:
 class Window:
     changes: list[Change]  # of each object one
     spread: list[tuple[int, int]]
+    moments: dict[int, int | None] = field(default_factory=dict)  # after how many each function was called; None: not known
 
     @property
     def values(self) -> list[Value]:
@@ -125,7 +126,12 @@ def steps(rows: list[dict[str, Any]]) -> Iterator[tuple[str, Any]]:
                 calls[function] = number
             last = [at for part in parts for change in part for at in spread[id(change)]]
             order = [rows[at]["function"] for at in sorted(last) if rows[at]["calls"] == calls[rows[at]["function"]]]
-            window = Window([together(part) for part in parts], [(f, calls[f]) for f in dict.fromkeys(order)])
+            told: dict[int, list[int | None]] = defaultdict(list)
+            for at in last:
+                told[rows[at]["function"]].append(rows[at]["moments"])
+            moments = {f: None if None in each else sum(filter(None, each)) for f, each in told.items()}
+            spread_calls = [(f, calls[f]) for f in dict.fromkeys(order)]
+            window = Window([together(part) for part in parts], spread_calls, moments)
             windows[group[0]] = window
             dropped |= set(last)
         else:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from fractions import Fraction
+from math import floor
 from typing import Any
 
 from naive import (
@@ -19,7 +20,6 @@ from naive import (
     Parts,
     Value,
     Window,
-    at_share,
     times,
 )
 
@@ -45,13 +45,13 @@ class Revalidation(BulkByObject):
 
     def window(self, window: Window) -> None:
         parts = Parts(self, window)
-        looked_at: dict[Function, int] = {}
+        looked = set()
         for function, calls in parts.calls.items():
             if calls and function.state == VALID and function.marked:
                 self.revalidate(function)
-                looked_at[function] = 1
+                looked.add(function)
         for function in parts.calls:
-            self.spread(parts, window, function, looked_at.get(function, 0))
+            self.spread(parts, window, function, function in looked)
         parts.end()
         for change in window.changes:
             self.at_once(change)
@@ -61,7 +61,7 @@ class Revalidation(BulkByObject):
             self.count_change(change.object, change.moments - 1)
         super().at_once(change)
 
-    def spread(self, parts: Parts, window: Window, function: Function, looked_at: int) -> None:
+    def spread(self, parts: Parts, window: Window, function: Function, has_looked: bool) -> None:
         calls, alone = parts.calls[function], Parts(self, Window([], []))
         if not calls:
             return
@@ -70,23 +70,26 @@ class Revalidation(BulkByObject):
         while True:
             if function.state != VALID:
                 alone.make_until(Fraction(1))
+                has_looked = False
             if function.state != VALID:
                 return
             assert function.handle is not None
-            looked_at = 0 if function.made_in_window else looked_at
-            hits = sum(self.hits(function, change) for change in window.changes)
-            if not hits:
-                n = sum(change.moments for change in window.changes if change.object in function.handle.objects)
-                if n:
-                    again = n - 1 if calls >= n else calls - looked_at
-                    self.counts["revalidations"] += again * len(function.handle.dependencies)
-                return
-            at = next((i for i in range(hits) if at_share(i, hits) >= parts.since[function]), None)
+            known = window.moments.get(function.number)
+            looks = min(
+                sum(change.moments for change in window.changes if change.object in function.handle.objects),
+                calls if known is None else min(calls, known),
+            )
+            others = min(sum(self.hits(function, change) for change in window.changes), looks)
+            since = parts.since[function]
+            middles = (Fraction(2 * i + 1, 2 * others) for i in range(others))
+            at = next((middle for middle in middles if middle >= since), None)
+            again = floor(looks * (Fraction(1) if at is None else at)) - floor(looks * since)
+            self.counts["revalidations"] += (again - (has_looked and again > 0)) * len(function.handle.dependencies)
             if at is None:
                 return
             self.counts["revalidations"] += len(function.handle.dependencies)
             self.drop(function, False)
-            parts.since[function] = at_share(at, hits)
+            parts.since[function] = at
 
     def hits(self, function: Function, change: Change) -> int:
         assert function.handle is not None or function.state != VALID

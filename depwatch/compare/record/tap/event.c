@@ -107,7 +107,7 @@ static void write_event(
         uint32_t file, line;
         place->first = place->changes++ == 0 ? time : place->first;
         find_place(&file, &line);
-        write_calls(object, time, 1);
+        write_calls(object, time);
         write_change(object, time, change, NULL, file, line);
         for (Facet *facet = touched; facet != NULL; facet = facet->next_touched)
             write_value(facet, object, time, NULL, facet->same);

@@ -98,6 +98,13 @@ typedef struct Part {
     PyObject *name; /* owned, interned */
 } Part;
 
+/* Of a function that depends on an object, up to that one's last change in a window. */
+typedef struct Called {
+    const Function *function; /* compared */
+    uint64_t calls;
+    uint32_t moments; /* of the window, after which it was called */
+} Called;
+
 struct Object {
     uint32_t number;
     uint8_t kind;       /* ObjectKind */
@@ -117,7 +124,7 @@ struct Object {
     bool has_waited;    /* they were over, and wait for those that they are written together with */
     bool is_together;   /* they are being written */
     uint64_t calls_then; /* of the functions that depend on it, at its last change in a window */
-    uint64_t *then;      /* owned or NULL: of each of them, if they are not too many */
+    Called *then;        /* owned or NULL: of each of them, if they are not too many */
     uint32_t n_then;     /* how many */
     uint64_t moment;     /* of that change */
     bool is_begun;       /* a change of this moment was counted for its place */

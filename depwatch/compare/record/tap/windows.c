@@ -23,37 +23,55 @@ static uint32_t name_of_change(unsigned change)
     return change_names[change] - 1;
 }
 
-/* Those of the i-th function that depends on it up to its last change in the window: what comes later is not between changes. */
-static uint64_t calls_in_window(const Object *object, uint32_t i)
+/* The calls so far; a row that is yet to be finished, or NULL: they are told. */
+static Row *begin_calls(Function *function, uint64_t calls, uint64_t time, bool anyway)
 {
-    const Function *function = object->functions.items[i];
-    return object->then != NULL && i < object->n_then ? object->then[i] : function->calls;
-}
-
-static void write_calls_of(Function *function, uint64_t calls, const Object *object, uint64_t time, uint32_t count)
-{
-    if (calls <= function->written)
-        return;
-    function->written = calls;
+    if (calls <= function->written && !anyway)
+        return NULL;
+    function->written = calls > function->written ? calls : function->written;
     n_rows_of_windows++;
     Row *row = journal_row(ROW_CALLS, time);
     row->function = function->number;
-    row->calls = calls;
+    row->calls = function->written;
     row->flags = FLAG_CALLS;
-    if (count > 1) {
-        row->object = object->number;
-        row->count = count;
-        row->flags |= FLAG_COUNT;
-    }
-    journal_add();
+    return row;
 }
 
-/* The calls up to now of all that depend on the object. count: changes over which those since the last row spread. */
-void write_calls(const Object *object, uint64_t time, uint32_t count)
+/* The calls up to now of all that depend on the object. */
+void write_calls(const Object *object, uint64_t time)
 {
     for (uint32_t i = 0; i < object->functions.n; i++) {
         Function *function = object->functions.items[i];
-        write_calls_of(function, count > 1 ? calls_in_window(object, i) : function->calls, object, time, count);
+        if (begin_calls(function, function->calls, time, false) != NULL)
+            journal_add();
+    }
+}
+
+/* NULL: not known. */
+static Called *called_in_window(const Object *object, uint32_t i)
+{
+    bool is_known = object->then != NULL && i < object->n_then && object->then[i].function == object->functions.items[i];
+    return is_known ? &object->then[i] : NULL;
+}
+
+/* Those up to the last change: what comes later is not between changes. count: changes over which those since the last row
+ * spread. */
+static void write_spread_calls(const Object *object, uint64_t time, uint32_t count)
+{
+    for (uint32_t i = 0; i < object->functions.n; i++) {
+        Function *function = object->functions.items[i];
+        Called *called = called_in_window(object, i);
+        bool is_between = called != NULL && called->moments != 0;
+        Row *row = begin_calls(function, called != NULL ? called->calls : function->calls, time, is_between);
+        if (row == NULL)
+            continue;
+        row->object = object->number;
+        row->count = count;
+        row->moments = called != NULL ? called->moments : NONE;
+        row->flags |= FLAG_COUNT;
+        journal_add();
+        if (called != NULL)
+            called->moments = 0;
     }
 }
 
@@ -202,7 +220,7 @@ static void write_together(void)
 {
     uint64_t time = journal_time();
     for (uint32_t i = 0; i < together.n; i++)
-        write_calls(together.items[i], time, changes_in_window(together.items[i]));
+        write_spread_calls(together.items[i], time, changes_in_window(together.items[i]));
     while (together.n != 0) {
         Object *object = together.items[--together.n];
         object->is_together = false;
@@ -253,14 +271,16 @@ static uint64_t calls_of_dependents(const Object *object)
 
 static void note_calls(Object *object)
 {
-    object->n_then = 0;
-    if (object->functions.n > MANY_FUNCTIONS)
-        return;
-    if (object->then == NULL && (object->then = malloc(MANY_FUNCTIONS * sizeof *object->then)) == NULL)
-        return;
-    object->n_then = object->functions.n;
-    for (uint32_t i = 0; i < object->n_then; i++)
-        object->then[i] = ((const Function *)object->functions.items[i])->calls;
+    uint32_t n = object->functions.n;
+    if (n > MANY_FUNCTIONS || (object->then == NULL && (object->then = malloc(MANY_FUNCTIONS * sizeof *object->then)) == NULL))
+        n = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        const Function *function = object->functions.items[i];
+        Called *called = called_in_window(object, i);
+        uint32_t moments = called == NULL || object->busy.n == 0 ? 0 : called->moments + (called->calls != function->calls);
+        object->then[i] = (Called){function, function->calls, moments};
+    }
+    object->n_then = n;
 }
 
 static bool is_in_mixed_window(const Function *function)
@@ -278,8 +298,9 @@ static void write_calls_before(const Object *object, uint64_t time)
 {
     for (uint32_t i = 0; i < object->functions.n; i++) {
         Function *function = object->functions.items[i];
-        if (tap.n_mixed == 0 || !object->was_mixed || !is_in_mixed_window(function))
-            write_calls_of(function, function->calls, object, time, 1);
+        bool is_told = tap.n_mixed != 0 && object->was_mixed && is_in_mixed_window(function);
+        if (!is_told && begin_calls(function, function->calls, time, false) != NULL)
+            journal_add();
     }
 }
 

@@ -4,8 +4,7 @@
 
 #include "tap.h"
 
-/* The calls up to now of all that depend on the object. count: changes over which those since the last row spread. */
-void write_calls(const Object *object, uint64_t time, uint32_t count);
+void write_calls(const Object *object, uint64_t time); /* up to now, of all that depend on the object */
 /* window: NULL: it is one change. */
 void write_change(const Object *object, uint64_t time, unsigned change, const Place *window, uint32_t file, uint32_t line);
 void write_value(Facet *facet, const Object *object, uint64_t time, const Count *window, bool same);
