@@ -128,7 +128,7 @@ cpdef enum Step:  # in the history of a function
 cdef struct Stepped:
     int64_t time, event
     uint64_t times
-    uint32_t function, step
+    uint32_t function, step, key
 
 
 cdef struct Part:  # one function in a window
@@ -393,16 +393,17 @@ cdef class Engine:
         self.keeps_history = True
 
     def steps(self):
-        """(time, event, function, Step, times), a row for each handle that was made, dropped, or is valid again.
+        """(time, event, function, Step, times, key), a row for each handle that was made, dropped, or is valid again.
 
-        times: drops in a window are one row; then so many handles were made and dropped by its end."""
-        rows = np.zeros((self.n_history, 5), np.int64)
+        times: drops in a window are one row; then so many handles were made and dropped by its end. key: that dropped it, of a
+        policy that drops at once."""
+        rows = np.zeros((self.n_history, 6), np.int64)
         cdef int64_t[:, ::1] view = rows
         cdef size_t i
         for i in range(self.n_history):
             view[i, 0], view[i, 1] = self.history[i].time, self.history[i].event
             view[i, 2], view[i, 3] = self.history[i].function, self.history[i].step
-            view[i, 4] = self.history[i].times
+            view[i, 4], view[i, 5] = self.history[i].times, self.history[i].key
         return rows
 
     def spread(self):
@@ -464,7 +465,7 @@ cdef void note(Engine e, uint32_t f, Step step, int64_t time, uint64_t times=1) 
     history = &e.history[e.n_history]
     e.n_history += 1
     history.time, history.event, history.function, history.step = time, e.event, f, step
-    history.times = times
+    history.times, history.key = times, e.key
 
 
 include "handles.pxi"

@@ -302,8 +302,10 @@ cdef void drop_often(Engine e, uint32_t c, uint32_t f, uint32_t v, uint64_t time
     cdef uint64_t n, changed = 0, named = 0
     cdef uint32_t i, key = key_of(e, v)
     e.drops[2 * key] += times
+    e.key = key
     note(e, f, DROPPED, e.time[e.event], times)
     note(e, f, COMPILED, e.time[e.event], times)
+    e.key = NONE
     e.counts.dropped += times
     e.counts.recompiled += times
     e.counts.cold_calls += times * e.hot_after
