@@ -55,9 +55,8 @@ def main() -> int:
     parser.add_argument("--no-write", action="store_true", help="leave benchmarks/results as it is")
     arguments = parser.parse_args()
     rows = [row for name, of in MOVING.items() for row in exact_and_spread(name, of())]
-    return finish(
-        "moments", "What spreading changes costs in exactness", rows, check=arguments.check, write=not arguments.no_write
-    )
+    title = "How exact counts are where changes are spread"
+    return finish("moments", title, rows, check=arguments.check, write=not arguments.no_write)
 
 
 if __name__ == "__main__":

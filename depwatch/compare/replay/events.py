@@ -59,7 +59,7 @@ class Events:
     change_last: Numbers  # the last change of the same object in the window; itself, if it is the only one
     change_next: Numbers  # the first change of the window's next object, at the first one of each; NONE: there is none
     window_end: Numbers  # after the last change of all of the window
-    change_is_window: Numbers  # at the first change: a row of the window stands for several changes, or it has several objects
+    change_is_window: Numbers  # at the first change: a row stands for several, or there are several objects
     change_in_place: Numbers  # modified, where it was: depwatch trusts it at once, and looks again after any other
     value_start: Numbers
     value_facet: Numbers
@@ -207,9 +207,7 @@ def _calls(columns: "_Columns", steps: "_Steps", changes: dict[str, Numbers]) ->
     steps.add(plain, Op.CALLS, columns.function(columns.all("function")[plain]), columns.all("calls")[plain])
     spread, spread_change = spread[is_window], spread_change[is_window]
     function = columns.function(columns.all("function")[spread])
-    _, first, of = np.unique(
-        spread_change.astype(np.int64) << 32 | function, return_index=True, return_inverse=True
-    )
+    _, first, of = np.unique(spread_change.astype(np.int64) << 32 | function, return_index=True, return_inverse=True)
     total = np.bincount(of, np.minimum(columns.all("moments")[spread], MOST_CHANGES).astype(float), len(first))
     last = np.zeros(len(first), np.int64)
     np.maximum.at(last, of, np.arange(len(spread)))

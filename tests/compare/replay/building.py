@@ -72,9 +72,7 @@ class Building:
         self, function: int, more: int, object: int | None = None, count: int | None = None, moments: int | None = None
     ) -> None:
         self._calls[function] += more
-        self.row(
-            "calls", function=function, calls=self._calls[function], object=object, count=count, moments=moments
-        )
+        self.row("calls", function=function, calls=self._calls[function], object=object, count=count, moments=moments)
 
     def change(
         self,

@@ -83,7 +83,8 @@ class Change:
 class Window:
     changes: list[Change]  # of each object one
     spread: list[tuple[int, int]]
-    moments: dict[int, int | None] = field(default_factory=dict)  # after how many each function was called; None: not known
+    # After how many moments each function was called; None: that is not known.
+    moments: dict[int, int | None] = field(default_factory=dict)
 
     @property
     def values(self) -> list[Value]:

@@ -83,7 +83,8 @@ def traces(draw: st.DrawFn, windows: bool = True) -> Building:
             counts = [draw(st.integers(2 if len(places) == 1 else 1, 12)) if is_window else 1 for _ in places]
             for at, count in zip(places, counts, strict=True) if is_window else ():
                 for function in draw(st.lists(st.sampled_from(alive), unique=True)) if alive else []:
-                    building.calls(function, draw(st.integers(1, 40)), at, count, draw(st.none() | st.integers(0, count)))
+                    moments = draw(st.none() | st.integers(0, count))
+                    building.calls(function, draw(st.integers(1, 40)), at, count, moments)
             together = len(places) > 1 or draw(st.booleans())
             for at, count in zip(places, counts, strict=True):
                 change(at, count, together and is_window)
