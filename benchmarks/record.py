@@ -1,7 +1,6 @@
 """What recording costs a program: processor time against the plain one, an empty call, and bytes of journal in an hour.
 
-Processor time is that of the program's own process: what reads the journal is another one. Then, exact and spread:
-how many handles each policy drops with room for every window of one moment, and with none.
+Processor time is that of the program's own process: what reads the journal is another one.
 """
 
 from __future__ import annotations
@@ -19,13 +18,11 @@ from statistics import median
 import depwatch
 from depwatch.compare.policies import HOT_AFTER
 from depwatch.compare.record import program
-from depwatch.compare.replay.run import Options, replay_trace
 from measure import HERE, Row, Spread, compare, finish, interleave
 
 BOUND = 1.3  # times the plain program: the median of all but the one that does nothing
 OF_NOTHING = 2.0
 A_CALL = 40.0  # ns more for an empty call
-WITHIN = 0.05  # exact and spread
 
 
 def worker(name: str, loops: int) -> list[str]:
@@ -45,16 +42,6 @@ PROGRAMS = {
     ],
     "jinja2": lambda: [str(HERE / "corpus" / "programs" / "render_jinja2.py")],
     "nothing": lambda: [os.devnull],
-}
-
-
-# Those whose globals and classes change all the time are shorter: there is a row for each moment.
-MOVING = {
-    "go": lambda: worker("go", 3),
-    "deltablue": lambda: worker("deltablue", 50),
-    "richards": lambda: worker("richards", 3),
-    "counters": lambda: [str(HERE / "programs" / "counters.py")],
-    "networkx": lambda: PROGRAMS["networkx, tests of its generators and utilities"](),
 }
 
 
@@ -101,26 +88,6 @@ def an_empty_call(recorded: bool) -> float:
     return float(done.stdout)
 
 
-def dropped(arguments: list[str], room: str) -> dict[str, int]:
-    """By policy. room: for windows of one moment, in rows and in rows a second."""
-    with tempfile.TemporaryDirectory() as directory:
-        trace = os.path.join(directory, "trace.parquet")
-        path = os.pathsep.join([str(HERE / "programs" / "room"), *filter(None, sys.path)])
-        environment = os.environ | {"PYTHONPATH": path, "DEPWATCH_ROOM": room}
-        command = [sys.executable, "-m", "depwatch", "record", "-o", trace, *arguments]
-        subprocess.run(command, cwd=directory, env=environment, stdout=subprocess.DEVNULL, check=True)
-        return {each.policy: each.whole.dropped for each in replay_trace(trace, Options()).policies}
-
-
-def exact_and_spread(name: str, arguments: list[str]) -> Row:
-    """The greatest difference under any policy."""
-    exact, spread = (dropped(arguments, room) for room in ("1e12,1e12", "0,0"))
-    apart = {policy: spread[policy] / exact[policy] - 1 if exact[policy] else 0.0 for policy in exact}
-    worst = max(apart, key=lambda policy: abs(apart[policy]))
-    note = f"{worst}: exact {exact[worst]:,}, spread {spread[worst]:,} ({apart[worst]:+.1%})"
-    return Row(f"{name}: exact and spread apart", "", Spread.of([abs(apart[worst])]), bound=WITHIN, note=note)
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--samples", type=int, default=3, help="runs of each program, plain and recorded in turn")
@@ -146,7 +113,6 @@ def main() -> int:
     )
     more = [a - b for a, b in zip(calls["recorded"], calls["plain"], strict=True)]
     rows.append(Row("an empty call, more", "ns", Spread.of(more), bound=A_CALL))
-    rows += [exact_and_spread(name, of()) for name, of in MOVING.items()]
     return finish("record", "What recording costs", rows, check=arguments.check, write=not arguments.no_write)
 
 

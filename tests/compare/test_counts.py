@@ -422,6 +422,32 @@ def test_changes_between_which_nothing_is_called_are_one_moment(programs: Any) -
     assert counts["bulk_by_facet"] == counts["healing"] == NONE
 
 
+def test_each_call_meets_the_value_that_was_there_however_often_it_changes(programs: Any) -> None:
+    """back() always meets 0, and hit() another number at each call."""
+    observed = programs.observe("""
+        X = Y = 0
+        def back(): return X
+        def apart(): return Y
+        def hit(): return X
+        def main():
+            global X
+            for _ in range(60): back(), apart(), hit()
+            for number in range(1, 301):
+                X = number
+                apart()
+                hit()
+                X = 0
+                back()
+        main()
+    """)
+    revalidation, by_facet = observed.policy("revalidation"), observed.policy("bulk_by_facet")
+    assert (revalidation["dropped"], revalidation["undone"], revalidation["recompiled"]) == (6, 0, 6)
+    assert revalidation["revalidations"] == 300 + 300 + 6
+    # back() is dropped in rounds 1, 51, ..., by a value that is put back; hit() in the first one, 50, 100, ...
+    assert (by_facet["dropped"], by_facet["undone"], by_facet["recompiled"]) == (6 + 7, 6, 6 + 6)
+    assert revalidation["spread"] == by_facet["spread"] == []
+
+
 def test_a_counter_that_changes_all_the_time_is_spread_evenly_and_the_replay_says_so(programs: Any) -> None:
     observed = programs.observe(
         """
@@ -446,3 +472,27 @@ def test_a_counter_that_changes_all_the_time_is_spread_evenly_and_the_replay_say
     assert (healing["dropped"], healing["spread"]) == (6, [])
     assert observed.policy("granular")["patches"] == changes
     assert observed.policy("granular_capped")["patches"] == 6
+
+
+def test_calls_between_the_changes_of_two_objects_are_spread_over_both(programs: Any) -> None:
+    """Its global is an attribute's way: a change of either object drops total(), by object."""
+    observed = programs.observe(
+        """
+        class Counts: all = 0
+        A = 0
+        def total(): return Counts.all
+        def run():
+            global A
+            for _ in range(60): total()
+            for number in range(42_000):
+                A += 1
+                if number % 7 == 0: Counts.all += 1
+                total()
+        run()
+    """,
+        room="0,0",
+    )
+    by_facet, by_object = observed.policy("bulk_by_facet"), observed.policy("bulk_by_object")
+    assert "dropped" in by_facet["spread"]
+    assert abs(by_facet["dropped"] - 42_000 / 56) <= 37  # 50 calls make it again, and every seventh finds a change
+    assert abs(by_object["dropped"] - 42_000 / 50) <= 42

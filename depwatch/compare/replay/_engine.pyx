@@ -129,7 +129,7 @@ cpdef enum Step:  # in the history of a function
 cdef struct Stepped:
     int64_t time, event
     uint64_t times
-    uint32_t function, step
+    uint32_t function, step, key
 
 
 cdef struct Part:  # one function in a window
@@ -176,11 +176,14 @@ cdef class Engine:
     cdef const uint32_t* object_start
     cdef const uint32_t* dependency_object
     cdef const uint32_t* change_object
-    cdef const uint32_t* change_count
     cdef const uint32_t* change_moments
+    cdef const uint32_t* change_next
+    cdef const uint32_t* window_end
+    cdef const uint8_t* change_is_window
     cdef const uint8_t* change_in_place
     cdef const uint32_t* value_start
     cdef const uint32_t* value_end
+    cdef const uint32_t* values_end  # of all objects of the window
     cdef const uint32_t* value_facet
     cdef const uint32_t* value_count
     cdef const uint32_t* value_moments
@@ -191,6 +194,7 @@ cdef class Engine:
     cdef const uint32_t* spread_end
     cdef const uint32_t* spread_function
     cdef const uint64_t* spread_calls
+    cdef const uint32_t* spread_moments
     cdef const uint32_t* points
     cdef const uint32_t* functions_of_start
     cdef const uint32_t* functions_of
@@ -222,6 +226,7 @@ cdef class Engine:
     cdef Part* parts
     cdef uint32_t* part_of
     cdef uint32_t n_parts
+    cdef uint64_t now_num, now_den  # a share of the window
     cdef uint32_t* touched_facets
     cdef uint32_t n_touched_facets
     cdef uint32_t* touched_functions
@@ -258,11 +263,14 @@ cdef class Engine:
         self.object_start = self.u32(events.object_start)
         self.dependency_object = self.u32(events.dependency_object)
         self.change_object = self.u32(events.change_object)
-        self.change_count = self.u32(events.change_count)
         self.change_moments = self.u32(events.change_moments)
+        self.change_next = self.u32(events.change_next)
+        self.window_end = self.u32(events.window_end)
+        self.change_is_window = self.u8(events.change_is_window)
         self.change_in_place = self.u8(events.change_in_place)
         self.value_start = self.u32(events.value_start)
         self.value_end = self.u32(events.value_start[1:][events.change_last])
+        self.values_end = self.u32(events.value_start[events.window_end])
         self.value_facet = self.u32(events.value_facet)
         self.value_count = self.u32(events.value_count)
         self.value_moments = self.u32(events.value_moments)
@@ -270,9 +278,10 @@ cdef class Engine:
         self.value_same = self.u8(events.value_same)
         self.value_inside = self.u8(events.value_inside)
         self.spread_start = self.u32(events.spread_start)
-        self.spread_end = self.u32(events.spread_start[1:][events.change_last])
+        self.spread_end = self.u32(events.spread_start[1:])
         self.spread_function = self.u32(events.spread_function)
         self.spread_calls = self.u64(events.spread_calls)
+        self.spread_moments = self.u32(events.spread_moments)
         self.points = self.u32(events.points)
         self.functions_of_start = self.u32(events.functions_of_start)
         self.functions_of = self.u32(events.functions_of)
@@ -388,17 +397,18 @@ cdef class Engine:
         self.keeps_history = True
 
     def steps(self):
-        """(time, event, function, Step, times), a row for each handle that was made, dropped, or is valid again.
+        """(time, event, function, Step, times, key), a row for each handle that was made, dropped, or is valid again.
 
-        times: drops in a window are one row; then so many handles were made and dropped by its end."""
-        rows = np.zeros((self.n_history, 5), np.int64)
+        times: drops in a window are one row; then so many handles were made and dropped by its end. key: that dropped it, of a
+        policy that drops at once."""
+        rows = np.zeros((self.n_history, 6), np.int64)
         cdef int64_t* row = <int64_t*>address(rows)
         cdef size_t i
         for i in range(self.n_history):
             row[0], row[1] = self.history[i].time, self.history[i].event
             row[2], row[3] = self.history[i].function, self.history[i].step
-            row[4] = self.history[i].times
-            row += 5
+            row[4], row[5] = self.history[i].times, self.history[i].key
+            row += 6
         return rows
 
     def spread(self):
@@ -459,7 +469,7 @@ cdef void note(Engine e, uint32_t f, Step step, int64_t time, uint64_t times=1) 
     history = &e.history[e.n_history]
     e.n_history += 1
     history.time, history.event, history.function, history.step = time, e.event, f, step
-    history.times = times
+    history.times, history.key = times, e.key
 
 
 include "handles.pxi"
@@ -476,7 +486,7 @@ cdef void run_to(Engine e, int64_t end) noexcept nogil:
         if op == OP_CALLS:
             advance(e, what, e.number[e.event])
         elif op == OP_CHANGE:
-            if e.change_count[what] > 1:
+            if e.change_is_window[what]:
                 window(e, what)
             else:
                 change(e, what)

@@ -55,8 +55,11 @@ class Events:
     change_row: Numbers
     change_object: Numbers
     change_count: Numbers
-    change_moments: Numbers  # that an object's change begins: what comes in the same one, no policy can tell apart
-    change_last: Numbers  # the last change of the window that begins with this one; itself, if it is no such
+    change_moments: Numbers  # of an object in a window, at its first change; at its other ones 0
+    change_last: Numbers  # the last change of the same object in the window; itself, if it is the only one
+    change_next: Numbers  # the first change of the window's next object, at the first one of each; NONE: there is none
+    window_end: Numbers  # after the last change of all of the window
+    change_is_window: Numbers  # at the first change: a row stands for several, or there are several objects
     change_in_place: Numbers  # modified, where it was: depwatch trusts it at once, and looks again after any other
     value_start: Numbers
     value_facet: Numbers
@@ -68,6 +71,7 @@ class Events:
     spread_start: Numbers
     spread_function: Numbers
     spread_calls: Numbers  # so far
+    spread_moments: Numbers  # after how many of the window's moments the function was called; NONE: not known
     # functions, objects, facets
     points: Numbers  # invalidation points of each function
     limit: Numbers  # of each object, after how many changes CPython gives it up: 0: never
@@ -153,11 +157,11 @@ def _changes(columns: "_Columns", steps: "_Steps") -> dict[str, Numbers]:
     change_count = np.clip(columns.all("count")[change], 1, MOST_CHANGES)
     change_moments = _moments(columns, change, change_count)
     value = columns.rows(Row.VALUE)
-    change_last, is_first = _windows(columns, change, change_object)
-    steps.add(change[is_first], Op.CHANGE, np.flatnonzero(is_first))
-    # A window of several changes is gone through as one, which has the moments of all.
-    so_far = np.append(0, np.cumsum(change_moments))
-    change_moments = np.where(is_first, so_far[change_last + 1] - so_far[:-1], change_moments).astype(np.uint32)
+    windows = _windows(columns, change, change_object)
+    steps.add(change[windows.is_first], Op.CHANGE, np.flatnonzero(windows.is_first))
+    so_far, many = np.append(0, np.cumsum(change_moments)), np.append(0, np.cumsum(change_count > 1))
+    is_window = (windows.next != NONE) | (many[windows.end] > many[:-1])
+    change_moments = np.where(windows.begins, so_far[windows.last + 1] - so_far[:-1], 0).astype(np.uint32)
     value_change = _last(columns.object(columns.all("object")[value]), value, change_object, change)
     value, value_change = value[value_change != NONE], value_change[value_change != NONE]
     order = np.argsort(value_change, kind="stable")
@@ -170,7 +174,10 @@ def _changes(columns: "_Columns", steps: "_Steps") -> dict[str, Numbers]:
         "change_object": change_object,
         "change_count": change_count.astype(np.uint32),
         "change_moments": change_moments,
-        "change_last": change_last,
+        "change_last": windows.last,
+        "change_next": windows.next,
+        "window_end": windows.end,
+        "change_is_window": is_window,
         "change_in_place": _are(columns, change, _CHANGES_VALUE_IN_PLACE),
         "value_start": _starts(value_change, len(change)),
         "value_facet": value_facet,
@@ -183,26 +190,34 @@ def _changes(columns: "_Columns", steps: "_Steps") -> dict[str, Numbers]:
 
 
 def _calls(columns: "_Columns", steps: "_Steps", changes: dict[str, Numbers]) -> dict[str, Numbers]:
-    """Those that are spread over a window belong to its change."""
-    change, count = changes["change_row"], changes["change_count"]
+    """Those that are spread over a window belong to its first change; of a function, those up to its last row."""
+    change = changes["change_row"]
     calls = columns.rows(Row.CALLS)
     is_spread = columns.all("object")[calls] != NONE
     spread = calls[is_spread]
     spread_change = _next(columns.object(columns.all("object")[spread]), spread, changes["change_object"], change)
-    is_window = (
-        (spread_change != NONE) & (count[np.minimum(spread_change, len(change) - 1)] > 1)
-        if len(change)
-        else np.zeros(len(spread), bool)
-    )
+    is_window = spread_change != NONE
+    if len(change):
+        starts = np.flatnonzero(np.append(True, changes["window_end"][1:] != changes["window_end"][:-1]))
+        at = np.minimum(spread_change, len(change) - 1)
+        first = starts[np.searchsorted(starts, at, "right") - 1]
+        is_window &= changes["change_is_window"][first]
+        spread_change = first
     plain = np.sort(np.concatenate([calls[~is_spread], spread[~is_window]]))
     steps.add(plain, Op.CALLS, columns.function(columns.all("function")[plain]), columns.all("calls")[plain])
     spread, spread_change = spread[is_window], spread_change[is_window]
-    order = np.argsort(spread_change, kind="stable")
-    spread, spread_change = spread[order], spread_change[order]
+    function = columns.function(columns.all("function")[spread])
+    _, first, of = np.unique(spread_change.astype(np.int64) << 32 | function, return_index=True, return_inverse=True)
+    total = np.bincount(of, np.minimum(columns.all("moments")[spread], MOST_CHANGES).astype(float), len(first))
+    last = np.zeros(len(first), np.int64)
+    np.maximum.at(last, of, np.arange(len(spread)))
+    order = np.lexsort((last, spread_change[last]))
+    kept, total = last[order], total[order]
     return {
-        "spread_start": _starts(spread_change, len(change)),
-        "spread_function": columns.function(columns.all("function")[spread]),
-        "spread_calls": columns.all("calls")[spread],
+        "spread_start": _starts(spread_change[kept], len(change)),
+        "spread_function": function[kept],
+        "spread_calls": columns.all("calls")[spread[kept]],
+        "spread_moments": np.where(total < MOST_CHANGES, total, NONE).astype(np.uint32),
     }
 
 
@@ -338,18 +353,38 @@ def _told_apart(values: Numbers, rows: Numbers) -> Numbers:
     return np.where(values <= UNKNOWN, -3 - rows, values).astype(np.int64)
 
 
-def _windows(columns: _Columns, change: Numbers, change_object: Numbers) -> tuple[Numbers, Numbers]:
-    """For each change the last one of its window; whether it is the first. Rows of one follow each other."""
+@dataclass(frozen=True, slots=True)
+class _Windows:
+    """Of each change: what it is in its window, if it is in one; see Events."""
+
+    begins: Numbers  # the first of its object
+    last: Numbers
+    next: Numbers
+    is_first: Numbers  # of the window
+    end: Numbers
+
+
+def _windows(columns: _Columns, change: Numbers, change_object: Numbers) -> _Windows:
+    """Rows of an object's window follow each other; so do those of objects whose windows are one, at the same time."""
     if not len(change):
-        return np.zeros(0, np.int64), np.zeros(0, bool)
-    kinds, moments = columns.all("kind"), columns.all("moments")[change]
+        none, no = np.zeros(0, np.uint32), np.zeros(0, bool)
+        return _Windows(no, none, none, no, none)
+    kinds, moments, time = columns.all("kind"), columns.all("moments")[change], columns.all("time")[change]
     others = np.cumsum(kinds != NUMBER[Row.VALUE])[change]  # rows that are no values, up to each change
-    goes_on = (others[1:] == others[:-1] + 1) & (change_object[1:] == change_object[:-1])
-    goes_on &= (moments[1:] != NONE) & (moments[:-1] != NONE)
-    is_first = np.append(True, ~goes_on)
-    starts = np.flatnonzero(is_first)
-    ends = np.append(starts[1:], len(change)) - 1
-    return ends[np.cumsum(is_first) - 1], is_first
+    follows = (others[1:] == others[:-1] + 1) & (moments[1:] != NONE) & (moments[:-1] != NONE)
+    is_same = change_object[1:] == change_object[:-1]
+    begins = np.append(True, ~(follows & is_same))
+    is_first = np.append(True, ~(follows & (is_same | (time[1:] == time[:-1]))))
+    ends = _ends(begins)
+    last, end = (ends - 1)[np.cumsum(begins) - 1], _ends(is_first)[np.cumsum(is_first) - 1]
+    following = np.full(len(change), NONE, np.uint32)
+    following[begins] = np.where(ends == end[begins], NONE, ends)
+    return _Windows(begins, last, following, is_first, end)
+
+
+def _ends(is_first: Numbers) -> Numbers:
+    """Of each group, where the next one starts."""
+    return np.append(np.flatnonzero(is_first)[1:], len(is_first))
 
 
 def _moments(columns: _Columns, rows: Numbers, counts: Numbers) -> Numbers:

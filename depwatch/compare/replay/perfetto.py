@@ -89,7 +89,7 @@ class _History:
         since: dict[int, float] = {}  # functions whose code may run
         named: set[int] = set()
         told: set[int] = set()
-        for time, event, function, step, times in self._steps:
+        for time, event, function, step, times, _ in self._steps:
             now, thread = time / 1e3, function + 1
             if function not in named:
                 named.add(function)

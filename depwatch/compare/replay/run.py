@@ -103,7 +103,7 @@ def replay_trace(path: str, options: Options) -> Replayed:
             rows=trace.rows,
             totals=totals,
             policies=policies,
-            facets=findings.facets(run(by_facet).drops, Harm(events, run(by_facet).steps)),
+            facets=findings.facets(run(by_facet).drops, Harm(run(by_facet).steps)),
             objects=findings.objects(run(by_object).drops),
             lookups=_lookups(trace.program.get("lookups")),
             causes=findings.causes(),

@@ -2,7 +2,8 @@
 # that depends on them. Changes of one moment are one change: no policy can tell them apart.
 #
 # It begins with the first moment and ends with the last one: of n the i-th is at (i - 1) / (n - 1), and between two of them
-# come their share of the calls, fractions and all. Where
+# come their share of the calls, fractions and all. A function that depends on several objects is called between the changes of
+# all of them: their windows are one, in which each object has its moments. In it an object stands for its first change. Where
 # keys are not given up, functions do not meddle with each other, and once a handle was made in the window all that
 # follow are the same: dropped, cold, made, every so many changes. That is counted at once. Where keys are given up,
 # there are at most so many changes that count: they are gone through one by one.
@@ -21,11 +22,19 @@ cdef extern from *:
         return (uint64_t)(((wide)a * b + c - 1) / c);
     }
 
+    /* The first i of n for which (2 i + 1) / (2 n) is not before a / b. */
+    static inline uint64_t middle_from(uint64_t a, uint64_t b, uint64_t n)
+    {
+        wide twice = (wide)2 * n * a;
+        return twice <= b ? 0 : (uint64_t)((twice - b + (wide)2 * b - 1) / ((wide)2 * b));
+    }
+
     static inline uint64_t floor_of(uint64_t a, uint64_t b, uint64_t c) { return (uint64_t)((wide)a * b / c); }
     """
     bint is_before(uint64_t a, uint64_t b, uint64_t c, uint64_t d) noexcept nogil
     uint64_t ceil_of(uint64_t a, uint64_t b, uint64_t c) noexcept nogil
     uint64_t floor_of(uint64_t a, uint64_t b, uint64_t c) noexcept nogil
+    uint64_t middle_from(uint64_t a, uint64_t b, uint64_t n) noexcept nogil
 
 cdef enum:
     MOST_CALLS = 0x7fffffff  # in a window: more would not be exact
@@ -38,52 +47,90 @@ cdef inline uint64_t gaps(uint64_t moments) noexcept nogil:
 cdef void window(Engine e, uint32_t c) noexcept nogil:
     cdef uint64_t before[N_COLUMNS]
     cdef const uint64_t* now = <const uint64_t*>&e.counts
-    cdef uint32_t i, v
+    cdef uint32_t i, o
     e.moment = <int64_t>e.time[e.event]
     memcpy(before, now, sizeof(before))
-    if e.object_dead[e.change_object[c]]:
+    if e.mechanism == GRANULAR or not matters(e, c) or is_dead(e, c):
         for i in range(e.spread_start[c], e.spread_end[c]):
             advance(e, e.spread_function[i], e.spread_calls[i])
-        return
-    if e.mechanism == GRANULAR:
-        for i in range(e.spread_start[c], e.spread_end[c]):
-            advance(e, e.spread_function[i], e.spread_calls[i])
-        for v in range(e.value_start[c], e.value_end[c]):
-            e.current[e.value_facet[v]] = e.value_number[v]
-            patch(e, v, e.value_count[v])
-    elif e.by_object and e.change_moments[c] == 0:  # all of it in moments that another change has begun
-        for i in range(e.spread_start[c], e.spread_end[c]):
-            advance(e, e.spread_function[i], e.spread_calls[i])
-        for v in range(e.value_start[c], e.value_end[c]):
-            e.current[e.value_facet[v]] = e.value_number[v]
+        o = c
+        while o != NONE:
+            if not e.object_dead[e.change_object[o]]:
+                changes_at_once(e, o)
+            o = e.change_next[o]
     elif e.mechanism == HEALING:
         heal_window(e, c)
     elif e.mechanism == BULK and is_capped(e, c):
         go_through(e, c)
-        for v in range(e.value_start[c], e.value_end[c]):
-            e.current[e.value_facet[v]] = e.value_number[v]
+        become(e, e.value_start[c], e.values_end[c])
     else:
         for i in range(e.spread_start[c], e.spread_end[c]):
-            count_at_once(e, c, e.spread_function[i], e.spread_calls[i])
+            if e.mechanism == REVALIDATION:
+                look_at_once(e, c, e.spread_function[i], e.spread_calls[i], e.spread_moments[i])
+            else:
+                count_at_once(e, c, e.spread_function[i], e.spread_calls[i])
         if e.mechanism == BULK and not e.by_object:
             change_uncalled(e, c)
         else:
-            change(e, c)
+            o = c
+            while o != NONE:
+                changes_at_once(e, o)
+                o = e.change_next[o]
         for i in range(e.spread_start[c], e.spread_end[c]):
             e.part_of[e.spread_function[i]] = NONE
-        if e.mechanism == REVALIDATION:
-            count_marks(e, c)
-    for i in range(<uint32_t>N_COLUMNS if e.spread_start[c] != e.spread_end[c] else 0):  # else it is one moment
+    if e.spread_start[c] == e.spread_end[c] or e.object_dead[e.change_object[c]] and e.change_next[c] == NONE:
+        return  # one moment, or no change at all
+    for i in range(<uint32_t>N_COLUMNS):
         e.in_windows[i] |= now[i] != before[i]
+
+
+cdef bint matters(Engine e, uint32_t c) noexcept nogil:
+    """Not if all of it is in moments that another change has begun."""
+    while e.by_object and c != NONE and e.change_moments[c] == 0:
+        c = e.change_next[c]
+    return c != NONE
+
+
+cdef bint is_dead(Engine e, uint32_t c) noexcept nogil:
+    """Whether an object of the window is: then those of the others are taken as one moment, after all calls."""
+    while c != NONE and not e.object_dead[e.change_object[c]]:
+        c = e.change_next[c]
+    return c != NONE
+
+
+cdef void changes_at_once(Engine e, uint32_t o) noexcept nogil:
+    """Of one object in a window, after its calls."""
+    cdef uint32_t v
+    if e.mechanism == GRANULAR:
+        become(e, e.value_start[o], e.value_end[o])
+        for v in range(e.value_start[o], e.value_end[o]):
+            patch(e, v, e.value_count[v])
+    elif e.by_object and e.change_moments[o] == 0:
+        become(e, e.value_start[o], e.value_end[o])
+    else:
+        change(e, o)
+        if e.mechanism == REVALIDATION:
+            count_marks(e, o)
+
+
+cdef void become(Engine e, uint32_t first, uint32_t end) noexcept nogil:
+    """The facets have these values."""
+    cdef uint32_t v
+    for v in range(first, end):
+        e.current[e.value_facet[v]] = e.value_number[v]
 
 
 cdef bint is_capped(Engine e, uint32_t c) noexcept nogil:
     cdef uint32_t v
-    if e.by_object:
-        return e.limit[e.change_object[c]] and not e.given_up[e.change_object[c]]
-    for v in range(e.value_start[c], e.value_end[c]):
-        if e.limit[e.value_facet[v]]:
+    if not e.by_object:
+        for v in range(e.value_start[c], e.values_end[c]):
+            if e.limit[e.value_facet[v]]:
+                return True
+        return False
+    while c != NONE:
+        if e.change_moments[c] and e.limit[e.change_object[c]] and not e.given_up[e.change_object[c]]:
             return True
+        c = e.change_next[c]
     return False
 
 
@@ -117,24 +164,17 @@ cdef uint64_t begin_calls(Engine e, uint32_t f, uint64_t calls) noexcept nogil:
 cdef void count_at_once(Engine e, uint32_t c, uint32_t f, uint64_t calls) noexcept nogil:
     """Nothing is given up in this window: what happens to one function does not depend on the others."""
     cdef Function* function = &e.functions[f]
-    cdef uint64_t n = begin_calls(e, f, calls), num = 0, den = 1, to_go, left, changes, first, period, more
-    cdef uint64_t was_marked = function.marked and function.state == VALID and n
+    cdef uint64_t n = begin_calls(e, f, calls), num = 0, den = 1, changes, first, period, more
     cdef bint even, again = False  # a handle was made in this window: all that follow are like it
     cdef uint32_t v
     if n:
         e.part_of[f] = 0  # it is called
-    if was_marked:
-        revalidate(e, f)
     while n and function.state != GONE and not e.no_memory:
         if function.state == VALID:
             changes = changes_of(e, c, f, &even)
             if not changes:
-                if e.mechanism == REVALIDATION and depends_on_object(e, f, e.change_object[c]):
-                    more = was_marked and not again
-                    changes = e.change_moments[c]
-                    e.counts.revalidations += function.n_kept * (changes - 1 if n >= changes else n - more)
                 break
-            v = next_hit(e, c, f, changes if even else 0, &num, &den)
+            v = next_hit(e, c, f, changes, &num, &den)
             if num > den:
                 break
             more = 0
@@ -146,16 +186,65 @@ cdef void count_at_once(Engine e, uint32_t c, uint32_t f, uint64_t calls) noexce
                 drop_often(e, c, f, v, more)
             hit(e, c, f, v)
         else:
-            to_go = calls_to_go(e, function)
-            if not to_go or is_before(den - num, den, to_go, n):
-                left = floor_of(n, den - num, den)
-                e.counts.cold_calls += left
-                function.cold += <uint32_t>left if function.state == COLD else 0
+            if not make_in_window(e, f, n, &num, &den):
                 break
-            e.counts.cold_calls += to_go
-            num, den = num * n + to_go * den, den * n
-            make(e, f)
             again = True
+    if again:
+        settle(e, c, f)
+    function.in_window = False
+    function.calls += n
+    function.seen = e.time[e.event]
+
+
+cdef bint make_in_window(Engine e, uint32_t f, uint64_t n, uint64_t* num, uint64_t* den) noexcept nogil:
+    """The next handle, of a function that has none since num / den. False: it is too late for one in this window."""
+    cdef Function* function = &e.functions[f]
+    cdef uint64_t to_go = calls_to_go(e, function), left
+    if not to_go or is_before(den[0] - num[0], den[0], to_go, n):
+        left = floor_of(n, den[0] - num[0], den[0])
+        e.counts.cold_calls += left
+        function.cold += <uint32_t>left if function.state == COLD else 0
+        return False
+    e.counts.cold_calls += to_go
+    num[0], den[0] = num[0] * n + to_go * den[0], den[0] * n
+    make(e, f)
+    return True
+
+
+cdef void look_at_once(Engine e, uint32_t c, uint32_t f, uint64_t calls, uint32_t moments) noexcept nogil:
+    """Revalidation: it looks at its values at its first call after a moment, and finds others at some of these, spread evenly.
+
+    moments: after how many it was called."""
+    cdef Function* function = &e.functions[f]
+    cdef uint64_t n = begin_calls(e, f, calls), num = 0, den = 1, looks, others, before, i
+    cdef bint was_marked = function.marked and function.state == VALID and n, again = False, even
+    if n:
+        e.part_of[f] = 0  # it is called
+    if was_marked:
+        revalidate(e, f)
+    while n and function.state != GONE and not e.no_memory:
+        if function.state != VALID:
+            if not make_in_window(e, f, n, &num, &den):
+                break
+            was_marked, again = False, True
+            continue
+        looks = min(moments_of(e, c, f), n if moments == NONE else min(n, <uint64_t>moments))
+        others = min(changes_of(e, c, f, &even), looks)
+        before = floor_of(looks, num, den)
+        i = middle_from(num, den, others) if others else 0
+        num, den = 1, 1
+        if i < others:
+            num, den = 2 * i + 1, 2 * others
+        before = floor_of(looks, num, den) - before
+        if was_marked and before:
+            before -= 1  # it was the first of these
+        e.counts.revalidations += function.n_kept * before
+        if i >= others:
+            break
+        e.counts.revalidations += function.n_kept
+        e.key = e.change_object[c]
+        drop(e, f, False, False)
+        e.key = NONE
     if again:
         settle(e, c, f)
     function.in_window = False
@@ -166,9 +255,8 @@ cdef void count_at_once(Engine e, uint32_t c, uint32_t f, uint64_t calls) noexce
 cdef void change_uncalled(Engine e, uint32_t c) noexcept nogil:
     """Drops the handles of functions that were not called in the window: of the others all drops are counted."""
     cdef uint32_t v, i, f, facet
-    for v in range(e.value_start[c], e.value_end[c]):
-        e.current[e.value_facet[v]] = e.value_number[v]
-    for v in range(e.value_start[c], e.value_end[c]):
+    become(e, e.value_start[c], e.values_end[c])
+    for v in range(e.value_start[c], e.values_end[c]):
         facet = e.value_facet[v]
         e.key = facet
         for i in range(prune(e, facet)):
@@ -184,49 +272,52 @@ cdef void settle(Engine e, uint32_t c, uint32_t f) noexcept nogil:
     cdef uint32_t v, i
     if e.mechanism == HEALING or function.state != VALID:
         return
-    for v in range(e.value_start[c], e.value_end[c]):
+    for v in range(e.value_start[c], e.values_end[c]):
         for i in range(function.n_kept):
             if function.kept[i].facet == e.value_facet[v]:
                 function.kept[i].value = e.value_number[v]
 
 
+cdef inline uint32_t key_of(Engine e, uint32_t v) noexcept nogil:
+    """v: a value; by object, an object of the window."""
+    return e.change_object[v] if e.by_object else e.value_facet[v]
+
+
 cdef void hit(Engine e, uint32_t c, uint32_t f, uint32_t v) noexcept nogil:
-    """A change in a window drops the handle, through value v; by object, through NONE."""
-    cdef bint needlessly
-    if e.mechanism == REVALIDATION:
-        e.counts.revalidations += e.functions[f].n_kept
-        needlessly = False
-    elif v == NONE:
-        stamp_changed(e, c)
+    """A change in a window drops the handle, through value v; by object, through that object."""
+    cdef bint needlessly, unrelated = False
+    if e.by_object:
+        stamp_changed(e, v)
         needlessly = not depends_on_changed(e, f)
+        unrelated = e.value_start[v] == e.value_end[v]
     else:
         needlessly = e.value_same[v]
-    e.key = e.change_object[c] if e.by_object else e.value_facet[v]
-    drop(e, f, needlessly, e.by_object and e.value_start[c] == e.value_end[c])
+    e.key = key_of(e, v)
+    drop(e, f, needlessly, unrelated)
     e.key = NONE
 
 
 cdef void drop_often(Engine e, uint32_t c, uint32_t f, uint32_t v, uint64_t times) noexcept nogil:
     """Dropped and made again so many times."""
-    cdef uint64_t n = e.change_moments[c], changed = 0, named = 0, needlessly
-    cdef uint32_t i, key = e.change_object[c] if e.by_object else e.value_facet[v]
+    cdef uint64_t n, changed = 0, named = 0
+    cdef uint32_t i, key = key_of(e, v)
     e.drops[2 * key] += times
+    e.key = key
     note(e, f, DROPPED, e.time[e.event], times)
     note(e, f, COMPILED, e.time[e.event], times)
+    e.key = NONE
     e.counts.dropped += times
     e.counts.recompiled += times
     e.counts.cold_calls += times * e.hot_after
     e.counts.overwritten += times * e.points[f]
-    if e.mechanism == REVALIDATION:
-        e.counts.revalidations += times * e.functions[f].n_kept
-        return
-    if v != NONE:
+    if not e.by_object:
         count_needless(e, key, times * e.value_same[v])
         return
+    n = e.change_moments[v]
     e.stamp += 1
     for i in range(e.functions[f].n_kept):
         e.facet_stamp[e.functions[f].kept[i].facet] = e.stamp
-    for i in range(e.value_start[c], e.value_end[c]):
+    for i in range(e.value_start[v], e.value_end[v]):
         named += e.value_moments[i]
         if e.facet_stamp[e.value_facet[i]] == e.stamp and not e.value_same[i]:
             changed += e.value_moments[i]
@@ -241,34 +332,60 @@ cdef inline void count_needless(Engine e, uint32_t key, uint64_t times) noexcept
 
 
 cdef uint64_t changes_of(Engine e, uint32_t c, uint32_t f, bint* even) noexcept nogil:
-    """How many changes of the window concern the handle; `even`: they are spread evenly, all together."""
+    """How many changes of the window concern the handle: facets, or objects, that do have the stamp.
+
+    `even`: they are spread evenly, all together."""
     cdef const Function* function = &e.functions[f]
-    cdef uint64_t changes = 0, n = e.change_moments[c]
-    cdef uint32_t i
+    cdef uint64_t changes = 0, of_object, moments
+    cdef uint32_t i, v
     even[0] = True
     if e.mechanism == BULK and e.by_object:
-        return n if depends_on_object(e, f, e.change_object[c]) else 0
+        stamp_objects(e, f)
+        while c != NONE:
+            moments = e.change_moments[c] if e.object_stamp[e.change_object[c]] == e.stamp else 0
+            even[0] = even[0] and (not moments or not changes or changes == moments)
+            changes = max(changes, moments)
+            c = e.change_next[c]
+        return changes
     e.stamp += 1
     for i in range(function.n_kept):
         e.facet_stamp[function.kept[i].facet] = e.stamp
-    for i in range(e.value_start[c], e.value_end[c]):
-        if e.facet_stamp[e.value_facet[i]] != e.stamp:
-            continue
-        if e.mechanism == REVALIDATION:
-            changes = min(n, changes + (0 if e.value_same[i] else e.value_moments[i]))
-            continue
-        even[0] = even[0] and (changes == 0 or changes == e.value_moments[i])
-        changes = max(changes, <uint64_t>e.value_moments[i])
+    if e.mechanism == REVALIDATION:
+        while c != NONE:
+            of_object = 0
+            for v in range(e.value_start[c], e.value_end[c]):
+                if e.facet_stamp[e.value_facet[v]] == e.stamp and not e.value_same[v]:
+                    of_object += e.value_moments[v]
+            changes += min(of_object, <uint64_t>e.change_moments[c])
+            c = e.change_next[c]
+        return changes
+    for v in range(e.value_start[c], e.values_end[c]):
+        if e.facet_stamp[e.value_facet[v]] == e.stamp:
+            even[0] = even[0] and (changes == 0 or changes == e.value_moments[v])
+            changes = max(changes, <uint64_t>e.value_moments[v])
     return changes
 
 
-cdef bint depends_on_object(Engine e, uint32_t f, uint32_t o) noexcept nogil:
+cdef uint64_t moments_of(Engine e, uint32_t c, uint32_t f) noexcept nogil:
+    """Those of all objects of the window that the handle depends on."""
+    cdef uint64_t moments = 0
+    stamp_objects(e, f)
+    while c != NONE:
+        if e.object_stamp[e.change_object[c]] == e.stamp:
+            moments += e.change_moments[c]
+        c = e.change_next[c]
+    return moments
+
+
+cdef void stamp_objects(Engine e, uint32_t f) noexcept nogil:
+    """That the handle depends on."""
     cdef const Function* function = &e.functions[f]
-    cdef uint32_t i
+    cdef uint32_t i, j, d
+    e.stamp += 1
     for i in range(function.n_kept):
-        if lies_in(e, function.kept[i].dependency, o):
-            return True
-    return False
+        d = function.kept[i].dependency
+        for j in range(e.object_start[d], e.object_start[d + 1]):
+            e.object_stamp[e.dependency_object[j]] = e.stamp
 
 
 cdef uint32_t next_hit(
@@ -276,23 +393,31 @@ cdef uint32_t next_hit(
 ) noexcept nogil:
     """Move on to the first change from num / den on that concerns the handle; beyond 1: there is none.
 
-    changes: all that concern it, if they are spread evenly; else 0, and its facets have the stamp. Return the value.
+    changes: all that concern it; what does has the stamp. Return the value, or the object.
     """
-    cdef uint64_t k, i, a = num[0], b = den[0]
-    cdef uint32_t v, found = NONE
+    cdef uint64_t k, a = num[0], b = den[0]
+    cdef uint32_t v, found = c
     num[0], den[0] = 2, 1
-    if changes and (e.by_object or e.mechanism == REVALIDATION):
-        i = ceil_of(a, gaps(changes), b)
-        if i < changes:
-            num[0], den[0] = i, gaps(changes)
-        return NONE
-    for v in range(e.value_start[c], e.value_end[c]):
-        if e.facet_stamp[e.value_facet[v]] == e.stamp:
-            k = e.value_moments[v]
-            i = ceil_of(a, gaps(k), b)
-            if i < k and is_before(i, gaps(k), num[0], den[0]):
-                num[0], den[0], found = i, gaps(k), v
+    if e.by_object:
+        while c != NONE:
+            k = e.change_moments[c]
+            if e.object_stamp[e.change_object[c]] == e.stamp and comes_first(a, b, k, num, den):
+                found = c
+            c = e.change_next[c]
+    else:
+        for v in range(e.value_start[c], e.values_end[c]):
+            if e.facet_stamp[e.value_facet[v]] == e.stamp and comes_first(a, b, e.value_moments[v], num, den):
+                found = v
     return found
+
+
+cdef inline bint comes_first(uint64_t a, uint64_t b, uint64_t k, uint64_t* num, uint64_t* den) noexcept nogil:
+    """Whether the first of k moments from a / b on comes before num / den, which it then is."""
+    cdef uint64_t i = ceil_of(a, gaps(k), b)
+    if i >= k or not is_before(i, gaps(k), num[0], den[0]):
+        return False
+    num[0], den[0] = i, gaps(k)
+    return True
 
 
 cdef void count_marks(Engine e, uint32_t c) noexcept nogil:
@@ -316,9 +441,9 @@ cdef void add_part(Engine e, uint32_t f, uint64_t calls) noexcept nogil:
     part.calls = begin_calls(e, f, calls)
 
 
-cdef inline uint64_t count_of(Engine e, uint32_t c, uint32_t v) noexcept nogil:
+cdef inline uint64_t count_of(Engine e, uint32_t v) noexcept nogil:
     """Of the changes of a key in the window, or 0 if they do not matter."""
-    cdef uint32_t key = e.change_object[c] if v == NONE else e.value_facet[v]
+    cdef uint32_t key = key_of(e, v)
     cdef const Facet* facet
     if e.mechanism == HEALING:
         facet = &e.facets[key]
@@ -326,26 +451,24 @@ cdef inline uint64_t count_of(Engine e, uint32_t c, uint32_t v) noexcept nogil:
             return 0  # what is undone within a window, no drain has seen, or it would have been given up
     elif e.given_up[key]:
         return 0
-    return e.change_moments[c] if v == NONE else e.value_moments[v]
+    return e.change_moments[v] if e.by_object else e.value_moments[v]
 
 
 cdef void go_through(Engine e, uint32_t c) noexcept nogil:
-    cdef uint32_t first = e.value_start[c], last = e.value_end[c], i, v, key
+    """By object its changes stand for the keys, of which those that are not the first of an object have no moments."""
+    cdef uint32_t first = e.value_start[c], last = e.values_end[c], i, v, key
     if e.by_object:
-        first, last = NONE, 0  # one key, the object: value NONE
+        first, last = c, e.window_end[c]
     e.n_parts = 0
     for i in range(e.spread_start[c], e.spread_end[c]):
         add_part(e, e.spread_function[i], e.spread_calls[i])
-    v = first
-    while v < last or v == NONE:
-        key = e.change_object[c] if v == NONE else e.value_facet[v]
+    for v in range(first, last):
+        key = key_of(e, v)
         for i in range(prune(e, key)):
             add_part(e, e.dependents[key].edges[i].function, 0)
-        if v == NONE:
-            break
-        v += 1
-    if e.unwatches and e.dependents[e.change_object[c]].n == 0:
-        fire_object(e, c)
+        if e.unwatches and e.dependents[key].n == 0 and e.change_moments[v]:
+            fire_object(e, v)
+    e.now_num, e.now_den = 0, 1
     while step(e, c, first, last) and not e.no_memory:
         pass
     for i in range(e.n_parts):
@@ -370,7 +493,7 @@ cdef void end_part(Engine e, uint32_t c, Part* part) noexcept nogil:
 cdef bint step(Engine e, uint32_t c, uint32_t first, uint32_t last) noexcept nogil:
     """What happens next in the window: a handle is made, or a change hits. False: nothing more."""
     cdef uint64_t num = 2, den = 1, to_go, k, j
-    cdef uint32_t i, v, key, value = NONE, maker = NONE
+    cdef uint32_t i, n, v, key, value = NONE, maker = NONE
     cdef Part* part
     for i in range(e.n_parts):
         part = &e.parts[i]
@@ -379,22 +502,21 @@ cdef bint step(Engine e, uint32_t c, uint32_t first, uint32_t last) noexcept nog
             k, j = part.den * part.calls, part.num * part.calls + to_go * part.den
             if j <= k and is_before(j, k, num, den):
                 num, den, maker = j, k, i
-    v = first
-    while v < last or v == NONE:
-        k = count_of(e, c, v)
-        key = e.change_object[c] if v == NONE else e.value_facet[v]
-        for i in range(prune(e, key) if k else 0):
+    for v in range(first, last):
+        k = count_of(e, v)
+        key = key_of(e, v)
+        n = prune(e, key) if k else 0
+        if k and not n and e.unwatches and e.watched[key] and comes_first(e.now_num, e.now_den, k, &num, &den):
+            maker, value = NONE, v  # it counts, although another object has dropped the code
+        for i in range(n):
             part = &e.parts[e.part_of[e.dependents[key].edges[i].function]]
             if e.functions[part.function].state != VALID:
                 continue
-            j = ceil_of(part.num, gaps(k), part.den)
-            if j < k and is_before(j, gaps(k), num, den):
-                num, den, maker, value = j, gaps(k), NONE, v
-        if v == NONE:
-            break
-        v += 1
+            if comes_first(part.num, part.den, k, &num, &den):
+                maker, value = NONE, v
     if num > den:
         return False
+    e.now_num, e.now_den = num, den
     if maker != NONE:
         part = &e.parts[maker]
         e.counts.cold_calls += calls_to_go(e, &e.functions[part.function])
@@ -405,12 +527,12 @@ cdef bint step(Engine e, uint32_t c, uint32_t first, uint32_t last) noexcept nog
         e.parts[i].was_valid = e.functions[e.parts[i].function].state == VALID
     if e.mechanism == HEALING:
         if e.value_inside[value]:
-            changes_inside(e, value, c)
+            changes_inside(e, value, object_of(e, c, value))
         else:
-            break_facet(e, e.value_facet[value], c)
+            break_facet(e, e.value_facet[value], object_of(e, c, value))
         drain(e)
-    elif value == NONE:
-        fire_object(e, c)
+    elif e.by_object:
+        fire_object(e, value)
     else:
         fire_facet(e, value)
     for i in range(e.n_parts):
@@ -420,17 +542,24 @@ cdef bint step(Engine e, uint32_t c, uint32_t first, uint32_t last) noexcept nog
     return True
 
 
+cdef uint32_t object_of(Engine e, uint32_t c, uint32_t v) noexcept nogil:
+    """Of the window's objects the one that has the value."""
+    while v >= e.value_end[c]:
+        c = e.change_next[c]
+    return c
+
+
 cdef void heal_window(Engine e, uint32_t c) noexcept nogil:
     """As if a drain saw each change; what is recorded in between is a value that never comes back."""
     cdef uint32_t v, id
-    for v in range(e.value_start[c], e.value_end[c]):
+    for v in range(e.value_start[c], e.values_end[c]):
         if not e.value_same[v] and e.current[e.value_facet[v]] != e.value_number[v]:
             e.unknown -= 1
             e.current[e.value_facet[v]] = e.unknown
     go_through(e, c)
-    for v in range(e.value_start[c], e.value_end[c]):
+    for v in range(e.value_start[c], e.values_end[c]):
         id = e.value_facet[v]
         if e.facets[id].recorded == e.value_number[v] or not e.facets[id].holds:
-            becomes(e, c, v)
+            becomes(e, object_of(e, c, v), v)
         else:
             e.current[id] = e.value_number[v]

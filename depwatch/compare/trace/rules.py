@@ -155,6 +155,8 @@ def _counts(trace: Trace) -> Iterator[str]:
     yield from _told(trace, rows[counts == 0], "counts no change")
     yield from _told(trace, rows[(moments != NULL) & (moments > counts)], "counts more moments than changes")
     rows = _rows(trace, Row.CALLS)
+    counts, moments = trace.column("count")[rows], trace.column("moments")[rows]
+    yield from _told(trace, rows[(moments != NULL) & (moments > counts)], "counts more moments than changes")
     alone = _is_null(trace, "object")[rows] != (trace.column("count")[rows] == 0)
     yield from _told(trace, rows[alone], "has an object without a count, or a count without an object")
 

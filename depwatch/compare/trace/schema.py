@@ -5,8 +5,8 @@ from typing import Final
 
 import pyarrow as pa
 
-VERSION: Final = 2  # of traces that are written
-OLDEST: Final = 2  # that are read; docs/trace-format.md says what changed, and what readers may rely on
+VERSION: Final = 3  # of traces that are written
+OLDEST: Final = 3  # that are read; docs/trace-format.md says what changed, and what readers may rely on
 
 
 class Row(StrEnum):
@@ -73,7 +73,7 @@ OPTIONAL: Final[dict[Row, frozenset[str]]] = {
     Row.FUNCTION: frozenset({"file", "line"}),
     Row.DEPENDENCY: frozenset({"via", "type"}),
     Row.RESOLVED: frozenset(),
-    Row.CALLS: frozenset({"object", "count"}),
+    Row.CALLS: frozenset({"object", "count", "moments"}),
     Row.CHANGE: frozenset({"file", "line", "moments"}),
     Row.VALUE: frozenset({"type", "moments"}),
     Row.DRAIN: frozenset(),

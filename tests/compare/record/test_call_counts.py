@@ -133,6 +133,11 @@ def test_what_changes_all_the_time_is_counted_in_windows_that_add_up(programs: A
     spread = [row for row in journal.of("calls") if "count" in row]
     assert spread
     assert {row["object"] for row in spread} == {module}
+    told = 0
+    for row in journal.of("calls"):  # each call comes after another moment
+        if row["function"] == step:
+            assert row.get("moments", row["calls"] - told) == row["calls"] - told
+            told = row["calls"]
     for at, row in enumerate(journal.rows):  # spread calls come right before the changes that they are spread over
         if "object" in row and row["kind"] == "calls":
             assert row["function"] == step

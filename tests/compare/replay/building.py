@@ -68,9 +68,11 @@ class Building:
                 )
         self.row("resolved", function=function, calls=self._calls[function] + 1 if calls is None else calls)
 
-    def calls(self, function: int, more: int, object: int | None = None, count: int | None = None) -> None:
+    def calls(
+        self, function: int, more: int, object: int | None = None, count: int | None = None, moments: int | None = None
+    ) -> None:
         self._calls[function] += more
-        self.row("calls", function=function, calls=self._calls[function], object=object, count=count)
+        self.row("calls", function=function, calls=self._calls[function], object=object, count=count, moments=moments)
 
     def change(
         self,

@@ -1,9 +1,10 @@
 """The naive twin of the engine: the same policies over the rows of a trace, one call and one change at a time."""
 
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import groupby
 from math import floor
 from typing import Any
 
@@ -78,10 +79,23 @@ class Change:
     spread: list[tuple[int, int]] = field(default_factory=list)
 
 
+@dataclass
+class Window:
+    changes: list[Change]  # of each object one
+    spread: list[tuple[int, int]]
+    # After how many moments each function was called; None: that is not known.
+    moments: dict[int, int | None] = field(default_factory=dict)
+
+    @property
+    def values(self) -> list[Value]:
+        return [value for change in self.changes for value in change.values]
+
+
 def steps(rows: list[dict[str, Any]]) -> Iterator[tuple[str, Any]]:
     """The rows with what belongs together put together; every value that is not known is an object of its own."""
     changes: list[tuple[int, Change]] = []
     dropped: set[int] = set()
+    spread: dict[int, list[int]] = defaultdict(list)  # rows of calls, by the id() of their change
     of_functions = {row["facet"] for row in rows if row["kind"] == "facet" and row["type"] == "function"}
     for at, row in enumerate(rows):
         if row["kind"] == "change":
@@ -99,34 +113,64 @@ def steps(rows: list[dict[str, Any]]) -> Iterator[tuple[str, Any]]:
             of[-1].values.append(Value(row["facet"], value, bool(row["same"]), count, moments, inside))
         elif row["kind"] == "calls" and row["object"] is not None:
             of = [change for place, change in changes if place > at and change.object == row["object"]]
-            if of and of[0].count > 1:
+            if of:
                 of[0].spread.append((row["function"], row["calls"]))
-                dropped.add(at)
-    window: list[Change] = []
+                spread[id(of[0])].append(at)
+    windows: dict[int, Window | Change] = {}
+    of_window: set[int] = set()
+    for group in grouped(rows):
+        objects = [list(each) for _, each in groupby(group, lambda at: rows[at]["object"])]
+        parts = [[by_row[at] for at in each] for each in objects]
+        if len(parts) > 1 or any(change.count > 1 for change in parts[0]):
+            calls: dict[int, int] = {}
+            for function, number in sorted(pair for part in parts for change in part for pair in change.spread):
+                calls[function] = number
+            last = [at for part in parts for change in part for at in spread[id(change)]]
+            order = [rows[at]["function"] for at in sorted(last) if rows[at]["calls"] == calls[rows[at]["function"]]]
+            told: dict[int, list[int | None]] = defaultdict(list)
+            for at in last:
+                told[rows[at]["function"]].append(rows[at]["moments"])
+            moments = {f: None if None in each else sum(filter(None, each)) for f, each in told.items()}
+            spread_calls = [(f, calls[f]) for f in dict.fromkeys(order)]
+            window = Window([together(part) for part in parts], spread_calls, moments)
+            windows[group[0]] = window
+            dropped |= set(last)
+        else:
+            windows[group[0]] = together(parts[0])
+        of_window |= set(group)
     for at, row in enumerate(rows):
-        if at in by_row and row["moments"] is not None:
-            window.append(by_row[at])
-            after = next((other for other in rows[at + 1 :] if other["kind"] != "value"), None)
-            if (
-                after is None
-                or (after["kind"], after["object"]) != ("change", row["object"])
-                or after["moments"] is None
-            ):
-                yield "change", together(window)
-                window = []
-        elif at in by_row:
-            yield "change", by_row[at]
-        elif at not in dropped and row["kind"] != "value":
+        if at in windows:
+            yield "change", windows[at]
+        elif at not in of_window and at not in dropped and row["kind"] != "value":
             yield row["kind"], row
 
 
+def grouped(rows: list[dict[str, Any]]) -> Iterator[list[int]]:
+    """Where the changes of each window are, and each other change."""
+    group: list[int] = []
+    for at, row in enumerate(rows):
+        if row["kind"] == "value":
+            continue
+        if group and not (row["kind"] == "change" and goes_on(rows[group[-1]], row)):
+            yield group
+            group = []
+        if row["kind"] == "change":
+            group.append(at)
+    if group:
+        yield group
+
+
+def goes_on(before: dict[str, Any], row: dict[str, Any]) -> bool:
+    is_one = row["object"] == before["object"] or row["time"] == before["time"]
+    return is_one and row["moments"] is not None and before["moments"] is not None
+
+
 def together(changes: list[Change]) -> Change:
-    """A window has a change for each place."""
+    """A window has a change for each place of an object."""
     first = changes[0]
     values = [value for change in changes for value in change.values]
-    spread = [calls for change in changes for calls in change.spread]
     count, moments = (sum(getattr(change, name) for change in changes) for name in ("count", "moments"))
-    return Change(first.object, count, moments, first.in_place, values, spread)
+    return Change(first.object, count, moments, first.in_place, values)
 
 
 class Model:
@@ -158,11 +202,11 @@ class Model:
                 self.resolve(self.functions[what["function"]], pending.pop(what["function"], []), what["calls"])
             elif kind == "calls":
                 self.advance(self.functions[what["function"]], what["calls"])
-            elif kind == "change" and what.object in self.dead:
-                for number, calls in what.spread:
-                    self.advance(self.functions[number], calls)
+            elif kind == "change" and isinstance(what, Change):
+                if what.object not in self.dead:
+                    self.change(what)
             elif kind == "change":
-                self.change(what) if what.count == 1 else self.window(what)
+                self.open_window(what)
             elif kind == "drain":
                 self.drain()
             elif kind == "gone" and what["function"] is not None:
@@ -279,10 +323,10 @@ class Model:
             self.counts["undone"] += all(self.current[facet] == value for facet, value in recorded.items())
         function.pending = False
 
-    def settle(self, function: Function, change: Change) -> None:
+    def settle(self, function: Function, window: Window) -> None:
         """A handle that was made in a window, and is valid at its end, has recorded what is there then."""
         if function.made_in_window and function.state == VALID and function.handle is not None:
-            for value in change.values:
+            for value in window.values:
                 if value.facet in function.handle.recorded:
                     function.handle.recorded[value.facet] = value.value
 
@@ -326,7 +370,26 @@ class Model:
         if limit is not None and self.changes[key] >= limit:
             self.given_up.add(key)
 
-    def window(self, change: Change) -> None:
+    def open_window(self, window: Window) -> None:
+        matters = not self.policy.by_object or any(change.moments for change in window.changes)
+        if matters and self.dead.isdisjoint(change.object for change in window.changes):
+            self.window(window)
+            return
+        for number, calls in window.spread:
+            self.advance(self.functions[number], calls)
+        for change in window.changes:
+            if change.object not in self.dead:
+                self.at_once(change)
+
+    def at_once(self, change: Change) -> None:
+        """Of one object, after all calls of a window."""
+        if change.moments or not self.policy.by_object:
+            self.change(change)
+            return
+        for value in change.values:
+            self.current[value.facet] = value.value
+
+    def window(self, window: Window) -> None:
         raise NotImplementedError  # likewise, of many changes at once
 
     def begin(self, function: Function, calls: int) -> int:
@@ -348,12 +411,12 @@ class Model:
 class Parts:
     """The functions in a window: each has its calls, spread evenly, and is what it is since a time."""
 
-    def __init__(self, model: Model, change: Change) -> None:
+    def __init__(self, model: Model, window: Window) -> None:
         self.model = model
-        self.change = change
+        self.window = window
         self.calls: dict[Function, int] = {}
         self.since: dict[Function, Fraction] = {}
-        for number, calls in change.spread:
+        for number, calls in window.spread:
             self.add(model.functions[number], calls)
 
     def add(self, function: Function, calls: int) -> None:
@@ -386,7 +449,7 @@ class Parts:
                 left = floor(calls * (1 - self.since[function]))
                 self.model.counts["cold_calls"] += left
                 function.cold += left if function.state == COLD else 0
-            self.model.settle(function, self.change)
+            self.model.settle(function, self.window)
             function.in_window = False
             function.calls += calls
 
@@ -396,9 +459,9 @@ def at_share(i: int, moments: int) -> Fraction:
     return Fraction(i, max(moments - 1, 1))
 
 
-def times(change: Change, values: list[Value]) -> list[tuple[Fraction, int]]:
-    """When these change, first to last; of those at the same time, in their order."""
-    return sorted((at_share(i, v.moments), at) for at, v in enumerate(values) for i in range(v.moments))
+def times(changes: Sequence[Value | Change]) -> list[tuple[Fraction, int]]:
+    """When these values or objects change, first to last; of those at the same time, in their order."""
+    return sorted((at_share(i, of.moments), at) for at, of in enumerate(changes) for i in range(of.moments))
 
 
 class BulkByFacet(Model):
@@ -414,17 +477,17 @@ class BulkByFacet(Model):
             self.drop(function, value.same)
         return functions
 
-    def window(self, change: Change) -> None:
-        parts = Parts(self, change)
-        for value in change.values:
+    def window(self, window: Window) -> None:
+        parts = Parts(self, window)
+        for value in window.values:
             for function in self.dependents(value.facet):
                 parts.add(function, 0)
-        for time, at in times(change, change.values):
+        for time, at in times(window.values):
             parts.make_until(time)
-            for function in self.fire_facet(change.values[at]):
+            for function in self.fire_facet(window.values[at]):
                 parts.since[function] = time
         parts.end()
-        for value in change.values:
+        for value in window.values:
             self.current[value.facet] = value.value
 
 
@@ -464,44 +527,51 @@ class BulkByObject(Model):
         filled = {bit for each in numbers for bit in bits(each)}
         return filled.issuperset(bits(self.place[number] + 1))
 
-    def window(self, change: Change) -> None:
-        capped = self.limit(change.object) is not None and change.object not in self.given_up
-        if not change.moments:
-            for number, calls in change.spread:
-                self.advance(self.functions[number], calls)
-            for value in change.values:
-                self.current[value.facet] = value.value
-            return
-        parts = Parts(self, change)
+    def window(self, window: Window) -> None:
+        changes = window.changes
+        keys = {change.object for change in changes if change.moments} - self.given_up
+        capped = any(self.limit(key) is not None for key in keys)
+        parts = Parts(self, window)
         if capped:
-            for function in self.dependents(change.object):
-                parts.add(function, 0)
-            if self.unwatches and not self.dependents(change.object):
-                self.fire_object(change)
-        drops: Counter[Function] = Counter()  # of handles made in this window
-        for i in range(change.moments):
-            time = at_share(i, change.moments)
+            for change in changes:
+                for function in self.dependents(change.object):
+                    parts.add(function, 0)
+                if self.unwatches and not self.dependents(change.object) and change.moments:
+                    self.fire_object(change)
+        drops: dict[Function, list[Change]] = defaultdict(list)  # of handles made in this window
+        for time, at in times(changes):
+            change = changes[at]
             parts.make_until(time)
             if capped:
-                for function in self.fire_object(change):
+                for function in self.fire_object(change) if change.object not in self.given_up else []:
                     if function in parts.since:
                         parts.since[function] = time
                 continue
             for function in [f for f in self.dependents(change.object) if parts.calls.get(f)]:
-                drops[function] += function.made_in_window
+                if function.made_in_window:
+                    drops[function].append(change)
                 self.drop(function, not self.hurt(function, change), not change.values)
                 parts.since[function] = time
         parts.end()
-        for function, count in drops.items():
-            if count > 1:
-                self.share(change, function, count - 1)
-        for value in change.values:
+        for function, dropped_by in drops.items():
+            if self.are_even(function, changes):
+                for change in dropped_by[1:]:
+                    assert change is dropped_by[0]
+                self.share(dropped_by[0], function, len(dropped_by) - 1)
+        for value in window.values:
             self.current[value.facet] = value.value
         if not capped:
-            self.fire_object(change)
+            for change in changes:
+                self.at_once(change)
+
+    def are_even(self, function: Function, changes: list[Change]) -> bool:
+        assert function.handle is not None
+        return len({c.moments for c in changes if c.moments and c.object in function.handle.objects}) == 1
 
     def share(self, change: Change, function: Function, count: int) -> None:
         """Of all drops but one, those that were needless are the share of the changes that were."""
+        if not count:
+            return
         assert function.handle is not None
         facets = function.handle.facets
         changed = min(change.moments, sum(v.moments for v in change.values if v.facet in facets and not v.same))
@@ -543,10 +613,11 @@ class Granular(Model):
         self.counts["guards"] += sum(d.patchable and d.facet not in loads for d in function.handle.dependencies)
         self.counts["deopt_calls"] += bool(function.handle.deopted)
 
-    def window(self, change: Change) -> None:
-        for number, calls in change.spread:
+    def window(self, window: Window) -> None:
+        for number, calls in window.spread:
             self.advance(self.functions[number], calls)
-        self.change(change)
+        for change in window.changes:
+            self.change(change)
 
 
 def bits(number: int) -> set[int]:

@@ -52,6 +52,20 @@ def traces(draw: st.DrawFn, windows: bool = True) -> Building:
             )
         building.resolved(function, found)
 
+    def change(at: int, count: int, has_moments: bool) -> None:
+        lying = [facet for facet, places in facets.items() if at in places]
+        touched = draw(st.lists(st.sampled_from(lying), unique=True, max_size=2)) if lying else []
+        same = draw(st.booleans()) and draw(st.booleans())
+        for facet in touched:
+            if not same:
+                values[facet] = draw(st.sampled_from((-2, -1, 0, 1, 2)))
+        counts = [draw(st.integers(1, count)) for _ in touched]
+        how: dict[str, Any] = {"same": same, "type": draw(st.sampled_from(CHANGES))}
+        if has_moments:
+            how["moments"] = draw(st.integers(0, count))
+            how["moments_of"] = [draw(st.integers(1, each)) for each in counts]
+        building.change(at, [(facet, values[facet]) for facet in touched], count=count, counts=counts, **how)
+
     for function in functions:
         building.calls(function, draw(st.integers(1, 3)))
         resolve(function)
@@ -64,24 +78,16 @@ def traces(draw: st.DrawFn, windows: bool = True) -> Building:
         elif what == "resolve" and alive:
             resolve(draw(st.sampled_from(alive)))
         elif what == "change" or what == "window":
-            count = draw(st.integers(2, 12)) if what == "window" and windows else 1
-            at = draw(st.sampled_from(objects))
-            lying = [facet for facet, places in facets.items() if at in places]
-            touched = draw(st.lists(st.sampled_from(lying), unique=True, max_size=2)) if lying else []
-            same = draw(st.booleans()) and draw(st.booleans())
-            for facet in touched:
-                if not same:
-                    values[facet] = draw(st.sampled_from((-2, -1, 0, 1, 2)))
-            if count > 1:
+            is_window = what == "window" and windows
+            places = draw(st.lists(st.sampled_from(objects), min_size=1, max_size=3 if is_window else 1))
+            counts = [draw(st.integers(2 if len(places) == 1 else 1, 12)) if is_window else 1 for _ in places]
+            for at, count in zip(places, counts, strict=True) if is_window else ():
                 for function in draw(st.lists(st.sampled_from(alive), unique=True)) if alive else []:
-                    building.calls(function, draw(st.integers(1, 40)), at, count)
-            counts = [draw(st.integers(1, count)) for _ in touched]
-            pairs = [(facet, values[facet]) for facet in touched]
-            how: dict[str, Any] = {"same": same, "type": draw(st.sampled_from(CHANGES))}
-            if count > 1 and draw(st.booleans()):
-                how["moments"] = draw(st.integers(0, count))
-                how["moments_of"] = [draw(st.integers(1, each)) for each in counts]
-            building.change(at, pairs, count=count, counts=counts, **how)
+                    moments = draw(st.none() | st.integers(0, count))
+                    building.calls(function, draw(st.integers(1, 40)), at, count, moments)
+            together = len(places) > 1 or draw(st.booleans())
+            for at, count in zip(places, counts, strict=True):
+                change(at, count, together and is_window)
         elif what == "drain":
             building.drain()
         elif what == "lost":

@@ -267,6 +267,33 @@ def test_moments_of_a_window_are_what_drops_and_not_its_changes() -> None:
     assert found["granular"]["patches"] == 30
 
 
+def test_a_function_that_is_called_after_one_moment_of_a_window_looks_at_its_values_once() -> None:
+    """In the middle of the window it finds another value; after fifty calls it is made again, and the last look is even."""
+    building = Building()
+    module = building.object()
+    rate = building.facet(module, "RATE")
+    function = hot(building, {"facet": rate})
+    building.calls(function, 200, module, 40, moments=1)
+    building.change(module, [(rate, 5)], count=40, moments=40, counts=[20], moments_of=[20])
+    building.end()
+    found = policies(building, policies=("revalidation",))["revalidation"]
+    assert (found["dropped"], found["revalidations"], found["cold_calls"]) == (1, 2, 100)
+
+
+def test_an_object_is_given_up_by_changes_that_come_between_those_that_drop_the_code() -> None:
+    """One window of a class and a module, each at its own pace: the module's changes count while it is watched."""
+    building = Building()
+    module, home = building.object(), building.object("type")
+    function = hot(building, {"facet": building.facet(module)}, {"facet": building.facet(home)})
+    building.calls(function, 600, home, 12)
+    building.change(home, count=12, moments=12)
+    building.change(module, count=11, moments=11)
+    building.end()
+    found = policies(building, policies=("bulk_by_object", "bulk_by_object_capped"))
+    assert found["bulk_by_object"]["dropped"] == 12
+    assert found["bulk_by_object_capped"]["unguarded"] == (1, 1)
+
+
 def test_a_filter_with_many_dependencies_takes_other_objects_for_them() -> None:
     building = Building()
     others = [building.object("type", f"other{i}") for i in range(200)]

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from fractions import Fraction
+from math import floor
 from typing import Any
 
 from naive import (
@@ -18,7 +19,7 @@ from naive import (
     Model,
     Parts,
     Value,
-    at_share,
+    Window,
     times,
 )
 
@@ -42,56 +43,53 @@ class Revalidation(BulkByObject):
         if any(self.current[facet] != value for facet, value in function.handle.recorded.items()):
             self.drop(function, False)
 
-    def window(self, change: Change) -> None:
-        if not change.moments:
-            super().window(change)
-            return
-        parts = Parts(self, change)
-        looked_at: dict[Function, int] = {}
+    def window(self, window: Window) -> None:
+        parts = Parts(self, window)
+        looked = set()
         for function, calls in parts.calls.items():
             if calls and function.state == VALID and function.marked:
                 self.revalidate(function)
-                looked_at[function] = 1
+                looked.add(function)
         for function in parts.calls:
-            self.spread(parts, change, function, looked_at.get(function, 0))
+            self.spread(parts, window, function, function in looked)
         parts.end()
-        functions = self.dependents(change.object)
-        if functions:
-            self.count_change(change.object, change.moments if self.limit(change.object) is not None else 1)
-        for value in change.values:
-            self.current[value.facet] = value.value
-        for function in functions:
-            function.marked = True
-            if change.object in self.given_up:
-                self.drop(function, not self.hurt(function, change), not change.values)
+        for change in window.changes:
+            self.at_once(change)
 
-    def spread(self, parts: Parts, change: Change, function: Function, looked_at: int) -> None:
-        calls, alone = parts.calls[function], Parts(self, Change(change.object, 0, 0, True))
+    def at_once(self, change: Change) -> None:
+        if change.moments and self.dependents(change.object) and self.limit(change.object) is not None:
+            self.count_change(change.object, change.moments - 1)
+        super().at_once(change)
+
+    def spread(self, parts: Parts, window: Window, function: Function, has_looked: bool) -> None:
+        calls, alone = parts.calls[function], Parts(self, Window([], []))
         if not calls:
             return
         alone.calls, alone.since = {function: calls}, parts.since
         alone.make_until(Fraction(0))
-        hits = self.hits(function, change)
         while True:
             if function.state != VALID:
                 alone.make_until(Fraction(1))
+                has_looked = False
             if function.state != VALID:
                 return
             assert function.handle is not None
-            looked_at = 0 if function.made_in_window else looked_at
-            hits = self.hits(function, change)
-            if not hits:
-                if change.object in function.handle.objects:
-                    n = change.moments
-                    again = n - 1 if calls >= n else calls - looked_at
-                    self.counts["revalidations"] += again * len(function.handle.dependencies)
-                return
-            at = next((i for i in range(hits) if at_share(i, hits) >= parts.since[function]), None)
+            known = window.moments.get(function.number)
+            looks = min(
+                sum(change.moments for change in window.changes if change.object in function.handle.objects),
+                calls if known is None else min(calls, known),
+            )
+            others = min(sum(self.hits(function, change) for change in window.changes), looks)
+            since = parts.since[function]
+            middles = (Fraction(2 * i + 1, 2 * others) for i in range(others))
+            at = next((middle for middle in middles if middle >= since), None)
+            again = floor(looks * (Fraction(1) if at is None else at)) - floor(looks * since)
+            self.counts["revalidations"] += (again - (has_looked and again > 0)) * len(function.handle.dependencies)
             if at is None:
                 return
             self.counts["revalidations"] += len(function.handle.dependencies)
             self.drop(function, False)
-            parts.since[function] = at_share(at, hits)
+            parts.since[function] = at
 
     def hits(self, function: Function, change: Change) -> int:
         assert function.handle is not None or function.state != VALID
@@ -288,19 +286,18 @@ class Healing(Model):
                 self.bereft_at[id(function)] = self.moment
                 self.retire(function)
 
-    def window(self, change: Change) -> None:
+    def window(self, window: Window) -> None:
         parts = Parts.__new__(Parts)
-        before = dict(self.current)
-        for value in change.values:
+        for value in window.values:
             if not value.same and self.current.get(value.facet) != value.value:
                 self.current[value.facet] = object()
-        Parts.__init__(parts, self, change)
-        for value in change.values:
+        Parts.__init__(parts, self, window)
+        for value in window.values:
             for function in self.waiting(value.facet):
                 parts.add(function, 0)
-        for time, at in times(change, change.values):
+        for time, at in times(window.values):
             parts.make_until(time)
-            value = change.values[at]
+            value = window.values[at]
             held = value.facet in self.recorded and value.facet not in self.broken
             undone = held and self.recorded[value.facet] == value.value
             if value.same or undone or not [f for f in self.waiting(value.facet) if f.state == VALID]:
@@ -315,12 +312,12 @@ class Healing(Model):
                 if state == VALID and function.state != VALID:
                     parts.since[function] = time
         parts.end()
-        assert before is not self.current
-        for value in change.values:
-            self.current[value.facet] = value.value
-            held = value.facet not in self.broken
-            if value.facet in self.recorded and (not held or self.recorded[value.facet] == value.value):
-                self.becomes(value, change.in_place)
+        for change in window.changes:
+            for value in change.values:
+                self.current[value.facet] = value.value
+                held = value.facet not in self.broken
+                if value.facet in self.recorded and (not held or self.recorded[value.facet] == value.value):
+                    self.becomes(value, change.in_place)
 
 
 def twin(policy: Policy, rows: list[dict[str, Any]]) -> Model:

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MOST_KNOWN 64u /* values of a facet that are told apart, the latest ones */
+#define MOST_KNOWN 64u /* values of a facet that are told apart, those that it had last: in this order */
 
 static void forget_known(Facet *facet, uint32_t at)
 {
@@ -12,7 +12,16 @@ static void forget_known(Facet *facet, uint32_t at)
         list_add(&tap.garbage, facet->known[at].weakref);
     if (facet->known[at].kept != NULL)
         list_add(&tap.garbage, facet->known[at].kept);
-    facet->known[at] = facet->known[--facet->n_known];
+    memmove(&facet->known[at], &facet->known[at + 1], (--facet->n_known - at) * sizeof *facet->known);
+}
+
+/* The facet has it now. */
+static Known *move_to_end(Facet *facet, uint32_t at)
+{
+    Known *last = &facet->known[facet->n_known - 1], moved = facet->known[at];
+    memmove(&facet->known[at], &facet->known[at + 1], (facet->n_known - 1 - at) * sizeof *facet->known);
+    *last = moved;
+    return last;
 }
 
 /* --- objects ---------------------------------------------------------------------------------------------------------- */
@@ -143,6 +152,7 @@ void object_bury(Object *object)
     for (int i = 0; i < 3; i++)
         if (object->parts[i].name != NULL)
             list_add(&tap.garbage, object->parts[i].name);
+    windows_forget(object);
     *object->link = object->next;
     if (object->next != NULL)
         object->next->link = object->link;
@@ -221,7 +231,7 @@ static Known *find_known(Facet *facet, const Identity *identity)
         if (!identities_are_same(&facet->known[i].identity, identity))
             continue;
         if (!is_gone(&facet->known[i]))
-            return &facet->known[i];
+            return move_to_end(facet, i);
         facet->known[i].identity.type = NULL;
         look_at_later(facet);
     }
@@ -230,13 +240,8 @@ static Known *find_known(Facet *facet, const Identity *identity)
 
 static Known *add_known(Facet *facet, const Identity *identity)
 {
-    if (facet->n_known == MOST_KNOWN) {
-        uint32_t oldest = 0;
-        for (uint32_t i = 1; i < facet->n_known; i++)
-            if (facet->known[i].number < facet->known[oldest].number)
-                oldest = i;
-        forget_known(facet, oldest);
-    }
+    if (facet->n_known == MOST_KNOWN)
+        forget_known(facet, 0);
     if (facet->n_known == facet->known_capacity) {
         uint32_t capacity = facet->known_capacity == 0 ? 2 : 2 * facet->known_capacity;
         Known *known = realloc(facet->known, capacity * sizeof *known);

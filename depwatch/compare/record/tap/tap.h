@@ -74,7 +74,7 @@ PyObject *functions_codes(void);                      /* of all that have been c
 uint64_t functions_other_namespaces(void);            /* calls in namespaces that are not told apart any more */
 PyObject *functions_hot(void);                        /* [(code, what Python knows, calls)] of those that are hot now */
 
-/* --- objects and facets: facets.c, event.c --------------------------------------------------------------------------- */
+/* --- objects and facets: facets.c, event.c, windows.c ---------------------------------------------------------------- */
 
 typedef enum ObjectKind { OBJECT_DICT, OBJECT_TYPE, OBJECT_FUNCTION } ObjectKind;
 
@@ -98,6 +98,13 @@ typedef struct Part {
     PyObject *name; /* owned, interned */
 } Part;
 
+/* Of a function that depends on an object, up to that one's last change in a window. */
+typedef struct Called {
+    const Function *function; /* compared */
+    uint64_t calls;
+    uint32_t moments; /* of the window, after which it was called */
+} Called;
+
 struct Object {
     uint32_t number;
     uint8_t kind;       /* ObjectKind */
@@ -110,9 +117,14 @@ struct Object {
     Place whole;        /* changes that name nothing */
     List functions;     /* that depend on it */
     List busy;          /* places with a window that is not written yet */
+    Object *next_busy;  /* of those that have any: a list in both directions */
+    Object **busy_link; /* NULL: it is not in that list */
     bool is_mixed;      /* these windows are more than one moment */
+    bool was_mixed;     /* the windows before these were */
+    bool has_waited;    /* they were over, and wait for those that they are written together with */
+    bool is_together;   /* they are being written */
     uint64_t calls_then; /* of the functions that depend on it, at its last change in a window */
-    uint64_t *then;      /* owned or NULL: of each of them, if they are not too many */
+    Called *then;        /* owned or NULL: of each of them, if they are not too many */
     uint32_t n_then;     /* how many */
     uint64_t moment;     /* of that change */
     bool is_begun;       /* a change of this moment was counted for its place */
@@ -191,7 +203,9 @@ void on_type_event(void *object, const void *event);     /* of a type as a whole
 void on_function_event(void *part, const void *event);   /* of a part of a function */
 void events_end_doubts(void); /* at a safe point, when depwatch has drained: writes what it could not tell */
 void events_forget(void);                                /* in a forked child */
+void events_schedule(void);                              /* what is to happen at the next safe point */
 void windows_write(bool all);                            /* those that are over */
+void windows_forget(Object *object);                     /* it has none any more */
 void windows_write_of(const Function *function);         /* whose changes its calls were between */
 void windows_have_room(double most, double a_second);    /* rows of windows that are one moment; what is left is spread */
 
@@ -210,9 +224,11 @@ typedef struct Tap {
     bool undrained;      /* a change has been written since the last drain row */
     bool pending;        /* our pending call is outstanding */
     PyObject *drain_code; /* owned: of depwatch.drain, which the program may call */
+    uint32_t n_mixed;    /* objects with windows of several moments */
     uint64_t calls;      /* of the whole program, so far */
     uint64_t look;       /* the clock is looked at when there have been so many */
     Object *objects;     /* list */
+    Object *busy;        /* list: those with a window that is not written yet */
     List dead;           /* objects */
     List left;           /* facets that have left a value which may come back */
     List arrived;        /* facets whose value is to be seen at the next safe point */
