@@ -27,8 +27,8 @@ static inline void current_drop_begins(const Facet *facet, const Object *object)
         drop_begins(facet->current, references_of_last(object, rest_of(facet)->name));
 }
 
-/* The dict that provides the facet's value stores another value under the key; the event is counted already. Of all events of a dict only this one names
- * the facet's new value for certain: the write cannot fail any more. */
+/* The dict that provides the facet's value stores another value under the key; the event is counted already. Of all events of a
+ * dict only this one names the facet's new value for certain: the write cannot fail any more. */
 static NOT_INLINE int provider_event(Facet *facet, const Object *object, PyObject *value)
 {
     facet->changes++; /* tells a look-up that is under way to start again */

@@ -381,7 +381,8 @@ static const char *facet_wrong(uint32_t id)
     const Facet *facet = facet_at(id);
     uint32_t fallback = facet_fallback(facet);
     /* A facet need not be dead where its fallback died: a look may find the name in the owner. */
-    bool owner_died = object_at(rest_of(facet)->owner)->address == NULL, fallback_died = fallback != NO_ID && object_at(fallback)->address == NULL;
+    bool owner_died = object_at(rest_of(facet)->owner)->address == NULL;
+    bool fallback_died = fallback != NO_ID && object_at(fallback)->address == NULL;
     if (facet->id != id)
         return "a facet does not know its own ID";
     if (facet->dead ? !owner_died && !fallback_died : owner_died)

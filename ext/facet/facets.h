@@ -5,12 +5,12 @@
 
 /* Facets: the parts of objects that can change, each with the handles that rely on it.
  *
- * `recorded` is the value that the dependents assumed (or ABSENT), `current` the value now. While a facet holds, its provider (the dict or
- * the function that has the value) keeps the value alive, and recorded is borrowed. CPython reports every removal of the value
- * before it is made, and that event takes a reference: otherwise the value could die, another object get its address, and be
- * taken for it. The event takes none if the reference that goes is the program's last: then the value dies, as it would without
- * depwatch, and the facet can never hold again. The drain replaces the reference by a weak one where the type allows it. See
- * kept.h.
+ * `recorded` is the value that the dependents assumed (or ABSENT), `current` the value now. While a facet holds, its provider (the
+ * dict or the function that has the value) keeps the value alive, and recorded is borrowed. CPython reports every removal of the
+ * value before it is made, and that event takes a reference: otherwise the value could die, another object get its address, and
+ * be taken for it. The event takes none if the reference that goes is the program's last: then the value dies, as it would
+ * without depwatch, and the facet can never hold again. The drain replaces the reference by a weak one where the type allows it.
+ * See kept.h.
  */
 #ifndef DW_FACETS_H
 #define DW_FACETS_H

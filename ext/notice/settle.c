@@ -52,8 +52,8 @@ static int batch_take(LookedAt *batch)
     return 0;
 }
 
-/* Makes the notices of handles, for the facets of the batch from the first one given on. Facets with a cause come first: a handle that a death retired must not be reported as broken by
- * another facet. Returns as tell_handles(). */
+/* Makes the notices of handles, for the facets of the batch from the first one given on. Facets with a cause come first: a handle
+ * that a death retired must not be reported as broken by another facet. Returns as tell_handles(). */
 static int tell_batch(const LookedAt *batch, uint32_t first, Pauses *pauses)
 {
     int told = 1;
