@@ -267,8 +267,8 @@ def test_moments_of_a_window_are_what_drops_and_not_its_changes() -> None:
     assert found["granular"]["patches"] == 30
 
 
-def test_a_function_that_is_called_after_one_moment_of_a_window_looks_at_its_values_once() -> None:
-    """In the middle of the window it finds another value; after fifty calls it is made again, and the last look is even."""
+def test_a_function_called_after_one_moment_of_a_window_looks_at_its_values_once() -> None:
+    """In the middle of the window it finds another value, and after fifty calls it is made again."""
     building = Building()
     module = building.object()
     rate = building.facet(module, "RATE")
@@ -280,7 +280,7 @@ def test_a_function_that_is_called_after_one_moment_of_a_window_looks_at_its_val
     assert (found["dropped"], found["revalidations"], found["cold_calls"]) == (1, 2, 100)
 
 
-def test_an_object_is_given_up_by_changes_that_come_between_those_that_drop_the_code() -> None:
+def test_an_object_is_given_up_by_changes_between_those_that_drop_the_code() -> None:
     """One window of a class and a module, each at its own pace: the module's changes count while it is watched."""
     building = Building()
     module, home = building.object(), building.object("type")
