@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 from pathlib import Path
 
 from measure import HERE, ROOT
@@ -29,6 +30,31 @@ def run(
         name = Path(sys.argv[0]).stem
         sys.exit(f"{name}: {' '.join(command)} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
     return done.stdout
+
+
+class Failed(Exception):
+    """A command ended as it should not."""
+
+
+def seconds_of(*command: str, cwd: Path, path: str, statuses: tuple[int, ...], **environment: str) -> float:
+    """The processor time in seconds of `python -m COMMAND`, and of the processes that it waited for.
+
+    Raises Failed unless its exit status is one of these.
+    """
+    with tempfile.TemporaryFile("w+") as output:
+        child = subprocess.Popen(
+            [sys.executable, "-m", *command],
+            cwd=cwd,
+            env=os.environ | {"PYTHONPATH": path} | environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        _, status, usage = os.wait4(child.pid, 0)  # of this child alone: others may be running
+        child.returncode = os.waitstatus_to_exitcode(status)
+        if child.returncode not in statuses:
+            output.seek(0)
+            raise Failed(f"{' '.join(command)} failed ({child.returncode}):\n{output.read()[-4000:]}")
+    return usage.ru_utime + usage.ru_stime
 
 
 def prepared(suite: str, needs: list[str]) -> tuple[Path, Path]:

@@ -1,12 +1,15 @@
 """What the numba tests share: programs with globals of their own, and a log of what numba compiles."""
 
+import contextlib
 import itertools
 import sys
 import textwrap
 import types
+from unittest import mock
 
 import pytest
-from numba.core import event
+from numba.core import config, event
+from numba.core.lowering import BaseLower
 
 from depwatch.integrations import numba as watched
 
@@ -30,6 +33,21 @@ class Program(types.ModuleType):
     def stats(self, *names):
         """(compiled, put back, renewed) of these functions."""
         return [tuple(watched.stats(getattr(self, name)))[:3] for name in names]
+
+
+@contextlib.contextmanager
+def compiled_quickly():
+    """numba compiles in three quarters of the time, without two things.
+
+    Without the wrapper by which C code calls a function, as nobody calls so here, and without LLVM's optimizations,
+    which concern values that change inside a call (test_numba_cells.py).
+    """
+    unoptimized = type(config.OPT)(0)
+    with (
+        mock.patch.object(BaseLower, "create_cfunc_wrapper", lambda lower: None),
+        mock.patch.object(config, "OPT", unoptimized),
+    ):
+        yield
 
 
 class Compilations(event.Listener):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numba
 from cases import names
-from numba_programs import Program
+from numba_programs import Program, compiled_quickly
 
 from depwatch import Unwatchable
 
@@ -88,9 +88,10 @@ def _unjitted(function=None, **_):
 class Python(types.ModuleType):
     """The same program without numba. An @overload is what its chooser gives, at each call."""
 
-    def __init__(self, source):
+    def __init__(self, source, **more):
         super().__init__("python")
         vars(self).update(names(), njit=_unjitted, plain=_unjitted, register_jitable=_unjitted, overload=self._overload)
+        vars(self).update(more)
         self._choosers = {}
         exec(source, vars(self))
 
@@ -112,6 +113,7 @@ class Python(types.ModuleType):
         return decorate
 
 
+@compiled_quickly()
 def difference(place, value, changes, x=2):
     """What compiled code gives and Python does not, after which change; "refused: why"; or None."""
     source = PLACES[place]

@@ -10,6 +10,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from grown import Grown, first_wrong
+from numba_programs import compiled_quickly
 from situations import IN_PYTHON, PLACES, VALUES, Python, is_possible, may_be_refused
 
 import parent
@@ -23,8 +25,10 @@ def njit(function=None, **options):
     if function is None:
         return lambda function: njit(function, **options)
     return watched.njit(function, cache=function.__code__.co_filename == __file__, **options)  # not what changes bring
-globals().update(names())
+from grown import more_names
+globals().update(names() | more_names())
 """
+GROWN_STEPS = 4  # of a process
 
 
 def programs(chance, number):
@@ -34,10 +38,19 @@ def programs(chance, number):
     return [chance.choice(stored if chance.random() < 0.8 else pairs) for _ in range(number)]
 
 
-def differences(seed, number, processes):
+def grown(seed, edit, process=0):
+    """A program that grew, as a process has it whose file was edited so."""
+    program = Grown(seed, GROWN_STEPS, parallel=False)
+    if edit:
+        program.setup.append(edit)
+    return program, program.steps if process % 2 == 0 else program.steps[:1] + program.steps[:0:-1]
+
+
+def differences(seed, number, processes, grown_too=0):
     """What processes find that is not as in plain Python, and how often code was loaded, in all."""
     chance = random.Random(seed)
     chosen = programs(chance, number)
+    seeds = [chance.randrange(10**6) for _ in range(grown_too)]
     wrong, loaded = [], 0
     with tempfile.TemporaryDirectory(prefix="depwatch-cached-") as folder:
         request = Path(folder) / "request.json"
@@ -57,7 +70,12 @@ def differences(seed, number, processes):
                 (Path(folder) / f"cached_{index}.py").write_text(BEGIN + sources[0])
                 given = list(changes) if process % 2 == 0 else [*chance.choices(also, k=4)]
                 turns.append((index, place, value, sources[1], given))
-            request.write_text(json.dumps(turns))
+            turns_of_grown = []
+            for index, each in enumerate(seeds):
+                edit = chance.choice(["", "", *grown(each, "")[0].edits]) if process else ""
+                (Path(folder) / f"grown_{index}.py").write_text(BEGIN + grown(each, edit)[0].text)
+                turns_of_grown.append((index, each, edit, process))
+            request.write_text(json.dumps([turns, turns_of_grown]))
             done = parent.parent("numba").run(
                 Path(__file__), str(request), limit=LIMIT, environment={"NUMBA_CACHE_DIR": str(Path(folder) / "cache")}
             )
@@ -68,6 +86,7 @@ def differences(seed, number, processes):
     return wrong, loaded
 
 
+@compiled_quickly()
 def run(index, place, value, source, changes):
     """The first result that is not as in Python, or None."""
     python = Python(source)
@@ -96,9 +115,14 @@ def main(request):
     warnings.simplefilter("ignore")
     sys.path.insert(0, str(Path(request).parent))
     wrong = []
-    for index, place, value, source, changes in json.loads(Path(request).read_text()):
+    turns, turns_of_grown = json.loads(Path(request).read_text())
+    for index, place, value, source, changes in turns:
         if (found := run(index, place, value, source, changes)) is not None:
             wrong.append((place, value, changes, found))
+    for index, seed, edit, process in turns_of_grown:
+        program, steps = grown(seed, edit, process)
+        if (found := first_wrong(program, steps, importlib.import_module(f"grown_{index}"))) is not None:
+            wrong.append((seed, edit, steps, found))
     print(json.dumps({"wrong": wrong, "loaded": len(store._loaded)}))
 
 

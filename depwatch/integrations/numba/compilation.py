@@ -114,6 +114,7 @@ class Active:
         self.compilation: Compilation | None = None  # None: numba compiles it without us
         self.used: list[Used | Copied] = []  # choosers of implementations, and what is copied into code of numba's
         self.unsettled = False  # a chooser changed what it reads
+        self.lacks_callee = False  # code of the program's that it calls could not be compiled
         self.start = 0.0  # when this attempt began, in seconds
         self.internal: Final = len(_internal(dispatcher))  # how much numba had compiled for itself
         self.depth: Final = len(stack)  # in the stack

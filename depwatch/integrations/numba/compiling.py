@@ -50,7 +50,9 @@ from depwatch.integrations.numba.views import with_subclasses
 ATTEMPTS: Final = 8  # at compiling something while somebody changes it
 
 
-_callers: Final[list[Active]] = []  # not watched, but linked with what is; used with numba's compiler lock held
+# Both are used with numba's compiler lock held.
+_callers: Final[list[Active]] = []  # not watched, but linked with what is
+_failed: Final[list[Active]] = []  # numba's own functions that could not be compiled, and may be after a change
 
 
 class Following:
@@ -302,8 +304,24 @@ class _Listener(event.Listener):  # type: ignore[misc]
                 stack[-1].used += active.used
             if stack:
                 stack[-1].unsettled |= active.unsettled
+        if result is None and (function is not None or active.used or active.lacks_callee):
+            if stack:
+                stack[-1].lacks_callee = True
+            if function is None:
+                _failed.append(active)
+        if not stack:
+            _forget_failures()
         if not stack and _callers:
             _watch_callers()
+
+
+def _forget_failures() -> None:
+    """Let numba try again what could not be compiled: it keeps the error, and raises it whatever has changed."""
+    for active in _failed:
+        errors_kept = getattr(getattr(active.dispatcher, "_compiler", None), "_failed_cache", {})
+        for key in [key for key in errors_kept if key[0] == active.arguments]:
+            del errors_kept[key]
+    _failed.clear()
 
 
 def _note_unwatched(active: Active, library: Any, may_watch: bool) -> None:

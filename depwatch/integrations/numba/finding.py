@@ -61,8 +61,9 @@ def read_of(
             return None  # numba's own: `bool` around a condition, what it does about exceptions
         if value.value is ir.UNDEFINED and value.name == function.__name__:
             return OwnNameRead(function, value.value)
-        check(f"global {value.name!r} of {function.__qualname__}", value.value)
-        return GlobalRead(function, value.name, value.value)
+        found = MISSING if value.value is ir.UNDEFINED else value.value  # it may be missing where nothing goes by
+        check(f"global {value.name!r} of {function.__qualname__}", found)
+        return GlobalRead(function, value.name, found)
     if isinstance(value, ir.FreeVar) and value.name in function.__code__.co_freevars:
         check(f"variable {value.name!r} around {function.__qualname__}", value.value)
         return VariableRead(function, value.name, _cell(function, value.name))

@@ -224,6 +224,11 @@ class Function:
         if version is not None and not version.may_run and not version.is_open:
             self.resolve(version)
 
+    def may_link(self, arguments: tuple[Any, ...]) -> bool:
+        """Whether the code for these types may be linked into a caller as it is."""
+        version = self.current.get(arguments)
+        return version is None or version.may_run or version.is_open
+
     def explain(self, internals: bool) -> str:
         """What the code in use has built in and what it loads, by version, and what broke it last."""
         if self.plain is not None:
@@ -295,11 +300,19 @@ def attach(dispatcher: Any, function: Function, pipeline_class: type, is_followe
                 "@vectorize, @guvectorize, a stencil): that would go on with what is compiled now; call it from @njit "
                 "code"
             )
-        function.ready(tuple(itself.fold_argument_types(args, kws)[1]))
-        template = get_call_template(itself, args, kws)
+        arguments = tuple(itself.fold_argument_types(args, kws)[1])
+        for each in [arguments] if itself._can_compile else [*function.current]:
+            function.ready(each)
+        template, *rest = get_call_template(itself, args, kws)
+        # Of all signatures numba takes the one that fits best, which may be another (`*args`; a number as a wider one).
+        template.cases = [
+            result.signature
+            for key, result in itself.overloads.items()
+            if not result.objectmode and (key == arguments or function.may_link(key))
+        ]
         if not is_followed():
             keep_for_good(function.current.values())
-        return template
+        return template, *rest
 
     def enable_caching() -> None:
         itself = owner()
