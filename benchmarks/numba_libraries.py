@@ -104,7 +104,7 @@ class Run:
         return ", ".join(f"{number} {verdict}" for verdict, number in Counter(self.verdicts.values()).most_common())
 
 
-def run_once(suite: Suite, tests: tuple[str, ...], patched: bool, **environment: str) -> Run:
+def run_once(suite: Suite, tests: tuple[str, ...], patched: bool) -> Run:
     unpacked, installed = prepared(suite.sdist, [*suite.needs])
     options = ("-q", "-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", ".", "-p", "verdicts")
     with tempfile.TemporaryDirectory() as folder:
@@ -115,7 +115,6 @@ def run_once(suite: Suite, tests: tuple[str, ...], patched: bool, **environment:
             path=os.pathsep.join([str(installed), str(HERE / "programs")]),
             statuses=(0, 1),  # 1: some tests fail
             **ONE_THREAD,
-            **environment,
             NUMBA_CACHE_DIR=folder,  # cold, so both compile all
             PATCHED_COUNTS=str(counts),
             VERDICTS=str(verdicts),
@@ -257,9 +256,9 @@ def few(names: list[str]) -> tuple[list[Row], list[str]]:
     for name in names:
         suite = SUITES[name]
         try:
-            patched = run_once(suite, suite.few, True, NUMBA_OPT="0")  # which compiles in less time
+            patched = run_once(suite, suite.few, True)
             if {*patched.verdicts.values()} - {"passed", "skipped"} or not patched.verdicts:
-                check_same(suite, patched, run_once(suite, suite.few, False, NUMBA_OPT="0"))
+                check_same(suite, patched, run_once(suite, suite.few, False))
         except Failed as error:
             wrong.append(f"numba_libraries: {error}")
         else:

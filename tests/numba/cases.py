@@ -11,7 +11,7 @@ from pathlib import Path
 import numba
 import numpy as np
 from numba.extending import intrinsic, overload, overload_attribute, overload_method, register_jitable
-from numba_programs import Program, compiled_quickly
+from numba_programs import Program, nobody_calls_by_address
 
 from depwatch import Unwatchable
 
@@ -62,7 +62,7 @@ def outcome(call):
     return given.item() if isinstance(given, np.generic) else given
 
 
-@compiled_quickly()
+@nobody_calls_by_address()
 def run(name):
     """Each step's result that is not as it should be."""
     source, steps = CASES[name]

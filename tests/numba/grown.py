@@ -26,7 +26,7 @@ import numba
 import numpy as np
 from cases import names
 from grown_parts import ATOMS, FORMS, INT, SIMPLE, Form
-from numba_programs import Program, compiled_quickly
+from numba_programs import Program, nobody_calls_by_address
 from situations import Python, _unjitted
 
 from depwatch import Unwatchable
@@ -275,7 +275,7 @@ def _same(got, expected):
     return bool(got == expected)
 
 
-@compiled_quickly()
+@nobody_calls_by_address()
 def first_wrong(grown, steps, ours=None):
     """(number of the step, what is wrong) of the first call that is, or None."""
     sides = Sides(grown, ours)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numba
 from cases import names
-from numba_programs import Program, compiled_quickly
+from numba_programs import Program, nobody_calls_by_address
 
 from depwatch import Unwatchable
 
@@ -113,7 +113,7 @@ class Python(types.ModuleType):
         return decorate
 
 
-@compiled_quickly()
+@nobody_calls_by_address()
 def difference(place, value, changes, x=2):
     """What compiled code gives and Python does not, after which change; "refused: why"; or None."""
     source = PLACES[place]

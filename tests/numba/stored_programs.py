@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from grown import Grown, first_wrong
-from numba_programs import compiled_quickly
+from numba_programs import nobody_calls_by_address
 from situations import IN_PYTHON, PLACES, VALUES, Python, is_possible, may_be_refused
 
 import parent
@@ -86,7 +86,7 @@ def differences(seed, number, processes, grown_too=0):
     return wrong, loaded
 
 
-@compiled_quickly()
+@nobody_calls_by_address()
 def run(index, place, value, source, changes):
     """The first result that is not as in Python, or None."""
     python = Python(source)
