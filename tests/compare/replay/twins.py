@@ -11,17 +11,15 @@ from naive import (
     WARMING,
     BulkByFacet,
     BulkByObject,
-    Change,
     Dependency,
     Function,
     Granular,
     Handle,
     Model,
     Parts,
-    Value,
-    Window,
     times,
 )
+from naive_steps import Change, Value, Window
 
 from depwatch.compare.replay.lineup import Policy
 
