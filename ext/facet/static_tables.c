@@ -60,6 +60,7 @@ static int keep_table(PyTypeObject *base, PyObject *table)
 {
     if ((tables == NULL && (tables = PyDict_New()) == NULL) || PyDict_SetItem(tables, (PyObject *)base, table) < 0)
         return -1;
+    PyObject_GC_UnTrack(tables); /* or gc.get_objects() would show it to the program */
     if (base == &PyBaseObject_Type)
         table_of_object = table; /* kept by tables */
     return 0;

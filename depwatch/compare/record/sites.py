@@ -143,7 +143,7 @@ class Finder:
                 of = self._functions if kind == _CALL else self._classes
                 reference = of.find(int.from_bytes(adaptive[offset + _AT : offset + _AT + 4], "little"))
                 if reference is not None:
-                    last[offset] = reference, kind
+                    last[offset] = _tap.hide((reference, kind))  # also where what was put off is found later
                 else:
                     self.put_off |= not of.is_sure
                 if reference is None and kind == _CALL:
@@ -171,7 +171,7 @@ class _Numbered:
             begun = time.monotonic()
             self.is_sure = begun >= self._next
             if self.is_sure:
-                self._known = self._all(self._known if self._known.__len__() < _MOST else {})
+                self._known = _tap.hide(self._all(self._known if self._known.__len__() < _MOST else {}))
                 now = time.monotonic()
                 self._next = now + _SHARE * (now - begun)
         return self._known.get(version)
