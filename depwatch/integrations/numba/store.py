@@ -302,6 +302,7 @@ def _load(dispatcher: Any, function: Function, entry: Entry, requested: Any) -> 
         return None
     _loaded.add(head.name)
     result = CompileResult._rebuild(dispatcher.targetctx, *_with_defaults(pickle.loads(code), requested[0]))
+    dispatcher.targetctx.codegen()._rtlinker._defined.add(head.name)  # for code that calls it back
     reads = Reads()
     for read in found.reads:
         reads.add(read)
