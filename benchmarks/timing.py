@@ -13,13 +13,14 @@ import os
 import shutil
 import subprocess
 import sys
-import sysconfig
 from pathlib import Path
 
 from instructions import count
 from measure import ROOT, Row, Spread, compare, finish, load_noop
 
-SOURCES = ("ext", "depwatch", "setup.py", "pyproject.toml", "README.md", "LICENSE")
+sys.path.insert(0, str(ROOT / "tests"))
+from fuzz.sabotaged import ABI, build_in, copy
+
 SWEPT = Path(__file__).parent / "programs" / "swept.py"
 NOT_MEASURABLE = 1.01  # of an event's instructions
 BETWEEN_PROCESSES = 1.05  # what the times of two processes differ by anyway: see events.py
@@ -27,19 +28,10 @@ BETWEEN_PROCESSES = 1.05  # what the times of two processes differ by anyway: se
 
 def untimed() -> Path:
     """The folder to import that core from."""
-    folder = ROOT / "build" / "untimed" / str(sysconfig.get_config_var("SOABI"))
+    folder = ROOT / "build" / "untimed" / ABI
     folder.mkdir(parents=True, exist_ok=True)
-    built = shutil.ignore_patterns("*.so", "*.so.*", "__pycache__")
-    for source in SOURCES:
-        if (ROOT / source).is_dir():
-            shutil.copytree(ROOT / source, folder / source, ignore=built, dirs_exist_ok=True)
-        else:
-            shutil.copy(ROOT / source, folder / source)
-    flags = f"{os.environ.get('CPPFLAGS', '')} -DDEPWATCH_UNTIMED".strip()
-    command = [sys.executable, "setup.py", "-q", "build_ext", "--inplace"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=os.environ | {"CPPFLAGS": flags})
-    if done.returncode != 0:
-        sys.exit(f"timing: the core cannot be built:\n{done.stdout}{done.stderr}")
+    copy(folder)
+    build_in(folder, CPPFLAGS=f"{os.environ.get('CPPFLAGS', '')} -DDEPWATCH_UNTIMED".strip())
     return folder
 
 

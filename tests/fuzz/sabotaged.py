@@ -1,6 +1,7 @@
 """A core with a fault, built in build/sabotage/ from a copy of the sources: what the fuzzers must find."""
 
 import fcntl
+import os
 import shutil
 import subprocess
 import sys
@@ -29,25 +30,33 @@ def build(name: str, faults: dict[str, tuple[str, str, str]]) -> Path:
     with open(folder / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         copy(folder)
+        copy_built(folder)
         for file, (old, new, end) in faults.items():
             text = (ROOT / file).read_text()
             assert text.count(old) == 1, f"{file} is not what it was: the fault needs another place"
             (folder / file).write_text(text.replace(old, new) + end)
-        done = subprocess.run(
-            [sys.executable, "setup.py", "-q", "build_ext", "--inplace"], cwd=folder, capture_output=True, text=True
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
+        build_in(folder)
     return folder
 
 
 def copy(folder: Path) -> None:
-    """The sources; and what is built already, the first time: only what has the fault is compiled."""
     ignore = shutil.ignore_patterns("*.so", "*.so.*", "__pycache__")
     for source in SOURCES:
         if (ROOT / source).is_dir():
             shutil.copytree(ROOT / source, folder / source, ignore=ignore, dirs_exist_ok=True)
         else:
             shutil.copy(ROOT / source, folder / source)
+
+
+def copy_built(folder: Path) -> None:
+    """What is built already, the first time: only what has the fault is compiled."""
     for built in ("cython", ABI):
         if (ROOT / "build" / built).exists() and not (folder / "build" / built).exists():
             shutil.copytree(ROOT / "build" / built, folder / "build" / built)
+
+
+def build_in(folder: Path, **environment: str) -> None:
+    """Build the extension modules of a copy of the sources, with these variables set."""
+    command = [sys.executable, "setup.py", "-q", "build_ext", "--inplace"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=os.environ | environment)
+    assert done.returncode == 0, done.stdout + done.stderr
