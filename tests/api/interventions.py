@@ -56,6 +56,17 @@ class Visits:
             sys.settrace(before)
             self.counting = False
 
+    def apart(self, operation):
+        """What an operation gives that is a part of another one, and has no points of its own."""
+        before = sys.gettrace()
+        self.counting = False
+        sys.settrace(None)
+        try:
+            return operation()
+        finally:
+            sys.settrace(before)
+            self.counting = True
+
 
 class Mortal:
     """A value that visits when it dies."""

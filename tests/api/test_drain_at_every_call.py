@@ -130,7 +130,9 @@ OPERATIONS = {
     "Recorder.read_attr": lambda world: world.recorder.read_attr(world.module, "A"),
     "Recorder.read_type_attr": lambda world: world.recorder.read_type_attr(world.cls, "A"),
     "Recorder.read_function": lambda world: world.recorder.read_function(world.function, "defaults", "kwdefaults"),
-    "Recorder.read_all": lambda world: world.recorder.read_all(depwatch.discover(world.function)),
+    "Recorder.read_all": lambda world: world.recorder.read_all(
+        world.visits.apart(lambda: depwatch.discover(world.function))
+    ),
     "Recorder.depend_on": lambda world: world.recorder.depend_on(world.module),
     "Recorder.value_cell": lambda world: world.recorder.value_cell(world.function, "F", "f64").value,
     "Recorder.guard_cell": lambda world: world.recorder.guard_cell(world.function, "B").value,
