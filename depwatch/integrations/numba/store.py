@@ -309,10 +309,10 @@ def _load(dispatcher: Any, function: Function, entry: Entry, requested: Any) -> 
     version = Version(Loaded(function, reads, cells, blocks, head), result, requested, ())
     version.raising.update(found.raising)
     version.is_stored = True
-    if not version.try_to_rely():
-        function.aside.append(version)
-        return None
     enter_library(result.library, version)
+    if not version.try_to_rely():
+        function.aside.append(version)  # it may run as soon as what it rests on is so again
+        return None
     return version
 
 
@@ -340,7 +340,7 @@ def _cells(function: Function, found: Found, stored: Iterable[StoredCell]) -> Wo
         if word is None:
             made.append(Cells(function.name))
             word = made[-1].get(owner, each.name, look(owner, each.name), each.symbol)
-        if word is None or word.owner is not owner or word.kind != each.kind:
+        if word is None or word.owner is not owner or word.kind != each.kind or not word.holds:
             for cells in made:
                 cells.close()
             return None
