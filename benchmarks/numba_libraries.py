@@ -149,8 +149,8 @@ def counted(package: str, found: dict[str, Any]) -> tuple[int, Counter[str]]:
 
 
 def kind(why: str) -> str:
-    """A reason without what it says of one function."""
-    return re.sub(r"^.*? is (?=a |an )", "", why.partition(":")[0].partition(";")[0])
+    """A reason without what it says of one function, and without a place of this machine."""
+    return re.sub(r"^.*? is (?=a |an )| \(/.*$", "", why.partition(":")[0].partition(";")[0])
 
 
 def share_of(suite: Suite, found: dict[str, Any]) -> Row:

@@ -113,3 +113,17 @@ def test_every_page_is_in_the_table_of_contents_of_the_site():
     listed = [line for each in contents for line in each.splitlines() if line and not line.startswith(":")]
     assert len(listed) == len(set(listed))
     assert pages - set(listed) == {"index"}
+
+
+def test_the_table_of_libraries_under_patch_is_that_of_the_benchmark():
+    results = json.loads((ROOT / "benchmarks" / "results" / "numba_libraries-3.13.0.json").read_text())
+    costs = {row["case"].partition(":")[0]: row["ratio"]["median"] for row in results["rows"] if row["ratio"]}
+    measured = [
+        (*name.rsplit("-", 1), found["functions"] - sum(found["refused"].values()), found["functions"], costs[name])
+        for name, found in results["libraries"].items()
+    ]
+    page = (ROOT / "docs" / "numba.md").read_text()
+    told = re.findall(r"^\| (\w+) ([\d.]+) \|[^|]*\| (\d+) of (\d+) \|[^|]*\| ([\d.]+) \|$", page, re.MULTILINE)
+    assert told == [
+        (name, version, str(watched), str(functions), f"{cost:.2f}") for name, version, watched, functions, cost in measured
+    ]
