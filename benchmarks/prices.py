@@ -15,6 +15,7 @@ from corpus.peers import Cinderx, Cpython, Found, Numba, Peer
 from corpus.run import CORPUS, DIRECTORY
 from corpus.units import quartiles
 from depwatch.compare.output import Output
+from measure import machine
 
 FUNCTIONS = 100  # of each price, at least
 FOUND = "found.json"
@@ -103,6 +104,7 @@ def reported(peer: Peer, found: dict[str, Found], failed: dict[str, str]) -> dic
     return {
         "peer": peer.name,
         "python": sys.version.split()[0],
+        "cpu": machine()["cpu"],
         "when": time.strftime("%Y-%m-%d"),
         "programs": {program: {price: len(rows) for price, rows in those.items()} for program, those in found.items()},
         "failed": failed,

@@ -117,13 +117,12 @@ def test_every_page_is_in_the_table_of_contents_of_the_site():
 
 def test_the_table_of_libraries_under_patch_is_that_of_the_benchmark():
     results = json.loads((ROOT / "benchmarks" / "results" / "numba_libraries-3.13.0.json").read_text())
-    costs = {row["case"].partition(":")[0]: row["ratio"]["median"] for row in results["rows"] if row["ratio"]}
+    costs = {row["case"]: row["ratio"]["median"] for row in results["rows"] if row["ratio"]}
     measured = [
-        (*name.rsplit("-", 1), found["functions"] - sum(found["refused"].values()), found["functions"], costs[name])
+        (*name.rsplit("-", 1), f"{found['functions'] - sum(found['refused'].values())}", f"{found['functions']}")
         for name, found in results["libraries"].items()
     ]
     page = (ROOT / "docs" / "numba.md").read_text()
     told = re.findall(r"^\| (\w+) ([\d.]+) \|[^|]*\| (\d+) of (\d+) \|[^|]*\| ([\d.]+) \|$", page, re.MULTILINE)
-    assert told == [
-        (name, version, str(watched), str(functions), f"{cost:.2f}") for name, version, watched, functions, cost in measured
-    ]
+    assert [row[:4] for row in told] == measured
+    assert [row[4] for row in told] == [f"{cost:.2f}" for cost in costs.values()]
