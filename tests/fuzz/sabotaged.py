@@ -1,4 +1,7 @@
-"""A core with a fault, built in build/sabotage/ from a copy of the sources: what the fuzzers must find."""
+"""A core with a fault, built in build/sabotage/ from a copy of the sources: what the fuzzers must find.
+
+benchmarks/timing.py builds another variant of the core from such a copy.
+"""
 
 import fcntl
 import os
@@ -40,6 +43,7 @@ def build(name: str, faults: dict[str, tuple[str, str, str]]) -> Path:
 
 
 def copy(folder: Path) -> None:
+    """The sources, and nothing that is built."""
     ignore = shutil.ignore_patterns("*.so", "*.so.*", "__pycache__")
     for source in SOURCES:
         if (ROOT / source).is_dir():
